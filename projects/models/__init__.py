@@ -1,0 +1,24 @@
+"""The tables that answer: who?"""
+
+from .delegations import Delegation
+from .events import Event
+from .people import LOCAL_ISSUER, Group, GroupMembership, User, in_force
+from .projects import Membership, Project, ProjectKind, ProjectPlacement
+from .units import Unit, UnitPlacement, ancestor_paths
+
+__all__ = [
+    "LOCAL_ISSUER",
+    "Delegation",
+    "Event",
+    "Group",
+    "GroupMembership",
+    "Membership",
+    "Project",
+    "ProjectKind",
+    "ProjectPlacement",
+    "Unit",
+    "UnitPlacement",
+    "User",
+    "ancestor_paths",
+    "in_force",
+]

@@ -1,0 +1,116 @@
+"""Projects and who holds which role in them."""
+
+import uuid
+from typing import ClassVar
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
+from django.db import models
+from django.db.models import Q
+
+from projects.states import ProjectState, Role
+
+from .people import Group, PeriodQuerySet, User, period_constraint
+from .units import Unit
+
+
+class ProjectKind(models.TextChoices):
+    SHARED = "shared"
+    PERSONAL = "personal"
+
+
+class Project(models.Model):
+    """Owns resources; in one unit. `name` is what the clouds call it."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    slug = models.SlugField(max_length=63, unique=True)
+    # Keystone takes at most 64 characters (400 beyond).
+    name = models.CharField(max_length=64, unique=True)
+    description = models.CharField(max_length=500, blank=True)
+    unit = models.ForeignKey(Unit, models.PROTECT, related_name="projects")
+    kind = models.CharField(max_length=10, choices=ProjectKind, default=ProjectKind.SHARED)
+    state = models.CharField(max_length=10, choices=ProjectState, default=ProjectState.ACTIVE)
+    ends_on = models.DateField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state__in=ProjectState.values), name="project_state_known"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["unit", "name"]),
+            GinIndex(
+                SearchVector("name", "slug", "description", config="simple"),
+                name="project_search",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def tag(self) -> str:
+        """What a project of ours is marked with in Keystone, and found again by."""
+        return f"remit:{self.public_id}"
+
+
+class ProjectPlacement(models.Model):
+    """In which unit a project was, and when."""
+
+    project = models.ForeignKey(Project, models.PROTECT, related_name="placements")
+    unit = models.ForeignKey(Unit, models.PROTECT, related_name="+")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PeriodQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            period_constraint("projectplacement_period"),
+            models.UniqueConstraint(
+                fields=["project"], condition=Q(ends_at__isnull=True), name="projectplacement_once"
+            ),
+        ]
+
+
+class Membership(models.Model):
+    """A role of a person, or of everybody in a group, in a project for a period."""
+
+    project = models.ForeignKey(Project, models.PROTECT, related_name="memberships")
+    user = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="memberships"
+    )
+    group = models.ForeignKey(
+        Group, models.PROTECT, null=True, blank=True, related_name="memberships_in_projects"
+    )
+    role = models.CharField(max_length=10, choices=Role)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PeriodQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            period_constraint("membership_period"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+            models.CheckConstraint(
+                condition=Q(user__isnull=True) ^ Q(group__isnull=True), name="membership_one_holder"
+            ),
+            models.UniqueConstraint(
+                fields=["project", "user"],
+                condition=Q(ends_at__isnull=True),
+                name="membership_once_user",
+            ),
+            models.UniqueConstraint(
+                fields=["project", "group"],
+                condition=Q(ends_at__isnull=True),
+                name="membership_once_group",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["user", "project"]),
+            models.Index(fields=["group", "project"]),
+        ]

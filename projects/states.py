@@ -1,0 +1,51 @@
+"""The words and moves of people and projects: data only, no queries."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    """A role in a project, strongest first."""
+
+    OWNER = "owner", _("owner")
+    MANAGER = "manager", _("manager")
+    MEMBER = "member", _("member")
+    READER = "reader", _("reader")
+
+
+# Who holds one of these must not decide or fund for the project.
+ROLES_ABOVE_READER = (Role.OWNER, Role.MANAGER, Role.MEMBER)
+# Who may ask for quota.
+ROLES_THAT_ASK = (Role.OWNER, Role.MANAGER)
+
+
+class ProjectState(models.TextChoices):
+    PROPOSED = "proposed", _("proposed")
+    ACTIVE = "active", _("active")
+    SUSPENDED = "suspended", _("suspended")
+    CLOSING = "closing", _("closing")
+    CLOSED = "closed", _("closed")
+
+
+PROJECT_MOVES = {
+    (ProjectState.PROPOSED, "activate"): ProjectState.ACTIVE,
+    (ProjectState.ACTIVE, "suspend"): ProjectState.SUSPENDED,
+    (ProjectState.SUSPENDED, "resume"): ProjectState.ACTIVE,
+    (ProjectState.ACTIVE, "close"): ProjectState.CLOSING,
+    (ProjectState.SUSPENDED, "close"): ProjectState.CLOSING,
+    (ProjectState.CLOSING, "finish"): ProjectState.CLOSED,
+}
+
+
+class Power(models.TextChoices):
+    """What a delegation can allow."""
+
+    DECIDE_QUOTA = "decide quota", _("decide quota")
+    DECIDE_PROJECTS = "decide projects", _("decide projects")
+    MANAGE_ENVELOPES = "manage envelopes", _("manage envelopes")
+    MANAGE_MEMBERS = "manage members", _("manage members")
+    PAUSE_ENDPOINT = "pause endpoint", _("pause endpoint")
+    RETRY_DELIVERIES = "retry deliveries", _("retry deliveries")
+    ASK_FOR_OTHERS = "ask for others", _("ask for others")
+    EDIT_CATALOGUE = "edit catalogue", _("edit catalogue")
+    AUDIT = "audit", _("audit")

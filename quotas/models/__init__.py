@@ -1,0 +1,65 @@
+"""The tables that answer: how much, and where?"""
+
+from .catalogue import (
+    Capacity,
+    Offering,
+    Preset,
+    PresetLine,
+    Region,
+    Resource,
+    Zone,
+    ZoneKind,
+)
+from .enforcement import (
+    Contribution,
+    Endpoint,
+    Limit,
+    ProjectHandle,
+    Reading,
+    Target,
+    UsagePeak,
+)
+from .ledger import Account, Holder, Loan, Transfer, TransferKind
+from .requests import (
+    Assignment,
+    Comment,
+    Decision,
+    DecisionKind,
+    DecisionLine,
+    DelegationBound,
+    Delivery,
+    QuotaRequest,
+    RequestLine,
+)
+
+__all__ = [
+    "Account",
+    "Assignment",
+    "Capacity",
+    "Comment",
+    "Contribution",
+    "Decision",
+    "DecisionKind",
+    "DecisionLine",
+    "DelegationBound",
+    "Delivery",
+    "Endpoint",
+    "Holder",
+    "Limit",
+    "Loan",
+    "Offering",
+    "Preset",
+    "PresetLine",
+    "ProjectHandle",
+    "QuotaRequest",
+    "Reading",
+    "Region",
+    "RequestLine",
+    "Resource",
+    "Target",
+    "Transfer",
+    "TransferKind",
+    "UsagePeak",
+    "Zone",
+    "ZoneKind",
+]

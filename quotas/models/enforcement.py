@@ -1,0 +1,207 @@
+"""Where quota is enforced: endpoints, their limits, and what must become true there."""
+from typing import ClassVar
+
+
+from django.db import models
+from django.db.models import F, Q
+
+from projects.models import Project, User
+from quotas.states import EndpointState, ErrorKind, TargetState
+
+from .catalogue import Offering, Region
+
+
+class Endpoint(models.Model):
+    """One service of one region; an identity endpoint may serve several (region null).
+
+    `cloud` and `region_name` are what clouds.yaml and the service catalogue call it.
+    """
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=100)
+    region = models.ForeignKey(
+        Region, models.PROTECT, null=True, blank=True, related_name="endpoints"
+    )
+    driver = models.CharField(max_length=40)
+    cloud = models.CharField(max_length=100)
+    region_name = models.CharField(max_length=100, blank=True)
+    # Null for an identity endpoint itself.
+    identity = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="services"
+    )
+    options = models.JSONField(default=dict, blank=True)
+    state = models.CharField(max_length=12, choices=EndpointState, default=EndpointState.OPEN)
+    state_reason = models.CharField(max_length=500, blank=True)
+    state_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    state_until = models.DateTimeField(null=True, blank=True)
+    failure_count = models.PositiveIntegerField(default=0)
+    next_probe_at = models.DateTimeField(null=True, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["region__order", "slug"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state__in=EndpointState.values), name="endpoint_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(identity__isnull=True) | ~Q(identity=F("id")),
+                name="endpoint_identity_is_another",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Limit(models.Model):
+    """A key that an endpoint enforces; one of the service's own units is `step` base units."""
+
+    endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="limits")
+    key = models.CharField(max_length=255)
+    name = models.CharField(max_length=100)
+    unit = models.CharField(max_length=1, blank=True)
+    step = models.BigIntegerField(default=1)
+    order = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["endpoint__slug", "order", "key"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["endpoint", "key"], name="limit_key_once"),
+            models.CheckConstraint(condition=Q(step__gte=1), name="limit_step_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint.slug} {self.key}"
+
+
+class Contribution(models.Model):
+    """An offering feeds a limit: the limit is the sum of quota × factor."""
+
+    offering = models.ForeignKey(Offering, models.PROTECT, related_name="contributions")
+    limit = models.ForeignKey(Limit, models.PROTECT, related_name="contributions")
+    factor = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["offering", "limit"], name="contribution_once"),
+            models.CheckConstraint(condition=Q(factor__gte=1), name="contribution_factor_positive"),
+        ]
+
+
+class ProjectHandle(models.Model):
+    """What an identity endpoint calls a project of ours."""
+
+    project = models.ForeignKey(Project, models.PROTECT, related_name="handles")
+    identity = models.ForeignKey(Endpoint, models.PROTECT, related_name="handles")
+    external_id = models.CharField(max_length=255)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "identity"], name="projecthandle_once"),
+            models.UniqueConstraint(
+                fields=["identity", "external_id"], name="projecthandle_external_id_once"
+            ),
+        ]
+
+
+class Target(models.Model):
+    """What must become true for a project at an endpoint, and how far that is.
+
+    `generation` rises with every change of the ledger that touches it;
+    `applied_generation` is the last one that was read back as true. The lease is held
+    by whoever knows the token until `lease_until` by the database's clock.
+    """
+
+    project = models.ForeignKey(Project, models.PROTECT, related_name="targets")
+    endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="targets")
+    state = models.CharField(max_length=10, choices=TargetState, default=TargetState.DUE)
+    generation = models.PositiveBigIntegerField(default=1)
+    applied_generation = models.PositiveBigIntegerField(default=0)
+    applied_at = models.DateTimeField(null=True, blank=True)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    # A former holder of the lease may still be writing until then.
+    dirty_until = models.DateTimeField(null=True, blank=True)
+    failure_count = models.PositiveIntegerField(default=0)
+    error_id = models.CharField(max_length=8, blank=True)
+    error_kind = models.CharField(max_length=12, blank=True, choices=ErrorKind)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_words = models.CharField(max_length=1000, blank=True)
+    error_at = models.DateTimeField(null=True, blank=True)
+    skip_reason = models.CharField(max_length=500, blank=True)
+    observed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "endpoint"], name="target_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=TargetState.values), name="target_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(applied_generation__lte=F("generation")),
+                name="target_applied_not_ahead",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=TargetState.LEASED, lease_token__isnull=False)
+                | (~Q(state=TargetState.LEASED) & Q(lease_token__isnull=True)),
+                name="target_leased_has_token",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_try_at"],
+                condition=Q(next_try_at__isnull=False),
+                name="target_due",
+            ),
+            models.Index(
+                fields=["lease_until"], condition=Q(lease_until__isnull=False), name="target_leased"
+            ),
+            models.Index(fields=["endpoint", "observed_at"], name="target_observed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project_id}@{self.endpoint_id}"
+
+
+class Reading(models.Model):
+    """What one limit of one target was when last seen, in base units.
+
+    `limit_seen` −1 is the service's word for unlimited. Null: the service did not say.
+    """
+
+    UNLIMITED = -1
+
+    target = models.ForeignKey(Target, models.CASCADE, related_name="readings")
+    limit = models.ForeignKey(Limit, models.PROTECT, related_name="readings")
+    written = models.BigIntegerField(null=True, blank=True)
+    written_at = models.DateTimeField(null=True, blank=True)
+    limit_seen = models.BigIntegerField(null=True, blank=True)
+    used = models.BigIntegerField(null=True, blank=True)
+    reserved = models.BigIntegerField(null=True, blank=True)
+    read_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["target", "limit"], name="reading_once"),
+        ]
+
+
+class UsagePeak(models.Model):
+    """The highest use seen on a day, and the limit at that moment, in base units."""
+
+    target = models.ForeignKey(Target, models.CASCADE, related_name="peaks")
+    limit = models.ForeignKey(Limit, models.PROTECT, related_name="+")
+    day = models.DateField()
+    used = models.BigIntegerField()
+    limit_seen = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["target", "limit", "day"], name="usagepeak_once_a_day"),
+        ]
+
+
