@@ -1,0 +1,31 @@
+"""Drivers: how a service is told its limits, and how it is asked what is used.
+
+An island: no model, no setting, no other package of the project is imported here,
+and nothing else in the project imports openstacksdk. Read `base.py` to write a
+driver, `errors.py` to know what it may raise.
+"""
+
+from quotas.backends.base import (
+    UNLIMITED,
+    EndpointConfig,
+    Figure,
+    IdentityDriver,
+    IdentityProject,
+    KeySpec,
+    QuotaDriver,
+)
+from quotas.backends.errors import BackendError, Kind
+from quotas.backends.registry import Registry
+
+__all__ = [
+    "UNLIMITED",
+    "BackendError",
+    "EndpointConfig",
+    "Figure",
+    "IdentityDriver",
+    "IdentityProject",
+    "KeySpec",
+    "Kind",
+    "QuotaDriver",
+    "Registry",
+]

@@ -81,6 +81,7 @@ class Account(models.Model):
 class TransferKind(models.TextChoices):
     ISSUE = "issue", _("issued to the pool")
     FUND = "fund", _("funded")
+    TAKE_BACK = "take back", _("taken back")
     GRANT = "grant", _("granted")
     RETURN = "return", _("returned")
     LOAN = "loan", _("lent")
@@ -94,7 +95,7 @@ class Transfer(models.Model):
     debit = models.ForeignKey(Account, models.PROTECT, related_name="debits")
     credit = models.ForeignKey(Account, models.PROTECT, related_name="credits")
     amount = models.BigIntegerField()
-    kind = models.CharField(max_length=8, choices=TransferKind)
+    kind = models.CharField(max_length=10, choices=TransferKind)
     decision_line = models.ForeignKey(
         "DecisionLine", models.PROTECT, null=True, blank=True, related_name="transfers"
     )

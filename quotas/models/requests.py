@@ -192,26 +192,14 @@ class Assignment(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["line", "delegation"],
-                condition=Q(ends_at__isnull=True),
-                name="assignment_once",
-            ),
+            models.UniqueConstraint(fields=["line", "delegation"], name="assignment_once"),
             models.CheckConstraint(
                 condition=Q(user__isnull=True) ^ Q(group__isnull=True), name="assignment_one_holder"
             ),
         ]
         indexes: ClassVar = [
-            models.Index(
-                fields=["user", "line"],
-                condition=Q(ends_at__isnull=True),
-                name="assignment_of_user",
-            ),
-            models.Index(
-                fields=["group", "line"],
-                condition=Q(ends_at__isnull=True),
-                name="assignment_of_group",
-            ),
+            models.Index(fields=["user", "line"], name="assignment_of_user"),
+            models.Index(fields=["group", "line"], name="assignment_of_group"),
         ]
 
 

@@ -1,0 +1,46 @@
+"""Row locks, taken in the one order that ARCHITECTURE.md writes down.
+
+Every lock is taken inside a transaction and in the order of the primary key; the
+connection's lock_timeout bounds the wait.
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from django.db import connection
+from django.db.models import Model, QuerySet
+
+Row = TypeVar("Row", bound=Model)
+
+
+class NotInTransaction(RuntimeError):
+    """A lock outside a transaction would be gone before it is of use."""
+
+
+def _require_transaction() -> None:
+    if not connection.in_atomic_block:
+        raise NotInTransaction("take row locks inside transaction.atomic()")
+
+
+def lock(rows: QuerySet[Row]) -> list[Row]:
+    """The rows, locked against change by others, by primary key.
+
+    FOR NO KEY UPDATE: rows that only point at these are not made to wait.
+    """
+    _require_transaction()
+    return list(rows.order_by("pk").select_for_update(no_key=True, of=("self",)))
+
+
+def share(model: type[Model], ids: Iterable[int]) -> None:
+    """Hold rows as they are until the transaction ends; others may hold them too.
+
+    FOR SHARE, which Django lacks: many decisions share a delegation or a unit, and only
+    who changes one waits for them all.
+    """
+    _require_transaction()
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id FROM {table} WHERE id = ANY(%s) ORDER BY id FOR SHARE",  # noqa: S608 - a table's own name
+            [sorted(set(ids))],
+        )

@@ -1,0 +1,121 @@
+"""What a person is, and may do, at a moment: the start of every rule and every queryset.
+
+Authority is computed here from half-open periods at `now` and never stored.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
+
+from projects.models import Delegation, GroupMembership, Membership, Project, User, in_force
+from projects.states import Power
+
+
+class IsAnyOf(Func):
+    """`value = ANY(array)`, which Django's lookups cannot say of a column."""
+
+    arg_joiner = " = ANY("
+    template = "(%(expressions)s))"
+    output_field = BooleanField()
+
+
+def _not_in_force(now: datetime) -> Q:
+    return ~in_force(now) | Q(revoked_at__lte=now)
+
+
+def live_delegations(now: datetime) -> QuerySet[Delegation]:
+    """Delegations in force at `now` with every link above them in force too."""
+    broken_link = Delegation.objects.filter(
+        IsAnyOf(F("pk"), OuterRef("ancestors")), _not_in_force(now)
+    )
+    return Delegation.objects.exclude(_not_in_force(now)).exclude(Exists(broken_link))
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A person at a moment, with their groups and the delegations they hold."""
+
+    user: User
+    now: datetime
+    group_ids: frozenset[int]
+    delegations: tuple[Delegation, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, user: User, now: datetime) -> "Viewer":
+        """Two queries: the groups, the live delegations of the person and of these."""
+        group_ids = frozenset(
+            GroupMembership.objects.live(now).filter(user=user).values_list("group_id", flat=True)
+        )
+        held = (
+            live_delegations(now)
+            .filter(Q(user=user) | Q(group__in=group_ids))
+            .select_related("unit")
+            .order_by("pk")
+        )
+        return cls(user=user, now=now, group_ids=group_ids, delegations=tuple(held))
+
+    @property
+    def is_operator(self) -> bool:
+        return self.user.is_operator
+
+    @property
+    def is_auditor(self) -> bool:
+        """Holds the power `audit` over a whole tree."""
+        return any(
+            Power.AUDIT in each.powers and each.unit.parent_id is None for each in self.delegations
+        )
+
+    @property
+    def sees_everything(self) -> bool:
+        return self.is_operator or self.is_auditor
+
+    def paths(self, *powers: Power) -> list[str]:
+        """The units' paths below which the person holds one of `powers`."""
+        wanted = set(powers)
+        return sorted({d.unit.path for d in self.delegations if wanted & set(d.powers)})
+
+    def holds(self, power: Power, unit_path: str) -> bool:
+        """Whether the person holds the power for that unit."""
+        return any(unit_path.startswith(path) for path in self.paths(power))
+
+    def own(self) -> Q:
+        """The condition on a row with `user` and `group` that it names this person."""
+        return Q(user=self.user) | Q(group__in=self.group_ids)
+
+
+def below(paths: Iterable[str], field_name: str) -> Q:
+    """The condition that a path lies in one of these subtrees; none of them: never."""
+    condition = Q(pk__in=[])
+    for path in paths:
+        condition |= Q(**{f"{field_name}__startswith": path})
+    return condition
+
+
+SEE_PROJECTS = (Power.DECIDE_QUOTA, Power.DECIDE_PROJECTS, Power.MANAGE_ENVELOPES, Power.AUDIT)
+
+
+def visible_projects(viewer: Viewer) -> QuerySet[Project]:
+    """The projects whose quota, usage, requests and timeline the person may see."""
+    if viewer.sees_everything:
+        return Project.objects.all()
+    own = Membership.objects.live(viewer.now).filter(viewer.own()).values("project")
+    return Project.objects.filter(
+        Q(pk__in=own) | below(viewer.paths(*SEE_PROJECTS), "unit__path")
+    )
+
+
+def own_projects(viewer: Viewer) -> QuerySet[Project]:
+    """The projects in which the person has a role, directly or through a group."""
+    own = Membership.objects.live(viewer.now).filter(viewer.own()).values("project")
+    return Project.objects.filter(pk__in=own)
+
+
+def roles_in(viewer: Viewer, project: Project) -> frozenset[str]:
+    """The roles that the person has in a project, directly or through groups."""
+    return frozenset(
+        Membership.objects.live(viewer.now)
+        .filter(viewer.own(), project=project)
+        .values_list("role", flat=True)
+    )

@@ -1,0 +1,45 @@
+"""Who may do a verb on people and projects: pure one-liners on a Viewer and roles."""
+
+from collections.abc import Collection
+
+from projects.models import Project
+from projects.queries.viewers import Viewer
+from projects.states import ROLES_ABOVE_READER, ROLES_THAT_ASK, Power
+
+
+def may_ask(roles: Collection[str]) -> bool:
+    """Ask for quota for a project: its owners and managers."""
+    return any(role in ROLES_THAT_ASK for role in roles)
+
+
+def has_an_interest(roles: Collection[str]) -> bool:
+    """Holds a role above reader, and so must neither decide nor fund."""
+    return any(role in ROLES_ABOVE_READER for role in roles)
+
+
+def may_decide_somewhere(viewer: Viewer) -> bool:
+    """Has a queue at all."""
+    return bool(viewer.paths(Power.DECIDE_QUOTA))
+
+
+def may_decide_in(viewer: Viewer, project: Project) -> bool:
+    """Holds `decide quota` for the project's unit (bounds are another question)."""
+    return viewer.holds(Power.DECIDE_QUOTA, project.unit.path)
+
+
+def may_operate(viewer: Viewer) -> bool:
+    """See endpoints and deliveries in the services' own words."""
+    return viewer.is_operator
+
+
+def may_read_operations(viewer: Viewer) -> bool:
+    """Read what operators read."""
+    return viewer.is_operator or viewer.is_auditor
+
+
+def may_see_figures(viewer: Viewer, unit_path: str) -> bool:
+    """Envelopes and zone fill as figures; everybody else gets a word."""
+    return viewer.sees_everything or any(
+        unit_path.startswith(path)
+        for path in viewer.paths(Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES, Power.AUDIT)
+    )

@@ -1,0 +1,156 @@
+"""What a driver is: the two protocols that a driver's author implements.
+
+A driver speaks the service's own units and keys and knows nothing of projects,
+promises or people. It never decides: it reads, writes what it is given, and sorts
+what went wrong into one `BackendError`.
+
+Every call takes `timeout`: seconds for all of it, signing in included. When they are
+over the call has ended and nothing more is sent.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+UNLIMITED: Final = -1
+"""The limit of a key that the service does not bound. Never a wish of ours: drift."""
+
+
+@dataclass(frozen=True)
+class EndpointConfig:
+    """One service of one region, as a driver is made from it.
+
+    `cloud` names the entry in clouds.yaml that holds address and credentials;
+    `clouds_file` says which file, None leaves it to the places where the client library
+    looks. `region_name` is the region's name in the cloud's own catalogue, None the only
+    or first one. `options` are the driver's own, listed in its docstring.
+    """
+
+    slug: str
+    driver: str
+    cloud: str
+    region_name: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    clouds_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a service says about one key, in the service's own units.
+
+    None means that the service did not say, which is not zero.
+    """
+
+    limit: int | None
+    used: int | None = None
+    reserved: int | None = None
+
+    @property
+    def is_unlimited(self) -> bool:
+        return self.limit is not None and self.limit <= UNLIMITED
+
+    @property
+    def floor(self) -> int | None:
+        """What is taken, reservations included: a limit below it is below usage."""
+        if self.used is None:
+            return None
+        return self.used if self.reserved is None else self.used + self.reserved
+
+
+@dataclass(frozen=True)
+class KeySpec:
+    """A key that a driver counts. One of the service's own is `step` base units.
+
+    `unit` is the base unit: "" for counts, "B" for bytes, so that Nova's `ram`, in MiB,
+    is unit "B" and step 1048576. `key` may hold one "*", as in "gigabytes_*".
+    """
+
+    key: str
+    unit: str
+    step: int
+
+
+class QuotaDriver(Protocol):
+    """Limits and usage of one service in one region."""
+
+    def __init__(self, config: EndpointConfig) -> None:
+        """Makes no call and reads no file: a driver can be built where no cloud is."""
+
+    @classmethod
+    def specs(cls) -> Sequence[KeySpec]:
+        """Every key that can be counted; those with "*" stand for a family."""
+
+    @classmethod
+    def spec(cls, key: str) -> KeySpec | None:
+        """The spec of one key, its family's "*" filled in; None if it cannot be counted."""
+
+    def read(
+        self, project_id: str, keys: Iterable[str] | None = None, *, timeout: float
+    ) -> dict[str, Figure]:
+        """Limits and usage by the service's own detail call.
+
+        A key that the service lacks is absent from the answer, never invented. Without
+        `keys`: all that the driver can count there.
+
+        Some services answer for a project that does not exist; only the identity
+        service knows better.
+        """
+
+    def write(self, project_id: str, values: Mapping[str, int], *, timeout: float) -> None:
+        """Set these limits, and only these, in one call, never by force.
+
+        A return means that the service said yes, not that it is so: read it back.
+        Raises `BackendError`; `uncertain` when the limits may have been set all the same.
+        """
+
+
+@dataclass(frozen=True)
+class IdentityProject:
+    """A project as the identity service knows it."""
+
+    external_id: str
+    name: str
+    description: str
+    is_enabled: bool
+    tags: frozenset[str]
+
+
+class IdentityDriver(Protocol):
+    """Projects of one identity service; ours are known by their tag alone."""
+
+    def __init__(self, config: EndpointConfig) -> None:
+        """Makes no call and reads no file."""
+
+    def find(self, tag: str, *, timeout: float) -> IdentityProject | None:
+        """The project that carries the tag. Two of them are refused (`tag_twice`)."""
+
+    def get(self, external_id: str, *, timeout: float) -> IdentityProject | None:
+        """The project with this id; None when the service says that there is none."""
+
+    def create(
+        self, *, name: str, description: str, tag: str, is_enabled: bool = True, timeout: float
+    ) -> IdentityProject:
+        """Make a project that carries the tag from its first moment.
+
+        Raises `name_taken` when the name belongs to a project, ours or another's.
+        """
+
+    def ensure(
+        self, *, name: str, description: str, tag: str, is_enabled: bool = True, timeout: float
+    ) -> IdentityProject:
+        """Find by tag, else create: exactly one, however often and by how many it is asked.
+
+        A project that was found is returned as it is. Raises `name_taken` when the name
+        belongs to a project without our tag.
+        """
+
+    def update(
+        self,
+        external_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        is_enabled: bool | None = None,
+        timeout: float,
+    ) -> IdentityProject:
+        """Change only what is given. Raises `project_gone`, `name_taken`."""

@@ -1,0 +1,144 @@
+"""How a call is ended on time, whatever the other side does.
+
+The timeouts of HTTP libraries bound each read of the socket, so an answer that drips a
+byte a second never ends. Here one clock runs for the whole call: when it is over the
+sockets are shut down under the reader, and no further request leaves.
+"""
+
+import contextlib
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+_here = threading.local()
+
+
+class Deadline:
+    """`with Deadline(seconds):` bounds every request that this thread makes inside.
+
+    It bounds sending and receiving; looking up a host's name is bounded by the resolver.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.is_over = False
+        self._ends = time.monotonic() + seconds
+        self._sockets: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "Deadline":
+        if getattr(_here, "deadline", None) is not None:
+            raise RuntimeError("a call to a cloud is already under way in this thread")
+        _here.deadline = self
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _here.deadline = None
+        self._timer.cancel()
+        with self._lock:
+            self._sockets.clear()
+
+    def left(self) -> float:
+        """Seconds until the end; raises TimeoutError when there are none."""
+        seconds = self._ends - time.monotonic()
+        if self.is_over or seconds <= 0:
+            self.is_over = True
+            raise TimeoutError("no time is left")
+        return seconds
+
+    def watch(self, sock: socket.socket | None) -> None:
+        """Shut this socket at the end; raises TimeoutError when that is now."""
+        with self._lock:
+            self.left()
+            if sock is not None:
+                self._sockets.add(sock)
+
+    def _cut(self) -> None:
+        with self._lock:
+            self.is_over = True
+            for sock in self._sockets:
+                with contextlib.suppress(OSError):
+                    # The plain socket's own: a TLS one would first wait for its peer.
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def _watch(sock: socket.socket | None) -> None:
+    deadline: Deadline | None = getattr(_here, "deadline", None)
+    if deadline is not None:
+        deadline.watch(sock)
+
+
+class _Http(HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        _watch(self.sock)
+
+    def request(self, *args: Any, **options: Any) -> None:
+        _watch(self.sock)  # a connection that is used again, or None
+        super().request(*args, **options)
+
+
+class _Https(HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        _watch(self.sock)
+
+    def request(self, *args: Any, **options: Any) -> None:
+        _watch(self.sock)
+        super().request(*args, **options)
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _Https
+
+
+_POOLS = {"http": _HttpPool, "https": _HttpsPool}
+
+
+class _DeadlineAdapter(HTTPAdapter):
+    """Never retries; refuses to send outside a deadline."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
+        deadline: Deadline | None = getattr(_here, "deadline", None)
+        if deadline is None:
+            raise RuntimeError("every call to a cloud needs a deadline")
+        try:
+            options["timeout"] = deadline.left()
+        except TimeoutError as error:
+            raise requests.exceptions.Timeout(str(error), request=request) from error
+        return super().send(request, *args, **options)
+
+
+def http_session() -> requests.Session:
+    """A session of the requests library whose every request is bounded by a `Deadline`."""
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _DeadlineAdapter(max_retries=0))
+    return session
