@@ -1,0 +1,97 @@
+"""Strict readers of the environment: a wrong value is one sentence that names the way out."""
+
+import os
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+TRUE = frozenset({"1", "true", "yes", "on"})
+FALSE = frozenset({"0", "false", "no", "off"})
+
+
+class Refused(SystemExit):
+    """The settings refuse to start.
+
+    A SystemExit, so that whatever read them (manage.py, a web server, a worker) ends with
+    the sentences alone and status 1, not with a traceback around them.
+    """
+
+    def __init__(self, sentences: Iterable[str]) -> None:
+        self.sentences = list(sentences)
+        super().__init__("\n".join(self.sentences))
+
+
+def text(name: str, default: str = "", *, choices: Iterable[str] = ()) -> str:
+    """The value without white space around it; an empty one counts as not given."""
+    value = os.environ.get(name, "").strip() or default
+    allowed = list(choices)
+    if allowed and value not in allowed:
+        raise Refused([f"{name} is {value!r}: use one of {', '.join(allowed)}."])
+    return value
+
+
+def boolean(name: str, default: bool) -> bool:
+    value = text(name).lower()
+    if not value:
+        return default
+    if value in TRUE | FALSE:
+        return value in TRUE
+    raise Refused([f"{name} is {value!r}, which is neither yes nor no: use on or off."])
+
+
+def integer(name: str, default: int, *, low: int, high: int) -> int:
+    """Both bounds belong to the range."""
+    value = text(name)
+    if not value:
+        return default
+    try:
+        number = int(value)
+    except ValueError:
+        raise Refused(
+            [f"{name} is {value!r}, not a whole number: use {low} to {high}."]
+        ) from None
+    if not low <= number <= high:
+        raise Refused([f"{name} is {number}, out of range: use {low} to {high}."])
+    return number
+
+
+def seconds(name: str, default: float, *, low: float, high: float) -> float:
+    """A duration; both bounds belong to the range."""
+    value = text(name)
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    # Written so that NaN fails too.
+    if not low <= number <= high:
+        raise Refused([f"{name} is {value!r}: use a number of seconds, {low:g} to {high:g}."])
+    return number
+
+
+def items(name: str, default: Iterable[str] = ()) -> list[str]:
+    """Values with commas between them."""
+    value = text(name)
+    if not value:
+        return list(default)
+    found = [item.strip() for item in value.split(",")]
+    if "" in found:
+        raise Refused([f"{name} has an empty item: write a,b,c without a comma too many."])
+    return found
+
+
+def url(name: str, *, schemes: Iterable[str]) -> str:
+    """Empty when not given. The value is never shown: it may hold a password."""
+    value = text(name)
+    if not value:
+        return ""
+    allowed = list(schemes)
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 reading it is the check
+    except ValueError:
+        raise Refused([f"{name} is not a URL: its host or port cannot be read."]) from None
+    if parts.scheme not in allowed:
+        starts = " or ".join(f"{scheme}://" for scheme in allowed)
+        raise Refused([f"{name} does not begin with {starts}: write it as a URL."])
+    return value
