@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -20,22 +20,29 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 _here = threading.local()
 
 
+def _current() -> "Deadline | None":
+    return getattr(_here, "deadline", None)
+
+
 class Deadline:
     """`with Deadline(seconds):` bounds every request that this thread makes inside.
 
     It bounds sending and receiving; looking up a host's name is bounded by the resolver.
+    `sent` lists the requests that began to leave, as (method, path and query): what is
+    not in it has certainly not happened.
     """
 
     def __init__(self, seconds: float) -> None:
         self.is_over = False
+        self.sent: list[tuple[str, str]] = []
         self._ends = time.monotonic() + seconds
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
 
-    def __enter__(self) -> "Deadline":
-        if getattr(_here, "deadline", None) is not None:
+    def __enter__(self) -> Self:
+        if _current() is not None:
             raise RuntimeError("a call to a cloud is already under way in this thread")
         _here.deadline = self
         self._timer.start()
@@ -76,30 +83,41 @@ class Deadline:
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-def _watch(sock: socket.socket | None) -> None:
-    deadline: Deadline | None = getattr(_here, "deadline", None)
-    if deadline is not None:
-        deadline.watch(sock)
+class TimeLeft:
+    """What is left of a span for the next of several calls: `left = TimeLeft(5); left()`."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+
+    def __call__(self) -> float:
+        return max(0.0, self._ends - time.monotonic())
 
 
-class _Http(HTTPConnection):
+class _Bounded:
+    """What both kinds of connection do more: obey the deadline of their thread."""
+
+    sock: Any
+
     def connect(self) -> None:
-        super().connect()
-        _watch(self.sock)
+        super().connect()  # type: ignore[misc]  # of the class it is mixed into
+        if (deadline := _current()) is not None:
+            deadline.watch(self.sock)
 
-    def request(self, *args: Any, **options: Any) -> None:
-        _watch(self.sock)  # a connection that is used again, or None
-        super().request(*args, **options)
+    def request(self, method: str, url: str, *args: Any, **options: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        if (deadline := _current()) is not None:
+            deadline.watch(self.sock)
+            deadline.sent.append((method, url))
+        super().request(method, url, *args, **options)  # type: ignore[misc]  # as above
 
 
-class _Https(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _watch(self.sock)
+class _Http(_Bounded, HTTPConnection):
+    pass
 
-    def request(self, *args: Any, **options: Any) -> None:
-        _watch(self.sock)
-        super().request(*args, **options)
+
+class _Https(_Bounded, HTTPSConnection):
+    pass
 
 
 class _HttpPool(HTTPConnectionPool):
@@ -126,7 +144,7 @@ class _DeadlineAdapter(HTTPAdapter):
         return manager
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
-        deadline: Deadline | None = getattr(_here, "deadline", None)
+        deadline = _current()
         if deadline is None:
             raise RuntimeError("every call to a cloud needs a deadline")
         try:

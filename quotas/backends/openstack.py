@@ -1,0 +1,232 @@
+"""How a service of an OpenStack cloud is called: one session per cloud and region.
+
+Address, credentials and catalogue come from clouds.yaml through openstacksdk. The
+library's own retries are off: delivery decides when to try again. Whatever goes wrong
+leaves here as a `BackendError`.
+"""
+
+import functools
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import keystoneauth1.session
+import openstack.config
+import requests
+from keystoneauth1 import adapter as ks_adapter
+from keystoneauth1 import discover as ks_discover
+from keystoneauth1 import exceptions as ks_errors
+from openstack import exceptions as sdk_errors
+
+from quotas.backends.base import EndpointConfig
+from quotas.backends.deadline import Deadline, http_session
+from quotas.backends.errors import BackendError, Kind
+from quotas.backends.sorting import Rule, sort_answer, sort_failure
+
+Answer = TypeVar("Answer")
+
+_regions: dict[tuple[Any, ...], Any] = {}
+_regions_lock = threading.Lock()
+
+
+def _region_key(config: EndpointConfig) -> tuple[Any, ...]:
+    # With the process in the key, a forked worker never shares its parent's sockets.
+    return (os.getpid(), config.clouds_file, config.cloud, config.region_name)
+
+
+def _open_region(config: EndpointConfig) -> Any:
+    """The library's view of one cloud and region, made once per process."""
+    key = _region_key(config)
+    with _regions_lock:
+        if key not in _regions:
+            _regions[key] = _load_region(config)
+        return _regions[key]
+
+
+def _load_region(config: EndpointConfig) -> Any:
+    name = config.clouds_file or os.environ.get("OS_CLIENT_CONFIG_FILE")
+    files = [name] if name else None
+    if name and not Path(name).is_file():
+        raise BackendError(Kind.REFUSED, "configuration", f"{name} is not there to be read")
+    loader = openstack.config.OpenStackConfig(
+        config_files=files,
+        # Beside a named file, as the library does for the files that it finds itself.
+        secure_files=[str(Path(name).with_name("secure.yaml"))] if name else None,
+        load_envvars=False,  # a worker's environment must not change which cloud is meant
+        session_constructor=functools.partial(  # type: ignore[arg-type]  # called, not subclassed
+            keystoneauth1.session.Session, session=http_session()
+        ),
+    )
+    return loader.get_one(cloud=config.cloud, region_name=config.region_name)
+
+
+def forget(config: EndpointConfig) -> None:
+    """Drop the session: the next call reads clouds.yaml, signs in and discovers anew."""
+    with _regions_lock:
+        _regions.pop(_region_key(config), None)
+
+
+class Service:
+    """One service, called by path; what drivers of OpenStack services share.
+
+    `service_type` is the catalogue's, by its official name; `rules` sort the refusals
+    that only this service's words tell apart. `microversions` is the (lowest, highest)
+    that the driver understands, each as (major, minor); None sends no version.
+    """
+
+    def __init__(
+        self,
+        config: EndpointConfig,
+        service_type: str,
+        *,
+        rules: Sequence[Rule] = (),
+        microversions: tuple[tuple[int, int], tuple[int, int]] | None = None,
+    ) -> None:
+        self.config = config
+        self.service_type = service_type
+        self.rules = rules
+        self.microversions = microversions
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: float,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """One request, or two where the token had run out; the answer's JSON object.
+
+        Raises `BackendError`, whatever happened.
+        """
+        is_write = method not in ("GET", "HEAD")
+
+        def ask(adapter: ks_adapter.Adapter) -> requests.Response:
+            return adapter.request(
+                path,
+                method,
+                json=body,
+                params=query,
+                microversion=self._microversion(adapter),
+                raise_exc=False,
+                redirect=False,
+                headers={"Accept": "application/json"},
+            )
+
+        response = self._within(timeout, ask, write=(method, path) if is_write else None)
+        return self._answer(response, is_write)
+
+    def home_domain(self, *, timeout: float) -> str | None:
+        """The domain of the project that we are signed in to. Raises `BackendError`."""
+
+        def look(adapter: ks_adapter.Adapter) -> str | None:
+            session = adapter.session
+            access = session.auth.get_access(session)
+            domain_id: str | None = access.project_domain_id
+            return domain_id
+
+        return self._within(timeout, look)
+
+    def _within(
+        self,
+        timeout: float,
+        work: Callable[[ks_adapter.Adapter], Answer],
+        *,
+        write: tuple[str, str] | None = None,
+    ) -> Answer:
+        """Do the work under a deadline; sort whatever it raises."""
+        deadline = Deadline(timeout)
+        try:
+            with deadline:
+                return work(self._adapter())
+        except (
+            BackendError,
+            ks_errors.ClientException,
+            sdk_errors.SDKException,
+            requests.RequestException,
+            OSError,
+            # What the library raises over a token or catalogue of another shape.
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:
+            found = sort_failure(error, self._place(), timed_out=deadline.is_over)
+            found.uncertain = write is not None and any(
+                verb == write[0] and write[1] in url for verb, url in deadline.sent
+            )
+            if found.code in ("credentials", "no_endpoint", "configuration", "broken_answer"):
+                forget(self.config)
+            raise found from error
+
+    def _place(self) -> str:
+        return f"{self.service_type} of {self.config.cloud} {self.config.region_name or ''}".strip()
+
+    def _adapter(self) -> ks_adapter.Adapter:
+        region = _open_region(self.config)
+        kind = self.service_type
+        return ks_adapter.Adapter(
+            region.get_session(),
+            service_type=region.get_service_type(kind),
+            service_name=region.get_service_name(kind),
+            interface=region.get_interface(kind),
+            region_name=region.get_region_name(kind),
+            endpoint_override=region.get_endpoint(kind),
+            connect_retries=0,
+            status_code_retries=0,
+        )
+
+    def _microversion(self, adapter: ks_adapter.Adapter) -> str | None:
+        """The highest version that both sides know; None where the service tells nothing."""
+        if self.microversions is None:
+            return None
+        data = adapter.get_endpoint_data()
+        if data is None or not data.max_microversion:
+            return None
+        lowest, highest = self.microversions
+        chosen = min(highest, data.max_microversion)
+        oldest_known = data.min_microversion or lowest
+        if chosen < lowest or chosen < oldest_known:
+            raise BackendError(
+                Kind.REFUSED,
+                "no_endpoint",
+                f"{self._place()} speaks versions {_text(oldest_known)} to "
+                f"{_text(data.max_microversion)}; the driver needs {_text(lowest)} to "
+                f"{_text(highest)}",
+            )
+        return _text(chosen)
+
+    def _answer(self, response: requests.Response, is_write: bool) -> dict[str, Any]:
+        if response.status_code >= 300:
+            found = sort_answer(response, self.rules)
+            found.uncertain = is_write and response.status_code >= 500
+            if found.code in ("credentials", "version"):
+                forget(self.config)
+            raise found
+        if response.status_code == 204 or not response.content:
+            return {}
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise broken(response.text, response.status_code, uncertain=is_write)
+        return answer
+
+
+def broken(words: str, status: int | None = None, *, uncertain: bool = False) -> BackendError:
+    """An answer that is not what the service's API says, shown by how it begins."""
+    return BackendError(
+        Kind.TRANSIENT,
+        "broken_answer",
+        f"not the answer of this API: {words[:200]}",
+        http_status=status,
+        uncertain=uncertain,
+    )
+
+
+def _text(version: tuple[int, ...]) -> str:
+    return str(ks_discover.version_to_string(version))
