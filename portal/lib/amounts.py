@@ -140,7 +140,8 @@ def _size(match: re.Match[str], text: str, unit: str) -> Fraction:
             _("%(text)s needs a unit. Write %(plain)sG for GiB or %(plain)sT for TiB.")
             % {"text": _quoted(text), "plain": plain}
         )
-    return size * 1024 ** _PREFIXES.index((match["prefix"] or "").upper())
+    power = _PREFIXES.index((match["prefix"] or "").upper())
+    return size * int(1024**power)
 
 
 def _refuse_two_readings(

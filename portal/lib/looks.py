@@ -1,0 +1,67 @@
+"""The word, icon and tone of every state: one table, so that a state looks the same everywhere."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one state is shown; tone is "", "ok", "warn", "bad" or "busy"."""
+
+    word: str | Promise
+    icon: str
+    tone: str = ""
+
+
+# (what it is, state) → look. A check mark stands only where something was read back or is in force.
+LOOKS: dict[tuple[str, str], Look] = {
+    ("line", "draft"): Look(_("draft"), "pencil"),
+    ("line", "open"): Look(_("waits for a decision"), "clock"),
+    ("line", "returned"): Look(_("returned"), "back", "warn"),
+    ("line", "granted"): Look(_("granted"), "stamp", "busy"),
+    ("line", "declined"): Look(_("declined"), "cross", "bad"),
+    ("line", "withdrawn"): Look(_("withdrawn"), "back"),
+    ("request", "draft"): Look(_("draft"), "pencil"),
+    ("request", "open"): Look(_("waits for a decision"), "clock"),
+    ("request", "returned"): Look(_("returned"), "back", "warn"),
+    ("request", "partly_decided"): Look(_("partly decided"), "half", "busy"),
+    ("request", "granted"): Look(_("granted"), "stamp", "busy"),
+    ("request", "applying"): Look(_("applying"), "half", "busy"),
+    ("request", "applied"): Look(_("applied"), "check", "ok"),
+    ("request", "declined"): Look(_("declined"), "cross", "bad"),
+    ("request", "withdrawn"): Look(_("withdrawn"), "back"),
+    ("project", "proposed"): Look(_("proposed"), "clock"),
+    ("project", "active"): Look(_("active"), "check", "ok"),
+    ("project", "suspended"): Look(_("suspended"), "lock", "warn"),
+    ("project", "closing"): Look(_("closing"), "half", "warn"),
+    ("project", "closed"): Look(_("closed"), "lock"),
+    ("target", "waiting"): Look(_("waits for the project"), "clock"),
+    ("target", "due"): Look(_("is next"), "clock", "busy"),
+    ("target", "leased"): Look(_("being written"), "half", "busy"),
+    ("target", "applied"): Look(_("applied"), "check", "ok"),
+    ("target", "retrying"): Look(_("retrying"), "retry", "warn"),
+    ("target", "refused"): Look(_("refused"), "stop", "bad"),
+    ("target", "dirty"): Look(_("to be read again"), "retry", "busy"),
+    ("target", "skipped"): Look(_("skipped by an operator"), "minus", "warn"),
+    ("endpoint", "open"): Look(_("answers"), "check", "ok"),
+    ("endpoint", "paused"): Look(_("paused"), "lock", "warn"),
+    ("endpoint", "read-only"): Look(_("read-only"), "lock", "warn"),
+    ("endpoint", "read_only"): Look(_("read-only"), "lock", "warn"),
+    ("endpoint", "unreachable"): Look(_("does not answer"), "plug", "bad"),
+    ("room", "ample"): Look(_("ample"), "check"),
+    ("room", "tight"): Look(_("tight"), "warn", "warn"),
+    ("room", "none"): Look(_("none"), "stop", "bad"),
+    ("room", "unknown"): Look(_("unknown"), "minus"),
+    ("message", "debug"): Look(_("Note"), "info"),
+    ("message", "info"): Look(_("Note"), "info", "busy"),
+    ("message", "success"): Look(_("Done"), "check", "ok"),
+    ("message", "warning"): Look(_("Take care"), "warn", "warn"),
+    ("message", "error"): Look(_("Not done"), "stop", "bad"),
+}
+
+
+def look_of(kind: str, code: str) -> Look:
+    """Return the look of a state; one that has none yet is shown by its code, without tone."""
+    return LOOKS.get((kind, code)) or Look(code.replace("_", " "), "info")

@@ -1,0 +1,53 @@
+"""How a moment or a day is said: as an age, short, or exact; in the reader's zone.
+
+The zone is the one Django has active, the language too; `now` is always given.
+"""
+
+from datetime import date, datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+_A_WHILE = 100 * DAY
+
+
+def age_words(moment: datetime, now: datetime) -> str:
+    """Return "just now", "2 min ago", "in 4 h"; after a hundred days the date."""
+    seconds = round((now - moment).total_seconds())
+    distance = abs(seconds)
+    if distance >= _A_WHILE:
+        return short_words(moment, now)
+    if distance < 5:
+        return _("just now")
+    span = _span(distance)
+    return _("%(span)s ago") % {"span": span} if seconds > 0 else _("in %(span)s") % {"span": span}
+
+
+def short_words(moment: datetime, now: datetime) -> str:
+    """Return "today 08:02", "12 Nov 03:10" in this year, "3 Mar 2021" in others."""
+    local, today = timezone.localtime(moment), timezone.localtime(now)
+    if local.date() == today.date():
+        return _("today %(time)s") % {"time": date_format(local, "H:i")}
+    return date_format(local, "j M H:i" if local.year == today.year else "j M Y")
+
+
+def exact_words(moment: datetime) -> str:
+    """Return "Tue 17 Nov 2026, 08:02:11 CET"."""
+    return date_format(timezone.localtime(moment), "D j M Y, H:i:s T")
+
+
+def day_words(day: date, now: datetime) -> str:
+    """Return "30 Nov" in this year, "31 Mar 2027" in others."""
+    return date_format(day, "j M" if day.year == timezone.localtime(now).year else "j M Y")
+
+
+def _span(seconds: int) -> str:
+    if seconds < MINUTE:
+        return _("%(count)d s") % {"count": seconds}
+    if seconds < HOUR:
+        return _("%(count)d min") % {"count": seconds // MINUTE}
+    if seconds < 2 * DAY:
+        return _("%(count)d h") % {"count": seconds // HOUR}
+    return _("%(count)d d") % {"count": seconds // DAY}

@@ -1,0 +1,126 @@
+/* Remit: keys, and manners for live parts. Every page works without this file.
+ *
+ * data-key="j"       on a link, button, field or <details>: the key that uses it
+ * data-rows          on a table or list: j and k walk through its rows, x picks, o opens
+ * data-row           on each row; its first link is what opens
+ * data-poll          on an element that htmx refreshes: rests while the page is hidden
+ * data-errors        on the summary of errors: takes the focus when it appears
+ */
+"use strict";
+
+(() => {
+  const typing = (element) =>
+    element.isContentEditable ||
+    element.matches("textarea, select, input:not([type=checkbox], [type=radio], [type=submit], [type=button])");
+
+  const usable = (element) => !element.disabled && !element.closest("[hidden]");
+
+  /* Opens the details that hide an element, so that it can be seen and focused. */
+  const reveal = (element) => {
+    for (let box = element.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
+  };
+
+  const use = (element) => {
+    if (element.matches("details")) {
+      element.open = true;
+      const first = element.querySelector("select, textarea, input, button, a");
+      if (first) first.focus();
+      return;
+    }
+    reveal(element);
+    element.focus();
+    if (typing(element)) {
+      if (element.select) element.select();
+    } else {
+      element.click();
+    }
+  };
+
+  const withKey = (key) =>
+    [...document.querySelectorAll("[data-key]")].find(
+      (element) => element.dataset.key.split(" ").includes(key) && usable(element));
+
+  const rows = () => [...document.querySelectorAll("[data-rows] [data-row]")].filter(usable);
+
+  const currentRow = () => {
+    const focused = document.activeElement && document.activeElement.closest("[data-row]");
+    return focused || document.querySelector("[data-row][aria-current=true]");
+  };
+
+  const walk = (by) => {
+    const all = rows();
+    if (!all.length) return false;
+    const now = all.indexOf(currentRow());
+    const next = all[now < 0 ? 0 : Math.min(Math.max(now + by, 0), all.length - 1)];
+    for (const row of all) row.removeAttribute("aria-current");
+    next.setAttribute("aria-current", "true");
+    const link = next.querySelector("a[href]");
+    if (link) link.focus();
+    next.scrollIntoView({ block: "nearest" });
+    return true;
+  };
+
+  const inRow = (selector) => {
+    const row = currentRow();
+    const element = row && row.querySelector(selector);
+    if (element) element.click();
+    return Boolean(element);
+  };
+
+  const rowKeys = {
+    j: () => walk(1),
+    k: () => walk(-1),
+    x: () => inRow("input[type=checkbox]"),
+    o: () => inRow("a[href]"),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.key === "Escape" && typing(event.target)) {
+      event.target.blur();
+      return;
+    }
+    if (event.repeat && !(event.key in rowKeys)) return;
+    if (typing(event.target)) return;
+    const element = withKey(event.key);
+    if (element) {
+      event.preventDefault();
+      use(element);
+    } else if (rowKeys[event.key] && rowKeys[event.key]()) {
+      event.preventDefault();
+    }
+  });
+
+  /* Live parts. A part that is done comes back without hx-trigger, so it stops by itself. */
+  const isPoll = (event) => event.detail.elt && event.detail.elt.matches("[data-poll]");
+  const offline = (isOff) => {
+    const note = document.getElementById("offline");
+    if (note) note.hidden = !isOff;
+  };
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && isPoll(event)) event.preventDefault();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !window.htmx) return;
+    for (const part of document.querySelectorAll("[data-poll]")) window.htmx.trigger(part, "shown");
+  });
+  document.addEventListener("htmx:sendError", () => offline(true));
+  document.addEventListener("htmx:timeout", () => offline(true));
+  document.addEventListener("htmx:responseError", () => offline(true));
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    if (event.detail.successful !== false) offline(false);
+  });
+
+  /* A summary of errors is read first, whether it came with the page or with a fragment. */
+  const toErrors = (root) => {
+    const summary = root.querySelector("[data-errors]");
+    if (summary) summary.focus();
+  };
+  toErrors(document);
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (!isPoll(event) && event.detail.requestConfig && event.detail.requestConfig.verb === "post") {
+      toErrors(event.detail.elt);
+    }
+  });
+})();

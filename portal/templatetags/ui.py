@@ -1,0 +1,359 @@
+"""The visual kit in templates: `{% load ui %}`. Markup lives in templates/ui/, logic in portal.lib.
+
+Amounts are integers in base units with their unit ("" or "B"); labels and words come translated.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from django import forms, template
+from django.template.context import Context
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+
+from portal.lib import bar_words, bars, moments
+from portal.lib.amounts import format_amount, format_change, format_exact, input_text
+from portal.lib.facts import known_facts
+from portal.lib.folding import fold
+from portal.lib.looks import look_of
+
+register = template.Library()
+VAL_KINDS = ("requested", "granted", "applied", "observed")
+
+
+def _render(name: str, **context: Any) -> SafeString:
+    return render_to_string(f"ui/{name}.html", context)
+
+
+# Figures
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """`{% icon "check" %}`: never alone, the word stands beside it."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
+
+
+@register.simple_tag
+def amount(value: int, unit: str = "", noun: str = "") -> SafeString:
+    """`{% amount line.quota resource.unit %}`: 1.5 TiB, the exact value in the title."""
+    return _data(format_amount(value, unit), value, unit, noun)
+
+
+@register.simple_tag
+def change(value: int, unit: str = "", noun: str = "") -> SafeString:
+    """`{% change line.change resource.unit %}`: +64, −2 TiB."""
+    return _data(format_change(value, unit), value, unit, noun)
+
+
+def _data(text: str, value: int, unit: str, noun: str) -> SafeString:
+    return format_html(
+        '<data class="amount" value="{}" title="{}">{}</data>',
+        str(value),
+        format_exact(value, unit),
+        f"{text}\N{NO-BREAK SPACE}{noun}" if noun else text,
+    )
+
+
+@register.filter
+def as_input(value: int, unit: str = "") -> str:
+    """`value="{{ line.quota|as_input:resource.unit }}"`: parses back to exactly the value."""
+    return input_text(value, unit)
+
+
+@register.filter
+def plain_amount(value: int, unit: str = "") -> str:
+    """`{{ value|plain_amount:unit }}`: the text alone, for attributes and titles."""
+    return format_amount(value, unit)
+
+
+@register.filter
+def capped(count: int, most: int = 99) -> str:
+    """`{{ queue_count|capped:99 }}`: "7", "99+"."""
+    return str(count) if count <= most else f"{most}+"
+
+
+@register.simple_tag(takes_context=True)
+def val(
+    context: Context,
+    kind: str,
+    value: int | None = None,
+    unit: str = "",
+    at: datetime | None = None,
+) -> SafeString:
+    """`{% val "requested" 192 unit %}`, `{% val "applied" at=moment %}`, `{% val "observed" v unit at %}`.
+
+    Without a moment *applied* says "not yet": no check for what was not read back.
+    """
+    if kind not in VAL_KINDS:
+        raise template.TemplateSyntaxError(f"val: {kind!r} is none of {', '.join(VAL_KINDS)}")
+    return _render("val", kind=kind, value=value, unit=unit, at=at, now=_now(context))
+
+
+# Bars
+
+
+@register.simple_tag
+def bar(
+    used: int,
+    limit: int | None,
+    *,
+    unit: str = "",
+    label: str = "",
+    reserved: int = 0,
+    pending: int = 0,
+    scale: int | None = None,
+    tone: str | None = None,
+    words: str = "",
+) -> SafeString:
+    """`{% bar 288 384 unit="" label="vCPU in geneva" reserved=8 pending=64 %}`.
+
+    It warns by itself from 90 %; tone="" keeps it calm. `words` replaces the sentence.
+    """
+    warns = bar_words.is_nearly_full(used, limit, reserved)
+    said = words or bar_words.quota_words(
+        label, used, limit, unit=unit, reserved=reserved, pending=pending
+    )
+    shape = bars.quota_bar(used, limit, reserved=reserved, pending=pending, scale=scale)
+    return _render(
+        "bar", shape=shape, words=said, tone=("warn" if warns else "") if tone is None else tone
+    )
+
+
+@register.simple_tag
+def fillbar(
+    now: int, add: int, limit: int, *, unit: str = "", label: str = "", words: str = ""
+) -> SafeString:
+    """`{% fillbar 380 64 500 label="Envelope EP/ATLAS" %}`: now, and what a decision adds."""
+    said = words or bar_words.fill_words(label, now, add, limit, unit=unit)
+    return _render("bar", shape=bars.fill_bar(now, add, limit), words=said, tone="")
+
+
+@register.simple_tag
+def parts(
+    items: Iterable[Sequence[Any]], *, scale: int | None = None, unit: str = "", label: str = ""
+) -> SafeString:
+    """`{% parts zones unit="" label="Parts of vCPU" scale=row.scale %}`; zones: [(name, amount)].
+
+    Without a scale the parts fill the width. Only parts that are wide enough are labelled.
+    """
+    pairs = [(str(name), int(value)) for name, value in items]
+    whole = sum(value for _name, value in pairs) if scale is None else scale
+    shown = [(f"{name} {format_amount(value, unit)}", value) for name, value in pairs]
+    return _render(
+        "parts",
+        parts=bars.parts_bar(shown, whole),
+        words=bar_words.parts_words(label, pairs, unit=unit),
+    )
+
+
+@register.filter
+def bar_scale(row: Any) -> int:
+    """`{{ row|bar_scale }}` of an object with used, limit, reserved, pending: for `parts`."""
+    return bars.scale_of(row.used, row.limit, reserved=row.reserved, pending=row.pending)
+
+
+@register.simple_tag
+def gauge(
+    label: str, figures: str, bar: str, note: str = "", tone: str = "", wide: bool = False
+) -> SafeString:
+    """`{% fillbar … as b %}{% gauge "Envelope" "380 → 444 of 500" b note="56 left after" %}`.
+
+    wide=True sets label and figures on one line above the bar, for lists.
+    """
+    return _render("gauge", label=label, figures=figures, bar=bar, note=note, tone=tone, wide=wide)
+
+
+@register.simple_tag
+def use_gauge(
+    label: str,
+    used: int,
+    limit: int,
+    *,
+    unit: str = "",
+    reserved: int = 0,
+    pending: int = 0,
+    note: str = "",
+    wide: bool = False,
+) -> SafeString:
+    """`{% use_gauge "vCPU" 205 256 pending=64 wide=True %}`: bar, "205 of 256", the percentage."""
+    drawn = bar(used, limit, unit=unit, label=label, reserved=reserved, pending=pending)
+    figures = bar_words.fill_figures(used, 0, limit, unit=unit)
+    said = note or (_("%(share)d %%") % {"share": used * 100 // limit} if limit else "")
+    return gauge(label, figures, drawn, note=said, wide=wide)
+
+
+@register.simple_tag
+def fill_gauge(
+    label: str,
+    now: int,
+    add: int,
+    limit: int,
+    *,
+    unit: str = "",
+    note: str = "",
+    figures: str = "",
+) -> SafeString:
+    """`{% fill_gauge "Your remit this year" 80 64 200 note="120 → 56 left" %}`."""
+    said = figures or bar_words.fill_figures(now, add, limit, unit=unit)
+    return gauge(label, said, fillbar(now, add, limit, unit=unit, label=label), note=note)
+
+
+@register.simple_tag
+def progress(done: int, total: int, label: str) -> SafeString:
+    """`{% progress 2 3 label="Delivery: 2 of 3 limits applied" %}`."""
+    return _render("progress", done=done, total=total, label=label)
+
+
+# Words: states, people, moments
+
+
+@register.simple_tag
+def state(word: str, icon: str = "info", tone: str = "", plain: bool = False) -> SafeString:
+    """`{% state "escalates in 4 h" "clock" "warn" %}`; plain=True is without ground."""
+    return _render("state", word=word, icon=icon, tone=tone, plain=plain)
+
+
+@register.simple_tag
+def state_of(kind: str, code: str, plain: bool = False) -> SafeString:
+    """`{% state_of "request" request.state %}`; kinds: line request project target endpoint room."""
+    look = look_of(kind, str(code))
+    return state(str(look.word), look.icon, look.tone, plain)
+
+
+@register.simple_tag
+def person(who: Any, plain: bool = False) -> SafeString:
+    """`{% person user %}`: initial and name; plain=True (prose) is the name alone."""
+    return _render("person", name=str(who).strip() or _("somebody (erased)"), plain=plain)
+
+
+def _now(context: Context) -> datetime:
+    now = context.get("now")
+    return now if isinstance(now, datetime) else timezone.now()
+
+
+@register.simple_tag(takes_context=True)
+def when(context: Context, moment: datetime) -> SafeString:
+    """`{% when event.at %}`: "today 08:02", the exact moment in the title."""
+    return _time(moment, moments.short_words(moment, _now(context)))
+
+
+@register.simple_tag(takes_context=True)
+def age(context: Context, moment: datetime) -> SafeString:
+    """`{% age reading.at %}`: "2 min ago", "in 4 h"."""
+    return _time(moment, moments.age_words(moment, _now(context)))
+
+
+def _time(moment: datetime, words: str) -> SafeString:
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        timezone.localtime(moment).isoformat(timespec="seconds"),
+        moments.exact_words(moment),
+        words,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def day(context: Context, value: date) -> SafeString:
+    """`{% day line.until %}`: "30 Nov", "31 Mar 2027"; a moment is taken in the reader's zone."""
+    plain = timezone.localtime(value).date() if isinstance(value, datetime) else value
+    words = moments.day_words(plain, _now(context))
+    return format_html('<time datetime="{}">{}</time>', plain.isoformat(), words)
+
+
+# Blocks and lists
+
+
+@register.simple_block_tag
+def foldtable(content: str, kind: str = "", caption: str = "", id: str = "") -> SafeString:
+    """`{% foldtable "quota" caption="…" %}<thead>…<tbody>…{% endfoldtable %}`.
+
+    Adds every ARIA role and the `data-label` of each cell; nobody writes them by hand.
+    """
+    return _render("table", rows=mark_safe(fold(content)), kind=kind, caption=caption, id=id)
+
+
+@register.simple_block_tag
+def notice(
+    content: str, tone: str, icon: str, heading: str, level: int = 2, live: bool = False
+) -> SafeString:
+    """`{% notice "bad" "stop" "No room for 4 TiB" level=3 %}<p>…</p>{% endnotice %}`."""
+    return _render(
+        "notice", body=content, tone=tone, icon=icon, heading=heading, level=level, live=live
+    )
+
+
+@register.simple_block_tag
+def more(content: str, summary: str, open: bool = False, key: str = "") -> SafeString:
+    """`{% more "The same as a table" %}…{% endmore %}`: a details element; `key` opens it."""
+    return _render("more", body=content, summary=summary, open=open, key=key)
+
+
+@register.simple_tag
+def step(icon: str, tone: str = "") -> SafeString:
+    """`<li>{% step "stamp" "busy" %}<div class="what">…<small>…</small></div></li>`."""
+    return _render("step", icon=icon, tone=tone)
+
+
+@register.simple_tag
+def message_notice(message: Any) -> SafeString:
+    """One of Django's messages as a notice."""
+    look = look_of("message", message.level_tag)
+    return _render("message", message=message, look=look)
+
+
+@register.simple_tag
+def warns(items: Iterable[Any]) -> SafeString:
+    """`{% warns warnings %}`: each with text, and maybe tone, icon, code, hint, url, id."""
+    return _render("warns", items=list(items))
+
+
+@register.simple_tag
+def facts(values: Mapping[str, Any]) -> SafeString:
+    """`{% facts error.facts %}`: the figures of a refusal that have a name for people."""
+    return _render("facts", rows=known_facts(values))
+
+
+@register.simple_tag
+def empty_note(
+    icon: str, title: str, text: str = "", url: str = "", action: str = "", level: int = 3
+) -> SafeString:
+    """`{% empty_note "tray" title text url=url action=words %}`: says what to do first."""
+    return _render("empty", icon=icon, title=title, text=text, url=url, action=action, level=level)
+
+
+@register.simple_tag
+def pager(words: str, previous: str = "", next: str = "", label: str = "") -> SafeString:
+    """`{% pager "1–50 of 213" previous=url next=url %}`; an empty url means there is none."""
+    return _render("pager", words=words, previous=previous, next=next, label=label or _("Pages"))
+
+
+# Forms
+
+
+@register.simple_tag
+def field(bound: forms.BoundField, hint: str = "") -> SafeString:
+    """`{% field form.reason hint="…" %}`: label, hint, control, error, tied together for ARIA."""
+    if hint:
+        bound.help_text = hint
+    kind = bound.widget_type
+    return _render("field", field=bound, is_tick=kind == "checkbox")
+
+
+@register.simple_tag
+def error_summary(
+    form: forms.BaseForm | None = None, extra: Iterable[Sequence[str]] = ()
+) -> SafeString:
+    """`{% error_summary form extra=line_errors %}`; extra: [(id of the input or "", sentence)]."""
+    rows: list[tuple[str, str]] = []
+    if form is not None and form.is_bound:
+        rows += [("", str(error)) for error in form.non_field_errors()]
+        for bound in form:
+            target = bound.id_for_label or bound.auto_id or ""
+            rows += [(target, f"{bound.label}: {error}") for error in bound.errors]
+    rows += [(str(target), str(sentence)) for target, sentence in extra]
+    return _render("errors", rows=rows) if rows else SafeString("")
