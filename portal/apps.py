@@ -1,7 +1,18 @@
 """The app that serves: settings, URLs, start-up. It holds no models."""
 
 from django.apps import AppConfig
+from django.conf import settings
+
+from portal.lib import metrics
 
 
 class PortalConfig(AppConfig):
     name = "portal"
+
+    def ready(self) -> None:
+        # Imports that need the loaded settings.
+        from portal.health import collect_broker, collect_database
+
+        metrics.register("database", collect_database)
+        if settings.CELERY_BROKER_URL.startswith("redis"):
+            metrics.register("broker", collect_broker)

@@ -1,19 +1,307 @@
-"""One settings file, read from the environment. (Start; the house issue completes it.)"""
+"""All settings, from the environment through strict readers; nothing is read elsewhere.
 
-import os
+A wrong or unsafe value refuses to start with one sentence (portal/lib/env.py,
+portal/production.py). Every variable is read once, here, under its own name.
+"""
+
 from pathlib import Path
 
+from portal.lib import env
+from portal.lib.database_url import SCHEMES, parse_database_url
+from portal.lib.secret_key import stored_secret_key
+from portal.lib.servers.supervisor import make_data_dir, read_addresses
+from portal.production import Production, refusals
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-SECRET_KEY = "not-a-secret-yet"
-DEBUG = True
+
+# --- Which kind of site is this, and where are its servers? ---------------------------
+
+DATABASE_URL = env.url("DATABASE_URL", schemes=SCHEMES)
+BROKER_URL = env.url("BROKER_URL", schemes=("redis", "rediss", "amqp", "amqps"))
+# Whoever names a database of their own means it, unless they say otherwise.
+REMIT_ENV = env.text(
+    "REMIT_ENV",
+    "production" if DATABASE_URL else "development",
+    choices=("development", "production"),
+)
+IS_PRODUCTION = REMIT_ENV == "production"
+DEBUG = env.boolean("DEBUG", default=False)
+# Secrets and data of the embedded servers; production keeps nothing there.
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".data"))).absolute()
+SECRET_KEY = env.text("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = env.items(
+    "ALLOWED_HOSTS", () if IS_PRODUCTION else ("localhost", "127.0.0.1", "[::1]")
+)
+CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
+SECURE_COOKIES = env.boolean("SECURE_COOKIES", default=IS_PRODUCTION)
+# Passwords kept by Remit itself: for trying out, and for a way in before single sign-on.
+LOCAL_ACCOUNTS = env.boolean("LOCAL_ACCOUNTS", default=not IS_PRODUCTION)
+# `make run` says that its cloud is contrib/sandbox; pages say so too.
+SANDBOX = env.boolean("SANDBOX", default=False)
+
+if IS_PRODUCTION:
+    _sentences = list(
+        refusals(
+            Production(
+                debug=DEBUG,
+                secret_key=SECRET_KEY,
+                allowed_hosts=ALLOWED_HOSTS,
+                csrf_trusted_origins=CSRF_TRUSTED_ORIGINS,
+                has_database_url=bool(DATABASE_URL),
+                has_broker_url=bool(BROKER_URL),
+                secure_cookies=SECURE_COOKIES,
+                sandbox=SANDBOX,
+                sandbox_told_so=env.boolean("SANDBOX_BESIDE_EXTERNAL_DATABASE", default=False),
+                local_accounts=LOCAL_ACCOUNTS,
+                local_accounts_told_so=env.boolean("LOCAL_ACCOUNTS_IN_PRODUCTION", default=False),
+            )
+        )
+    )
+    if _sentences:
+        raise env.Refused(_sentences)
+elif not SECRET_KEY:
+    make_data_dir(DATA_DIR)
+    SECRET_KEY = stored_secret_key(DATA_DIR / "secret_key")
+
+_servers = None if DATABASE_URL and BROKER_URL else read_addresses(DATA_DIR)
+# Commands that need no server still start without one; who connects reads this name.
+_nowhere = f"postgresql:///remit?host={DATA_DIR}/start-make-run-or-set-DATABASE_URL"
+
+# --- Database -------------------------------------------------------------------------
+
+_database = parse_database_url(
+    DATABASE_URL or (_servers.database_url if _servers else _nowhere),
+)
+_session = {
+    # A lock that is not had in this time is somebody's long transaction: refuse, not hang.
+    "lock_timeout": env.integer("LOCK_TIMEOUT_MS", 5_000, low=100, high=60_000),
+    # No transaction of ours waits for anything but the database.
+    "idle_in_transaction_session_timeout": env.integer(
+        "IDLE_IN_TRANSACTION_TIMEOUT_MS", 60_000, low=1_000, high=600_000
+    ),
+}
+_database["OPTIONS"].setdefault("connect_timeout", 5)
+_database["OPTIONS"]["options"] = " ".join(
+    [
+        *filter(None, [_database["OPTIONS"].get("options")]),
+        *(f"-c {name}={value}" for name, value in _session.items()),
+    ]
+)
+DATABASES = {
+    "default": _database
+    | {
+        "CONN_MAX_AGE": env.integer("CONN_MAX_AGE_SECONDS", 60, low=0, high=3_600),
+        "CONN_HEALTH_CHECKS": True,
+        # A request is one transaction only where an action says so.
+        "ATOMIC_REQUESTS": False,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Broker ---------------------------------------------------------------------------
+
+CELERY_BROKER_URL = BROKER_URL or (_servers.broker_url if _servers else "redis://127.0.0.1:1/0")
+# The longest that a decision may wait for a broker that is down or hangs; portal/lib/wake.py.
+BROKER_SOCKET_TIMEOUT = env.seconds("BROKER_SOCKET_TIMEOUT", 0.3, low=0.05, high=5)
+# After a failure nobody in this process waits for the broker again for so long.
+BROKER_PAUSE_SECONDS = env.seconds("BROKER_PAUSE_SECONDS", 5, low=0, high=300)
+
+# --- Delivery -------------------------------------------------------------------------
+
+# Credentials of the clouds; read by the workers alone, openstacksdk's own format.
+CLOUDS_YAML = env.text("CLOUDS_YAML")
+LEASE_SECONDS = env.integer("LEASE_SECONDS", 60, low=2, high=600)
+CALL_TIMEOUT_SECONDS = env.seconds("CALL_TIMEOUT_SECONDS", 20, low=0.1, high=300)
+SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 2, low=0.2, high=60)
+OBSERVE_SECONDS = env.seconds("OBSERVE_SECONDS", 300, low=1, high=86_400)
+RETRY_BASE_SECONDS = env.seconds("RETRY_BASE_SECONDS", 5, low=0.1, high=600)
+RETRY_CAP_SECONDS = env.seconds("RETRY_CAP_SECONDS", 600, low=1, high=86_400)
+REFUSED_RECHECK_SECONDS = env.seconds("REFUSED_RECHECK_SECONDS", 300, low=1, high=86_400)
+if CALL_TIMEOUT_SECONDS >= LEASE_SECONDS:
+    raise env.Refused(
+        [
+            f"CALL_TIMEOUT_SECONDS is {CALL_TIMEOUT_SECONDS:g}, not shorter than LEASE_SECONDS "
+            f"({LEASE_SECONDS}): a call could outlive its lease; lower it."
+        ]
+    )
+
+
+def _every(seconds: float, task: str) -> dict[str, object]:
+    """`expires`: sweeps that piled up while the workers were away would all do the same."""
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 1.0)}}
+
+
+CELERY_BEAT_SCHEDULE = {
+    "sweep-due": _every(SWEEP_SECONDS, "quotas.tasks.sweep_due"),
+    "sweep-observe": _every(min(30.0, OBSERVE_SECONDS), "quotas.tasks.sweep_observe"),
+}
+
+# --- The application ------------------------------------------------------------------
+
 INSTALLED_APPS = [
-    "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
-    "django.contrib.messages", "django.contrib.staticfiles", "django.contrib.postgres",
-    "rest_framework", "drf_spectacular", "django_htmx",
-    "portal", "projects", "quotas",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "django_htmx",
+    "portal",
+    "projects",
+    "quotas",
 ]
-AUTH_USER_MODEL = "projects.User"
+MIDDLEWARE = [
+    "portal.middleware.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "portal.middleware.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "portal.middleware.DomainErrorMiddleware",
+]
 ROOT_URLCONF = "portal.urls"
-DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "remit"}}
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
+            ],
+        },
+    }
+]
+# A page of more than this is refused before it is read: no form of ours is that long.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
+# --- People ---------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "projects.User"
+AUTHENTICATION_BACKENDS = ["projects.auth.LocalBackend"] if LOCAL_ACCOUNTS else []
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "sign_in"
+# In the database, so that a broker that is down signs nobody out.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = env.integer("SESSION_SECONDS", 43_200, low=300, high=1_209_600)
+SESSION_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_NAME = "__Host-session" if SECURE_COOKIES else "session"
+CSRF_COOKIE_SECURE = SECURE_COOKIES
+CSRF_COOKIE_NAME = "__Host-csrf" if SECURE_COOKIES else "csrf"
+# htmx sends the token from the page, so no script needs to read the cookie.
+CSRF_COOKIE_HTTPONLY = True
+
+# --- Transport ------------------------------------------------------------------------
+
+SECURE_SSL_REDIRECT = env.boolean("SECURE_SSL_REDIRECT", default=IS_PRODUCTION)
+SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|metrics)$"]
+SECURE_HSTS_SECONDS = env.integer(
+    "HSTS_SECONDS", 31_536_000 if IS_PRODUCTION else 0, low=0, high=63_072_000
+)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.boolean("HSTS_INCLUDE_SUBDOMAINS", default=IS_PRODUCTION)
+SECURE_HSTS_PRELOAD = env.boolean("HSTS_PRELOAD", default=IS_PRODUCTION)
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# Only behind a proxy that sets this header itself and strips it from clients.
+if env.boolean("TRUST_X_FORWARDED_PROTO", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Language and time ----------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("fr", "Français")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
 USE_TZ = True
-TIME_ZONE = "UTC"
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
+
+# --- Static files ---------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if IS_PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+# In development files are served from where they lie, without collectstatic.
+WHITENOISE_USE_FINDERS = not IS_PRODUCTION
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- REST API -------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "quotas.api.errors.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Remit",
+    "DESCRIPTION": "Quota and delegation of a private cloud. Amounts are integers in base units.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+}
+
+# --- Logs -----------------------------------------------------------------------------
+
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "portal.lib.request_id.RequestIdFilter"}},
+    "formatters": {
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s",
+            "rename_fields": {"asctime": "at", "levelname": "level", "name": "logger"},
+        }
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "json",
+            "filters": ["request_id"],
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # Django's own handlers would mail admins and write a second, unstructured line.
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+    },
+}
+
+# W004: a subject is unique within its issuer; LocalBackend asks for local accounts only.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]

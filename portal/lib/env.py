@@ -46,9 +46,7 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
     try:
         number = int(value)
     except ValueError:
-        raise Refused(
-            [f"{name} is {value!r}, not a whole number: use {low} to {high}."]
-        ) from None
+        raise Refused([f"{name} is {value!r}, not a whole number: use {low} to {high}."]) from None
     if not low <= number <= high:
         raise Refused([f"{name} is {number}, out of range: use {low} to {high}."])
     return number

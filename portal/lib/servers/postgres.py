@@ -172,8 +172,7 @@ class Postgres:
                 if not child.is_running or time.monotonic() > deadline:
                     child.kill()
                     raise ServersError(
-                        f"PostgreSQL did not start; its last words in {self.log}:\n"
-                        f"{tail(self.log)}"
+                        f"PostgreSQL did not start; its last words in {self.log}:\n{tail(self.log)}"
                     ) from None
                 time.sleep(0.02)
 

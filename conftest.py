@@ -1,0 +1,3 @@
+"""Fixtures of every test: servers, databases and needs come from portal/testing/."""
+
+pytest_plugins = ["portal.testing.needs", "portal.testing.servers"]

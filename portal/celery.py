@@ -1,0 +1,63 @@
+"""Celery: three queues, one schedule, and workers that outlive their broker.
+
+Messages only wake. The rows are the queue of record, so a message may be lost, doubled
+or late; nothing is retried, counted down or answered through the broker.
+"""
+
+import os
+
+from celery import Celery
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+APPLY, OBSERVE, NOTIFY = "apply", "observe", "notify"
+
+app = Celery("remit")
+
+
+# Broker and schedule depend on the environment: CELERY_* in portal/settings.py, read lazily.
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_serializer="json",
+    accept_content=["json"],
+    result_backend=None,
+    task_ignore_result=True,
+    task_default_queue=APPLY,
+    task_queues=[Queue(APPLY), Queue(OBSERVE), Queue(NOTIFY)],
+    task_create_missing_queues=False,
+    # By name, because who wakes a task (portal/lib/wake.py) does not import it.
+    task_routes=[
+        {
+            "quotas.tasks.*observe*": {"queue": OBSERVE},
+            "*.tasks.*notify*": {"queue": NOTIFY},
+            "*": {"queue": APPLY},
+        }
+    ],
+    # Tasks may run twice, so a worker that dies hands its message to the next one.
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    task_send_sent_event=False,
+    enable_utc=True,
+    timezone="UTC",
+    # Workers and beat come back to a broker that was away for however long. Their
+    # timeouts are long, as nobody waits; the short ones of web processes are wake.py's.
+    broker_connection_retry=True,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_connection_timeout=4,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_transport_options={
+        "socket_timeout": 10,
+        "socket_connect_timeout": 4,
+        "socket_keepalive": True,
+        # A broker that accepts and never answers is left after one to two of these.
+        "health_check_interval": 5,
+        # A message that no worker has finished by then goes to another one.
+        "visibility_timeout": 300,
+    },
+)
+app.autodiscover_tasks(["quotas", "projects"])

@@ -1,0 +1,16 @@
+"""How gunicorn serves Remit; each value can be overridden by GUNICORN_CMD_ARGS."""
+
+from portal.lib import env
+
+bind = f"127.0.0.1:{env.integer('PORT', 8000, low=1, high=65_535)}"
+workers = env.integer("WEB_PROCESSES", 2, low=1, high=64)
+threads = env.integer("WEB_THREADS", 4, low=1, high=64)
+# Before the fork: one refusal when the settings are wrong, not one a worker for ever.
+preload_app = True
+# Nothing that a person waits for takes this long; a stuck worker is replaced.
+timeout = 60
+graceful_timeout = 20
+# portal.middleware.RequestLogMiddleware writes the access log.
+accesslog = None
+# A memory file system: the heartbeat file must not wait for a disk.
+worker_tmp_dir = "/dev/shm"  # noqa: S108 gunicorn advises it

@@ -1,0 +1,84 @@
+"""What holds for every answer: its id in the logs, its content policy, its refusals."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from portal.lib import request_id
+from portal.lib.errors import DomainError
+
+logger = logging.getLogger("portal.requests")
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        # These three do not fall back to default-src.
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "object-src 'none'",
+    ]
+)
+
+
+class RequestLogMiddleware:
+    """One log line a request: id, who, what, status, time. No query: it may hold names."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.monotonic()
+        token = request_id.current.set(request_id.accept(request.headers.get("X-Request-ID", "")))
+        try:
+            response = self.get_response(request)
+            response["X-Request-ID"] = request_id.current.get()
+            user = getattr(request, "_cached_user", None)  # asking for it would cost a query
+            logger.info(
+                "request",
+                extra={
+                    "method": request.method,
+                    "path": request.path,
+                    "status": response.status_code,
+                    "milliseconds": round((time.monotonic() - started) * 1000),
+                    "user": user.pk if user is not None else None,
+                },
+            )
+            return response
+        finally:
+            request_id.current.reset(token)
+
+
+class ContentSecurityPolicyMiddleware:
+    """Everything from this site alone; no inline script or style. Django 5.2 has none of it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        return response
+
+
+class DomainErrorMiddleware:
+    """A refusal of the domain that a page did not answer itself becomes a page of its status.
+
+    The API translates the same errors in its own exception handler.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, DomainError):
+            return None
+        return render(request, "errors/refused.html", {"error": error}, status=error.status)

@@ -1,0 +1,11 @@
+"""Every URL of the site; the only module that sees every app."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from portal import health
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics_page, name="metrics"),
+]
