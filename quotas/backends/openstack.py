@@ -22,7 +22,7 @@ from openstack import exceptions as sdk_errors
 
 from quotas.backends.base import EndpointConfig
 from quotas.backends.deadline import Deadline, http_session
-from quotas.backends.errors import BackendError, Kind
+from quotas.backends.errors import BackendError, Kind, words_of
 from quotas.backends.sorting import Rule, sort_answer, sort_failure
 
 Answer = TypeVar("Answer")
@@ -124,7 +124,7 @@ class Service:
 
         def look(adapter: ks_adapter.Adapter) -> str | None:
             session = adapter.session
-            access = session.auth.get_access(session)
+            access = session.auth.get_access(session)  # type: ignore[union-attr]  # v3 has it
             domain_id: str | None = access.project_domain_id
             return domain_id
 
@@ -222,11 +222,11 @@ def broken(words: str, status: int | None = None, *, uncertain: bool = False) ->
     return BackendError(
         Kind.TRANSIENT,
         "broken_answer",
-        f"not the answer of this API: {words[:200]}",
+        f"not the answer of this API: {words_of(words)[:200]}",
         http_status=status,
         uncertain=uncertain,
     )
 
 
-def _text(version: tuple[int, ...]) -> str:
+def _text(version: tuple[int | float, ...]) -> str:
     return str(ks_discover.version_to_string(version))

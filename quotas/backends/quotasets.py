@@ -70,9 +70,11 @@ class QuotaSets:
                 )
         if not values:
             return
-        self._service.call(
+        answer = self._service.call(
             "PUT", _path(project_id), body={"quota_set": dict(values)}, timeout=timeout
         )
+        if not isinstance(answer.get("quota_set"), dict):
+            raise broken(str(answer), uncertain=True)
 
 
 def _path(project_id: str) -> str:

@@ -85,15 +85,13 @@ def sort_failure(error: Exception, place: str, *, timed_out: bool) -> BackendErr
     """The error that stands for a call without an answer; `place` names whom we called."""
     if isinstance(error, BackendError):
         return error
-    if timed_out:
+    if timed_out or any(isinstance(cause, requests.exceptions.Timeout) for cause in _chain(error)):
         return BackendError(Kind.UNREACHABLE, "timeout", f"{place} did not answer in time")
     if isinstance(error, ks_errors.HttpError) and error.response is not None:
         return sort_answer(error.response)  # signing in was answered, with a refusal
-    if isinstance(error, ks_errors.SSLFailure | requests.exceptions.SSLError):
+    if isinstance(error, ks_errors.SSLError | requests.exceptions.SSLError):
         return BackendError(Kind.UNREACHABLE, "tls", f"{place}: {_root(error)}")
-    if isinstance(
-        error, sdk_errors.ConfigException | ks_errors.OptionError | ks_errors.AuthPluginException
-    ):
+    if isinstance(error, sdk_errors.ConfigException | ks_errors.AuthPluginException):
         return BackendError(Kind.REFUSED, "configuration", f"{place}: {error}")
     if isinstance(error, ks_errors.CatalogException):
         return BackendError(
@@ -101,23 +99,28 @@ def sort_failure(error: Exception, place: str, *, timed_out: bool) -> BackendErr
         )
     if any(isinstance(cause, requests.exceptions.ChunkedEncodingError) for cause in _chain(error)):
         return BackendError(Kind.TRANSIENT, "broken_answer", f"{place}: the answer broke off")
-    if isinstance(error, ks_errors.ConnectionError | requests.RequestException | OSError):
+    if any(_is_connection(cause) for cause in _chain(error)):
         return BackendError(Kind.UNREACHABLE, *_connection(error, place))
     if isinstance(error, ks_errors.AuthorizationFailure):
         return BackendError(Kind.REFUSED, "credentials", f"{place}: {error}")
+    if isinstance(error, ks_errors.DiscoveryFailure):
+        return BackendError(Kind.REFUSED, "configuration", f"{place}: {error}")
     return BackendError(
         Kind.TRANSIENT, "broken_answer", f"{place}: {type(error).__name__}: {error}"
     )
 
 
+def _is_connection(cause: BaseException) -> bool:
+    if isinstance(cause, requests.RequestException):
+        # An OSError by descent, but also what an answer that cannot be read raises.
+        return isinstance(cause, requests.exceptions.ConnectionError | requests.exceptions.Timeout)
+    return isinstance(cause, ks_errors.ConnectionError | OSError)
+
+
 def _connection(error: Exception, place: str) -> tuple[str, str]:
-    never_connected = (
-        urllib3.exceptions.NewConnectionError,
-        urllib3.exceptions.ConnectTimeoutError,
-    )
-    if any(isinstance(cause, never_connected) for cause in _chain(error)):
+    if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in _chain(error)):
         return "no_connection", f"{place}: {_root(error)}"
-    return ("dropped", f"{place} closed the connection without an answer ({_root(error)})")
+    return "dropped", f"{place} closed the connection without an answer: {_root(error)}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -137,8 +140,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _root(error: Exception) -> str:
-    """What the operating system said, if it did; else the error's own words."""
+    """What the operating system said, if it did; else the innermost words about it."""
+    words = str(error)
     for cause in _chain(error):
-        if isinstance(cause, OSError) and cause.strerror:
+        if isinstance(cause, requests.RequestException) or not isinstance(cause, OSError):
+            continue
+        if cause.strerror:
             return cause.strerror
-    return str(error)
+        words = str(cause)
+    return words

@@ -1,0 +1,130 @@
+"""The control API under `/_sandbox/`: usage, deletions, latency, faults, pauses, calls.
+
+It has no authentication: the server listens on loopback only. `control.py` is its client.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from contrib.sandbox import compute, volume
+from contrib.sandbox.bench import Fault, Pause
+from contrib.sandbox.calls import Answer
+from contrib.sandbox.identity import forget_project
+from contrib.sandbox.state import Project, Usage
+
+if TYPE_CHECKING:
+    from contrib.sandbox.server import Server
+
+_KEYS = {"compute": compute.DEFAULTS, "volume": volume.DEFAULTS}
+_WAIT_MAX = 30.0
+
+
+def control(
+    server: "Server", method: str, path: str, query: dict[str, str], raw_body: bytes
+) -> Answer:
+    """Answer one control call; a mistake in it is a 400 with a sentence."""
+    try:
+        body = json.loads(raw_body) if raw_body else {}
+        return _route(server, method, path.strip("/").split("/"), query, body)
+    except (ValueError, TypeError, KeyError) as error:
+        return Answer(400, {"error": str(error)})
+
+
+def _route(
+    server: "Server", method: str, parts: list[str], query: dict[str, str], body: Any
+) -> Answer:
+    bench = server.bench
+    match (method, *parts):
+        case ("GET", "ready"):
+            return Answer(200, {"regions": server.cloud.regions})
+        case ("PUT", "usage"):
+            return _set_usage(server, body)
+        case ("GET", "limits"):
+            return _show_limits(server, query)
+        case ("DELETE", "projects", name_or_id):
+            with server.cloud.change():
+                forget_project(server.cloud, _project(server, name_or_id).id)
+            return Answer(200, {})
+        case ("DELETE", "tokens"):
+            with server.cloud.lock:
+                server.cloud.tokens.clear()
+            return Answer(200, {})
+        case ("PUT", "latency"):
+            bench.latency[body["service"], body.get("region")] = float(body["seconds"])
+            return Answer(200, {})
+        case ("POST", "faults"):
+            return Answer(201, {"number": bench.add_fault(Fault(**body))})
+        case ("POST", "pauses"):
+            return Answer(201, {"number": bench.add_pause(Pause(**body))})
+        case ("DELETE", "faults" | "pauses", number):
+            bench.remove(int(number))
+            return Answer(200, {})
+        case ("GET", "pauses", number):
+            seconds = min(float(query.get("wait", "0")), _WAIT_MAX)
+            return Answer(200, {"held": bench.wait_until_held(int(number), seconds)})
+        case ("GET", "calls"):
+            return Answer(200, {"calls": bench.calls_seen()})
+        case ("DELETE", "calls"):
+            bench.calls.clear()
+            return Answer(200, {})
+        case ("POST", "reset"):
+            bench.clear()
+            return Answer(200, {})
+    return Answer(404, {"error": "there is no such control"})
+
+
+def _project(server: "Server", name_or_id: str) -> Project:
+    project = server.cloud.project_called(name_or_id)
+    if project is None:
+        raise ValueError(f"no project is called {name_or_id!r}")
+    return project
+
+
+def _check(server: "Server", region: str, service: str) -> None:
+    if region not in server.cloud.regions:
+        raise ValueError(f"no region is called {region!r}: {', '.join(server.cloud.regions)}")
+    if service not in _KEYS:
+        raise ValueError(f"no service is called {service!r}: {', '.join(_KEYS)}")
+
+
+def _set_usage(server: "Server", body: Any) -> Answer:
+    """{project, region, service, used: {key: n}, reserved: {key: n}}; other keys stay."""
+    region, service = body["region"], body["service"]
+    _check(server, region, service)
+    used, reserved = body.get("used", {}), body.get("reserved", {})
+    for key, value in [*used.items(), *reserved.items()]:
+        if key not in _KEYS[service]:
+            raise ValueError(f"{service} counts no {key!r}")
+        if type(value) is not int or value < 0:
+            raise ValueError(f"usage of {key} is a number from 0 on, not {value!r}")
+    with server.cloud.change():
+        project = _project(server, body["project"])
+        rows = server.cloud.usage_of(region, service, project.id)
+        for key, value in used.items():
+            rows.setdefault(key, Usage()).used = value
+        for key, value in reserved.items():
+            rows.setdefault(key, Usage()).reserved = value
+        if service == "volume":
+            _add_up(rows, named={*used, *reserved})
+        return Answer(200, {"project": project.id})
+
+
+def _add_up(rows: dict[str, Usage], named: set[str]) -> None:
+    """The totals of all types, unless the call named them itself."""
+    for total in ("volumes", "gigabytes", "snapshots"):
+        parts = [key for key in rows if key.startswith(f"{total}_")]
+        if total in named or not any(key in named for key in parts):
+            continue
+        rows[total] = Usage(
+            sum(rows[key].used for key in parts), sum(rows[key].reserved for key in parts)
+        )
+
+
+def _show_limits(server: "Server", query: dict[str, str]) -> Answer:
+    """The limits that were written for a project, defaults left out."""
+    _check(server, query["region"], query["service"])
+    with server.cloud.lock:
+        found = server.cloud.project_called(query["project"])
+        project_id = found.id if found else query["project"]  # Cinder keeps those of the deleted
+        limits = server.cloud.limits_of(query["region"], query["service"], project_id)
+        return Answer(200, {"limits": dict(limits)})

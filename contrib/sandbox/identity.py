@@ -1,0 +1,330 @@
+"""Keystone's part: tokens with a catalogue, projects with tags, users, roles and grants."""
+
+import datetime
+import re
+import secrets
+from dataclasses import asdict
+from typing import Any
+
+from contrib.sandbox.calls import NOT_FOUND, UNAUTHORIZED, Answer, Call, Refusal, signed_in
+from contrib.sandbox.state import DOMAIN, Cloud, Project, Token, User, new_id
+
+_DOMAIN = {"id": DOMAIN, "name": "Default"}
+_FORBIDDEN = "You are not authorized to perform the requested action: identity:{}."
+# Service types and the path of each in its region.
+_CATALOGUE = {
+    "compute": ("nova", "compute/v2.1"),
+    "volumev3": ("cinderv3", "volume/v3/{project_id}"),
+}
+
+
+def handle(call: Call) -> Answer:
+    """Answer one call; the path begins after `/identity`."""
+    parts = [part for part in call.path.split("/") if part]
+    if not parts:
+        return Answer(300, {"versions": {"values": [_version(call)]}})
+    if parts == ["v3"]:
+        return Answer(200, {"version": _version(call)})
+    match (call.method, *parts[1:]):
+        case ("POST", "auth", "tokens"):
+            return _sign_in(call)
+        case ("GET", "auth", "tokens"):
+            return _show_token(call)
+        case ("GET", "projects"):
+            return _list_projects(call)
+        case ("POST", "projects"):
+            return _create_project(call)
+        case ("GET" | "PATCH" | "DELETE", "projects", project_id):
+            return _one_project(call, project_id)
+        case ("PUT" | "HEAD" | "DELETE", "projects", project_id, "users", user_id, "roles", role):
+            return _grant(call, project_id, user_id, role)
+        case ("GET", "role_assignments"):
+            return _assignments(call)
+        case ("GET", "roles"):
+            _require_admin(call, "list_roles")
+            rows = [{"id": key, "name": name} for key, name in call.cloud.roles.items()]
+            return Answer(200, {"roles": rows})
+        case ("GET" | "POST", "users"):
+            return _users(call)
+        case ("DELETE", "users", user_id):
+            return _delete_user(call, user_id)
+    return Answer(404, NOT_FOUND)
+
+
+def _version(call: Call) -> dict[str, Any]:
+    return {
+        "id": "v3.14",
+        "status": "stable",
+        "updated": "2020-04-07T00:00:00Z",
+        "links": [{"rel": "self", "href": f"{call.base}/v3/"}],
+        "media-types": [
+            {"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}
+        ],
+    }
+
+
+def _require_admin(call: Call, action: str) -> None:
+    if "admin" not in signed_in(call).roles:
+        raise Refusal(403, _FORBIDDEN.format(action))
+
+
+# --- tokens -----------------------------------------------------------------------
+
+
+def _sign_in(call: Call) -> Answer:
+    cloud = call.cloud
+    try:
+        auth = call.body["auth"]
+        wanted = auth["identity"]["password"]["user"]
+        scope = auth.get("scope", {}).get("project")
+    except (KeyError, TypeError):
+        raise Refusal(400, "'auth' is a required property") from None
+    with cloud.lock:
+        user = next(
+            (
+                row
+                for row in cloud.users.values()
+                if wanted.get("id", row.id) == row.id and wanted.get("name", row.name) == row.name
+            ),
+            None,
+        )
+        password = str(wanted.get("password", ""))
+        if user is None or not secrets.compare_digest(user.password.encode(), password.encode()):
+            raise Refusal(401, UNAUTHORIZED)
+        project = None
+        if scope:
+            project = cloud.project_called(scope.get("id") or scope.get("name", ""))
+            roles = cloud.roles_of(user.id, project.id) if project else ()
+            if project is None or not project.enabled or not roles:
+                raise Refusal(401, UNAUTHORIZED)
+            token = Token(user.id, project.id, roles)
+        else:
+            token = Token(user.id, None, ())
+        name = secrets.token_urlsafe(32)
+        cloud.tokens[name] = token
+    return Answer(201, _token_body(call, token), {"X-Subject-Token": name})
+
+
+def _show_token(call: Call) -> Answer:
+    signed_in(call)
+    name = call.headers.get("x-subject-token", "")
+    token = call.cloud.tokens.get(name)
+    if token is None:
+        raise Refusal(404, "Could not find token.")
+    return Answer(200, _token_body(call, token), {"X-Subject-Token": name})
+
+
+def _token_body(call: Call, token: Token) -> dict[str, Any]:
+    cloud = call.cloud
+    user = cloud.users[token.user_id]
+    now = datetime.datetime.now(datetime.UTC)
+    body: dict[str, Any] = {
+        "methods": ["password"],
+        "user": {"id": user.id, "name": user.name, "domain": _DOMAIN, "password_expires_at": None},
+        "audit_ids": [secrets.token_urlsafe(16)],
+        "issued_at": _moment(now),
+        "expires_at": _moment(now + datetime.timedelta(days=1)),
+    }
+    if token.project_id is not None:
+        project = cloud.projects[token.project_id]
+        body["project"] = {"id": project.id, "name": project.name, "domain": _DOMAIN}
+        body["roles"] = [
+            {"id": key, "name": name} for key, name in cloud.roles.items() if name in token.roles
+        ]
+        body["catalog"] = _catalogue(call, project.id)
+    return {"token": body}
+
+
+def _moment(when: datetime.datetime) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+
+
+def _catalogue(call: Call, project_id: str) -> list[dict[str, Any]]:
+    root = call.base.removesuffix("/identity")
+    services = [("identity", "keystone", dict.fromkeys(call.cloud.regions, f"{call.base}/v3"))]
+    for kind, (name, path) in _CATALOGUE.items():
+        urls = {
+            region: f"{root}/{region}/{path.format(project_id=project_id)}"
+            for region in call.cloud.regions
+        }
+        services.append((kind, name, urls))
+    return [
+        {
+            "id": f"service-{name}",
+            "type": kind,
+            "name": name,
+            "endpoints": [
+                {
+                    "id": f"{name}-{region}-{interface}",
+                    "interface": interface,
+                    "region": region,
+                    "region_id": region,
+                    "url": url,
+                }
+                for region, url in urls.items()
+                for interface in ("public", "internal", "admin")
+            ],
+        }
+        for kind, name, urls in services
+    ]
+
+
+# --- projects ---------------------------------------------------------------------
+
+
+def _row(call: Call, project: Project) -> dict[str, Any]:
+    link = f"{call.base}/v3/projects/{project.id}"
+    return {**asdict(project), "is_domain": False, "options": {}, "links": {"self": link}}
+
+
+def _list_projects(call: Call) -> Answer:
+    _require_admin(call, "list_projects")
+    tags = set(filter(None, call.query.get("tags", "").split(",")))
+    name = call.query.get("name")
+    with call.cloud.lock:
+        rows = [
+            _row(call, project)
+            for project in call.cloud.projects.values()
+            if tags <= set(project.tags) and name in (None, project.name)
+        ]
+    links = {"next": None, "self": f"{call.base}/v3/projects", "previous": None}
+    return Answer(200, {"projects": rows, "links": links})
+
+
+def _invalid(field: str, value: object, why: str) -> Refusal:
+    return Refusal(400, f"Invalid input for field/attribute {field}. Value: {value}. {why}")
+
+
+def _checked(fields: dict[str, Any]) -> dict[str, Any]:
+    name = fields.get("name")
+    if name is not None:
+        if not isinstance(name, str) or not name.strip():
+            raise _invalid("name", name, f"{name!r} should be non-empty")
+        if len(name) > 64:
+            raise _invalid("name", name, f"{name!r} is too long")
+    for number, tag in enumerate(fields.get("tags", [])):
+        if not re.fullmatch(r"[^,/]{1,255}", tag):
+            raise _invalid(str(number), tag, f"{tag!r} does not match '^[^,/]*$'")
+    if not isinstance(fields.get("enabled", True), bool):
+        raise _invalid("enabled", fields["enabled"], "is not of type 'boolean'")
+    known = ("name", "description", "enabled", "tags", "domain_id", "parent_id")
+    return {key: fields[key] for key in known if key in fields}
+
+
+def _refuse_taken(call: Call, name: str, domain_id: str, project_id: str) -> None:
+    for other in call.cloud.projects.values():
+        if (other.name, other.domain_id) == (name, domain_id) and other.id != project_id:
+            raise Refusal(
+                409,
+                "Conflict occurred attempting to store project - it is not permitted to have two "
+                "projects with either the same name or same id in the same domain: name is "
+                f"{name}, project id {project_id}.",
+            )
+
+
+def _create_project(call: Call) -> Answer:
+    _require_admin(call, "create_project")
+    fields = _checked((call.body or {}).get("project") or {})
+    if "name" not in fields:
+        raise Refusal(400, "'name' is a required property")
+    with call.cloud.change():
+        project = Project(new_id(), **fields)
+        _refuse_taken(call, project.name, project.domain_id, project.id)
+        call.cloud.projects[project.id] = project
+        return Answer(201, {"project": _row(call, project)})
+
+
+def _one_project(call: Call, project_id: str) -> Answer:
+    verb = {"GET": "get", "PATCH": "update", "DELETE": "delete"}[call.method]
+    _require_admin(call, f"{verb}_project")
+    with call.cloud.lock:
+        project = call.cloud.projects.get(project_id)
+        if project is None:
+            raise Refusal(404, f"Could not find project: {project_id}.")
+        if call.method == "GET":
+            return Answer(200, {"project": _row(call, project)})
+        with call.cloud.change():
+            if call.method == "DELETE":
+                forget_project(call.cloud, project_id)
+                return Answer(204)
+            fields = _checked((call.body or {}).get("project") or {})
+            if "name" in fields:
+                _refuse_taken(call, fields["name"], project.domain_id, project_id)
+            for key, value in fields.items():
+                setattr(project, key, value)
+            return Answer(200, {"project": {**_row(call, project), "extra": {}}})
+
+
+def forget_project(cloud: Cloud, project_id: str) -> None:
+    """What Keystone forgets with a project; the services keep their rows, as real ones do."""
+    del cloud.projects[project_id]
+    cloud.grants = {grant for grant in cloud.grants if grant[0] != project_id}
+    cloud.tokens = {
+        name: token for name, token in cloud.tokens.items() if token.project_id != project_id
+    }
+
+
+# --- people -----------------------------------------------------------------------
+
+
+def _grant(call: Call, project_id: str, user_id: str, role_id: str) -> Answer:
+    _require_admin(call, "create_grant")
+    cloud = call.cloud
+    with cloud.change():
+        for kind, rows, key in (
+            ("project", cloud.projects, project_id),
+            ("user", cloud.users, user_id),
+            ("role", cloud.roles, role_id),
+        ):
+            if key not in rows:
+                raise Refusal(404, f"Could not find {kind}: {key}.")
+        grant = (project_id, user_id, role_id)
+        if call.method == "PUT":
+            cloud.grants.add(grant)
+        elif grant not in cloud.grants:
+            raise Refusal(404, f"Could not find role assignment with role: {role_id}.")
+        elif call.method == "DELETE":
+            cloud.grants.discard(grant)
+    return Answer(204)
+
+
+def _assignments(call: Call) -> Answer:
+    _require_admin(call, "list_role_assignments")
+    wanted = call.query.get("scope.project.id")
+    rows = [
+        {"scope": {"project": {"id": project}}, "user": {"id": user}, "role": {"id": role}}
+        for project, user, role in sorted(call.cloud.grants)
+        if wanted in (None, project)
+    ]
+    return Answer(200, {"role_assignments": rows})
+
+
+def _users(call: Call) -> Answer:
+    _require_admin(call, "list_users" if call.method == "GET" else "create_user")
+    cloud = call.cloud
+    if call.method == "GET":
+        wanted = call.query.get("name")
+        rows = [_person(row) for row in cloud.users.values() if wanted in (None, row.name)]
+        return Answer(200, {"users": rows})
+    fields = (call.body or {}).get("user") or {}
+    with cloud.change():
+        if any(row.name == fields.get("name") for row in cloud.users.values()):
+            raise Refusal(409, "Conflict occurred attempting to store user - Duplicate entry.")
+        user = User(new_id(), fields["name"], fields.get("password", ""))
+        cloud.users[user.id] = user
+        return Answer(201, {"user": _person(user)})
+
+
+def _person(user: User) -> dict[str, Any]:
+    return {key: value for key, value in asdict(user).items() if key != "password"}
+
+
+def _delete_user(call: Call, user_id: str) -> Answer:
+    _require_admin(call, "delete_user")
+    cloud = call.cloud
+    with cloud.change():
+        if cloud.users.pop(user_id, None) is None:
+            raise Refusal(404, f"Could not find user: {user_id}.")
+        cloud.grants = {grant for grant in cloud.grants if grant[1] != user_id}
+        cloud.tokens = {k: v for k, v in cloud.tokens.items() if v.user_id != user_id}
+    return Answer(204)

@@ -1,0 +1,182 @@
+"""What the sandbox cloud holds, and how it outlives a restart.
+
+One lock guards everything; each change is written to the state file as a whole, by
+replacement, so that a kill at any moment leaves the file of before or of after.
+"""
+
+import json
+import os
+import secrets
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+DOMAIN = "default"
+REGIONS = {"geneva": "xena", "prevessin": "2026.1"}
+VOLUME_TYPES = ("storage-a", "storage-b", "storage-c")
+ROLES = ("admin", "member", "reader", "service")
+
+
+@dataclass
+class Project:
+    id: str
+    name: str
+    description: str = ""
+    enabled: bool = True
+    domain_id: str = DOMAIN
+    parent_id: str = DOMAIN
+    tags: list[str] = field(default_factory=list)
+
+
+@dataclass
+class User:
+    id: str
+    name: str
+    password: str
+    enabled: bool = True
+    domain_id: str = DOMAIN
+
+
+@dataclass(frozen=True)
+class Token:
+    user_id: str
+    project_id: str | None
+    roles: tuple[str, ...]
+
+
+@dataclass
+class Usage:
+    """What a project uses of one key, in the service's units."""
+
+    used: int = 0
+    reserved: int = 0
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex
+
+
+class Cloud:
+    """The whole cloud. Hold `change()` while writing, `lock` while reading several things."""
+
+    def __init__(self, path: Path | None, regions: dict[str, str] | None = None) -> None:
+        self.lock = threading.RLock()
+        self._path = path
+        self.regions = dict(regions or REGIONS)
+        self.projects: dict[str, Project] = {}
+        self.users: dict[str, User] = {}
+        self.roles: dict[str, str] = {}  # name by id
+        self.grants: set[tuple[str, str, str]] = set()  # project, user, role ids
+        # By "region/service/project", then by key: rows of their own, defaults are not here.
+        self.limits: dict[str, dict[str, int]] = {}
+        self.usage: dict[str, dict[str, Usage]] = {}
+        # Tokens live with the process: a restart makes every client sign in again.
+        self.tokens: dict[str, Token] = {}
+        if path is not None and path.exists():
+            self._load(json.loads(path.read_text()))
+        else:
+            self._found()
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Hold the lock, and write the state file at the end."""
+        with self.lock:
+            yield
+            self._save()
+
+    def limits_of(self, region: str, service: str, project_id: str) -> dict[str, int]:
+        return self.limits.setdefault(f"{region}/{service}/{project_id}", {})
+
+    def usage_of(self, region: str, service: str, project_id: str) -> dict[str, Usage]:
+        return self.usage.setdefault(f"{region}/{service}/{project_id}", {})
+
+    def project_called(self, name_or_id: str) -> Project | None:
+        """By id, else by name."""
+        with self.lock:
+            named = (row for row in self.projects.values() if row.name == name_or_id)
+            return self.projects.get(name_or_id) or next(named, None)
+
+    def roles_of(self, user_id: str, project_id: str) -> tuple[str, ...]:
+        return tuple(
+            sorted(
+                self.roles[role]
+                for project, user, role in self.grants
+                if project == project_id and user == user_id
+            )
+        )
+
+    @property
+    def admin(self) -> User:
+        return next(user for user in self.users.values() if user.name == "admin")
+
+    def clouds_yaml(self, auth_url: str) -> str:
+        """A clouds.yaml with the one cloud `sandbox`. JSON is YAML."""
+        login = {
+            "auth_url": auth_url,
+            "username": self.admin.name,
+            "password": self.admin.password,
+            "project_name": "admin",
+            "user_domain_id": DOMAIN,
+            "project_domain_id": DOMAIN,
+        }
+        cloud = {"auth": login, "regions": sorted(self.regions), "identity_api_version": "3"}
+        return json.dumps({"clouds": {"sandbox": cloud}}, indent=2) + "\n"
+
+    def _found(self) -> None:
+        with self.change():
+            self.roles = {new_id(): name for name in ROLES}
+            admin = User(new_id(), "admin", secrets.token_urlsafe(18))
+            home = Project(new_id(), "admin")
+            self.users[admin.id] = admin
+            self.projects[home.id] = home
+            admin_role = next(key for key, name in self.roles.items() if name == "admin")
+            self.grants.add((home.id, admin.id, admin_role))
+
+    def _load(self, kept: dict[str, Any]) -> None:
+        self.projects = {row["id"]: Project(**row) for row in kept["projects"]}
+        self.users = {row["id"]: User(**row) for row in kept["users"]}
+        self.roles = dict(kept["roles"])
+        self.grants = {(row[0], row[1], row[2]) for row in kept["grants"]}
+        self.limits = {key: dict(rows) for key, rows in kept["limits"].items()}
+        self.usage = {
+            key: {name: Usage(**row) for name, row in rows.items()}
+            for key, rows in kept["usage"].items()
+        }
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        write_private(
+            self._path,
+            json.dumps(
+                {
+                    "projects": [asdict(row) for row in self.projects.values()],
+                    "users": [asdict(row) for row in self.users.values()],
+                    "roles": self.roles,
+                    "grants": sorted(self.grants),
+                    "limits": self.limits,
+                    "usage": {
+                        key: {name: asdict(row) for name, row in rows.items()}
+                        for key, rows in self.usage.items()
+                    },
+                },
+                indent=1,
+            ),
+        )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step; only its owner may read it."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as stream:
+            stream.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
