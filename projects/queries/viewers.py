@@ -101,9 +101,7 @@ def visible_projects(viewer: Viewer) -> QuerySet[Project]:
     if viewer.sees_everything:
         return Project.objects.all()
     own = Membership.objects.live(viewer.now).filter(viewer.own()).values("project")
-    return Project.objects.filter(
-        Q(pk__in=own) | below(viewer.paths(*SEE_PROJECTS), "unit__path")
-    )
+    return Project.objects.filter(Q(pk__in=own) | below(viewer.paths(*SEE_PROJECTS), "unit__path"))
 
 
 def own_projects(viewer: Viewer) -> QuerySet[Project]:

@@ -1,4 +1,5 @@
 """Where quota is enforced: endpoints, their limits, and what must become true there."""
+
 from typing import ClassVar
 
 
@@ -203,5 +204,3 @@ class UsagePeak(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["target", "limit", "day"], name="usagepeak_once_a_day"),
         ]
-
-

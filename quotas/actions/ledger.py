@@ -1,0 +1,254 @@
+"""The only code that moves quota: transfers between accounts, and what they imply.
+
+Callers hold the locks (order: ARCHITECTURE.md); nothing here takes authority into account.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from portal.lib.amounts import MAX_AMOUNT, format_amount
+from portal.lib.errors import Conflict, Invalid, NoRoom
+from portal.lib.locks import lock
+from projects.actions.events import record
+from projects.models import Project, Unit, User
+from quotas.models import (
+    Account,
+    DecisionLine,
+    Holder,
+    Loan,
+    Offering,
+    Transfer,
+    TransferKind,
+)
+
+
+def post(
+    *,
+    debit: Account,
+    credit: Account,
+    amount: int,
+    kind: TransferKind,
+    actor: User | None,
+    now: datetime,
+    decision_line: DecisionLine | None = None,
+    note: str = "",
+) -> Transfer:
+    """Move `amount` base units from one locked account to another of the same offering.
+
+    The balances of both given objects are brought up to date. Raises NoRoom where the
+    debited account, unless it is the site's, has less.
+    """
+    if debit.holder != Holder.SITE and debit.balance < amount:
+        raise no_room(debit, amount)
+    transfer = Transfer.objects.create(
+        offering_id=debit.offering_id,
+        debit=debit,
+        credit=credit,
+        amount=amount,
+        kind=kind,
+        decision_line=decision_line,
+        actor=actor,
+        note=note,
+        at=now,
+    )
+    Account.objects.filter(pk=debit.pk).update(balance=F("balance") - amount)
+    Account.objects.filter(pk=credit.pk).update(balance=F("balance") + amount)
+    debit.balance -= amount
+    credit.balance += amount
+    return transfer
+
+
+def no_room(source: Account, amount: int, *, next_source: Account | None = None) -> NoRoom:
+    """The refusal of a source that has too little: the shortfall, and who could help.
+
+    next_source: the next account above, if there is one.
+    """
+    resource = source.offering.resource
+    facts = {
+        "offering": source.offering.slug,
+        "holder": holder_name(source),
+        "free": source.balance,
+        "needed": amount,
+        "short": amount - source.balance,
+    }
+    sentence = _("%(holder)s has %(free)s left of %(resource)s in %(zone)s; %(needed)s is needed.")
+    if next_source is not None:
+        facts["next_holder"] = holder_name(next_source)
+        facts["next_free"] = next_source.balance
+        sentence += " " + _("The next above is %(next_holder)s, which has %(next_free)s.")
+    words = {
+        **facts,
+        "free": format_amount(source.balance, resource.unit),
+        "needed": format_amount(amount, resource.unit),
+        "next_free": format_amount(next_source.balance if next_source else 0, resource.unit),
+        "resource": resource.name,
+        "zone": source.offering.zone.name,
+    }
+    return NoRoom(sentence % words, **facts)
+
+
+def holder_name(account: Account) -> str:
+    """What people call the holder of a source."""
+    if account.unit is not None:
+        return account.unit.label
+    return str(_("the pool"))
+
+
+def increase(
+    *,
+    account: Account,
+    source: Account,
+    amount: int,
+    ends_at: datetime | None,
+    decision_line: DecisionLine | None,
+    actor: User | None,
+    now: datetime,
+) -> None:
+    """Raise a project's quota from its source; with `ends_at` the amount is lent."""
+    kind = TransferKind.GRANT if ends_at is None else TransferKind.LOAN
+    transfer = post(
+        debit=source, credit=account, amount=amount, kind=kind,
+        decision_line=decision_line, actor=actor, now=now,
+    )  # fmt: skip
+    if ends_at is not None:
+        Loan.objects.create(
+            account=account, source=source, transfer=transfer, amount=amount, outstanding=amount,
+            ends_at=ends_at,
+        )  # fmt: skip
+
+
+def decrease(
+    *,
+    account: Account,
+    home: Account,
+    loans: list[Loan],
+    accounts: dict[int, Account],
+    amount: int,
+    decision_line: DecisionLine | None,
+    actor: User | None,
+    now: datetime,
+) -> None:
+    """Give quota back: first the loans that end first, to their sources; the rest to `home`.
+
+    loans: open loans of the account, the earliest end first; accounts: the locked
+    accounts by id, among them every loan's source.
+    """
+    for loan in loans:
+        paid = min(loan.outstanding, amount)
+        if paid == 0:
+            continue
+        post(
+            debit=account, credit=accounts[loan.source_id], amount=paid, kind=TransferKind.REPAY,
+            decision_line=decision_line, actor=actor, now=now,
+        )  # fmt: skip
+        Loan.objects.filter(pk=loan.pk).update(outstanding=F("outstanding") - paid)
+        amount -= paid
+    if amount:
+        post(
+            debit=account, credit=home, amount=amount, kind=TransferKind.RETURN,
+            decision_line=decision_line, actor=actor, now=now,
+        )  # fmt: skip
+
+
+def issue(*, offering: Offering, amount: int, actor: User | None, now: datetime) -> Transfer:
+    """Promise `amount` more base units of an offering: from the site to the pool."""
+    check_amount(amount, offering)
+    with transaction.atomic():
+        site, pool = open_site_and_pool(offering)
+        locked = {each.pk: each for each in lock(Account.objects.filter(pk__in=[site.pk, pool.pk]))}
+        if amount - locked[site.pk].balance > MAX_AMOUNT:
+            raise Invalid(
+                {
+                    "amount": [
+                        _("More than %(most)s in all cannot be counted.") % {"most": MAX_AMOUNT}
+                    ]
+                }
+            )
+        transfer = post(
+            debit=locked[site.pk], credit=locked[pool.pk], amount=amount,
+            kind=TransferKind.ISSUE, actor=actor, now=now,
+        )  # fmt: skip
+        record(
+            "issued", actor=actor, now=now, subject_kind="transfer", subject_id=transfer.pk,
+            offering=offering.slug, amount=amount,
+        )  # fmt: skip
+    return transfer
+
+
+def declare_envelope(*, unit: Unit, offering: Offering) -> Account:
+    """Open a unit's envelope at zero; from now on it is the source of what lies below."""
+    envelope, __ = Account.objects.get_or_create(offering=offering, unit=unit, holder=Holder.UNIT)
+    return envelope
+
+
+def fund(
+    *, offering: Offering, unit: Unit, amount: int, actor: User | None, now: datetime
+) -> Transfer:
+    """Move quota into a unit's envelope from the nearest envelope above, or the pool."""
+    check_amount(amount, offering)
+    if unit.retired_at is not None:
+        raise Conflict(_("%(unit)s is retired; fund a living unit.") % {"unit": unit.label})
+    with transaction.atomic():
+        # A new envelope changes where decisions below it draw from: they share the unit.
+        lock(Unit.objects.filter(pk=unit.pk))
+        envelope = declare_envelope(unit=unit, offering=offering)
+        source = _above(unit, offering)
+        rows = lock(
+            Account.objects.filter(pk__in=[envelope.pk, source.pk]).select_related(
+                "unit", "offering"
+            )
+        )
+        locked = {each.pk: each for each in rows}
+        transfer = post(
+            debit=locked[source.pk], credit=locked[envelope.pk], amount=amount,
+            kind=TransferKind.FUND, actor=actor, now=now,
+        )  # fmt: skip
+        record(
+            "funded", actor=actor, now=now, unit=unit, subject_kind="transfer",
+            subject_id=transfer.pk, offering=offering.slug, amount=amount,
+        )  # fmt: skip
+    return transfer
+
+
+def _above(unit: Unit, offering: Offering) -> Account:
+    above = (
+        Account.objects.filter(offering=offering, unit__in=Unit.objects.above(unit.path))
+        .exclude(unit=unit)
+        .order_by("-unit__path")
+        .first()
+    )
+    return above or open_site_and_pool(offering)[1]
+
+
+def open_site_and_pool(offering: Offering) -> tuple[Account, Account]:
+    """The site's and the pool's account of an offering, made if they are not there."""
+    site, __ = Account.objects.get_or_create(offering=offering, holder=Holder.SITE)
+    pool, __ = Account.objects.get_or_create(offering=offering, holder=Holder.POOL)
+    return site, pool
+
+
+def open_quota(project: Project, offering_ids: list[int]) -> None:
+    """Make the project's accounts that are missing, at zero."""
+    Account.objects.bulk_create(
+        [
+            Account(offering_id=offering_id, project=project, holder=Holder.PROJECT)
+            for offering_id in offering_ids
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def check_amount(amount: int, offering: Offering) -> None:
+    """Raise Invalid unless `amount` is positive, storable and in steps of the resource."""
+    step = offering.resource.step
+    if not 0 < amount <= MAX_AMOUNT:
+        words = {"amount": amount, "most": MAX_AMOUNT}
+        raise Invalid({"amount": [_("%(amount)s must lie between 1 and %(most)s.") % words]})
+    if amount % step:
+        words = {"amount": amount, "step": step}
+        raise Invalid(
+            {"amount": [_("%(amount)s is no multiple of %(step)s, the resource's step.") % words]}
+        )

@@ -1,0 +1,78 @@
+"""Which people a line waits for: assignments, computed from live delegations.
+
+An assignment never outlives its delegation, and the queue asks again at `now`; so a
+stale row shows nothing it should not, and this code only has to add what is missing.
+"""
+
+from datetime import datetime
+
+from projects.models import Delegation, in_force
+from projects.states import Power
+from quotas.models import Assignment, QuotaRequest, RequestLine
+from quotas.queries.accounts import balances
+from quotas.queries.authority import Mandate, interested_user_ids, mandates_for, nearest
+from quotas.states import LineState
+
+
+def route(quota_request: QuotaRequest, now: datetime) -> None:
+    """Assign each open line of a request to the nearest delegates who may decide it."""
+    project = quota_request.project
+    lines = list(
+        RequestLine.objects.filter(request=quota_request, state=LineState.OPEN).select_related(
+            "offering"
+        )
+    )
+    mandates = mandates_for(project.unit.path, Power.DECIDE_QUOTA, now)
+    people = [each.delegation.user_id for each in mandates if each.delegation.user_id]
+    barred = interested_user_ids(project, people, now)
+    held = balances(project, [line.offering_id for line in lines])
+    wanted: dict[int, list[Mandate]] = {
+        line.pk: nearest(
+            mandates, line.offering, line.wanted - held.get(line.offering_id, 0), barred
+        )
+        for line in lines
+    }
+    _end_others(wanted, now)
+    Assignment.objects.bulk_create(
+        (
+            Assignment(
+                line_id=line_id,
+                delegation=mandate.delegation,
+                user_id=mandate.delegation.user_id,
+                group_id=mandate.delegation.group_id,
+                starts_at=now,
+                ends_at=chain_end(mandate),
+            )
+            for line_id, mandates_of_line in wanted.items()
+            for mandate in mandates_of_line
+        ),
+        update_conflicts=True,
+        unique_fields=["line", "delegation"],
+        update_fields=["ends_at"],
+    )
+
+
+def chain_end(mandate: Mandate) -> datetime | None:
+    """When the first link of the chain ends by its dates; None: never."""
+    ends = [link.ends_at for link in mandate.chain if link.ends_at is not None]
+    return min(ends) if ends else None
+
+
+def _end_others(wanted: dict[int, list[Mandate]], now: datetime) -> None:
+    for assignment in Assignment.objects.filter(in_force(now), line__in=list(wanted)):
+        kept = {mandate.delegation.pk for mandate in wanted[assignment.line_id]}
+        if assignment.delegation_id not in kept:
+            Assignment.objects.filter(pk=assignment.pk).update(ends_at=now)
+
+
+def unrouted(now: datetime) -> list[QuotaRequest]:
+    """Requests with an open line that waits for nobody in force; the sweep routes them."""
+    live = Assignment.objects.filter(
+        in_force(now), delegation__in=Delegation.objects.exclude(revoked_at__lte=now)
+    )
+    lines = RequestLine.objects.filter(state=LineState.OPEN).exclude(pk__in=live.values("line"))
+    return list(
+        QuotaRequest.objects.filter(pk__in=lines.values("request")).select_related("project__unit")[
+            :500
+        ]
+    )

@@ -1,0 +1,127 @@
+"""What the ledger's changes mean for the clouds: which targets must become true again.
+
+A decision never calls a cloud: it raises generations here, and workers do the rest.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Now
+
+from portal.lib.locks import lock
+from portal.lib.wake import wake
+from projects.models import Project
+from projects.states import ProjectState
+from quotas.models import DecisionLine, Delivery, Endpoint, Target
+from quotas.states import TARGET_MOVES, TargetState
+
+APPLY_TASK = "quotas.tasks.apply_target"
+
+
+def ensure_targets(projects: Iterable[Project]) -> None:
+    """Give every active project a target at every endpoint.
+
+    Also where it has no quota: there its limits are written as 0, so that no service's
+    default is left in force.
+    """
+    endpoint_ids = list(Endpoint.objects.values_list("pk", flat=True))
+    Target.objects.bulk_create(
+        [
+            Target(project=project, endpoint_id=endpoint_id, next_try_at=Now())
+            for project in projects
+            if project.state == ProjectState.ACTIVE
+            for endpoint_id in endpoint_ids
+        ],
+        ignore_conflicts=True,
+        batch_size=2000,
+    )
+
+
+def touch(project: Project, offering_ids: Collection[int]) -> dict[int, list[Target]]:
+    """Raise the generation of each target that these offerings feed, and wake workers.
+
+    Returns {offering id: its targets, with the generation that must become true}.
+    The caller holds the project's lock.
+    """
+    feeds = _feeds(offering_ids)
+    endpoint_ids = {endpoint_id for ids in feeds.values() for endpoint_id in ids}
+    targets = lock(Target.objects.filter(project=project, endpoint__in=endpoint_ids))
+    ids = [target.pk for target in targets]
+    Target.objects.filter(pk__in=ids).update(
+        generation=F("generation") + 1, failure_count=0, **_due_now()
+    )
+    for target in targets:
+        target.generation += 1
+    wake_after_commit(ids)
+    by_endpoint = {target.endpoint_id: target for target in targets}
+    return {
+        offering_id: [by_endpoint[each] for each in endpoints if each in by_endpoint]
+        for offering_id, endpoints in feeds.items()
+    }
+
+
+def _feeds(offering_ids: Collection[int]) -> dict[int, set[int]]:
+    """{offering id: ids of the endpoints that enforce it}."""
+    feeds: dict[int, set[int]] = {offering_id: set() for offering_id in offering_ids}
+    rows = Endpoint.objects.filter(limits__contributions__offering__in=offering_ids)
+    for offering_id, endpoint_id in rows.values_list(
+        "limits__contributions__offering", "pk"
+    ).distinct():
+        if offering_id in feeds:
+            feeds[offering_id].add(endpoint_id)
+    return feeds
+
+
+def _due_now() -> dict[str, object]:
+    """The update that makes a target due.
+
+    One that a worker holds stays leased: its holder sees the new generation and leaves
+    it due. A dirty one keeps its time: until then a former holder may still write.
+    """
+    held = Q(state__in=[TargetState.LEASED, TargetState.DIRTY])
+    return {
+        "state": Case(When(held, then=F("state")), default=Value(TargetState.DUE)),
+        "next_try_at": Case(When(state=TargetState.DIRTY, then=F("next_try_at")), default=Now()),
+        "skip_reason": "",
+    }
+
+
+def deliver(lines: Iterable[DecisionLine], targets: dict[int, list[Target]]) -> None:
+    """Note for each granted line what must become true before it counts as applied.
+
+    targets: {offering id: targets}, as `touch` returns them.
+    """
+    Delivery.objects.bulk_create(
+        [
+            Delivery(decision_line=line, target=target, generation=target.generation)
+            for line in lines
+            for target in targets.get(line.line.offering_id, [])
+        ]
+    )
+
+
+def wake_targets(targets: Collection[Target]) -> int:
+    """Make targets due now, as far as their state allows; returns how many were woken."""
+    allowed = [state for state, verb in TARGET_MOVES if verb == "wake"]
+    ids = [target.pk for target in targets]
+    woken = (
+        Target.objects.filter(pk__in=ids, state__in=allowed)
+        .exclude(state=TargetState.DIRTY)
+        .update(state=TargetState.DUE, next_try_at=Now(), skip_reason="")
+    )
+    wake_after_commit(ids)
+    return woken
+
+
+def wake_after_commit(target_ids: Iterable[int]) -> None:
+    """Hint to workers once the rows are there; a lost hint is found by the sweep."""
+    for target_id in target_ids:
+        transaction.on_commit(partial(wake, APPLY_TASK, target_id=target_id), robust=True)
+
+
+def undelivered(now: datetime) -> int:
+    """How many targets are due and not yet true; for the metrics."""
+    return Target.objects.filter(next_try_at__lte=now).exclude(state=TargetState.APPLIED).count()

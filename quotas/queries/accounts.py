@@ -1,0 +1,184 @@
+"""What the ledger says: sources, balances now and then, how full an envelope or zone is."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Q, Sum
+from django.db.models.functions import Coalesce
+
+from projects.models import Project, Unit, ancestor_paths
+from quotas.models import Account, Capacity, Holder, Transfer
+
+
+def balances(project: Project, offering_ids: Collection[int] | None = None) -> dict[int, int]:
+    """{offering id: quota in base units} of a project; an offering without one is absent."""
+    rows = Account.objects.filter(project=project)
+    if offering_ids is not None:
+        rows = rows.filter(offering__in=offering_ids)
+    return dict(rows.values_list("offering", "balance"))
+
+
+def sources(offering_ids: Iterable[int], unit_path: str) -> dict[int, list[Account]]:
+    """For each offering the accounts that could pay, nearest first: envelopes, then the pool.
+
+    An envelope exists by declaration, so the first one is the source even at zero.
+    """
+    rows = (
+        Account.objects.filter(offering__in=list(offering_ids))
+        .filter(Q(holder=Holder.POOL) | Q(unit__path__in=ancestor_paths(unit_path)))
+        .select_related("unit", "offering__resource", "offering__zone")
+    )
+    found: dict[int, list[Account]] = defaultdict(list)
+    for account in rows:
+        found[account.offering_id].append(account)
+    for accounts in found.values():
+        accounts.sort(key=lambda each: -len(each.unit.path) if each.unit else 1)
+    return dict(found)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """How full something is, in base units: `promised` of `size`."""
+
+    promised: int
+    size: int
+
+    @property
+    def free(self) -> int:
+        return self.size - self.promised
+
+
+def envelope_fills(accounts: Collection[Account]) -> dict[int, Fill]:
+    """{account id: Fill} for envelopes and pools: what is left plus what lies beneath.
+
+    One query for each distinct holder, whatever the number of offerings.
+    """
+    by_holder: dict[Unit | None, list[Account]] = defaultdict(list)
+    for account in accounts:
+        by_holder[account.unit].append(account)
+    fills: dict[int, Fill] = {}
+    for unit, held in by_holder.items():
+        beneath = _beneath(unit, [each.offering_id for each in held])
+        for account in held:
+            promised = beneath.get(account.offering_id, 0)
+            fills[account.pk] = Fill(promised=promised, size=promised + account.balance)
+    return fills
+
+
+def _beneath(unit: Unit | None, offering_ids: Collection[int]) -> dict[int, int]:
+    rows = Account.objects.filter(offering__in=offering_ids)
+    if unit is None:
+        rows = rows.filter(holder__in=[Holder.UNIT, Holder.PROJECT])
+    else:
+        rows = rows.filter(
+            Q(project__unit__path__startswith=unit.path)
+            | (Q(unit__path__startswith=unit.path) & ~Q(unit=unit))
+        )
+    return dict(rows.values_list("offering").annotate(total=Sum("balance")))
+
+
+def zone_fills(offering_ids: Collection[int], today: date) -> dict[int, Fill | None]:
+    """{offering id: what projects were promised of what can be promised}; None: unknown."""
+    promised = dict(
+        Account.objects.filter(offering__in=offering_ids)
+        .exclude(holder=Holder.PROJECT)
+        .values_list("offering")
+        # Everything adds up to zero, so the projects have what the others lack.
+        .annotate(total=-Sum("balance"))
+    )
+    capacities = {
+        each.offering_id: each
+        for each in Capacity.objects.filter(offering__in=offering_ids, as_of__lte=today).order_by(
+            "as_of"
+        )
+    }
+    return {
+        offering_id: Fill(promised.get(offering_id, 0), capacities[offering_id].promisable)
+        if offering_id in capacities
+        else None
+        for offering_id in offering_ids
+    }
+
+
+def balance_as_of(account: Account, moment: datetime) -> int:
+    """What an account held at a moment, added up from its transfers."""
+    before = Transfer.objects.filter(at__lte=moment)
+    credited = before.filter(credit=account).aggregate(total=Coalesce(Sum("amount"), 0))["total"]
+    debited = before.filter(debit=account).aggregate(total=Coalesce(Sum("amount"), 0))["total"]
+    return int(credited - debited)
+
+
+def movements(account: Account) -> list[Transfer]:
+    """Every transfer of an account, newest first, with what it takes to say why."""
+    return list(
+        Transfer.objects.filter(Q(debit=account) | Q(credit=account))
+        .select_related(
+            "debit__unit",
+            "credit__unit",
+            "debit__project",
+            "credit__project",
+            "decision_line__decision__person",
+            "decision_line__decision__request",
+            "actor",
+        )  # fmt: skip
+        .order_by("-at", "-pk")
+    )
+
+
+ROOM_TIGHT_PERCENT = 80
+
+
+def room_word(fill: Fill | None, need: int = 0) -> str:
+    """How members are told about room: "ample", "tight" or "none" ("unknown" without figures)."""
+    if fill is None:
+        return "unknown"
+    if fill.free <= 0 or need > fill.free:
+        return "none"
+    after = fill.promised + need
+    return "tight" if after * 100 > fill.size * ROOM_TIGHT_PERCENT else "ample"
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """An account, or an offering, whose figures do not add up."""
+
+    what: str
+    expected: int
+    found: int
+
+
+def audit() -> list[Discrepancy]:
+    """Add the whole ledger up again from its transfers; an empty list is a clean ledger."""
+    return [*_audit_balances(), *_audit_offerings(), *_audit_loans()]
+
+
+def _audit_balances() -> list[Discrepancy]:
+    moved: dict[int, int] = defaultdict(int)
+    for account_id, total in Transfer.objects.values_list("credit").annotate(s=Sum("amount")):
+        moved[account_id] += total
+    for account_id, total in Transfer.objects.values_list("debit").annotate(s=Sum("amount")):
+        moved[account_id] -= total
+    accounts = Account.objects.select_related("offering", "unit", "project")
+    wrong = []
+    for account in accounts.iterator(chunk_size=5000):
+        if account.balance != moved[account.pk]:
+            wrong.append(Discrepancy(f"account {account}", moved[account.pk], account.balance))
+        elif account.balance < 0 and account.holder != Holder.SITE:
+            wrong.append(Discrepancy(f"overdrawn account {account}", 0, account.balance))
+    return wrong
+
+
+def _audit_offerings() -> list[Discrepancy]:
+    sums = Account.objects.values_list("offering__slug").annotate(total=Sum("balance"))
+    return [Discrepancy(f"offering {slug}", 0, total) for slug, total in sums if total]
+
+
+def _audit_loans() -> list[Discrepancy]:
+    lent = Account.objects.annotate(lent=Sum("loans__outstanding")).filter(lent__gt=0)
+    return [
+        Discrepancy(f"loans of account {account}", account.balance, account.lent)
+        for account in lent.select_related("offering", "unit", "project")
+        if account.lent > account.balance
+    ]

@@ -1,0 +1,144 @@
+"""Who may decide a line, and how much: delegations, their chains and their bounds.
+
+A mandate is one delegation that a person holds, with every link above it. What it allows
+is the intersection along the chain, computed at `now`.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from projects.models import (
+    Delegation,
+    Group,
+    GroupMembership,
+    Membership,
+    Project,
+    User,
+    ancestor_paths,
+    in_force,
+)
+from projects.queries.viewers import Viewer, live_delegations
+from projects.states import ROLES_ABOVE_READER, Power
+from quotas.models import DelegationBound, Offering
+
+
+@dataclass(frozen=True)
+class Mandate:
+    """A delegation in force, the chain from its root to itself, and each link's bounds."""
+
+    delegation: Delegation
+    chain: tuple[Delegation, ...]
+    bounds: dict[int, tuple[DelegationBound, ...]]
+
+    @property
+    def nearness(self) -> tuple[int, int]:
+        """Sorts mandates: the deeper unit is nearer, then the longer chain."""
+        return (self.delegation.unit.path.count("/"), len(self.chain))
+
+    def covers(self, unit_path: str, power: Power) -> bool:
+        """Whether every link has the power and the unit in its subtree."""
+        return all(
+            power in link.powers and unit_path.startswith(link.unit.path) for link in self.chain
+        )
+
+    def most_per_decision(self, offering: Offering) -> int | None:
+        """The most that one decision may add, in base units; None: without bound.
+
+        A link none of whose rows match the offering allows nothing.
+        """
+        amounts: list[int] = []
+        for link in self.chain:
+            rows = [row for row in self.bounds[link.pk] if _matches(row, offering)]
+            if not rows:
+                return 0
+            amounts += [row.per_decision for row in rows if row.per_decision is not None]
+        return min(amounts, default=None)
+
+    def allows(self, offering: Offering, increase: int) -> bool:
+        """Whether one decision may add that much; decreases are always within bounds."""
+        most = self.most_per_decision(offering)
+        return increase <= 0 or most is None or increase <= most
+
+
+def _matches(bound: DelegationBound, offering: Offering) -> bool:
+    return bound.resource_id in (None, offering.resource_id) and bound.zone_id in (
+        None,
+        offering.zone_id,
+    )
+
+
+def mandates_of(viewer: Viewer, unit_path: str, power: Power) -> list[Mandate]:
+    """The person's mandates for a power in a unit, the nearest first."""
+    held = [
+        each
+        for each in viewer.delegations
+        if power in each.powers and unit_path.startswith(each.unit.path)
+    ]
+    return _mandates(held, unit_path, power)
+
+
+def mandates_for(unit_path: str, power: Power, now: datetime) -> list[Mandate]:
+    """Everybody's mandates for a power in a unit, the nearest first."""
+    held = (
+        live_delegations(now)
+        .filter(powers__contains=[power], unit__path__in=ancestor_paths(unit_path))
+        .select_related("unit", "user", "group")
+    )
+    return _mandates(held, unit_path, power)
+
+
+def _mandates(held: Iterable[Delegation], unit_path: str, power: Power) -> list[Mandate]:
+    delegations = list(held)
+    if not delegations:
+        return []
+    ids = {each for delegation in delegations for each in delegation.chain_ids}
+    links = Delegation.objects.select_related("unit").in_bulk(ids)
+    bounds: dict[int, list[DelegationBound]] = defaultdict(list)
+    for row in DelegationBound.objects.filter(delegation__in=ids).order_by("pk"):
+        bounds[row.delegation_id].append(row)
+    found = [
+        Mandate(
+            delegation=delegation,
+            chain=tuple(links[each] for each in delegation.chain_ids),
+            bounds={each: tuple(bounds[each]) for each in delegation.chain_ids},
+        )
+        for delegation in delegations
+    ]
+    usable = [each for each in found if each.covers(unit_path, power)]
+    return sorted(usable, key=lambda each: each.nearness, reverse=True)
+
+
+def interested_user_ids(project: Project, user_ids: Collection[int], now: datetime) -> set[int]:
+    """Which of these people hold a role above reader, and so must not decide."""
+    held = Membership.objects.filter(in_force(now), project=project, role__in=ROLES_ABOVE_READER)
+    direct = held.filter(user__in=user_ids).values_list("user", flat=True)
+    through_group = GroupMembership.objects.filter(
+        in_force(now), user__in=user_ids, group__in=held.values("group")
+    ).values_list("user", flat=True)
+    return set(direct) | set(through_group)
+
+
+def nearest(
+    mandates: Collection[Mandate], offering: Offering, increase: int, barred: Collection[int]
+) -> list[Mandate]:
+    """The mandates of the nearest level that may decide; all equally near ones.
+
+    barred: ids of people who hold a role in the project. Nobody with enough: the widest
+    level that exists, so that the line is never without somebody who sees it.
+    """
+    eligible = [each for each in mandates if each.delegation.user_id not in barred]
+    enough = [each for each in eligible if each.allows(offering, increase)]
+    if enough:
+        return [each for each in enough if each.nearness == enough[0].nearness]
+    return [each for each in eligible if each.nearness == eligible[-1].nearness]
+
+
+def delegate_of(mandate: Mandate) -> User | Group:
+    """The person or group that holds a mandate."""
+    delegation = mandate.delegation
+    holder = delegation.user or delegation.group
+    if holder is None:  # pragma: no cover - the constraint delegation_one_delegate
+        raise AssertionError("a delegation without a delegate")
+    return holder

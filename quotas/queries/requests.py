@@ -1,0 +1,62 @@
+"""Which requests a person may see, and what they are called."""
+
+from collections.abc import Iterable
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from projects.models import in_force
+from projects.queries.viewers import Viewer, visible_projects
+from quotas.models import Assignment, Delivery, QuotaRequest, RequestLine
+from quotas.states import PENDING, LineState, RequestState, request_state
+
+
+def visible_requests(viewer: Viewer) -> QuerySet[QuotaRequest]:
+    """Requests of the projects that a person may see; drafts only for their writer."""
+    return (
+        QuotaRequest.objects.filter(project__in=visible_projects(viewer))
+        .filter(Q(submitted_at__isnull=False) | Q(requester=viewer.user))
+        .select_related("project__unit", "requester")
+    )
+
+
+def pending_requests(requests: QuerySet[QuotaRequest]) -> QuerySet[QuotaRequest]:
+    """Those with a line that waits for somebody."""
+    waiting = RequestLine.objects.filter(request=OuterRef("pk"), state__in=PENDING)
+    return requests.filter(Exists(waiting))
+
+
+def assigned_lines(viewer: Viewer) -> QuerySet[RequestLine]:
+    """The open lines that wait for this person, directly or through a group, at `now`."""
+    mine = Assignment.objects.filter(viewer.own(), in_force(viewer.now))
+    return RequestLine.objects.filter(
+        state=LineState.OPEN,
+        pk__in=mine.filter(delegation__in=[each.pk for each in viewer.delegations]).values("line"),
+    )
+
+
+def queue(viewer: Viewer) -> QuerySet[QuotaRequest]:
+    """The requests with a line that waits for this person, the oldest first."""
+    return (
+        QuotaRequest.objects.filter(pk__in=assigned_lines(viewer).values("request"))
+        .select_related("project__unit", "requester")
+        .order_by("submitted_at", "pk")
+    )
+
+
+def states_of(requests: Iterable[QuotaRequest]) -> dict[int, RequestState]:
+    """{request id: its state}, from two queries for any number of requests."""
+    ids = [each.pk for each in requests]
+    line_states: dict[int, list[str]] = {each: [] for each in ids}
+    for request_id, state in RequestLine.objects.filter(request__in=ids).values_list(
+        "request", "state"
+    ):
+        line_states[request_id].append(state)
+    undelivered = dict(
+        Delivery.objects.filter(decision_line__decision__request__in=ids, applied_at__isnull=True)
+        .values_list("decision_line__decision__request")
+        .annotate(count=Count("pk"))
+    )
+    return {
+        each: request_state(line_states[each], undelivered_count=undelivered.get(each, 0))
+        for each in ids
+    }
