@@ -1,0 +1,64 @@
+"""Who may see or do what: the table that every URL names its row of.
+
+`shows("project")` marks a view; a test walks all URLs, fails for one without a row, and
+derives from this table who gets 200, 403 or 404. It documents and checks; the querysets
+and the actions are what refuses.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+View = TypeVar("View", bound=Callable[..., object])
+
+# Who asks, as the tests cast them. An operator, a decider and an auditor hold nothing else.
+ROLES = (
+    "anonymous", "stranger", "reader", "member", "manager", "owner", "decider", "operator",
+    "auditor",
+)  # fmt: skip
+
+OK, NO, HIDDEN, SIGN_IN = 200, 403, 404, 401
+
+
+def _row(default: int, **others: int) -> dict[str, int]:
+    return {role: others.get(role, default) for role in ROLES} | {
+        "anonymous": others.get("anonymous", SIGN_IN)
+    }
+
+
+# What each role gets from a page or an API address about somebody's thing.
+ROWS: dict[str, dict[str, int]] = {
+    # Needs no sign-in: the sign-in page, health, the API's document.
+    "public": _row(OK, anonymous=OK),
+    # About oneself: home, own lists (which start from what one may see), search.
+    "own": _row(OK),
+    # The catalogue, units' names, announcements.
+    "catalogue": _row(OK),
+    # A project's quota, usage, requests and timeline.
+    "project": _row(OK, stranger=HIDDEN),
+    # A draft: its writer's alone (the owner in the tests).
+    "draft": _row(HIDDEN, owner=OK),
+    # Delegations: one's own, those in the subtree one decides for.
+    "delegation": _row(HIDDEN, decider=OK, operator=OK, auditor=OK),
+    # Endpoints and deliveries, in the services' own words.
+    "operations": _row(NO, operator=OK, auditor=OK),
+    # Acts: asking for a project, ...
+    "ask": _row(NO, stranger=HIDDEN, manager=OK, owner=OK),
+    # ... writing a remark, ...
+    "comment": _row(OK, stranger=HIDDEN, reader=NO, operator=NO, auditor=NO),
+    # ... deciding, ...
+    "decide": _row(NO, stranger=HIDDEN, decider=OK),
+    # ... and repairing.
+    "operate": _row(NO, operator=OK),
+}
+
+
+def shows(row: str) -> Callable[[View], View]:
+    """Name the row of `ROWS` that a view belongs to."""
+    if row not in ROWS:
+        raise LookupError(f"no row {row!r}; there are {', '.join(ROWS)}")
+
+    def mark(view: View) -> View:
+        view.access_row = row  # type: ignore[attr-defined]  # read by the test of all URLs
+        return view
+
+    return mark
