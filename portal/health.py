@@ -37,9 +37,7 @@ def livez(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """200, or 503 with one word: `database` or `migrations`."""
     reason = _unready()
-    return HttpResponse(
-        f"{reason or 'ok'}\n", status=503 if reason else 200, content_type=PLAIN
-    )
+    return HttpResponse(f"{reason or 'ok'}\n", status=503 if reason else 200, content_type=PLAIN)
 
 
 @login_not_required

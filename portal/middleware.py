@@ -34,24 +34,22 @@ class RequestLogMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.monotonic()
-        token = request_id.current.set(request_id.accept(request.headers.get("X-Request-ID", "")))
-        try:
-            response = self.get_response(request)
-            response["X-Request-ID"] = request_id.current.get()
-            user = getattr(request, "_cached_user", None)  # asking for it would cost a query
-            logger.info(
-                "request",
-                extra={
-                    "method": request.method,
-                    "path": request.path,
-                    "status": response.status_code,
-                    "milliseconds": round((time.monotonic() - started) * 1000),
-                    "user": user.pk if user is not None else None,
-                },
-            )
-            return response
-        finally:
-            request_id.current.reset(token)
+        # Not taken back at the end: Django's own line about an error comes after us.
+        request_id.current.set(request_id.accept(request.headers.get("X-Request-ID", "")))
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id.current.get()
+        user = getattr(request, "_cached_user", None)  # asking for it would cost a query
+        logger.info(
+            "request",
+            extra={
+                "method": request.method,
+                "path": request.path,
+                "status": response.status_code,
+                "milliseconds": round((time.monotonic() - started) * 1000),
+                "user": user.pk if user is not None else None,
+            },
+        )
+        return response
 
 
 class ContentSecurityPolicyMiddleware:

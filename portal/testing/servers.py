@@ -18,6 +18,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from psycopg import sql
+from pytest_django import DjangoDbBlocker
 
 from portal.lib.database_url import parse_database_url
 from portal.lib.servers import Servers, embedded_servers
@@ -77,7 +78,7 @@ def django_db_modify_db_settings(servers: Servers) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated_template(django_db_setup: None, servers: Servers, django_db_blocker: object) -> str:
+def migrated_template(django_db_setup: None, servers: Servers) -> str:
     """A migrated, empty database that nobody is connected to."""
     connections.close_all()
     _maintain(
@@ -91,12 +92,19 @@ def migrated_template(django_db_setup: None, servers: Servers, django_db_blocker
 
 @pytest.fixture
 def database_copy(
+    request: pytest.FixtureRequest,
     migrated_template: str,
     servers: Servers,
     servers_data_dir: Path,
-    django_db_blocker: pytest.FixtureRequest,
+    django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[DatabaseCopy]:
-    """A migrated database for this test alone, which may commit and be read by others."""
+    """A migrated database for this test alone, which may commit and be read by others.
+
+    Instead of pytest-django's `db` and `django_db`, which would wrap the test into a
+    transaction of another database.
+    """
+    if request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
+        pytest.fail("database_copy and django_db exclude each other: keep one of them")
     name = f"copy_{uuid.uuid4().hex[:12]}"
     _maintain(
         servers,
@@ -104,7 +112,7 @@ def database_copy(
             sql.Identifier(name), sql.Identifier(migrated_template)
         ),
     )
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]  # pytest-django's own object
+    with django_db_blocker.unblock():
         before = _point_django_at(name)
         try:
             yield DatabaseCopy(

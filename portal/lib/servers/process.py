@@ -90,7 +90,7 @@ class Child:
     def stop(self, seconds: float = 10) -> None:
         """Ask it to end, wait, and kill what has not ended by then."""
         if self.is_running:
-            self.popen.send_signal(signal.SIGCONT)
+            self.resume()  # what is suspended hears nothing
             self.popen.send_signal(self.stop_signal)
             try:
                 self.popen.wait(seconds)

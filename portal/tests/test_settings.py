@@ -1,0 +1,159 @@
+"""Which settings start, and which refuse with a sentence each; read in processes of their own."""
+
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portal.production import Production, refusals
+
+SAFE = {
+    "DATABASE_URL": "postgresql://remit:pw@db.example/remit",
+    "BROKER_URL": "redis://:pw@broker.example:6379/0",
+    "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "ALLOWED_HOSTS": "remit.example",
+    "CSRF_TRUSTED_ORIGINS": "https://remit.example",
+}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(tmp_path: Path, ask: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Import the settings with this environment alone; `ask` is evaluated and printed."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    code = f"import portal.settings as s; print({ask or 0})"
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"DATA_DIR": str(tmp_path / "data"), "PYTHONDONTWRITEBYTECODE": "1"} | kept | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_safe_production_starts(tmp_path: Path) -> None:
+    asked = (
+        "(s.IS_PRODUCTION, s.DEBUG, s.SESSION_COOKIE_SECURE, s.SECURE_SSL_REDIRECT,"
+        " s.LOCAL_ACCOUNTS)"
+    )
+    started = start(tmp_path, asked, **SAFE)
+    assert started.stderr == ""
+    assert started.stdout == "(True, False, True, True, False)\n"
+    assert not (tmp_path / "data").exists()
+
+
+SAFE_FACTS = Production(
+    debug=False,
+    secret_key=SAFE["SECRET_KEY"],
+    allowed_hosts=["remit.example"],
+    csrf_trusted_origins=["https://remit.example"],
+    has_database_url=True,
+    has_broker_url=True,
+    secure_cookies=True,
+    sandbox=False,
+    sandbox_told_so=False,
+    local_accounts=False,
+    local_accounts_told_so=False,
+)
+
+
+def test_safe_facts_are_not_refused() -> None:
+    assert list(refusals(SAFE_FACTS)) == []
+
+
+@pytest.mark.parametrize(
+    ("fact", "value", "begins"),
+    [
+        ("debug", True, "DEBUG is on:"),
+        ("secret_key", "", "SECRET_KEY is not set:"),
+        ("secret_key", "short", "SECRET_KEY is weak:"),
+        ("secret_key", "ab" * 40, "SECRET_KEY is weak:"),
+        ("secret_key", "django-insecure-" + SAFE["SECRET_KEY"], "SECRET_KEY is weak:"),
+        ("allowed_hosts", [], "ALLOWED_HOSTS is empty:"),
+        ("allowed_hosts", ["a.example", "*"], "ALLOWED_HOSTS holds *:"),
+        ("allowed_hosts", ["*.example"], "ALLOWED_HOSTS holds *:"),
+        ("csrf_trusted_origins", ["http://a.example"], "CSRF_TRUSTED_ORIGINS holds 'http:"),
+        ("csrf_trusted_origins", ["https://*.example"], "CSRF_TRUSTED_ORIGINS holds 'https:"),
+        ("has_database_url", False, "DATABASE_URL is not set:"),
+        ("has_broker_url", False, "BROKER_URL is not set:"),
+        ("secure_cookies", False, "SECURE_COOKIES is off:"),
+        ("sandbox", True, "SANDBOX is on beside an external DATABASE_URL:"),
+        ("local_accounts", True, "LOCAL_ACCOUNTS is on:"),
+    ],
+)
+def test_each_unsafe_fact_is_one_sentence(fact: str, value: Any, begins: str) -> None:
+    (sentence,) = refusals(replace(SAFE_FACTS, **{fact: value}))
+    assert sentence.startswith(begins)
+
+
+def test_unsafe_production_ends_with_the_sentences_alone(tmp_path: Path) -> None:
+    unsafe = {
+        "REMIT_ENV": "production",
+        "DEBUG": "on",
+        "SECRET_KEY": "short",
+        "ALLOWED_HOSTS": "*",
+        "CSRF_TRUSTED_ORIGINS": "http://remit.example",
+        "SECURE_COOKIES": "off",
+        "SANDBOX": "on",
+        "LOCAL_ACCOUNTS": "on",
+    }
+    refused = start(tmp_path, **unsafe)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert [line.split()[0] for line in refused.stderr.splitlines()] == [
+        "DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DATABASE_URL",
+        "BROKER_URL", "SECURE_COOKIES", "SANDBOX", "LOCAL_ACCOUNTS",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"SANDBOX": "on", "SANDBOX_BESIDE_EXTERNAL_DATABASE": "on"},
+        {"LOCAL_ACCOUNTS": "on", "LOCAL_ACCOUNTS_IN_PRODUCTION": "on"},
+    ],
+)
+def test_what_was_told_so_starts(tmp_path: Path, variables: dict[str, str]) -> None:
+    assert start(tmp_path, **SAFE | variables).stderr == ""
+
+
+def test_call_that_could_outlive_its_lease_is_refused(tmp_path: Path) -> None:
+    refused = start(tmp_path, CALL_TIMEOUT_SECONDS="60", LEASE_SECONDS="60")
+    assert refused.stderr.startswith("CALL_TIMEOUT_SECONDS is 60, not shorter than LEASE_SECONDS")
+
+
+def test_development_keeps_one_secret_key_to_itself(tmp_path: Path) -> None:
+    keys = {start(tmp_path, "s.SECRET_KEY").stdout for _ in range(2)}
+    path = tmp_path / "data" / "secret_key"
+    assert keys == {path.read_text() + "\n"}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_without_servers_the_failure_to_connect_names_the_way_out(tmp_path: Path) -> None:
+    code = (
+        "import django; django.setup(); from django.db import connection;"
+        "connection.ensure_connection()"
+    )
+    failed = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "portal.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "start-make-run-or-set-DATABASE_URL" in failed.stderr
+
+
+def test_sessions_of_the_database_have_their_timeouts(database_copy: object) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("5s",)
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("1min",)
