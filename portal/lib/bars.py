@@ -4,7 +4,7 @@ Pure: knows amounts, but no colour, no word and no markup. Widths are strings su
 "37.5%", never localised, so that they can stand in an attribute.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ Kind = Literal["track", "used", "reserved", "pending", "over"]
 
 _LEAST = 0.75  # per cent: what exists can be seen
 _LABEL_ROOM = 240  # px: the narrowest that a bar of parts gets
-_LABEL_CHAR, _LABEL_PAD = 7, 12  # px
+_LABEL_CHAR, _LABEL_PAD = 6.5, 8  # px
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,13 @@ def scale_of(used: int, limit: int | None, *, reserved: int = 0, pending: int = 
     """Return the amount that fills the width of `quota_bar`, for the parts below it."""
     taken = used + reserved
     return taken if limit is None else max(limit, taken, limit + pending)
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Return what tells names apart: "a", "b" of "compute-a", "compute-b"."""
+    stem = names[0].rpartition("-")[0] + "-" if len(names) > 1 else ""
+    has_stem = all(name.startswith(stem) and name != stem for name in names)
+    return [name.removeprefix(stem) for name in names] if has_stem else list(names)
 
 
 def _piece(kind: Kind, start: int, end: int, full: int) -> Piece | None:

@@ -25,8 +25,8 @@ register = template.Library()
 VAL_KINDS = ("requested", "granted", "applied", "observed")
 
 
-def _render(name: str, **context: Any) -> SafeString:
-    return render_to_string(f"ui/{name}.html", context)
+def _render(template_name: str, /, **context: Any) -> SafeString:
+    return render_to_string(f"ui/{template_name}.html", context)
 
 
 # Figures
@@ -85,7 +85,7 @@ def val(
     unit: str = "",
     at: datetime | None = None,
 ) -> SafeString:
-    """`{% val "requested" 192 unit %}`, `{% val "applied" at=moment %}`, `{% val "observed" v unit at %}`.
+    """`{% val "requested" 192 unit %}`, `{% val "applied" at=moment %}`; observed takes both.
 
     Without a moment *applied* says "not yet": no check for what was not read back.
     """
@@ -143,7 +143,11 @@ def parts(
     """
     pairs = [(str(name), int(value)) for name, value in items]
     whole = sum(value for _name, value in pairs) if scale is None else scale
-    shown = [(f"{name} {format_amount(value, unit)}", value) for name, value in pairs]
+    names = bars.short_names([name for name, _value in pairs])
+    shown = [
+        (f"{name} {format_amount(value, unit)}", value)
+        for name, (_long, value) in zip(names, pairs, strict=True)
+    ]
     return _render(
         "parts",
         parts=bars.parts_bar(shown, whole),
@@ -220,7 +224,10 @@ def state(word: str, icon: str = "info", tone: str = "", plain: bool = False) ->
 
 @register.simple_tag
 def state_of(kind: str, code: str, plain: bool = False) -> SafeString:
-    """`{% state_of "request" request.state %}`; kinds: line request project target endpoint room."""
+    """`{% state_of "request" request.state %}`.
+
+    Kinds: line, request, project, target, endpoint, room.
+    """
     look = look_of(kind, str(code))
     return state(str(look.word), look.icon, look.tone, plain)
 
@@ -274,7 +281,7 @@ def foldtable(content: str, kind: str = "", caption: str = "", id: str = "") -> 
 
     Adds every ARIA role and the `data-label` of each cell; nobody writes them by hand.
     """
-    return _render("table", rows=mark_safe(fold(content)), kind=kind, caption=caption, id=id)
+    return _render("table", rows=mark_safe(fold(content)), kind=kind, caption=caption, id=id)  # noqa: S308 - Django rendered and escaped it
 
 
 @register.simple_block_tag

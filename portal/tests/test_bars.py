@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.lib.bars import Piece, fill_bar, parts_bar, percent, quota_bar, scale_of
+from portal.lib.bars import Piece, fill_bar, parts_bar, percent, quota_bar, scale_of, short_names
 
 AMOUNTS = st.integers(min_value=0, max_value=2**62)
 
@@ -87,6 +87,13 @@ def test_parts_label_only_what_is_wide_enough():
         ("compute-a 128", "0%", "90%", True),
         ("compute-c 64", "90%", "10%", False),
     ]
+
+
+def test_short_names_keep_what_tells_them_apart():
+    assert short_names(["compute-a", "compute-b"]) == ["a", "b"]
+    assert short_names(["compute-a"]) == ["compute-a"]
+    assert short_names(["fast", "slow"]) == ["fast", "slow"]
+    assert short_names(["ssd-", "ssd-a"]) == ["ssd-", "ssd-a"]
 
 
 def test_scale_of_is_what_fills_the_bar():

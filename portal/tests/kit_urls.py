@@ -1,0 +1,20 @@
+"""Addresses by name only, so that the kit's templates render before and without any view."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+
+NAMES = [
+    *("sign_in", "sign_out", "me", "home", "find", "catalogue", "queue", "remit"),
+    *("project_list", "request_list", "endpoint_list"),
+]
+
+
+def blank(request: HttpRequest) -> HttpResponse:
+    """Answer nothing: these addresses are only pointed at."""
+    return HttpResponse()
+
+
+urlpatterns = [
+    path("i18n/", include("django.conf.urls.i18n")),
+    *(path(f"{name}/", blank, name=name) for name in NAMES),
+]
