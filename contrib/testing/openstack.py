@@ -1,0 +1,115 @@
+"""Real OpenStack services for tests and for `make cloud`: `python -m contrib.testing.openstack`.
+
+One state directory and one set of processes serve every test run on a machine. The
+first user starts them, the last one stops them, unless they ran before.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PROGRAM = Path(__file__).resolve().parents[1] / "clouds" / "openstack-up"
+STATE = Path(
+    os.environ.get("OPENSTACK_STATE", Path.home() / ".cache" / "remit-openstack")
+).absolute()
+REGIONS = ("region-one", "region-two")  # Xena and 2026.1
+VOLUME_TYPES = ("zone-a", "zone-b", "zone-c")
+CLOUD = "admin"
+CLOUDS_YAML = STATE / "clouds.yaml"
+INSTALLED = STATE / ".remit-installed"
+_STARTED = STATE / ".started-by-tests"
+
+
+def environment() -> dict[str, str]:
+    """What `openstack-up` runs with, unless the environment says otherwise."""
+    return {
+        "OPENSTACK_PORT": "17000",
+        "OPENSTACK_SERVICES": "placement nova cinder",
+        **os.environ,
+        "OPENSTACK_STATE": str(STATE),
+    }
+
+
+def run(*arguments: str) -> str:
+    """Run `openstack-up`; its output. Raises RuntimeError with the end of it."""
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM), *arguments],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"openstack-up {' '.join(arguments)}:\n{done.stdout[-3000:]}")
+    return done.stdout
+
+
+def install() -> None:
+    """Packages, virtual environments and databases: minutes at first, then nothing."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with _locked("lock"):
+        run("install")
+        INSTALLED.touch()
+
+
+def is_up() -> bool:
+    try:
+        run("status")
+    except RuntimeError:
+        return False
+    return True
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """The services run inside."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with open(STATE / ".users", "w") as users:
+        with _locked("lock"):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if not is_up():
+                _STARTED.touch()
+                run("up")
+        try:
+            yield
+        finally:
+            with _locked("lock"):
+                fcntl.flock(users, fcntl.LOCK_UN)
+                if _STARTED.exists() and _is_unused(users):
+                    run("down")
+                    _STARTED.unlink()
+
+
+def _is_unused(users: object) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]  # a file
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _locked(name: str) -> Iterator[None]:
+    with open(STATE / f".{name}", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> int:
+    """install | up | down | reset | status, with the state and services of the tests."""
+    if len(sys.argv) < 2 or sys.argv[1] == "install":
+        install()
+        return 0
+    STATE.mkdir(parents=True, exist_ok=True)
+    _STARTED.unlink(missing_ok=True)  # whoever starts or stops it by hand owns it
+    command = [sys.executable, str(PROGRAM), *sys.argv[1:]]
+    return subprocess.run(command, env=environment(), check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""An independent client: what a cloud says, asked without the code under test.
+
+The standard library only, so that a bug in Remit's drivers or their client library
+cannot hide itself by reading back wrongly what it wrote wrongly.
+"""
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    body: Any
+
+
+class PlainClient:
+    """Signed in as clouds.yaml says, or as `user` with `password` in `project_id`."""
+
+    def __init__(
+        self,
+        clouds_yaml: Path,
+        cloud: str,
+        *,
+        project_id: str | None = None,
+        user: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        login = yaml.safe_load(clouds_yaml.read_text())["clouds"][cloud]["auth"]
+        self._identity = login["auth_url"].rstrip("/")
+        self._token = ""
+        self._endpoints: dict[tuple[str, str], str] = {}
+        domain = {"id": "default"}
+        scope = {"id": project_id} if project_id else {"name": login["project_name"]}
+        if not project_id:
+            scope["domain"] = domain  # type: ignore[assignment]  # JSON
+        person = {
+            "name": user or login["username"],
+            "domain": domain,
+            "password": password or login["password"],
+        }
+        self._sign_in({"password": {"user": person}, "methods": ["password"]}, scope)
+
+    def _sign_in(self, identity: dict[str, Any], scope: dict[str, Any]) -> None:
+        body = {"auth": {"identity": identity, "scope": {"project": scope}}}
+        request = self._request("POST", f"{self._identity}/auth/tokens", body)
+        with _open(request) as answer:
+            self._token = answer.headers["X-Subject-Token"]
+            token = json.loads(answer.read())["token"]
+        self.user_id: str = token["user"]["id"]
+        self.project_id: str = token["project"]["id"]
+        for service in token["catalog"]:
+            for endpoint in service["endpoints"]:
+                if endpoint["interface"] == "public":
+                    key = (service["type"], endpoint["region"])
+                    self._endpoints[key] = endpoint["url"].rstrip("/")
+
+    def _request(self, method: str, url: str, body: Any) -> urllib.request.Request:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", "X-Auth-Token": self._token}
+        return urllib.request.Request(url, data, headers, method=method)  # noqa: S310 -- of ours
+
+    def call(
+        self, method: str, service: str, path: str, body: Any = None, *, region: str = ""
+    ) -> Reply:
+        """One call; `service` is the catalogue's type. Refusals are replies, too."""
+        base = self._identity if service == "identity" else self._endpoints[service, region]
+        try:
+            with _open(self._request(method, base + path, body)) as answer:
+                return Reply(answer.status, _json(answer.read()))
+        except urllib.error.HTTPError as error:
+            return Reply(error.code, _json(error.read()))
+
+    def done(
+        self, method: str, service: str, path: str, body: Any = None, *, region: str = ""
+    ) -> Any:
+        """The body of a call that must succeed."""
+        reply = self.call(method, service, path, body, region=region)
+        if reply.status >= 300:
+            raise AssertionError(f"{method} {path}: {reply.status} {reply.body}")
+        return reply.body
+
+    def compute_limits(self, region: str, project_id: str) -> dict[str, int]:
+        """Nova's limits of a project, every key."""
+        found: dict[str, int] = self.done(
+            "GET", "compute", f"/os-quota-sets/{project_id}", region=region
+        )["quota_set"]
+        return found
+
+    def volume_limits(self, region: str, project_id: str) -> dict[str, int]:
+        """Cinder's limits of a project, every key."""
+        found: dict[str, int] = self.done(
+            "GET", "volumev3", f"/os-quota-sets/{project_id}", region=region
+        )["quota_set"]
+        return found
+
+    def project(self, project_id: str) -> dict[str, Any] | None:
+        """Keystone's project; None where there is none."""
+        reply = self.call("GET", "identity", f"/projects/{project_id}")
+        return reply.body["project"] if reply.status == 200 else None
+
+    def projects_with(self, tag: str) -> list[dict[str, Any]]:
+        """Every project that carries the tag."""
+        found: list[dict[str, Any]] = self.done("GET", "identity", f"/projects?tags={tag}")[
+            "projects"
+        ]
+        return found
+
+
+def _open(request: urllib.request.Request) -> Any:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    return opener.open(request, timeout=120)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")
