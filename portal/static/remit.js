@@ -36,15 +36,20 @@
     }
   };
 
-  const withKey = (key) =>
-    [...document.querySelectorAll("[data-key]")].find(
-      (element) => element.dataset.key.split(" ").includes(key) && usable(element));
-
   const rows = () => [...document.querySelectorAll("[data-rows] [data-row]")].filter(usable);
 
   const currentRow = () => {
     const focused = document.activeElement && document.activeElement.closest("[data-row]");
     return focused || document.querySelector("[data-row][aria-current=true]");
+  };
+
+  /* Keys inside rows mean the current row; all others the page. */
+  const withKey = (key) => {
+    const row = currentRow();
+    const matches = [...document.querySelectorAll("[data-key]")].filter(
+      (element) => element.dataset.key.split(" ").includes(key) && usable(element));
+    return matches.find((element) => row && row.contains(element)) ||
+      matches.find((element) => !element.closest("[data-row]"));
   };
 
   const walk = (by) => {

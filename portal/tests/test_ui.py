@@ -1,89 +1,22 @@
-"""The visual kit: what every tag and page frame renders, read as a person or a reader would."""
+"""The tags of the visual kit: what each renders, read as a person or a screen reader would."""
 
-import json
 import re
 from datetime import UTC, date, datetime, timedelta
-from html.parser import HTMLParser
 
 import pytest
 from django import forms
 from django.template import Context, Template, TemplateSyntaxError
-from django.template.loader import render_to_string
-from django.test import RequestFactory
 from django.utils import timezone, translation
 
-from portal.lib.errors import Forbidden, NoRoom, NotVisible, Stale
 from portal.lib.folding import fold
-from portal.lib.looks import LOOKS
+from portal.testing.html import Reader, text_of
 
 NOW = datetime(2026, 11, 17, 13, 2, 11, tzinfo=UTC)
 TIB = 2**40
-VOID = {"meta", "link", "input", "img", "br", "hr", "rect", "path", "use"}
-
-pytestmark = pytest.mark.usefixtures("kit_urls")
-
-
-@pytest.fixture
-def kit_urls(settings):
-    settings.ROOT_URLCONF = "portal.tests.kit_urls"
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-
-
-class Reader(HTMLParser):
-    """Collects what a check needs: tags with attributes, ids, and whether tags pair up."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.tags, self.ids, self.open = [], [], []
-        self.feed(html)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        values = dict(attrs)
-        self.tags.append((tag, values))
-        if "id" in values:
-            self.ids.append(values["id"])
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def all(self, tag):
-        return [attrs for name, attrs in self.tags if name == tag]
 
 
 def draw(source, **context):
     return Template("{% load ui %}" + source).render(Context({"now": NOW, **context}))
-
-
-class Person:
-    """Stands for whoever is signed in; the frame needs a name and no row."""
-
-    is_authenticated = True
-
-    def __init__(self, name):
-        self.name = name
-
-    def __str__(self):
-        return self.name
-
-
-def page(template, *, user="Dana", **context):
-    request = RequestFactory().get("/queue/?unit=3")
-    request.session = {}
-    base = {"user": Person(user) if user else None, "now": NOW}
-    return render_to_string(template, base | context, request)
-
-
-def text_of(html):
-    return " ".join(re.sub(r"<[^>]+>", " ", html).replace("\u202f", " ").split())
 
 
 # Figures
@@ -389,101 +322,3 @@ def test_error_summary_links_to_what_can_be_reached():
 
 def test_error_summary_of_no_errors_is_nothing():
     assert draw("{% error_summary form %}", form=Decision()) == ""
-
-
-# Pages
-
-
-ERRORS = [
-    NotVisible("There is no such request."),
-    Forbidden("You hold a role in atlas-reco."),
-    NoRoom("The envelope has 1 TiB left.", unit="B", short=TIB, next_holder="EP"),
-    Stale("Bob approved #1040."),
-]
-
-
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
-def test_refused_page_says_the_sentence_and_the_way_back(error):
-    html = page("errors/refused.html", error=error, way_back="/requests/1042/")
-    assert error.sentence in html
-    assert 'href="/requests/1042/"' in html
-
-
-def test_refused_page_shows_the_figures():
-    html = page("errors/refused.html", error=ERRORS[2])
-    assert "Missing 1 TiB Who holds more EP" in text_of(html)
-
-
-class SignIn(forms.Form):
-    username = forms.CharField(label="User name")
-    password = forms.CharField(label="Password", widget=forms.PasswordInput)
-
-
-PAGES = [
-    ("errors/refused.html", {"error": ERRORS[2]}),
-    ("404.html", {}),
-    ("403.html", {}),
-    ("403_csrf.html", {}),
-    ("500.html", {}),
-    ("sign_in.html", {"form": SignIn({"username": ""}), "demo_people": ["Alice"]}),
-]
-
-
-@pytest.mark.parametrize("user", ["Dana", None])
-@pytest.mark.parametrize(("template", "context"), PAGES, ids=lambda value: str(value)[:20])
-def test_page_is_whole_and_has_no_inline_code(template, context, user):
-    html = page(template, user=user, queue_count=7, is_operator=True, **context)
-    reader = Reader(html.replace("<!doctype html>", ""))
-    assert len(reader.ids) == len(set(reader.ids))
-    assert html.count("<h1") == 1
-    assert not [attrs for _tag, attrs in reader.tags if "style" in attrs or "onclick" in attrs]
-    assert all("src" in script for script in reader.all("script"))
-    assert "<style" not in html
-
-
-def test_every_icon_that_is_used_stands_in_the_sprite():
-    sprite = set(re.findall(r'id="i-(\w+)"', render_to_string("ui/sprite.html")))
-    from_looks = {look.icon for look in LOOKS.values()}
-    assert from_looks <= sprite
-
-
-def test_fault_page_needs_neither_request_nor_context():
-    assert "fault" in render_to_string("500.html")
-
-
-def test_frame_caps_the_count_and_marks_the_place():
-    html = page("404.html", queue_count=1234, here="decide")
-    assert "Decide 99+ waiting" in text_of(html)
-    assert html.count('aria-current="page"') == 1
-
-
-def test_frame_without_numbers_has_no_count_and_no_operators_link():
-    html = page("404.html")
-    assert 'class="count"' not in html
-    assert "Endpoints" not in html
-
-
-def test_frame_of_a_stranger_has_no_navigation():
-    html = page("404.html", user=None)
-    assert "<nav" not in html
-    assert "Sign out" not in html
-
-
-def test_sign_out_and_language_are_posts_with_a_token():
-    forms_of_frame = Reader(page("404.html").replace("<!doctype html>", "")).all("form")
-    posts = [form["action"] for form in forms_of_frame if form.get("method") == "post"]
-    assert posts == ["/i18n/setlang/", "/sign_out/"]
-    assert page("404.html").count("csrfmiddlewaretoken") == 2
-
-
-def test_htmx_swaps_refusals_and_evaluates_nothing():
-    html = page("404.html")
-    (config,) = re.findall(r"name=\"htmx-config\" content='([^']*)'", html)
-    values = json.loads(config)
-    assert (values["allowEval"], values["includeIndicatorStyles"]) == (False, False)
-    rules = [(re.compile(rule["code"]), rule["swap"]) for rule in values["responseHandling"]]
-    first = {
-        status: next(swap for code, swap in rules if code.search(str(status)))
-        for status in (200, 204, 403, 404, 409, 412, 422, 500)
-    }
-    assert {status for status, swap in first.items() if swap} == {200, 409, 412, 422}
