@@ -49,7 +49,7 @@ def refusals(found: Production) -> Iterator[str]:
     if found.sandbox and not found.sandbox_told_so:
         yield (
             "SANDBOX is on beside an external DATABASE_URL: a made-up cloud would be shown as "
-            "real; turn it off, or set SANDBOX_BESIDE_EXTERNAL_DATABASE=on if that is the wish."
+            "real; turn it off, or set REMIT_SANDBOX=allow if that is the wish."
         )
     if found.local_accounts and not found.local_accounts_told_so:
         yield (

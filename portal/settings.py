@@ -52,7 +52,7 @@ if IS_PRODUCTION:
                 has_broker_url=bool(BROKER_URL),
                 secure_cookies=SECURE_COOKIES,
                 sandbox=SANDBOX,
-                sandbox_told_so=env.boolean("SANDBOX_BESIDE_EXTERNAL_DATABASE", default=False),
+                sandbox_told_so=env.text("REMIT_SANDBOX") == "allow",
                 local_accounts=LOCAL_ACCOUNTS,
                 local_accounts_told_so=env.boolean("LOCAL_ACCOUNTS_IN_PRODUCTION", default=False),
             )

@@ -24,7 +24,7 @@ def _chromium() -> str:
 
 
 def _axe() -> str:
-    return "" if AXE.exists() else "axe-core is not there: make test, or make .cache/node"
+    return "" if AXE.exists() else "axe-core is not there: make test-system, then make test"
 
 
 def _node() -> str:
@@ -34,8 +34,10 @@ def _node() -> str:
 def _openstack() -> str:
     if not OPENSTACK_UP.exists():
         return "contrib/clouds/openstack-up is not there"
-    state = Path(os.environ.get("OPENSTACK_STATE", Path.home() / ".cache" / "remit-openstack"))
-    if not (state / ".remit-installed").exists():
+    default = Path.home() / ".cache" / "openstack-up"
+    state = Path(os.environ.get("OPENSTACK_STATE", default)).expanduser()
+    # The last thing that its `install` makes.
+    if not (state / "db.pristine").exists():
         return "the OpenStack services are not installed: make test-system"
     return ""
 

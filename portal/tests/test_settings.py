@@ -113,7 +113,7 @@ def test_unsafe_production_ends_with_the_sentences_alone(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "variables",
     [
-        {"SANDBOX": "on", "SANDBOX_BESIDE_EXTERNAL_DATABASE": "on"},
+        {"SANDBOX": "on", "REMIT_SANDBOX": "allow"},
         {"LOCAL_ACCOUNTS": "on", "LOCAL_ACCOUNTS_IN_PRODUCTION": "on"},
     ],
 )

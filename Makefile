@@ -1,0 +1,78 @@
+# Every target first installs what it needs, so each works alone on a fresh clone.
+# `make help` explains them; the words after ## are its text.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+BIN := .venv/bin
+AXE := axe-core@4.14.1
+NODE_MODULES := .cache/node/node_modules
+# A site that has everything production asks for, for the checks that read its settings.
+PRODUCTION := REMIT_ENV=production \
+	DATABASE_URL=postgresql://remit@database.example/remit \
+	BROKER_URL=redis://broker.example:6379/0 \
+	SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGH \
+	ALLOWED_HOSTS=remit.example CSRF_TRUSTED_ORIGINS=https://remit.example
+
+# PORT and DATA_DIR reach the programs as they were given: `make run PORT=8001` too.
+export PORT DATA_DIR
+
+.PHONY: help
+help: ## Explain every target
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: install ## Run all of Remit with a demo site; PORT (8000) and DATA_DIR (.data) choose where
+	@exec $(BIN)/python -m portal.lib.run
+
+.PHONY: test
+test: install-dev $(NODE_MODULES)/axe-core ## Run all tests; REQUIRE_ALL=1 fails on what cannot run here
+	$(BIN)/pytest
+
+.PHONY: test-system
+test-system: ## Install what tests need from the system: browser, fonts, MariaDB, OpenStack's services
+	.ci/test-system
+
+.PHONY: check
+check: install-dev ## Lint, format, types, import directions, migrations and production settings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	env -u DATA_DIR $(BIN)/python -m portal.lib.servers \
+		$(BIN)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+.PHONY: cloud
+cloud: ## Start real Keystone, Nova and Cinder in two regions (the first time installs them)
+	contrib/clouds/openstack-up install
+	contrib/clouds/openstack-up up
+
+.PHONY: cloud-down
+cloud-down: ## Stop what `make cloud` started
+	contrib/clouds/openstack-up down
+
+.PHONY: clean
+clean: ## Remove what was made here, except the data of `make run`
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf staticfiles test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: install
+install: ## Make .venv hold what Remit runs on
+	@$(or $(PYTHON),$(error Remit needs Python 3.11 or newer, and no python3 was found)) \
+		portal/lib/bootstrap.py requirements.txt
+
+.PHONY: install-dev
+install-dev: ## Make .venv hold what checks and tests need too
+	@$(or $(PYTHON),$(error Remit needs Python 3.11 or newer, and no python3 was found)) \
+		portal/lib/bootstrap.py requirements.txt requirements-dev.txt
+
+# Without npm the browser tests say so themselves.
+$(NODE_MODULES)/axe-core: Makefile
+	@if command -v npm >/dev/null; then \
+		npm install --silent --no-audit --no-fund --prefix .cache/node $(AXE) && touch $@ \
+		|| echo "axe-core could not be fetched: accessibility tests will be skipped"; \
+	fi
