@@ -1,0 +1,103 @@
+"""Making people and groups known, who is in which group, and who operates the cloud.
+
+None of this gives authority over quota: that comes from delegations alone.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.lib.errors import Conflict
+from portal.lib.locks import lock
+from projects.models import LOCAL_ISSUER, Group, GroupMembership, User
+
+from .events import record
+
+
+def make_user(
+    *, subject: str, issuer: str = LOCAL_ISSUER, name: str = "", mail: str = "", password: str = ""
+) -> User:
+    """Make a person known. password: already hashed; without one nobody signs in by it.
+
+    Raises Conflict where (issuer, subject) is known already.
+    """
+    if User.objects.filter(issuer=issuer, subject=subject).exists():
+        raise Conflict(_("%(subject)s is known already.") % {"subject": subject})
+    return User.objects.create(
+        issuer=issuer,
+        subject=subject,
+        name=name,
+        mail=mail,
+        # None: a hash that no password ever matches.
+        password=password or make_password(None),
+    )
+
+
+def change_user(*, user: User, name: str, mail: str) -> None:
+    """Write down another name or mail address; who somebody is does not change."""
+    user.name, user.mail = name, mail
+    user.save(update_fields=["name", "mail"])
+
+
+def make_group(*, external_id: str, issuer: str = LOCAL_ISSUER, name: str) -> Group:
+    """Make a group known by (issuer, external id)."""
+    return Group.objects.create(issuer=issuer, external_id=external_id, name=name)
+
+
+def rename_group(*, group: Group, name: str) -> None:
+    group.name = name
+    group.save(update_fields=["name"])
+
+
+@dataclass(frozen=True)
+class MembersChange:
+    """Who came and who left, as ids of people."""
+
+    joined: frozenset[int]
+    left: frozenset[int]
+
+
+def set_group_members(*, group: Group, users: Collection[User], now: datetime) -> MembersChange:
+    """Make these people, and nobody else, the members of a group from `now` on."""
+    with transaction.atomic():
+        lock(Group.objects.filter(pk=group.pk))
+        wanted = {user.pk for user in users}
+        live = GroupMembership.objects.filter(group=group, ends_at__isnull=True)
+        held = set(live.values_list("user", flat=True))
+        left = held - wanted
+        for membership in live.filter(user__in=left):
+            _end(membership, now)
+        GroupMembership.objects.bulk_create(
+            GroupMembership(group=group, user_id=pk, starts_at=now) for pk in sorted(wanted - held)
+        )
+    return MembersChange(joined=frozenset(wanted - held), left=frozenset(left))
+
+
+def _end(membership: GroupMembership, now: datetime) -> None:
+    if membership.starts_at >= now:
+        membership.delete()  # a period that never held
+        return
+    membership.ends_at = now
+    membership.save(update_fields=["ends_at"])
+
+
+def set_operator(*, user: User, is_operator: bool, actor: User | None, now: datetime) -> bool:
+    """Mark, or unmark, somebody as an operator, which decides no quota.
+
+    False where it was so already; nothing is recorded then.
+    """
+    with transaction.atomic():
+        changed = User.objects.filter(pk=user.pk, is_operator=not is_operator).update(
+            is_operator=is_operator
+        )
+        if changed:
+            record(
+                "operator named" if is_operator else "operator removed",
+                actor=actor, now=now, subject_kind="user", subject_id=user.pk,
+            )  # fmt: skip
+    user.is_operator = is_operator
+    return bool(changed)

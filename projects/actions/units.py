@@ -1,0 +1,74 @@
+"""The organisation's tree as it changes: new units, other names, other places."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Value
+from django.db.models.functions import Concat, Substr
+from django.utils.translation import gettext as _
+
+from portal.lib.errors import Conflict, Invalid
+from portal.lib.locks import lock
+from projects.models import Unit, UnitPlacement
+
+MAX_PATH = 1000
+
+
+def make_unit(*, slug: str, name: str, parent: Unit | None, now: datetime) -> Unit:
+    """Add a unit below `parent`, or at the top. Raises Conflict below a retired one."""
+    with transaction.atomic():
+        _refuse_retired(parent)
+        unit = Unit.objects.create(slug=slug, name=name, parent=parent, path=_path(slug, parent))
+        UnitPlacement.objects.create(unit=unit, parent=parent, starts_at=now)
+    return unit
+
+
+def rename_unit(*, unit: Unit, name: str) -> None:
+    """Call a unit by another name; its slug, and with it every path, stays."""
+    unit.name = name
+    unit.save(update_fields=["name"])
+
+
+def move_unit(*, unit: Unit, parent: Unit | None, now: datetime) -> None:
+    """Put a unit, with all that lies below it, under another parent.
+
+    Raises Conflict where the parent lies below the unit itself or is retired. Envelopes and
+    quota stay with their holders.
+    """
+    with transaction.atomic():
+        # Decisions hold their unit path FOR SHARE: nobody decides while the path changes.
+        lock(Unit.objects.filter(path__startswith=unit.path))
+        unit.refresh_from_db()
+        if parent is not None:
+            parent.refresh_from_db()
+            if parent.path.startswith(unit.path):
+                words = {"unit": unit.label, "parent": parent.label}
+                raise Conflict(_("%(unit)s cannot lie below itself, in %(parent)s.") % words)
+        _refuse_retired(parent)
+        if parent == unit.parent:
+            return
+        before, after = unit.path, _path(unit.slug, parent)
+        Unit.objects.filter(path__startswith=before).update(
+            path=Concat(Value(after), Substr(F("path"), len(before) + 1))
+        )
+        unit.parent, unit.path = parent, after
+        unit.save(update_fields=["parent"])
+        _place(unit, parent, now)
+
+
+def _place(unit: Unit, parent: Unit | None, now: datetime) -> None:
+    UnitPlacement.objects.filter(unit=unit, ends_at__isnull=True, starts_at__gte=now).delete()
+    UnitPlacement.objects.filter(unit=unit, ends_at__isnull=True).update(ends_at=now)
+    UnitPlacement.objects.create(unit=unit, parent=parent, starts_at=now)
+
+
+def _path(slug: str, parent: Unit | None) -> str:
+    path = f"{parent.path if parent else ''}{slug}/"
+    if len(path) > MAX_PATH:
+        raise Invalid({"parent": [_("The tree is too deep at %(unit)s.") % {"unit": slug}]})
+    return path
+
+
+def _refuse_retired(parent: Unit | None) -> None:
+    if parent is not None and parent.retired_at is not None:
+        raise Conflict(_("%(unit)s is retired; nothing is put below it.") % {"unit": parent.label})

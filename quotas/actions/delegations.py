@@ -1,0 +1,179 @@
+"""Handing authority on together with its bounds: how much may be given, of what, where."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.lib.amounts import MAX_AMOUNT, format_amount
+from portal.lib.errors import Conflict, Invalid
+from projects.actions import delegations as chain
+from projects.models import Delegation, Group, Unit, User
+from projects.states import Power
+from quotas.models import DelegationBound, QuotaRequest, RequestLine, Resource, Zone
+from quotas.states import LineState
+
+from .routing import route
+
+
+@dataclass(frozen=True)
+class Bound:
+    """How much one decision may add, in base units; None: any resource, any zone, no bound."""
+
+    resource: Resource | None = None
+    zone: Zone | None = None
+    per_decision: int | None = None
+
+    def lies_in(self, other: DelegationBound) -> bool:
+        """Whether every offering that this one is about is one of the other's."""
+        return other.resource in (None, self.resource) and other.zone in (None, self.zone)
+
+
+UNBOUNDED = (Bound(),)
+
+
+def delegate_root(
+    *,
+    users: Collection[User],
+    units: Collection[Unit],
+    powers: Collection[Power],
+    depth: int,
+    ends_at: datetime | None,
+    bounds: Collection[Bound] = UNBOUNDED,
+    now: datetime,
+) -> list[Delegation]:
+    """Give each of these people a root over each of these units; who holds one keeps it.
+
+    Raises Conflict unless two different people then hold a live root over each unit.
+    """
+    _check_bounds(bounds)
+    made = []
+    with transaction.atomic():
+        for unit in units:
+            holders = chain.root_holders(unit, now)
+            for user in users:
+                if user.pk not in holders:
+                    root = chain.grant_root(
+                        user=user, unit=unit, powers=powers, depth=depth, starts_at=now,
+                        ends_at=ends_at, now=now,
+                    )  # fmt: skip
+                    made.append(root)
+                    _store(root, bounds)
+            if len(chain.root_holders(unit, now)) < chain.ROOTS_NEEDED:
+                raise Conflict(
+                    _(
+                        "Only one person would hold the root of %(unit)s: name two different "
+                        "people, so that one of them can always act for the other."
+                    )
+                    % {"unit": unit.label},
+                    unit=unit.slug,
+                )
+        for unit in units if made else ():
+            reroute(unit, now)
+    return made
+
+
+def delegate(
+    *,
+    parent: Delegation,
+    grantor: User,
+    unit: Unit,
+    powers: Collection[Power],
+    starts_at: datetime,
+    ends_at: datetime | None,
+    depth: int,
+    bounds: Collection[Bound],
+    user: User | None = None,
+    group: Group | None = None,
+    purpose: str = "",
+    now: datetime,
+) -> Delegation:
+    """Hand a part of one's authority on, with bounds that lie within one's own.
+
+    Raises what projects.actions.delegations.grant raises, and Invalid on `bounds` with the
+    parent's bound (facts: dimension, bound). What waits below is routed anew.
+    """
+    _check_bounds(bounds)
+    with transaction.atomic():
+        made = chain.grant(
+            parent=parent, grantor=grantor, unit=unit, powers=powers, starts_at=starts_at,
+            ends_at=ends_at, depth=depth, user=user, group=group, purpose=purpose, now=now,
+        )  # fmt: skip
+        held = DelegationBound.objects.filter(delegation=parent).select_related("resource", "zone")
+        for bound in bounds:
+            _check_within(bound, list(held))
+        _store(made, bounds)
+        reroute(unit, now)
+    return made
+
+
+def revoke(*, delegation: Delegation, actor: User | None, now: datetime) -> None:
+    """Take a delegation back and route what waited for it to whoever is nearest now."""
+    with transaction.atomic():
+        chain.revoke(delegation=delegation, actor=actor, now=now)
+        reroute(delegation.unit, now)
+
+
+def reroute(unit: Unit, now: datetime) -> int:
+    """Route every request with an open line below a unit anew; returns how many there were."""
+    open_lines = RequestLine.objects.filter(
+        state=LineState.OPEN, project__unit__path__startswith=unit.path
+    )
+    waiting = QuotaRequest.objects.filter(pk__in=open_lines.values("request"))
+    requests = list(waiting.select_related("project__unit"))
+    for quota_request in requests:
+        route(quota_request, now)
+    return len(requests)
+
+
+def _check_bounds(bounds: Collection[Bound]) -> None:
+    if not bounds:
+        raise Invalid({"bounds": [_("Say how much: without a bound nothing can be given.")]})
+    keys = [(bound.resource, bound.zone) for bound in bounds]
+    if len(set(keys)) != len(keys):
+        raise Invalid({"bounds": [_("One resource in one zone has one bound.")]})
+    for bound in bounds:
+        if bound.per_decision is not None and not 0 <= bound.per_decision <= MAX_AMOUNT:
+            words = {"amount": bound.per_decision, "most": MAX_AMOUNT}
+            raise Invalid({"bounds": [_("%(amount)s must lie between 0 and %(most)s.") % words]})
+
+
+def _check_within(bound: Bound, held: Collection[DelegationBound]) -> None:
+    """Some row of the parent must cover the bound, and none that touches it may be tighter."""
+    if not any(bound.lies_in(row) for row in held):
+        what = _what(bound)
+        raise Invalid(
+            {"bounds": [_("You may give nothing of %(what)s yourself.") % {"what": what}]},
+            dimension="bounds", bound=0,
+        )  # fmt: skip
+    for row in held:
+        if row.per_decision is None or not bound.lies_in(row):
+            continue
+        if bound.per_decision is None or bound.per_decision > row.per_decision:
+            unit = row.resource.unit if row.resource else ""
+            words = {"what": _what(bound), "most": format_amount(row.per_decision, unit)}
+            raise Invalid(
+                {"bounds": [_("Of %(what)s you may give %(most)s per decision, not more.") % words]},
+                dimension="per_decision", bound=row.per_decision,
+            )  # fmt: skip
+
+
+def _what(bound: Bound) -> str:
+    resource = bound.resource.name if bound.resource else _("every resource")
+    if bound.zone is None:
+        return str(resource)
+    return _("%(resource)s in %(zone)s") % {"resource": resource, "zone": bound.zone.name}
+
+
+def _store(delegation: Delegation, bounds: Collection[Bound]) -> None:
+    DelegationBound.objects.bulk_create(
+        DelegationBound(
+            delegation=delegation,
+            resource=bound.resource,
+            zone=bound.zone,
+            per_decision=bound.per_decision,
+        )
+        for bound in bounds
+    )

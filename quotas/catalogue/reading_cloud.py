@@ -1,0 +1,454 @@
+"""Reading the cloud's half of a file: resources, services, regions, offerings, capacities.
+
+Repetition lives in two tables: `services` says once what an endpoint of each region is, and
+`offers` says once what a zone of each kind has and where that is enforced.
+"""
+
+from dataclasses import dataclass
+
+from quotas.models import ZoneKind
+
+from . import site, words
+from .document import Block, Text, Value, day, nearest
+from .problems import Problems
+
+PLACEHOLDERS = ("region", "zone", "type")
+ENDPOINT_KEYS = ("slug", "name", "cloud", "region_name", "identity", "options")
+
+
+@dataclass(frozen=True)
+class LimitTemplate:
+    key: str
+    name: str
+    unit: str
+    step: int
+    order: int
+    line: int
+
+
+@dataclass(frozen=True)
+class Service:
+    slug: str
+    block: Block
+    limits: dict[str, LimitTemplate]
+
+
+@dataclass(frozen=True)
+class FeedTemplate:
+    service: str
+    key: str
+    factor: int
+    line: int
+
+
+Offers = dict[str, tuple[tuple[FeedTemplate, ...], int]]
+
+
+class CloudReader:
+    """Reads into a Site, section by section, in the order of `read`."""
+
+    def __init__(self, into: site.Site, problems: Problems) -> None:
+        self.site = into
+        self.problems = problems
+        self.services: dict[str, Service] = {}
+        self.offers: dict[str, Offers] = {}
+
+    def read(self, top: Block) -> None:
+        for name, read in (
+            ("resources", self._resource),
+            ("identity", self._identity),
+            ("services", self._service),
+            ("offers", self._offers),
+            ("regions", self._region),
+            ("capacities", self._capacities),
+            ("presets", self._preset),
+        ):
+            section = top.get(name)
+            for key, value in section.block().entries() if section else ():
+                read(key, value)
+
+    # --- What is counted, and by which services --------------------------------------
+
+    def _resource(self, key: Text, value: Value) -> None:
+        block = value.named_block()
+        block.known(("name", "unit", "step"))
+        slug = words.slug(key, 40, self.problems)
+        unit = self._unit(block)
+        step = words.amount(block.get("step"), unit=unit, step=1) if block.get("step") else 1
+        if slug is None or step is None or not self._positive(step, block):
+            return
+        self.site.resources[slug] = site.Resource(
+            slug, block.text("name", slug, most=100), unit, step, len(self.site.resources), key.line
+        )
+
+    def _unit(self, block: Block) -> str:
+        unit = block.text("unit")
+        if unit not in ("", "B"):
+            self.problems.add(
+                block.line_of("unit"),
+                f"{unit} is no unit; write B for bytes, or leave it out for what is counted.",
+            )
+            return ""
+        return unit
+
+    def _positive(self, step: int, block: Block) -> bool:
+        if step < 1:
+            self.problems.add(block.line_of("step"), f"step of {block.what} must be above zero.")
+        return step >= 1
+
+    def _identity(self, key: Text, value: Value) -> None:
+        block = value.block()
+        block.known(("name", "driver", "cloud", "region_name", "region", "options"))
+        slug = words.slug(key, 60, self.problems)
+        for needed in ("driver", "cloud"):
+            block.require(needed)
+        if slug is not None:
+            self.site.endpoints[slug] = site.Endpoint(
+                slug,
+                block.text("name", slug, most=100),
+                block.text("region"),
+                block.text("driver", most=40),
+                block.text("cloud", most=100),
+                block.text("region_name", most=100),
+                "",
+                self._options(block),
+                key.line,
+            )
+
+    def _service(self, key: Text, value: Value) -> None:
+        block = value.block()
+        block.known((*ENDPOINT_KEYS, "driver", "limits"))
+        slug = words.slug(key, 30, self.problems)
+        for needed in ("driver", "cloud", "identity", "limits"):
+            block.require(needed)
+        limits: dict[str, LimitTemplate] = {}
+        for limit_key, limit in self._entries(block, "limits"):
+            read = self._limit(limit_key, limit, len(limits))
+            if read is not None:
+                limits[limit_key.value] = read
+        if slug is not None:
+            self.services[slug] = Service(slug, block, limits)
+
+    def _limit(self, key: Text, value: Value, order: int) -> LimitTemplate | None:
+        block = value.named_block()
+        block.known(("name", "unit", "step"))
+        self._check_placeholders(key)
+        unit = self._unit(block)
+        step = words.amount(block.get("step"), unit=unit, step=1) if block.get("step") else 1
+        if step is None or not self._positive(step, block):
+            return None
+        name = block.text("name", key.value, most=100)
+        return LimitTemplate(key.value, name, unit, step, order, key.line)
+
+    def _check_placeholders(self, text: Text) -> None:
+        for word in sorted(words.placeholders(text.value) - set(PLACEHOLDERS)):
+            self.problems.add(
+                text.line, f"<{word}> stands for nothing{nearest(word, PLACEHOLDERS)}"
+            )
+
+    def _options(self, block: Block) -> dict[str, str]:
+        found = {}
+        for key, value in self._entries(block, "options"):
+            text = value.text()
+            if text is not None:
+                found[key.value] = text.value
+        return found
+
+    # --- What a zone of each kind has --------------------------------------------------
+
+    def _offers(self, key: Text, value: Value) -> None:
+        if key.value not in ZoneKind.values:
+            self.problems.add(
+                key.line, f"{key.value} is no kind of zone{nearest(key.value, ZoneKind.values)}"
+            )
+            return
+        self.offers[key.value] = self._offers_of(value.block())
+
+    def _offers_of(self, block: Block) -> Offers:
+        found: Offers = {}
+        for resource, by_service in block.entries():
+            if resource.value not in self.site.resources:
+                self.problems.add(
+                    resource.line,
+                    f"{resource.value} is no resource"
+                    f"{nearest(resource.value, self.site.resources)}",
+                )
+                continue
+            feeds = [
+                feed
+                for service, keys in by_service.block().entries()
+                for feed in self._feeds(service, keys)
+            ]
+            found[resource.value] = (tuple(feeds), resource.line)
+        return found
+
+    def _feeds(self, service: Text, value: Value) -> list[FeedTemplate]:
+        known = self.services.get(service.value)
+        if known is None:
+            self.problems.add(
+                service.line,
+                f"{service.value} is no service{nearest(service.value, self.services)}",
+            )
+            return []
+        written: list[tuple[Text, int | None]] = []
+        if value.is_text or value.is_list:
+            written = [(key, 1) for item in value.items() if (key := item.text()) is not None]
+        else:
+            for key, times in value.block().entries():
+                text = times.text()
+                written.append((key, words.count(text, self.problems) if text else None))
+        feeds = []
+        for key, times in written:
+            if key.value not in known.limits:
+                self.problems.add(
+                    key.line,
+                    f"{service.value} has no limit {key.value}{nearest(key.value, known.limits)}",
+                )
+            elif times is not None:
+                feeds.append(FeedTemplate(service.value, key.value, times, key.line))
+        return feeds
+
+    # --- Regions and their zones -------------------------------------------------------
+
+    def _region(self, key: Text, value: Value) -> None:
+        block = value.block()
+        block.known(("name", "services", "zones"))
+        slug = words.slug(key, 40, self.problems)
+        if slug is None:
+            return
+        region = site.Region(
+            slug, block.text("name", slug, most=100), len(self.site.regions), key.line
+        )
+        self.site.regions[slug] = region
+        endpoints = self._endpoints(region, block)
+        for kind, zones in self._entries(block, "zones"):
+            if kind.value not in ZoneKind.values:
+                self.problems.add(
+                    kind.line,
+                    f"{kind.value} is no kind of zone{nearest(kind.value, ZoneKind.values)}",
+                )
+            elif zones.is_text or zones.is_list:
+                for item in zones.items():
+                    name = item.text()
+                    if name is not None:
+                        self._zone(region, kind, name, None, endpoints)
+            else:
+                for name, zone in zones.block().entries():
+                    self._zone(region, kind, name, zone, endpoints)
+
+    def _endpoints(self, region: site.Region, block: Block) -> dict[str, str]:
+        """{service: slug of its endpoint in this region}."""
+        found: dict[str, str] = {}
+        value = block.get("services")
+        if value is None:
+            return found
+        named: list[tuple[Text, Block]] = []
+        if value.is_text or value.is_list:
+            nothing = Block({}, f"services of {region.slug}", value.line, self.problems)
+            named = [(name, nothing) for item in value.items() if (name := item.text()) is not None]
+        else:
+            named = [(name, own.block()) for name, own in value.block().entries()]
+        for name, own in named:
+            service = self.services.get(name.value)
+            if service is None:
+                self.problems.add(
+                    name.line, f"{name.value} is no service{nearest(name.value, self.services)}"
+                )
+                continue
+            own.known(ENDPOINT_KEYS)
+            endpoint = self._endpoint(region, service, own, name.line)
+            if endpoint.slug in self.site.endpoints:
+                first = self.site.endpoints[endpoint.slug].line
+                self.problems.add(
+                    name.line, f"{endpoint.slug} is an endpoint twice, first on line {first}."
+                )
+            else:
+                self._add_endpoint(endpoint, service, region)
+            found[name.value] = endpoint.slug
+        return found
+
+    def _endpoint(
+        self, region: site.Region, service: Service, own: Block, line: int
+    ) -> site.Endpoint:
+        def of(key: str, default: str) -> str:
+            return own.text(key) or service.block.text(key, default)
+
+        return site.Endpoint(
+            own.text("slug") or f"{service.slug}-{region.slug}",
+            words.fill(of("name", f"{service.slug} in <region>"), {"region": region.name}),
+            region.slug,
+            service.block.text("driver"),
+            of("cloud", ""),
+            words.fill(of("region_name", region.slug), {"region": region.slug}),
+            of("identity", ""),
+            self._options(service.block) | self._options(own),
+            line,
+        )
+
+    def _add_endpoint(
+        self, endpoint: site.Endpoint, service: Service, region: site.Region
+    ) -> None:
+        self.site.endpoints[endpoint.slug] = endpoint
+        for template in service.limits.values():
+            if not placeholders_of_zones(template.key):
+                self._add_limit(endpoint.slug, template, {"region": region.slug}, region.name, "")
+
+    def _add_limit(
+        self, endpoint: str, template: LimitTemplate, filled: dict[str, str], region: str, zone: str
+    ) -> str:
+        key = words.fill(template.key, filled)
+        name = words.fill(template.name, {**filled, "region": region, "zone": zone})
+        self.site.limits.setdefault(
+            (endpoint, key),
+            site.Limit(
+                endpoint, key, name[:100], template.unit, template.step, template.order,
+                template.line,
+            ),
+        )  # fmt: skip
+        return key
+
+    def _zone(
+        self, region: site.Region, kind: Text, name: Text, value: Value | None,
+        endpoints: dict[str, str],
+    ) -> None:  # fmt: skip
+        slug = words.slug(name, 40, self.problems)
+        if slug is None:
+            return
+        block = (
+            value.named_block() if value else Block({}, name.value, name.line, self.problems)
+        )
+        block.known(("name", "type", "without", "offers"))
+        zone = site.Zone(
+            region.slug, slug, block.text("name", slug, most=100), kind.value,
+            len(self.site.zones), name.line,
+        )  # fmt: skip
+        if zone.key in self.site.zones:
+            first = self.site.zones[zone.key].line
+            self.problems.add(name.line, f"{slug} is a zone twice, first on line {first}.")
+            return
+        self.site.zones[zone.key] = zone
+        offers = self._offers_for(zone, block)
+        filled = {"region": region.slug, "zone": slug, "type": block.text("type", slug)}
+        for resource, (templates, line) in offers.items():
+            feeds = self._filled_feeds(zone, region, templates, endpoints, filled)
+            offering = site.Offering(region.slug, slug, resource, feeds, line)
+            self.site.offerings[offering.slug] = offering
+
+    def _offers_for(self, zone: site.Zone, block: Block) -> Offers:
+        own = block.get("offers")
+        offers = self._offers_of(own.block()) if own else dict(self.offers.get(zone.kind, {}))
+        if own is None and zone.kind not in self.offers:
+            self.problems.add(
+                zone.line, f"offers says nothing of {zone.kind} zones, so {zone.slug} has nothing."
+            )
+        without = block.get("without")
+        for item in without.items() if without else ():
+            text = item.text()
+            if text is not None and offers.pop(text.value, None) is None:
+                self.problems.add(
+                    text.line, f"{zone.slug} has no {text.value} anyway{nearest(text.value, offers)}"
+                )
+        return offers
+
+    def _filled_feeds(
+        self, zone: site.Zone, region: site.Region, templates: tuple[FeedTemplate, ...],
+        endpoints: dict[str, str], filled: dict[str, str],
+    ) -> tuple[site.Feed, ...]:  # fmt: skip
+        feeds = []
+        for template in templates:
+            endpoint = endpoints.get(template.service)
+            if endpoint is None:
+                self.problems.add(
+                    zone.line,
+                    f"{zone.slug} needs {template.service}, which is not among the services of "
+                    f"{region.slug}.",
+                )
+                continue
+            limit = self.services[template.service].limits[template.key]
+            key = self._add_limit(endpoint, limit, filled, region.name, zone.name)
+            feeds.append(site.Feed(endpoint, key, template.factor, template.line))
+        return tuple(feeds)
+
+    # --- What stands behind an offering, and presets -------------------------------------
+
+    def _capacities(self, key: Text, value: Value) -> None:
+        as_of = day(key, self.problems)
+        for zone, amounts in value.block().entries():
+            if self._is_zone(zone):
+                for resource, written in amounts.block().entries():
+                    offering = self._offering(zone.value, resource)
+                    text = written.text()
+                    if offering is None or text is None or as_of is None:
+                        continue
+                    stands, __, times = (part.strip() for part in text.value.partition(" x "))
+                    known = self.site.resources[offering.resource]
+                    amount = words.read_amount(
+                        Text(stands, text.line), unit=known.unit, step=1, problems=self.problems
+                    )
+                    overcommit = words.factor(Text(times or "1", text.line), self.problems)
+                    if amount is not None and overcommit is not None:
+                        self.site.capacities.append(
+                            site.Capacity(offering.slug, amount, overcommit, as_of, text.line)
+                        )
+
+    def _is_zone(self, text: Text) -> bool:
+        if text.value not in self.site.zones:
+            self.problems.add(
+                text.line, f"{text.value} is no zone{nearest(text.value, self.site.zones)}"
+            )
+        return text.value in self.site.zones
+
+    def _offering(self, zone: str, resource: Text) -> site.Offering | None:
+        found = self.site.offerings.get(f"{zone}.{resource.value}")
+        if found is None:
+            here = [
+                slug.rpartition(".")[2]
+                for slug in self.site.offerings
+                if slug.startswith(f"{zone}.")
+            ]
+            self.problems.add(
+                resource.line, f"{zone} offers no {resource.value}{nearest(resource.value, here)}"
+            )
+        return found
+
+    def _preset(self, key: Text, value: Value) -> None:
+        block = value.block()
+        block.known(("name", "region", "adds"))
+        slug = words.slug(key, 40, self.problems)
+        region_value, adds = block.require("region"), block.require("adds")
+        region = region_value.text() if region_value else None
+        if region is None or adds is None or slug is None:
+            return
+        if region.value not in self.site.regions:
+            self.problems.add(
+                region.line, f"{region} is no region{nearest(region.value, self.site.regions)}"
+            )
+            return
+        increases, lines = {}, {}
+        for zone, amounts in adds.block().entries():
+            full = Text(f"{region}.{zone}", zone.line)
+            if not self._is_zone(full):
+                continue
+            for resource, written in amounts.block().entries():
+                offering = self._offering(full.value, resource)
+                if offering is None:
+                    continue
+                known = self.site.resources[offering.resource]
+                amount = words.amount(written, unit=known.unit, step=known.step)
+                if amount == 0:
+                    self.problems.add(written.line, f"{slug} adds nothing here; leave it out.")
+                elif amount is not None:
+                    increases[offering.slug], lines[offering.slug] = amount, written.line
+        self.site.presets[slug] = site.Preset(
+            slug, block.text("name", slug, most=100), region.value, len(self.site.presets),
+            increases, lines, key.line,
+        )  # fmt: skip
+
+    def _entries(self, block: Block, key: str) -> list[tuple[Text, Value]]:
+        value = block.get(key)
+        return list(value.block().entries()) if value else []
+
+
+def placeholders_of_zones(key: str) -> set[str]:
+    """The placeholders that only a zone can fill."""
+    return words.placeholders(key) & {"zone", "type"}
