@@ -14,3 +14,5 @@ graceful_timeout = 20
 accesslog = None
 # A memory file system: the heartbeat file must not wait for a disk.
 worker_tmp_dir = "/dev/shm"  # noqa: S108 gunicorn advises it
+# Nobody steers it by a socket, and two sites of one user would share it.
+control_socket_disable = True

@@ -16,6 +16,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client.metrics_core import Metric
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from portal.celery import APPLY, NOTIFY, OBSERVE
 from portal.lib import metrics
@@ -65,7 +67,7 @@ def collect_broker() -> Iterable[Metric]:
         settings.CELERY_BROKER_URL,
         socket_timeout=settings.BROKER_SOCKET_TIMEOUT,
         socket_connect_timeout=settings.BROKER_SOCKET_TIMEOUT,
-        retry=None,
+        retry=Retry(NoBackoff(), 0),
     )
     try:
         with client.pipeline(transaction=False) as pipeline:

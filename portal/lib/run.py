@@ -137,7 +137,8 @@ def serve(servers: Servers, services: list[Service], *, data_dir: Path, port: in
     web = add("web server", "gunicorn", "--config", "portal/gunicorn_conf.py", "portal.wsgi")
     add(
         "worker", "celery", "--app", "portal", "worker", "--queues", "apply,observe,notify",
-        "--concurrency", "4", "--loglevel", "INFO", CLOUDS_YAML=str(clouds_yaml),
+        "--concurrency", "4", "--without-mingle", "--without-gossip", "--loglevel", "INFO",
+        CLOUDS_YAML=str(clouds_yaml),
     )  # fmt: skip
     add(
         "beat", "celery", "--app", "portal", "beat", "--schedule", str(data_dir / "beat-schedule"),

@@ -4,6 +4,7 @@ import pytest
 from django.conf import settings
 from django.db import connection, connections
 from django.test import Client
+from prometheus_client.metrics_core import Metric
 
 from portal.lib import metrics
 from portal.lib.servers import Servers
@@ -58,7 +59,7 @@ def test_broker_that_hangs_is_degraded_and_takes_nothing_away(
 
 @pytest.mark.django_db
 def test_metrics_tell_which_source_failed_and_show_the_others(client: Client) -> None:
-    def broken() -> list[metrics.Metric]:
+    def broken() -> list[Metric]:
         raise RuntimeError("no")
 
     metrics.register("broken", broken)

@@ -13,12 +13,15 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from portal.lib.servers import ServersError, embedded_servers, read_addresses
 from portal.lib.servers.account import SYSTEM_USER, can_reach, reachable_tree, servers_account
 from portal.lib.servers.process import _stat
 from portal.testing import wait_until
 
+ONCE = Retry(NoBackoff(), 0)
 OWNER = """
 import sys, signal, time
 from pathlib import Path
@@ -53,7 +56,7 @@ def start_owner(data_dir: Path) -> tuple[subprocess.Popen[str], list[int]]:
 
 def one_value(url: str, query: str) -> object:
     with psycopg.connect(url) as connection:
-        row = connection.execute(query).fetchone()  # type: ignore[arg-type]  # a constant
+        row = connection.execute(query).fetchone()
     assert row is not None
     return row[0]
 
@@ -83,7 +86,7 @@ def test_start_leaves_nothing_open_to_others(data_dir: Path) -> None:
         assert stat.S_IMODE(servers.postgres.socket_folder.stat().st_mode) == 0o700
         assert len(os.fsencode(servers.postgres.socket_folder)) < 80
         with pytest.raises(redis.AuthenticationError):
-            redis.Redis(host="127.0.0.1", port=servers.broker.port, retry=None).ping()
+            redis.Redis(host="127.0.0.1", port=servers.broker.port, retry=ONCE).ping()
         for pid in (servers.postgres.child.pid, servers.broker.child.pid):  # type: ignore[union-attr]
             assert servers.broker.password not in Path(f"/proc/{pid}/cmdline").read_text()
         assert one_value(servers.database_url, "SHOW listen_addresses") == ""
@@ -196,7 +199,7 @@ def test_each_server_is_killed_and_started_alone(data_dir: Path) -> None:
 
 def test_suspended_servers_accept_and_answer_only_when_resumed(data_dir: Path) -> None:
     with embedded_servers(data_dir, durable=False) as servers:
-        client = redis.Redis.from_url(servers.broker_url, socket_timeout=0.2, retry=None)
+        client = redis.Redis.from_url(servers.broker_url, socket_timeout=0.2, retry=ONCE)
         servers.broker.suspend()
         with pytest.raises(redis.TimeoutError):
             client.ping()

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.db import transaction
 
 from portal.celery import app
-from portal.lib import wake as module
 from portal.lib.servers.valkey import Valkey
 from portal.lib.wake import forget_connection, forget_failure, wake, wake_after_commit
 
@@ -23,7 +22,7 @@ PROMPT = 1.0
 def waiting(broker: Valkey, queue: str = "apply") -> list[dict[str, object]]:
     """The arguments of each hint in the queue."""
     raw = redis.Redis.from_url(broker.url).lrange(queue, 0, -1)
-    return [json.loads(item)["headers"] for item in raw]  # type: ignore[union-attr]
+    return [json.loads(item)["headers"] for item in raw]
 
 
 def seconds_of_a_refusal() -> float:
@@ -135,4 +134,3 @@ def test_commit_is_prompt_while_the_broker_hangs(broker: Valkey, database_copy: 
 
 def test_default_timeout_is_well_under_a_second() -> None:
     assert settings.BROKER_SOCKET_TIMEOUT == 0.3
-    assert module.settings is settings
