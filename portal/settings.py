@@ -111,6 +111,13 @@ BROKER_PAUSE_SECONDS = env.seconds("BROKER_PAUSE_SECONDS", 5, low=0, high=300)
 
 # Credentials of the clouds; read by the workers alone, openstacksdk's own format.
 CLOUDS_YAML = env.text("CLOUDS_YAML")
+# Drivers that come with Remit, "package.module:Class"; installed packages add theirs by the
+# entry point group "remit.backends".
+QUOTA_DRIVERS = {
+    "keystone": "quotas.backends.keystone:KeystoneDriver",
+    "nova": "quotas.backends.nova:NovaDriver",
+    "cinder": "quotas.backends.cinder:CinderDriver",
+}
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 60, low=2, high=600)
 CALL_TIMEOUT_SECONDS = env.seconds("CALL_TIMEOUT_SECONDS", 20, low=0.1, high=300)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 2, low=0.2, high=60)
@@ -135,6 +142,7 @@ def _every(seconds: float, task: str) -> dict[str, object]:
 CELERY_BEAT_SCHEDULE = {
     "sweep-due": _every(SWEEP_SECONDS, "quotas.tasks.sweep_due"),
     "sweep-observe": _every(min(30.0, OBSERVE_SECONDS), "quotas.tasks.sweep_observe"),
+    "sweep-routes": _every(30.0, "quotas.tasks.sweep_routes"),
 }
 
 # --- The application ------------------------------------------------------------------
@@ -164,6 +172,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "portal.middleware.ReaderMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -182,6 +191,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "django.template.context_processors.i18n",
+                "quotas.context.frame",
             ],
         },
     }
@@ -233,6 +243,10 @@ if env.boolean("TRUST_X_FORWARDED_PROTO", default=False):
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("fr", "Français")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = SECURE_COOKIES
+LANGUAGE_COOKIE_HTTPONLY = True
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "UTC")

@@ -6,7 +6,10 @@ stale row shows nothing it should not, and this code only has to add what is mis
 
 from datetime import datetime
 
-from projects.models import Delegation, in_force
+from django.db import transaction
+
+from portal.lib.locks import lock
+from projects.models import Delegation, Project, in_force
 from projects.states import Power
 from quotas.models import Assignment, QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
@@ -50,6 +53,13 @@ def route(quota_request: QuotaRequest, now: datetime) -> None:
         unique_fields=["line", "delegation"],
         update_fields=["ends_at"],
     )
+
+
+def route_again(quota_request: QuotaRequest, now: datetime) -> None:
+    """Route on the sweep's behalf, under the same locks as the verbs."""
+    with transaction.atomic():
+        lock(Project.objects.filter(pk=quota_request.project_id))
+        route(quota_request, now)
 
 
 def chain_end(mandate: Mandate) -> datetime | None:

@@ -134,7 +134,9 @@ class Target(models.Model):
     error_words = models.CharField(max_length=1000, blank=True)
     error_at = models.DateTimeField(null=True, blank=True)
     skip_reason = models.CharField(max_length=500, blank=True)
+    # Last read; and last tried to, so that what does not answer holds up nobody else.
     observed_at = models.DateTimeField(null=True, blank=True)
+    looked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -161,7 +163,7 @@ class Target(models.Model):
             models.Index(
                 fields=["lease_until"], condition=Q(lease_until__isnull=False), name="target_leased"
             ),
-            models.Index(fields=["endpoint", "observed_at"], name="target_observed"),
+            models.Index(fields=["looked_at"], name="target_looked_at"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,55 @@
+"""Whether an endpoint answers: its breaker opens after a few silences and probes by itself."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import F, Q, Value
+from django.db.models.functions import Now
+
+from quotas.models import Endpoint, Target
+from quotas.states import EndpointState, ErrorKind, TargetState
+
+from .leases import in_seconds
+
+# So many calls in a row without an answer, and other targets need not find out by themselves.
+OPEN_AFTER = 3
+ANSWERED_EVERY_SECONDS = 10
+
+
+def answered(endpoint: Endpoint) -> None:
+    """The service spoke, whatever it said: close the breaker and let its targets go on."""
+    # Written now and then only: every call of every worker comes by here.
+    long_ago = Now() - Value(timedelta(seconds=ANSWERED_EVERY_SECONDS))
+    Endpoint.objects.filter(
+        Q(failure_count__gt=0) | Q(answered_at__isnull=True) | Q(answered_at__lte=long_ago),
+        pk=endpoint.pk,
+    ).update(failure_count=0, failing_since=None, answered_at=Now())
+    reopened = Endpoint.objects.filter(pk=endpoint.pk, state=EndpointState.UNREACHABLE).update(
+        state=EndpointState.OPEN, next_probe_at=None, state_reason=""
+    )
+    if reopened:
+        Target.objects.filter(
+            Q(endpoint=endpoint) | Q(endpoint__identity=endpoint),
+            state=TargetState.RETRYING,
+            error_kind=ErrorKind.UNREACHABLE,
+        ).update(next_try_at=Now())
+
+
+def silent(endpoint: Endpoint, words: str) -> None:
+    """No answer: after a few of them the endpoint is left alone but for one probe at a time."""
+    Endpoint.objects.filter(pk=endpoint.pk).update(failure_count=F("failure_count") + 1)
+    Endpoint.objects.filter(pk=endpoint.pk, failing_since__isnull=True).update(failing_since=Now())
+    known = Endpoint.objects.get(pk=endpoint.pk)
+    if known.failure_count < OPEN_AFTER:
+        return
+    seconds = min(
+        settings.RETRY_CAP_SECONDS,
+        settings.RETRY_BASE_SECONDS * 2 ** min(known.failure_count - OPEN_AFTER, 20),
+    )
+    Endpoint.objects.filter(
+        pk=endpoint.pk, state__in=[EndpointState.OPEN, EndpointState.UNREACHABLE]
+    ).update(
+        state=EndpointState.UNREACHABLE,
+        next_probe_at=in_seconds(seconds),
+        state_reason=words[:500],
+    )

@@ -1,0 +1,80 @@
+"""Keeping what a service said: the last reading of each limit, and the day's peak."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from quotas.backends.base import UNLIMITED, Figure
+from quotas.models import Limit, Reading, Target, UsagePeak
+
+# Beyond what a bigint column holds: said by nobody in earnest, but it must not break us.
+_LARGEST = 2**63 - 1
+
+
+def store(
+    target: Target,
+    figures: Mapping[str, Figure],
+    *,
+    read_at: datetime,
+    written: Mapping[str, int] | None = None,
+) -> None:
+    """Store figures, {key: Figure} in the service's units, as base units.
+
+    An older reading never replaces a newer one. written: {key: units} just written.
+    """
+    limits = {each.key: each for each in Limit.objects.filter(endpoint=target.endpoint_id)}
+    seen = [(limits[key], figure) for key, figure in figures.items() if key in limits]
+    with transaction.atomic():
+        for limit, figure in seen:
+            _store_one(target, limit, figure, read_at, (written or {}).get(limit.key))
+        _store_peaks(target, seen, read_at)
+        Target.objects.filter(pk=target.pk).update(observed_at=Now())
+
+
+def _store_one(
+    target: Target, limit: Limit, figure: Figure, read_at: datetime, written: int | None
+) -> None:
+    values: dict[str, object] = {
+        "limit_seen": in_base_units(figure.limit, limit),
+        "used": in_base_units(figure.used, limit),
+        "reserved": in_base_units(figure.reserved, limit),
+        "read_at": read_at,
+    }
+    if written is not None:
+        values |= {"written": in_base_units(written, limit), "written_at": read_at}
+    reading, made = Reading.objects.get_or_create(target=target, limit=limit, defaults=values)
+    if not made:
+        Reading.objects.filter(pk=reading.pk, read_at__lte=read_at).update(**values)
+
+
+def in_base_units(units: int | None, limit: Limit) -> int | None:
+    """The service's units in base units; "unlimited" stays −1, unheard-of sizes are capped."""
+    if units is None:
+        return None
+    if units <= UNLIMITED:
+        return Reading.UNLIMITED
+    return min(units * limit.step, _LARGEST)
+
+
+def _store_peaks(target: Target, seen: list[tuple[Limit, Figure]], read_at: datetime) -> None:
+    """Raise the day's peak where this use is higher; the day is the site's."""
+    rows = [
+        (target.pk, limit.pk, timezone.localdate(read_at), used, in_base_units(figure.limit, limit))
+        for limit, figure in seen
+        if (used := in_base_units(figure.used, limit)) is not None
+    ]
+    table = connection.ops.quote_name(UsagePeak._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"""
+            INSERT INTO {table} (target_id, limit_id, day, used, limit_seen)
+            VALUES (%s, %s, %s, %s, %s)
+            ON CONFLICT (target_id, limit_id, day) DO UPDATE
+                SET used = EXCLUDED.used, limit_seen = EXCLUDED.limit_seen
+                WHERE EXCLUDED.used > {table}.used
+            """,  # noqa: S608 - a table's own name
+            rows,
+        )

@@ -1,0 +1,67 @@
+"""What the ledger says a target should be, beside what the service says it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Coalesce
+
+from quotas.backends.base import Figure
+from quotas.models import Limit, Target
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One limit of a target and what it must be, in base units."""
+
+    limit: Limit
+    amount: int
+
+    @property
+    def units(self) -> int:
+        """The amount in the service's own units; the catalogue makes sure that it divides."""
+        return self.amount // self.limit.step
+
+
+def wanted_limits(target: Target) -> list[Wanted]:
+    """Each managed limit of the target's endpoint: Σ quota × factor, 0 where nothing feeds it."""
+    quota = F("contributions__offering__accounts__balance") * F("contributions__factor")
+    of_project = Q(contributions__offering__accounts__project=target.project_id)
+    rows = Limit.objects.filter(endpoint=target.endpoint_id).annotate(
+        amount=Coalesce(Sum(quota, filter=of_project), 0)
+    )
+    return [Wanted(limit, limit.amount) for limit in rows]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do with a target: keys to write, and keys that cannot be made true.
+
+    write: {key: limit in the service's units}; below: limits that would fall below what
+    is in use; missing: limits that the service does not know though quota feeds them.
+    """
+
+    write: dict[str, int]
+    below: list[tuple[Wanted, Figure]]
+    missing: list[Wanted]
+
+    @property
+    def is_true(self) -> bool:
+        return not (self.write or self.below or self.missing)
+
+
+def compare(wanted: list[Wanted], figures: Mapping[str, Figure]) -> Plan:
+    """Only the keys that differ; nothing is ever written below what is in use."""
+    plan = Plan({}, [], [])
+    for each in wanted:
+        figure = figures.get(each.limit.key)
+        if figure is None:
+            if each.amount:
+                plan.missing.append(each)
+        elif figure.limit == each.units:
+            continue
+        elif figure.floor is not None and each.units < figure.floor:
+            plan.below.append((each, figure))
+        else:
+            plan.write[each.limit.key] = each.units
+    return plan
