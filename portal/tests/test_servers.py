@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -34,16 +33,6 @@ try:
 except ServersError as error:
     sys.exit(str(error))
 """
-
-
-@pytest.fixture
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Like a person's checkout: deep below folders that may be closed to the servers' user."""
-    folder = tmp_path_factory.mktemp("data") / "of a site"
-    yield folder
-    link = folder / "postgres"
-    if link.is_symlink():
-        subprocess.run(["rm", "-rf", str(link.resolve())], check=True)
 
 
 def start_owner(data_dir: Path) -> tuple[subprocess.Popen[str], list[int]]:
