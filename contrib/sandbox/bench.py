@@ -7,7 +7,6 @@ what is not given matches all. Faults are used up by `count`; without one they s
 import itertools
 import re
 import threading
-import time
 from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -169,14 +168,14 @@ class Bench:
                     self._changed.notify_all()
                     self._changed.wait_for(lambda: self._is_closing or pause.is_open)  # noqa: B023 -- waited for at once
 
-    def wait_until_held(self, number: int, seconds: float) -> bool:
-        """True once the pause holds a call."""
-        end = time.monotonic() + seconds
+    def wait_until_held(self, number: int, count: int, seconds: float) -> bool:
+        """True once the pause has held so many calls."""
         with self._changed:
-            while (pause := self.pauses.get(number)) is not None and not pause.held:
-                if not self._changed.wait(timeout=max(0.0, end - time.monotonic())):
-                    return False
-            return pause is not None
+            pause = self.pauses[number]
+            self._changed.wait_for(
+                lambda: self._is_closing or pause.is_open or pause.held >= count, timeout=seconds
+            )
+            return pause.held >= count
 
 
 def _of(seen: Seen) -> tuple[str, str | None, str, str]:

@@ -5,6 +5,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -135,9 +136,9 @@ class Fault:
 class Pause(Fault):
     """A pause that was set."""
 
-    def wait_until_held(self, seconds: float = 20.0) -> None:
-        """Return once a call is held; raises TimeoutError."""
-        path = f"pauses/{self._number}?wait={min(seconds, 30.0)}"
+    def wait_until_held(self, seconds: float = 20.0, *, count: int = 1) -> None:
+        """Return once so many calls were held; raises TimeoutError."""
+        path = f"pauses/{self._number}?wait={min(seconds, 30.0)}&count={count}"
         if not self._sandbox._call("GET", path)["held"]:
             raise TimeoutError(f"no call came to pause {self._number} within {seconds} s")
 
@@ -177,20 +178,28 @@ class RunningSandbox(Sandbox):
             rest = process.communicate()[0]
             raise RuntimeError(f"the sandbox did not start: {line}{rest}")
 
-    def stop(self) -> None:
-        """End it; its port refuses connections from then on."""
-        self._end("terminate")
+    @property
+    def pid(self) -> int | None:
+        """Of its process; None while there is none."""
+        return self._process.pid if self._process else None
 
-    def kill(self) -> None:
-        self._end("kill")
+    def stop(self) -> int | None:
+        """End it by SIGTERM; its port refuses connections from then on. The exit code."""
+        return self._end(signal.SIGTERM)
 
-    def _end(self, how: str) -> None:
-        if self._process is not None:
-            getattr(self._process, how)()
-            self._process.wait(timeout=20)
-            if self._process.stdout is not None:
-                self._process.stdout.close()
-            self._process = None
+    def kill(self) -> int | None:
+        """End it by SIGKILL."""
+        return self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> int | None:
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        process.send_signal(number)
+        code = process.wait(timeout=20)
+        if process.stdout is not None:
+            process.stdout.close()
+        return code
 
 
 @contextmanager

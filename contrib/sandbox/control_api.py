@@ -61,7 +61,8 @@ def _route(
             return Answer(200, {})
         case ("GET", "pauses", number):
             seconds = min(float(query.get("wait", "0")), _WAIT_MAX)
-            return Answer(200, {"held": bench.wait_until_held(int(number), seconds)})
+            count = int(query.get("count", "1"))
+            return Answer(200, {"held": bench.wait_until_held(int(number), count, seconds)})
         case ("GET", "calls"):
             return Answer(200, {"calls": bench.calls_seen()})
         case ("DELETE", "calls"):

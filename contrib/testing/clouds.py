@@ -38,8 +38,8 @@ class Site(Protocol):
 class SandboxSite:
     name = "sandbox"
     cloud = "sandbox"
-    regions = ("geneva", "prevessin")
-    volume_types = ("storage-a", "storage-b", "storage-c")
+    regions: tuple[str, ...] = ("geneva", "prevessin")
+    volume_types: tuple[str, ...] = ("storage-a", "storage-b", "storage-c")
 
     def __init__(self, sandbox: RunningSandbox) -> None:
         self.sandbox = sandbox
@@ -60,8 +60,8 @@ class SandboxSite:
 class OpenstackSite:
     name = "openstack"
     cloud = openstack.CLOUD
-    regions = openstack.REGIONS
-    volume_types = openstack.VOLUME_TYPES
+    regions: tuple[str, ...] = openstack.REGIONS
+    volume_types: tuple[str, ...] = openstack.VOLUME_TYPES
 
     def __init__(self) -> None:
         self.clouds_yaml = openstack.CLOUDS_YAML

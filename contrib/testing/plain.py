@@ -45,11 +45,13 @@ class PlainClient:
             "domain": domain,
             "password": password or login["password"],
         }
-        self._sign_in({"password": {"user": person}, "methods": ["password"]}, scope)
+        identity = {"password": {"user": person}, "methods": ["password"]}
+        self._auth = {"auth": {"identity": identity, "scope": {"project": scope}}}
+        self._sign_in()
 
-    def _sign_in(self, identity: dict[str, Any], scope: dict[str, Any]) -> None:
-        body = {"auth": {"identity": identity, "scope": {"project": scope}}}
-        request = self._request("POST", f"{self._identity}/auth/tokens", body)
+    def _sign_in(self) -> None:
+        self._token = ""
+        request = self._request("POST", f"{self._identity}/auth/tokens", self._auth)
         with _open(request) as answer:
             self._token = answer.headers["X-Subject-Token"]
             token = json.loads(answer.read())["token"]
@@ -70,6 +72,13 @@ class PlainClient:
         self, method: str, service: str, path: str, body: Any = None, *, region: str = ""
     ) -> Reply:
         """One call; `service` is the catalogue's type. Refusals are replies, too."""
+        reply = self._once(method, service, path, body, region)
+        if reply.status == 401:  # the token ran out
+            self._sign_in()
+            reply = self._once(method, service, path, body, region)
+        return reply
+
+    def _once(self, method: str, service: str, path: str, body: Any, region: str) -> Reply:
         base = self._identity if service == "identity" else self._endpoints[service, region]
         try:
             with _open(self._request(method, base + path, body)) as answer:

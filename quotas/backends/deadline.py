@@ -28,8 +28,8 @@ class Deadline:
     """`with Deadline(seconds):` bounds every request that this thread makes inside.
 
     It bounds sending and receiving; looking up a host's name is bounded by the resolver.
-    `sent` lists the requests that began to leave, as (method, path and query): what is
-    not in it has certainly not happened.
+    `sent` lists the requests that began to leave and were not refused, as (method, path
+    and query): what is not in it has certainly not happened.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -151,7 +151,10 @@ class _DeadlineAdapter(HTTPAdapter):
             options["timeout"] = deadline.left()
         except TimeoutError as error:
             raise requests.exceptions.Timeout(str(error), request=request) from error
-        return super().send(request, *args, **options)
+        response = super().send(request, *args, **options)
+        if 300 <= response.status_code < 500 and deadline.sent:
+            deadline.sent.pop()
+        return response
 
 
 def http_session() -> requests.Session:

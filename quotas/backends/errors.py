@@ -60,7 +60,7 @@ def words_of(body: str) -> str:
     """
     try:
         found = _message_in(json.loads(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     return found if found is not None else _plain(body)
 
@@ -84,7 +84,7 @@ _TAGS = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.
 
 
 def _plain(body: str) -> str:
-    return _TAGS.sub(" ", body[:20_000])
+    return _TAGS.sub(" ", body[:8000])
 
 
 # Controls, and what turns or hides text: bidirectional marks, zero widths, surrogates.
@@ -95,24 +95,23 @@ _SECRETS = (
     # Fernet and JWS tokens, wherever they stand.
     (re.compile(r"\bgAAAAA[\w=-]{16,}|\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "[token]"),
     (re.compile(r"(?i)\bbearer\s+[\w.~+/=-]{8,}"), "Bearer [token]"),
-    # name=value, name: value and "name": "value" for names that hold a secret.
+    # name=value, name: value and "name": "value" for names that end in one of these.
     (
         re.compile(
-            r"(?i)([\w-]*(?:password|passwd|secret|auth-?token|subject-?token|api-?key|adminpass)"
+            r"(?i)((?:password|passwd|secret|auth-?token|subject-?token|api-?key|adminpass)"
             r"[\"']?\s*[:=]\s*[\"']?)([^\s\"',;&}]+)"
         ),
         r"\1[secret]",
     ),
     # https://user:password@host
-    (re.compile(r"(\w+://)[^\s/@:]*:[^\s/@]*@"), r"\1[secret]@"),
+    (re.compile(r"(://)[^\s/@:]*:[^\s/@]*@"), r"\1[secret]@"),
 )
 
 
 def scrub(text: str) -> str:
     """Without secrets and unprintable characters, in one line of at most 500 characters."""
-    # Cut early, so that a huge page costs nothing; twice the cap leaves room for what goes.
-    text = _UNPRINTABLE.sub(" ", text[: 20 * WORDS_MAX])
+    # Cut early, so that a huge page costs little; the room above the cap is for what goes.
+    text = " ".join(_UNPRINTABLE.sub(" ", text[: 20 * WORDS_MAX]).split())[: 4 * WORDS_MAX]
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
-    text = " ".join(text.split())
     return text if len(text) <= WORDS_MAX else text[: WORDS_MAX - 1] + "…"

@@ -210,7 +210,7 @@ class Service:
             return {}
         try:
             answer = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             raise broken(response.text, response.status_code, uncertain=is_write)
