@@ -1,0 +1,178 @@
+"""What people type into the pages about quota, and what it means: no rule of the domain.
+
+What was typed is kept as it was, so that a form that is refused comes back whole.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from portal.lib.amounts import AmountError, input_text, parse_amount
+from quotas.actions.wishes import MAX_TEXT, Wish
+from quotas.models import Offering
+
+STAYS, DATE = "stays", "date"
+PREFIX = "amount-"
+
+
+@dataclass
+class Amounts:
+    """Amounts typed into rows: the texts, what they mean, and what is wrong with which.
+
+    Keys are those of the rows (an offering's slug, a line's id) as text.
+    """
+
+    typed: dict[str, str] = field(default_factory=dict)
+    wanted: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AmountRow:
+    """What a row's text is read against: its unit, its step, and the quota now."""
+
+    key: str
+    offering: Offering
+    current: int
+
+
+def typed_amounts(data: Mapping[str, Any]) -> dict[str, str]:
+    """{key: text} of every amount in a POST or GET, empty ones too."""
+    return {
+        name.removeprefix(PREFIX): str(value)
+        for name, value in data.items()
+        if name.startswith(PREFIX)
+    }
+
+
+def read_amounts(typed: Mapping[str, str], rows: Iterable[AmountRow]) -> Amounts:
+    """Read each row's text; empty leaves a row as it is, an unknown key is an error."""
+    amounts = Amounts(typed=dict(typed))
+    known = {row.key: row for row in rows}
+    for key, text in typed.items():
+        if not text.strip():
+            continue
+        row = known.get(key)
+        if row is None:
+            amounts.errors[key] = str(
+                _("There is no such offering; the catalogue lists what can be asked for.")
+            )
+            continue
+        resource = row.offering.resource
+        try:
+            amounts.wanted[key] = parse_amount(
+                text, unit=resource.unit, current=row.current, step=resource.step
+            )
+        except AmountError as error:
+            amounts.errors[key] = error.sentence
+    return amounts
+
+
+def amount_texts(wanted: Mapping[Offering, int]) -> dict[str, str]:
+    """{offering's slug: text} that reads back as exactly these amounts."""
+    return {
+        offering.slug: input_text(amount, offering.resource.unit)
+        for offering, amount in wanted.items()
+    }
+
+
+class WishForm(forms.Form):
+    """How long, why, and all or nothing; the amounts are rows beside it."""
+
+    until = forms.ChoiceField(
+        label=_("Until"),
+        choices=[(STAYS, _("It stays")), (DATE, _("Until the end of"))],
+        widget=forms.RadioSelect,
+        initial=STAYS,
+        required=False,
+    )
+    until_on = forms.DateField(
+        label=_("Until the end of"),
+        required=False,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        error_messages={"invalid": _("That is no day. Write it as 2027-03-31.")},
+    )
+    # Length and control characters are the domain's to judge, for the API alike.
+    reason = forms.CharField(
+        label=_("Why"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 4, "maxlength": MAX_TEXT}),
+    )
+    all_or_nothing = forms.BooleanField(
+        label=_("All or nothing: apply no line before every line is approved"), required=False
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """A date that was typed counts only where "until" is picked, and is needed there."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("until") == DATE:
+            if cleaned.get("until_on") is None and "until_on" not in self.errors:
+                self.add_error("until_on", _("Choose the last day, or “It stays”."))
+        else:
+            cleaned["until_on"] = None
+            self.errors.pop("until_on", None)
+        return cleaned
+
+    def wish(self, wanted: Mapping[str, int]) -> Wish:
+        """The wish of a valid form; wanted: {offering's slug: absolute limit}."""
+        return Wish(
+            wanted=dict(wanted),
+            reason=self.cleaned_data["reason"],
+            until_on=self.cleaned_data["until_on"],
+            all_or_nothing=self.cleaned_data["all_or_nothing"],
+        )
+
+    @staticmethod
+    def initial_of(reason: str, until_on: date | None, all_or_nothing: bool) -> dict[str, Any]:
+        """What a form starts from where there was a request before."""
+        return {
+            "reason": reason,
+            "until": DATE if until_on else STAYS,
+            "until_on": until_on,
+            "all_or_nothing": all_or_nothing,
+        }
+
+
+class TextForm(forms.Form):
+    """One text: a comment, or an answer."""
+
+    text = forms.CharField(
+        label=_("Text"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 3, "maxlength": MAX_TEXT}),
+    )
+
+
+class AmendForm(forms.Form):
+    """The reason of a request that is changed before it is decided."""
+
+    reason = forms.CharField(
+        label=_("Why"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 4, "maxlength": MAX_TEXT}),
+    )
+
+
+def version_in(data: Mapping[str, Any]) -> int:
+    """The version that a page was made from; -1, which none ever has, where it is no number."""
+    text = str(data.get("version", ""))
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def take_errors(form: forms.Form, errors: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Put the domain's errors at the fields of a form; returns those that are not its own."""
+    rest: dict[str, str] = {}
+    for name, sentences in errors.items():
+        if name in form.fields:
+            for sentence in sentences:
+                form.add_error(name, sentence)
+        else:
+            rest[name] = " ".join(str(each) for each in sentences)
+    return rest

@@ -1,0 +1,220 @@
+"""How far a request is: requested, granted, applied, observed; four values, never one.
+
+A line counts as applied only where every one of its deliveries was read back.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q
+
+from quotas.models import (
+    Contribution,
+    DecisionLine,
+    Delivery,
+    Endpoint,
+    Limit,
+    QuotaRequest,
+    Reading,
+    RequestLine,
+    Target,
+)
+from quotas.states import EndpointState, TargetState
+
+from .accounts import balances
+
+TROUBLE = (TargetState.RETRYING, TargetState.REFUSED, TargetState.SKIPPED, TargetState.WAITING)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the narrowest limit that a line feeds was when last read."""
+
+    limit: Limit
+    value: int
+    read_at: datetime
+    is_shared: bool
+
+    @property
+    def is_unlimited(self) -> bool:
+        return self.value == Reading.UNLIMITED
+
+
+@dataclass(frozen=True)
+class LineProgress:
+    """One line with its four values; amounts in base units, None where there is none."""
+
+    line: RequestLine
+    balance: int
+    decided: DecisionLine | None
+    deliveries: tuple[Delivery, ...]
+    observed: Observed | None
+
+    @property
+    def unit(self) -> str:
+        return self.line.offering.resource.unit
+
+    @property
+    def before(self) -> int:
+        """The quota that the decision met, or the one of now."""
+        if self.decided is not None and self.decided.before is not None:
+            return self.decided.before
+        return self.balance
+
+    @property
+    def granted(self) -> int | None:
+        return self.decided.granted if self.decided else None
+
+    @property
+    def less(self) -> int:
+        """By how much less (above zero) than asked for was granted."""
+        return 0 if self.granted is None else abs(self.line.wanted - self.granted)
+
+    @property
+    def applied_at(self) -> datetime | None:
+        """When the last of its deliveries was read back; None while one is missing."""
+        moments = [each.applied_at for each in self.deliveries]
+        known = [moment for moment in moments if moment is not None]
+        return max(known) if known and len(known) == len(moments) else None
+
+    @property
+    def waiting(self) -> list[Delivery]:
+        return [each for each in self.deliveries if each.applied_at is None]
+
+    @property
+    def slowest(self) -> Target | None:
+        """The target that a line waits for; one in trouble first."""
+        targets = [each.target for each in self.waiting]
+        return next(
+            (each for each in targets if is_troubled(each)), targets[0] if targets else None
+        )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The delivery of a whole request."""
+
+    lines: tuple[LineProgress, ...]
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        return [each for line in self.lines for each in line.deliveries]
+
+    @property
+    def granted_count(self) -> int:
+        return sum(line.decided is not None for line in self.lines)
+
+    @property
+    def total(self) -> int:
+        """How many lines have something to deliver."""
+        return sum(bool(line.deliveries) for line in self.lines)
+
+    @property
+    def done(self) -> int:
+        return sum(line.applied_at is not None for line in self.lines)
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing granted waits for a service any more."""
+        return self.done == self.total
+
+    @property
+    def troubles(self) -> list[Target]:
+        """The targets that somebody should know about, each once."""
+        found = {each.target.pk: each.target for line in self.lines for each in line.waiting}
+        return [target for target in found.values() if is_troubled(target)]
+
+
+def is_troubled(target: Target) -> bool:
+    """Whether a target will not simply be true in a moment."""
+    return target.state in TROUBLE or target.endpoint.state != EndpointState.OPEN
+
+
+def progress_of(quota_request: QuotaRequest) -> Progress:
+    """The four values of every line of a request, in a fixed number of queries."""
+    lines = list(
+        RequestLine.objects.filter(request=quota_request).select_related(
+            "offering__resource", "offering__zone__region"
+        )
+    )
+    offering_ids = [line.offering_id for line in lines]
+    decided = {
+        each.line_id: each
+        for each in DecisionLine.objects.filter(
+            line__in=lines, granted__isnull=False
+        ).select_related("decision", "source__unit")
+    }
+    deliveries: dict[int, list[Delivery]] = defaultdict(list)
+    for delivery in (
+        Delivery.objects.filter(decision_line__in=[each.pk for each in decided.values()])
+        .select_related("target__endpoint")
+        .order_by("target__endpoint__slug")
+    ):
+        deliveries[delivery.decision_line_id].append(delivery)
+    held = balances(quota_request.project, offering_ids)
+    observed = _observed(quota_request, offering_ids)
+    return Progress(
+        tuple(
+            LineProgress(
+                line=line,
+                balance=held.get(line.offering_id, 0),
+                decided=decided.get(line.pk),
+                deliveries=tuple(deliveries[decided[line.pk].pk]) if line.pk in decided else (),
+                observed=observed.get(line.offering_id),
+            )
+            for line in lines
+        )
+    )
+
+
+def _observed(quota_request: QuotaRequest, offering_ids: Sequence[int]) -> dict[int, Observed]:
+    """{offering id: the reading of the narrowest limit that it feeds}."""
+    rows = (
+        Contribution.objects.filter(offering__in=offering_ids)
+        .annotate(feeders=Count("limit__contributions"))
+        .select_related("limit__endpoint")
+        .order_by("feeders", "-limit__order", "limit__key")
+    )
+    narrowest: dict[int, tuple[Limit, int]] = {}
+    for row in rows:
+        narrowest.setdefault(row.offering_id, (row.limit, row.feeders))
+    readings = {
+        reading.limit_id: reading
+        for reading in Reading.objects.filter(
+            target__project=quota_request.project_id,
+            limit__in=[limit.pk for limit, _feeders in narrowest.values()],
+            limit_seen__isnull=False,
+        )
+    }
+    return {
+        offering_id: Observed(
+            limit, readings[limit.pk].limit_seen or 0, readings[limit.pk].read_at, feeders > 1
+        )
+        for offering_id, (limit, feeders) in narrowest.items()
+        if limit.pk in readings
+    }
+
+
+@dataclass(frozen=True)
+class Done:
+    """How many of a request's services are done, for lists."""
+
+    done: int
+    total: int
+
+
+def done_counts(requests: Collection[QuotaRequest]) -> dict[int, Done]:
+    """{request id: how many of its deliveries were read back}; absent where there are none."""
+    rows = (
+        Delivery.objects.filter(decision_line__decision__request__in=requests)
+        .values_list("decision_line__decision__request")
+        .annotate(total=Count("pk"), done=Count("pk", filter=Q(applied_at__isnull=False)))
+    )
+    return {pk: Done(done=done, total=total) for pk, total, done in rows}
+
+
+def silent_endpoints() -> list[Endpoint]:
+    """The services that do not answer now."""
+    return list(Endpoint.objects.filter(state=EndpointState.UNREACHABLE).order_by("slug"))

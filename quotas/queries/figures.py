@@ -1,0 +1,327 @@
+"""What a project has, uses and asks for, limit by limit and region by region.
+
+Promises come from the ledger, use from the last readings. The same number of queries for
+one project and for fifty. Amounts are in base units.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Min
+from django.utils import timezone
+
+from projects.models import Project
+from quotas.models import (
+    Account,
+    Endpoint,
+    Limit,
+    Loan,
+    Offering,
+    Reading,
+    Region,
+    RequestLine,
+    Target,
+)
+from quotas.states import PENDING, EndpointState, TargetState
+
+from .shapes import Part, Shape, contributions, shapes_of
+
+# A project's trouble at an endpoint that its people are told about.
+TROUBLED = (TargetState.RETRYING, TargetState.REFUSED, TargetState.SKIPPED)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a service said of one limit, and when; reserved is its own word."""
+
+    used: int
+    reserved: int
+    limit: int | None
+    read_at: datetime
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """One zone's share of a limit. No `seen`: the service cannot tell its use apart."""
+
+    offering: Offering
+    name: str
+    quota: int
+    asked: int
+    loan_until: date | None
+    seen: Seen | None
+
+    @property
+    def unit(self) -> str:
+        return self.offering.resource.unit
+
+    @property
+    def free(self) -> int | None:
+        return None if self.seen is None else self.quota - self.seen.used - self.seen.reserved
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.quota or self.asked or (self.seen and self.seen.used))
+
+
+@dataclass(frozen=True)
+class LimitRow:
+    """One limit of a project: promised in all, used, asked for, and its parts."""
+
+    shape: Shape
+    quota: int
+    asked: int
+    seen: Seen | None
+    parts: tuple[PartRow, ...]
+
+    @property
+    def limit(self) -> Limit:
+        return self.shape.limit
+
+    @property
+    def name(self) -> str:
+        return self.shape.name
+
+    @property
+    def unit(self) -> str:
+        return self.shape.limit.unit
+
+    @property
+    def used(self) -> int:
+        return self.seen.used if self.seen else 0
+
+    @property
+    def reserved(self) -> int:
+        return self.seen.reserved if self.seen else 0
+
+    @property
+    def free(self) -> int:
+        return self.quota - self.used - self.reserved
+
+    @property
+    def has_parts(self) -> bool:
+        return self.shape.is_shared or self.shape.has_own_limits
+
+    @property
+    def only_part(self) -> PartRow | None:
+        """The part that this row is, where the row is not split."""
+        return None if self.has_parts else self.parts[0]
+
+    @property
+    def in_force(self) -> int | None:
+        """What the service enforces, where that is known and is not the quota (yet)."""
+        if self.seen is None or self.seen.limit in (None, self.quota):
+            return None
+        return self.seen.limit
+
+    @property
+    def is_unlimited(self) -> bool:
+        return self.in_force == Reading.UNLIMITED
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.quota or self.asked or self.used or self.reserved)
+
+    @property
+    def scale(self) -> int:
+        """The amount that fills the width of the bar, for the parts below it."""
+        return max(self.quota, self.used + self.reserved, self.quota + self.asked, 1)
+
+    @property
+    def strip(self) -> list[tuple[str, int]]:
+        """The parts' names and quotas, for the strip below the bar of a shared limit."""
+        return [(part.name, part.quota) for part in self.parts]
+
+    @property
+    def share(self) -> float:
+        """How much of the quota is taken; for sorting the fullest first."""
+        return (self.used + self.reserved) / self.quota if self.quota else 0.0
+
+
+@dataclass(frozen=True)
+class ServiceRow:
+    """One endpoint as it stands for a project."""
+
+    endpoint: Endpoint
+    target: Target | None
+    read_at: datetime | None
+
+    @property
+    def is_silent(self) -> bool:
+        return self.endpoint.state == EndpointState.UNREACHABLE
+
+    @property
+    def is_held(self) -> bool:
+        """Paused or read-only by an operator."""
+        return self.endpoint.state in (EndpointState.PAUSED, EndpointState.READ_ONLY)
+
+    @property
+    def is_troubled(self) -> bool:
+        return self.target is not None and self.target.state in TROUBLED
+
+    @property
+    def has_notice(self) -> bool:
+        return self.is_silent or self.is_held or self.is_troubled
+
+
+@dataclass(frozen=True)
+class RegionFigures:
+    """A region's limits and services for one project."""
+
+    region: Region
+    rows: tuple[LimitRow, ...]
+    services: tuple[ServiceRow, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        return all(row.is_empty for row in self.rows)
+
+    @property
+    def shared_names(self) -> list[str]:
+        """What one service counts for the whole region, use of zones not told apart."""
+        return [
+            row.name for row in self.rows if row.shape.is_shared and not row.shape.has_own_limits
+        ]
+
+    @property
+    def total_names(self) -> list[str]:
+        """What is counted by zone and once more all together."""
+        return [row.name for row in self.rows if row.shape.is_shared and row.shape.has_own_limits]
+
+
+class Figures:
+    """The figures of some projects, read at once."""
+
+    def __init__(self, projects: Collection[Project]) -> None:
+        self._ids = [project.pk for project in projects]
+        self._shapes: dict[Region, list[Shape]] = defaultdict(list)
+        for shape in shapes_of(contributions()):
+            self._shapes[shape.parts[0].offering.zone.region].append(shape)
+        self._quota = {
+            (project_id, offering_id): balance
+            for project_id, offering_id, balance in Account.objects.filter(
+                project__in=self._ids
+            ).values_list("project", "offering", "balance")
+        }
+        self._asked = {
+            (line.project_id, line.offering_id): line.wanted
+            - self._quota.get((line.project_id, line.offering_id), 0)
+            for line in RequestLine.objects.filter(project__in=self._ids, state__in=PENDING)
+        }
+        self._loans = _loan_ends(self._ids)
+        self._readings = {
+            (reading.target.project_id, reading.limit_id): reading
+            for reading in Reading.objects.filter(target__project__in=self._ids).select_related(
+                "target"
+            )
+        }
+        self._services = _services(self._ids)
+
+    def regions(self, project: Project) -> list[RegionFigures]:
+        """Every region of the catalogue, in its order; some may be empty."""
+        found = [
+            RegionFigures(
+                region,
+                tuple(self._row(project, shape) for shape in shapes if _is_current(shape)),
+                tuple(self._services.get((project.pk, region.pk), ())),
+            )
+            for region, shapes in self._shapes.items()
+        ]
+        return sorted(found, key=lambda each: (each.region.order, each.region.slug))
+
+    def fullest(self, project: Project, count: int) -> list[tuple[Region, LimitRow]]:
+        """The limits with quota that are taken the most."""
+        rows = [
+            (region, self._row(project, shape))
+            for region, shapes in self._shapes.items()
+            for shape in shapes
+        ]
+        held = [(region, row) for region, row in rows if row.quota or row.asked]
+        return sorted(held, key=lambda pair: -pair[1].share)[:count]
+
+    def seen(self, project: Project, limit: Limit) -> Seen | None:
+        """What the service last said of a limit."""
+        reading = self._readings.get((project.pk, limit.pk))
+        if reading is None or reading.used is None:
+            return None
+        return Seen(
+            used=reading.used,
+            reserved=0 if reading.reserved is None else reading.reserved,
+            limit=reading.limit_seen,
+            read_at=reading.read_at,
+        )
+
+    def _row(self, project: Project, shape: Shape) -> LimitRow:
+        parts = tuple(self._part(project, part) for part in shape.parts)
+        return LimitRow(
+            shape=shape,
+            quota=sum(part.quota for part in parts),
+            asked=sum(part.asked for part in parts),
+            seen=self.seen(project, shape.limit),
+            parts=parts,
+        )
+
+    def _part(self, project: Project, part: Part) -> PartRow:
+        key = (project.pk, part.offering.pk)
+        return PartRow(
+            offering=part.offering,
+            name=part.offering.zone.name,
+            quota=self._quota.get(key, 0) * part.factor,
+            asked=self._asked.get(key, 0) * part.factor,
+            loan_until=self._loans.get(key),
+            seen=self.seen(project, part.own_limit) if part.own_limit else None,
+        )
+
+
+def figures_of(project: Project) -> list[RegionFigures]:
+    """The figures of one project."""
+    return Figures([project]).regions(project)
+
+
+def open_loans(projects: Collection[Project]) -> list[Loan]:
+    """What these projects hold on loan, the first end first."""
+    return list(
+        Loan.objects.filter(account__project__in=projects, outstanding__gt=0)
+        .select_related(
+            "account__project",
+            "account__offering__resource",
+            "account__offering__zone__region",
+            "source__unit",
+        )
+        .order_by("ends_at", "pk")
+    )
+
+
+def last_day(ends_at: datetime) -> date:
+    """The last day of a period that ends just before a moment, in the site's zone."""
+    local = timezone.localtime(ends_at, timezone.get_default_timezone())
+    return date.fromordinal(local.date().toordinal() - 1)
+
+
+def _is_current(shape: Shape) -> bool:
+    return any(part.offering.retired_at is None for part in shape.parts)
+
+
+def _loan_ends(project_ids: Sequence[int]) -> dict[tuple[int, int], date]:
+    rows = (
+        Loan.objects.filter(account__project__in=project_ids, outstanding__gt=0)
+        .values_list("account__project", "account__offering")
+        .annotate(first=Min("ends_at"))
+    )
+    return {(project_id, offering_id): last_day(first) for project_id, offering_id, first in rows}
+
+
+def _services(project_ids: Sequence[int]) -> dict[tuple[int, int], list[ServiceRow]]:
+    """{(project id, region id): its services}; identity endpoints of no region are left out."""
+    found: dict[tuple[int, int], list[ServiceRow]] = defaultdict(list)
+    targets = (
+        Target.objects.filter(project__in=project_ids, endpoint__region__isnull=False)
+        .select_related("endpoint")
+        .order_by("endpoint__slug")
+    )
+    for target in targets:
+        key = (target.project_id, target.endpoint.region_id or 0)
+        found[key].append(ServiceRow(target.endpoint, target, target.observed_at))
+    return dict(found)

@@ -1,0 +1,206 @@
+"""What happened to a request or a project, in order: events, what was written, decisions.
+
+Events hold ids; the names, the texts and the proofs are looked up here.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from projects.models import Delegation, Event, Group, Project, Unit, User
+from quotas.models import Comment, Decision, DecisionLine, Delivery, QuotaRequest, Target
+
+PROJECT_EVENTS = 15
+# {verb: (icon, tone)}; a verb that is not here is told by its name.
+MARKS = {
+    "submitted": ("pencil", "busy"),
+    "amended": ("pencil", ""),
+    "answered": ("send", "busy"),
+    "withdrew": ("back", ""),
+    "commented": ("people", ""),
+    "approved": ("stamp", "busy"),
+    "declined": ("cross", "bad"),
+    "returned": ("back", "warn"),
+    "applied": ("check", "ok"),
+    "trouble": ("retry", "warn"),
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link of the chain that a decision rests on."""
+
+    delegation: int
+    holder: User | Group | None
+    unit: str
+    starts_at: datetime
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The authority of a decision as it was stored, with the names of now."""
+
+    rule_version: int
+    chains: tuple[tuple[Link, ...], ...]
+    lines: tuple[DecisionLine, ...]
+
+    @property
+    def names(self) -> list[User | Group | None]:
+        """Root first; of the longest chain, where lines had different ones."""
+        longest = max(self.chains, key=len, default=())
+        return [link.holder for link in longest]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a timeline. `text` is what somebody wrote."""
+
+    verb: str
+    at: datetime
+    actor: User | None = None
+    text: str = ""
+    number: int | None = None
+    decision: Decision | None = None
+    proof: Proof | None = None
+    target: Target | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def icon(self) -> str:
+        return MARKS.get(self.verb, ("info", ""))[0]
+
+    @property
+    def tone(self) -> str:
+        return MARKS.get(self.verb, ("info", ""))[1]
+
+    @property
+    def is_known(self) -> bool:
+        return self.verb in MARKS
+
+    @property
+    def verb_words(self) -> str:
+        return self.verb.replace("_", " ")
+
+
+def request_timeline(quota_request: QuotaRequest) -> list[Entry]:
+    """Everything about a request, the oldest first."""
+    comments = list(Comment.objects.filter(request=quota_request).select_related("author"))
+    decisions = list(Decision.objects.filter(request=quota_request).select_related("person"))
+    proofs = proofs_of(decisions)
+    events = Event.objects.filter(
+        subject_kind="request", subject_id=quota_request.pk
+    ).select_related("actor")
+    answered = {(event.actor_id, event.at) for event in events if event.verb == "answered"}
+    entries = [
+        Entry(
+            "answered" if (each.author_id, each.at) in answered else "commented",
+            each.at,
+            each.author,
+            each.text,
+        )
+        for each in comments
+    ]
+    entries += [
+        Entry(_verb(each), each.at, each.person, each.reason, decision=each, proof=proofs[each.pk])
+        for each in decisions
+    ]
+    told = {"commented", "answered", "approved", "declined", "returned"}
+    entries += [
+        Entry(event.verb, event.at, event.actor, _first_words(event, quota_request))
+        for event in events
+        if event.verb not in told
+    ]
+    entries += _delivered(quota_request)
+    return sorted(entries, key=lambda each: each.at)
+
+
+def _verb(decision: Decision) -> str:
+    return {"approve": "approved", "decline": "declined", "return": "returned"}[decision.kind]
+
+
+def _first_words(event: Event, quota_request: QuotaRequest) -> str:
+    return quota_request.reason if event.verb == "submitted" else ""
+
+
+def _delivered(quota_request: QuotaRequest) -> Iterable[Entry]:
+    """When each service was last read back as true for the request, and what troubles it."""
+    latest: dict[int, Entry] = {}
+    rows = Delivery.objects.filter(decision_line__decision__request=quota_request)
+    for delivery in rows.select_related("target__endpoint").order_by("applied_at", "pk"):
+        target = delivery.target
+        if delivery.applied_at is not None:
+            latest[target.pk] = Entry("applied", delivery.applied_at, target=target)
+        elif target.error_at is not None and target.error_id:
+            latest[-target.pk] = Entry("trouble", target.error_at, target=target)
+    return latest.values()
+
+
+def project_timeline(project: Project, count: int = PROJECT_EVENTS) -> list[Entry]:
+    """The last acts about a project, the newest first."""
+    events = Event.objects.filter(project=project).select_related("actor").order_by("-id")[:count]
+    return [
+        Entry(
+            event.verb,
+            event.at,
+            event.actor,
+            number=event.subject_id if event.subject_kind == "request" else None,
+            data=event.data,
+        )
+        for event in events
+    ]
+
+
+def proofs_of(decisions: Collection[Decision]) -> dict[int, Proof]:
+    """{decision id: its proof} from the stored snapshots, in a fixed number of queries."""
+    lines: dict[int, list[DecisionLine]] = defaultdict(list)
+    for line in (
+        DecisionLine.objects.filter(decision__in=decisions)
+        .select_related("line__offering__resource", "line__offering__zone", "source__unit")
+        .order_by("pk")
+    ):
+        lines[line.decision_id].append(line)
+    links = [
+        link
+        for decision in decisions
+        for chain in decision.snapshot.get("chains", {}).values()
+        for link in chain
+    ]
+    users = User.objects.in_bulk({link["user"] for link in links if link["user"]})
+    groups = Group.objects.in_bulk({link["group"] for link in links if link["group"]})
+    units = {path: Unit(path=path).label for path in {link["unit_path"] for link in links}}
+    return {
+        decision.pk: Proof(
+            rule_version=decision.snapshot.get("rule_version", 0),
+            chains=tuple(
+                tuple(
+                    Link(
+                        delegation=link["delegation"],
+                        holder=users.get(link["user"]) or groups.get(link["group"]),
+                        unit=units[link["unit_path"]],
+                        starts_at=datetime.fromisoformat(link["starts_at"]),
+                        ends_at=datetime.fromisoformat(link["ends_at"])
+                        if link["ends_at"]
+                        else None,
+                    )
+                    for link in chain
+                )
+                for chain in decision.snapshot.get("chains", {}).values()
+            ),
+            lines=tuple(lines[decision.pk]),
+        )
+        for decision in decisions
+    }
+
+
+def chain_names(delegation_ids: Collection[int]) -> dict[int, list[User | Group | None]]:
+    """{delegation id: who holds each link of its chain, root first}."""
+    found = Delegation.objects.in_bulk(delegation_ids)
+    ids = {each for delegation in found.values() for each in delegation.chain_ids}
+    links = Delegation.objects.select_related("user", "group").in_bulk(ids)
+    return {
+        pk: [links[each].user or links[each].group for each in delegation.chain_ids]
+        for pk, delegation in found.items()
+    }
