@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-
 from django.db import models
 from django.db.models import F, Q
 

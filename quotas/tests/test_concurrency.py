@@ -1,0 +1,90 @@
+"""The second person at the same moment, on real PostgreSQL."""
+
+from functools import partial
+
+from portal.lib.errors import Conflict, DomainError, NoRoom
+from projects.states import Role
+from quotas.actions import decide, requests
+from quotas.actions.wishes import Wish
+from quotas.delivery import leases
+from quotas.models import Account, Decision, QuotaRequest, Target, Transfer
+from quotas.queries.accounts import audit
+from quotas.tests.site import NOW, Site, join, make_project
+from quotas.tests.test_decide import ask
+from quotas.tests.threads import at_once
+
+
+def approve_as(site: Site, actor: str, asked: QuotaRequest, amount: int) -> Decision:
+    line = asked.lines.get()
+    return decide.approve(
+        quota_request=asked, granted={line.pk: amount}, seen={line.pk: 0}, version=asked.version,
+        actor=site.people[actor], now=NOW,
+    )  # fmt: skip
+
+
+def test_two_decisions_on_one_line_book_once(committed_site: Site) -> None:
+    site = committed_site
+    asked = ask(site)
+    results = at_once(
+        [
+            partial(approve_as, site, "dana", asked, 100),
+            partial(approve_as, site, "erin", asked, 60),
+        ]
+    )
+    refusals = [each for each in results if isinstance(each, DomainError)]
+    assert [refusal.status for refusal in refusals] == [409]
+    assert Decision.objects.count() == 1
+    assert Transfer.objects.filter(decision_line__isnull=False).count() == 1
+    assert audit() == []
+
+
+def test_an_approval_and_a_withdrawal_have_one_winner(committed_site: Site) -> None:
+    site = committed_site
+    asked = ask(site)
+    results = at_once(
+        [
+            partial(approve_as, site, "dana", asked, 100),
+            partial(requests.withdraw, quota_request=asked, actor=site.alice, now=NOW),
+        ]
+    )
+    assert sorted(isinstance(each, Conflict) for each in results) == [False, True]
+    assert site.quota(site.vcpu) == (100 if asked.lines.get().state == "granted" else 0)
+
+
+def test_ten_projects_never_overdraw_one_envelope(committed_site: Site) -> None:
+    site = committed_site
+    asked = []
+    for number in range(10):
+        project = make_project(site, f"p{number}", "atlas", NOW)
+        join(project, site.alice, Role.OWNER, NOW)
+        wish = Wish({site.vcpu.slug: 128}, "load")
+        asked.append(requests.submit(project=project, wish=wish, actor=site.alice, now=NOW))
+    results = at_once([partial(approve_as, site, "dana", each, 128) for each in asked])
+    # 1000 are left in the envelope: seven times 128.
+    assert sum(isinstance(each, NoRoom) for each in results) == 3
+    assert site.envelope(site.vcpu) == 1000 - 7 * 128
+    assert (
+        Account.objects.filter(offering=site.vcpu, project__isnull=False, balance=128).count() == 7
+    )
+    assert audit() == []
+
+
+def test_two_submits_of_one_offering_leave_one_pending(committed_site: Site) -> None:
+    site = committed_site
+    results = at_once([partial(ask, site) for _ in range(4)])
+    assert sum(isinstance(each, Conflict) for each in results) == 3
+    assert QuotaRequest.objects.count() == 1
+
+
+def test_a_due_target_is_leased_by_one_of_many(committed_site: Site) -> None:
+    target = Target.objects.filter(endpoint__slug="nova-geneva").first()
+    assert target is not None
+    results: list[bool] = []
+
+    def take() -> bool:
+        got = leases.take(target.pk) is not None
+        results.append(got)
+        return got
+
+    at_once([take] * 8)
+    assert results.count(True) == 1
