@@ -99,7 +99,7 @@ _SECRETS = (
     (
         re.compile(
             r"(?i)((?:password|passwd|secret|auth-?token|subject-?token|api-?key|adminpass)"
-            r"[\"']?\s*[:=]\s*[\"']?)([^\s\"',;&}]+)"
+            r"[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s\"',;&}]+)"
         ),
         r"\1[secret]",
     ),

@@ -6,6 +6,7 @@ Each driver adds rules for the refusals that only its service's words tell apart
 import datetime
 import email.utils
 import re
+import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -89,7 +90,8 @@ def sort_failure(error: Exception, place: str, *, timed_out: bool) -> BackendErr
         return BackendError(Kind.UNREACHABLE, "timeout", f"{place} did not answer in time")
     if isinstance(error, ks_errors.HttpError) and error.response is not None:
         return sort_answer(error.response)  # signing in was answered, with a refusal
-    if isinstance(error, ks_errors.SSLError | requests.exceptions.SSLError):
+    tls = (ks_errors.SSLError, requests.exceptions.SSLError, ssl.SSLError)
+    if any(isinstance(cause, tls) for cause in _chain(error)):
         return BackendError(Kind.UNREACHABLE, "tls", f"{place}: {_root(error)}")
     if isinstance(error, sdk_errors.ConfigException | ks_errors.AuthPluginException):
         return BackendError(Kind.REFUSED, "configuration", f"{place}: {error}")
@@ -104,6 +106,9 @@ def sort_failure(error: Exception, place: str, *, timed_out: bool) -> BackendErr
     if isinstance(error, ks_errors.AuthorizationFailure):
         return BackendError(Kind.REFUSED, "credentials", f"{place}: {error}")
     if isinstance(error, ks_errors.DiscoveryFailure):
+        for cause in _chain(error):
+            if isinstance(cause, ks_errors.HttpError) and cause.response is not None:
+                return sort_answer(cause.response)
         return BackendError(Kind.REFUSED, "configuration", f"{place}: {error}")
     return BackendError(
         Kind.TRANSIENT, "broken_answer", f"{place}: {type(error).__name__}: {error}"

@@ -38,6 +38,7 @@ SECRETS = [
     "X-Auth-Token: hunter2",
     "x-subject-token=hunter2",
     '{"password": "hunter2"}',
+    '{"password": "correct hunter2 battery"}',
     "connecting to mysql+pymysql://nova:hunter2@db/nova failed",
     "adminPass='hunter2', next",
     "OS_PASSWORD=hunter2",

@@ -1,6 +1,8 @@
 """Which driver a name stands for."""
 
 import importlib.metadata
+import subprocess
+import sys
 
 import pytest
 
@@ -62,3 +64,13 @@ def test_a_spec_fills_in_its_family() -> None:
 @pytest.mark.parametrize("key", ["gigabytes_", "gigabytes_*", "per_volume_gigabytes", "", "cores"])
 def test_a_key_that_is_not_counted_has_no_spec(key: str) -> None:
     assert CinderDriver.spec(key) is None
+
+
+def test_the_package_alone_loads_no_client_library() -> None:
+    """Web processes may import it; openstacksdk is for workers."""
+    program = (
+        "import sys, quotas.backends;"
+        "sys.exit(bool({'openstack', 'keystoneauth1', 'requests', 'django'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
+    assert done.returncode == 0
