@@ -13,6 +13,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 APPLY, OBSERVE, NOTIFY = "apply", "observe", "notify"
 
+# How a worker is started, after `celery --app portal`: workers do not talk to each other,
+# and their heartbeat would block the loop that notices a broker that hangs.
+WORKER_ARGUMENTS = (
+    "worker",
+    "--loglevel=INFO",
+    "--without-mingle",
+    "--without-gossip",
+    "--without-heartbeat",
+)
+
 app = Celery("remit")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from portal.celery import WORKER_ARGUMENTS
 from portal.lib import env
 from portal.lib.servers import Servers, ServersError, embedded_servers
 from portal.lib.servers.process import Child, tail
@@ -136,9 +137,8 @@ def serve(servers: Servers, services: list[Service], *, data_dir: Path, port: in
     load_demo_once(environment, servers.postgres.home / "demo-loaded")
     web = add("web server", "gunicorn", "--config", "portal/gunicorn_conf.py", "portal.wsgi")
     add(
-        "worker", "celery", "--app", "portal", "worker", "--queues", "apply,observe,notify",
-        "--concurrency", "4", "--without-mingle", "--without-gossip", "--loglevel", "INFO",
-        CLOUDS_YAML=str(clouds_yaml),
+        "worker", "celery", "--app", "portal", *WORKER_ARGUMENTS,
+        "--queues=apply,observe,notify", "--concurrency=4", CLOUDS_YAML=str(clouds_yaml),
     )  # fmt: skip
     add(
         "beat", "celery", "--app", "portal", "beat", "--schedule", str(data_dir / "beat-schedule"),

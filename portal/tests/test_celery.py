@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.celery import app
+from portal.celery import WORKER_ARGUMENTS, app
 from portal.lib.servers.process import Child
 from portal.lib.servers.valkey import Valkey
 from portal.lib.wake import forget_failure, wake
@@ -31,8 +31,8 @@ class Worker:
 @pytest.fixture
 def worker(broker: Valkey, database_copy: DatabaseCopy, tmp_path: Path) -> Iterator[Worker]:
     started = Worker(log=tmp_path / "worker.log", marks=tmp_path / "marks")
-    command = [sys.executable, "-m", "celery", "--app", "portal.tests.worker_app", "worker"]
-    command += ["--concurrency", "1", "--without-mingle", "--without-gossip", "--loglevel", "INFO"]
+    command = [sys.executable, "-m", "celery", "--app", "portal.tests.worker_app"]
+    command += [*WORKER_ARGUMENTS, "--concurrency=1"]
     child = Child(
         command,
         log=started.log,
