@@ -37,9 +37,7 @@ def make_project(
     The caller gives it targets (quotas.actions.targets.ensure_targets).
     """
     if unit.retired_at is not None:
-        raise Conflict(
-            _("%(unit)s is retired; no project is opened in it.") % {"unit": unit.label}
-        )
+        raise Conflict(_("%(unit)s is retired; no project is opened in it.") % {"unit": unit.label})
     with transaction.atomic():
         project = Project.objects.create(
             slug=slug,
@@ -60,9 +58,7 @@ def make_project(
 
 def describe_project(*, project: Project, description: str) -> None:
     """Write another description."""
-    Project.objects.filter(pk=project.pk).update(
-        description=description, version=F("version") + 1
-    )
+    Project.objects.filter(pk=project.pk).update(description=description, version=F("version") + 1)
     project.refresh_from_db(fields=["description", "version"])
 
 

@@ -63,6 +63,17 @@ def touch(project: Project, offering_ids: Collection[int]) -> dict[int, list[Tar
     }
 
 
+def touch_endpoints(endpoint_ids: Collection[int]) -> int:
+    """Raise the generation of every target there; returns how many there are.
+
+    For when the catalogue changed what these endpoints enforce. Nobody is woken: there may
+    be thousands, and the sweep takes them at its own pace.
+    """
+    return Target.objects.filter(endpoint__in=endpoint_ids).update(
+        generation=F("generation") + 1, failure_count=0, **_due_now()
+    )
+
+
 def _feeds(offering_ids: Collection[int]) -> dict[int, set[int]]:
     """{offering id: ids of the endpoints that enforce it}."""
     feeds: dict[int, set[int]] = {offering_id: set() for offering_id in offering_ids}

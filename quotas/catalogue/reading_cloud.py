@@ -285,9 +285,7 @@ class CloudReader:
             line,
         )
 
-    def _add_endpoint(
-        self, endpoint: site.Endpoint, service: Service, region: site.Region
-    ) -> None:
+    def _add_endpoint(self, endpoint: site.Endpoint, service: Service, region: site.Region) -> None:
         self.site.endpoints[endpoint.slug] = endpoint
         for template in service.limits.values():
             if not placeholders_of_zones(template.key):
@@ -314,9 +312,7 @@ class CloudReader:
         slug = words.slug(name, 40, self.problems)
         if slug is None:
             return
-        block = (
-            value.named_block() if value else Block({}, name.value, name.line, self.problems)
-        )
+        block = value.named_block() if value else Block({}, name.value, name.line, self.problems)
         block.known(("name", "type", "without", "offers"))
         zone = site.Zone(
             region.slug, slug, block.text("name", slug, most=100), kind.value,
@@ -346,7 +342,8 @@ class CloudReader:
             text = item.text()
             if text is not None and offers.pop(text.value, None) is None:
                 self.problems.add(
-                    text.line, f"{zone.slug} has no {text.value} anyway{nearest(text.value, offers)}"
+                    text.line,
+                    f"{zone.slug} has no {text.value} anyway{nearest(text.value, offers)}",
                 )
         return offers
 
