@@ -6,7 +6,7 @@ a mail address or a name; neither is ever deleted, names and mail can be erased.
 
 import uuid
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.indexes import GinIndex
@@ -74,7 +74,7 @@ class Group(models.Model):
         return self.name
 
 
-class PeriodQuerySet(models.QuerySet):
+class PeriodQuerySet(models.QuerySet[Any]):
     """Rows that hold from `starts_at` until just before `ends_at` (null: without end)."""
 
     def live(self, now: datetime) -> "PeriodQuerySet":

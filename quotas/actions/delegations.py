@@ -155,7 +155,7 @@ def _check_within(bound: Bound, held: Collection[DelegationBound]) -> None:
             unit = row.resource.unit if row.resource else ""
             words = {"what": _what(bound), "most": format_amount(row.per_decision, unit)}
             raise Invalid(
-                {"bounds": [_("Of %(what)s you may give %(most)s per decision, not more.") % words]},
+                {"bounds": [_("Of %(what)s you may give %(most)s per decision.") % words]},
                 dimension="per_decision", bound=row.per_decision,
             )  # fmt: skip
 

@@ -3,6 +3,7 @@
 Callers hold the locks (order: ARCHITECTURE.md); nothing here takes authority into account.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -25,16 +26,17 @@ from quotas.models import (
 )
 
 
+@dataclass(frozen=True)
+class Cause:
+    """Why quota moves: by whom, when, and under which decision, if it was one."""
+
+    actor: User | None
+    now: datetime
+    decision_line: DecisionLine | None = None
+
+
 def post(
-    *,
-    debit: Account,
-    credit: Account,
-    amount: int,
-    kind: TransferKind,
-    actor: User | None,
-    now: datetime,
-    decision_line: DecisionLine | None = None,
-    note: str = "",
+    *, debit: Account, credit: Account, amount: int, kind: TransferKind, cause: Cause
 ) -> Transfer:
     """Move `amount` base units from one locked account to another of the same offering.
 
@@ -49,10 +51,9 @@ def post(
         credit=credit,
         amount=amount,
         kind=kind,
-        decision_line=decision_line,
-        actor=actor,
-        note=note,
-        at=now,
+        decision_line=cause.decision_line,
+        actor=cause.actor,
+        at=cause.now,
     )
     Account.objects.filter(pk=debit.pk).update(balance=F("balance") - amount)
     Account.objects.filter(pk=credit.pk).update(balance=F("balance") + amount)
@@ -103,16 +104,11 @@ def increase(
     source: Account,
     amount: int,
     ends_at: datetime | None,
-    decision_line: DecisionLine | None,
-    actor: User | None,
-    now: datetime,
+    cause: Cause,
 ) -> None:
     """Raise a project's quota from its source; with `ends_at` the amount is lent."""
     kind = TransferKind.GRANT if ends_at is None else TransferKind.LOAN
-    transfer = post(
-        debit=source, credit=account, amount=amount, kind=kind,
-        decision_line=decision_line, actor=actor, now=now,
-    )  # fmt: skip
+    transfer = post(debit=source, credit=account, amount=amount, kind=kind, cause=cause)
     if ends_at is not None:
         Loan.objects.create(
             account=account, source=source, transfer=transfer, amount=amount, outstanding=amount,
@@ -127,9 +123,7 @@ def decrease(
     loans: list[Loan],
     accounts: dict[int, Account],
     amount: int,
-    decision_line: DecisionLine | None,
-    actor: User | None,
-    now: datetime,
+    cause: Cause,
 ) -> None:
     """Give quota back: first the loans that end first, to their sources; the rest to `home`.
 
@@ -141,16 +135,16 @@ def decrease(
         if paid == 0:
             continue
         post(
-            debit=account, credit=accounts[loan.source_id], amount=paid, kind=TransferKind.REPAY,
-            decision_line=decision_line, actor=actor, now=now,
-        )  # fmt: skip
+            debit=account,
+            credit=accounts[loan.source_id],
+            amount=paid,
+            kind=TransferKind.REPAY,
+            cause=cause,
+        )
         Loan.objects.filter(pk=loan.pk).update(outstanding=F("outstanding") - paid)
         amount -= paid
     if amount:
-        post(
-            debit=account, credit=home, amount=amount, kind=TransferKind.RETURN,
-            decision_line=decision_line, actor=actor, now=now,
-        )  # fmt: skip
+        post(debit=account, credit=home, amount=amount, kind=TransferKind.RETURN, cause=cause)
 
 
 def issue(*, offering: Offering, amount: int, actor: User | None, now: datetime) -> Transfer:
@@ -169,7 +163,7 @@ def issue(*, offering: Offering, amount: int, actor: User | None, now: datetime)
             )
         transfer = post(
             debit=locked[site.pk], credit=locked[pool.pk], amount=amount,
-            kind=TransferKind.ISSUE, actor=actor, now=now,
+            kind=TransferKind.ISSUE, cause=Cause(actor, now),
         )  # fmt: skip
         record(
             "issued", actor=actor, now=now, subject_kind="transfer", subject_id=transfer.pk,
@@ -204,7 +198,7 @@ def fund(
         locked = {each.pk: each for each in rows}
         transfer = post(
             debit=locked[source.pk], credit=locked[envelope.pk], amount=amount,
-            kind=TransferKind.FUND, actor=actor, now=now,
+            kind=TransferKind.FUND, cause=Cause(actor, now),
         )  # fmt: skip
         record(
             "funded", actor=actor, now=now, unit=unit, subject_kind="transfer",

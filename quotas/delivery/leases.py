@@ -10,10 +10,12 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from quotas.models import Delivery, Endpoint, Target
@@ -52,7 +54,7 @@ class Lease:
         return min(settings.CALL_TIMEOUT_SECONDS, left)
 
 
-def in_seconds(seconds: float) -> object:
+def in_seconds(seconds: float) -> CombinedExpression:
     """A moment from now on the database's clock."""
     return Now() + Value(timedelta(seconds=seconds))
 
@@ -102,7 +104,7 @@ def _may_call(endpoint: Endpoint | None) -> bool:
     )
 
 
-def release(lease: Lease, **fields: object) -> bool:
+def release(lease: Lease, **fields: Any) -> bool:
     """Give the lease back with what came of it; False where it was lost meanwhile."""
     return bool(
         Target.objects.filter(
@@ -114,8 +116,8 @@ def release(lease: Lease, **fields: object) -> bool:
 def finish_applied(lease: Lease) -> bool:
     """Record that the lease's generation was read back as true; False where it may not be said.
 
-    Raises LeaseLost. A newer generation leaves the target due. While a former holder may still write, it is
-    dirty instead: the next reading decides.
+    Raises LeaseLost. A newer generation leaves the target due. While a former holder may
+    still write, it is dirty instead: the next reading decides.
     """
     still_dirty = Q(dirty_until__gt=Now())
     newer = Q(generation__gt=lease.generation)

@@ -2,6 +2,7 @@
 
 import random
 import secrets
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -118,7 +119,8 @@ def back_off(failure_count: int) -> float:
     longest = min(
         settings.RETRY_CAP_SECONDS, settings.RETRY_BASE_SECONDS * 2 ** min(failure_count, 20)
     )
-    return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, keeps no secret
+    # It spreads retries and keeps no secret.
+    return float(longest * random.uniform(0.5, 1))  # noqa: S311
 
 
 def _failed(
@@ -149,7 +151,7 @@ def new_error_id() -> str:
     return "".join(secrets.choice(_ID_LETTERS) for _ in range(6))
 
 
-def _record(verb: str, lease: Lease, **data: object) -> None:
+def _record(verb: str, lease: Lease, **data: Any) -> None:
     target = lease.target
     # The database's clock dates it: workers run on other machines than the web.
     now = Target.objects.values_list(in_seconds(0), flat=True)[:1].get()

@@ -48,10 +48,10 @@ class Site:
     delegations: dict[str, Delegation] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> User:
-        try:
-            return self.__dict__["people"][name]
-        except KeyError:
-            raise AttributeError(name) from None
+        found: User | None = self.__dict__.get("people", {}).get(name)
+        if found is None:
+            raise AttributeError(name)
+        return found
 
     @property
     def project(self) -> Project:

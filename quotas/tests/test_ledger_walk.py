@@ -14,7 +14,7 @@ from projects.states import Role
 from quotas.actions import decide, requests
 from quotas.actions.ledger import fund, issue
 from quotas.actions.wishes import Wish
-from quotas.models import Account, Holder, Loan
+from quotas.models import Account, Holder, Loan, RequestLine
 from quotas.queries.accounts import audit, balance_as_of
 from quotas.states import LineState
 from quotas.tests.site import NOW, Site, join, make_project, make_site
@@ -91,7 +91,7 @@ class LedgerWalk(RuleBasedStateMachine):
     )
     def ends(self, slug: str, who: str, trim: int, verb: str) -> None:
         line = (
-            requests.RequestLine.objects.filter(project__slug=slug, state=LineState.OPEN)
+            RequestLine.objects.filter(project__slug=slug, state=LineState.OPEN)
             .select_related("request__project")
             .first()
         )

@@ -2,19 +2,17 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any
 
 from django.db import connection
 
 from portal.lib.errors import DomainError
 
-T = TypeVar("T")
 
-
-def at_once(acts: Sequence[Callable[[], T]]) -> list[T | DomainError]:
+def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
     """Do all acts at the same moment; what each returned, or the refusal it met."""
     barrier = threading.Barrier(len(acts))
-    results: list[T | DomainError | None] = [None] * len(acts)
+    results: list[Any] = [None] * len(acts)
     crashes: list[BaseException] = []
 
     def run(place: int) -> None:
