@@ -190,9 +190,10 @@ def load_demo_once(environment: dict[str, str], stamp: Path) -> None:
     if stamp.exists() or not site.exists():
         return
     say("Loading the demo site …")
-    manage(environment, "load_catalogue", str(site), "--yes")
     if (ROOT / "quotas" / "management" / "commands" / "load_demo.py").exists():
         manage(environment, "load_demo")
+    else:
+        manage(environment, "load_catalogue", str(site), "--yes")
     stamp.touch()
 
 
