@@ -15,7 +15,7 @@ from .projects import Project
 from .units import Unit
 
 
-class XidField(models.Field[int, int]):
+class XidField(models.Field):
     """PostgreSQL's 64-bit transaction id, as an integer."""
 
     def db_type(self, connection: Any) -> str:
