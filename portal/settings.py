@@ -272,10 +272,10 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # --- REST API -------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["quotas.api.sessions.Session"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["quotas.api.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "quotas.api.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -288,6 +288,22 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    # Names of words that are the same in several places, or of several sets of one name.
+    "ENUM_NAME_OVERRIDES": {
+        "ZoneKind": "quotas.models.ZoneKind.values",
+        "ProjectKind": "projects.models.ProjectKind",
+        "ProjectState": "projects.states.ProjectState.values",
+        "Role": "projects.states.Role.values",
+        "Power": "projects.states.Power.values",
+        "AccountKind": "quotas.models.Holder.values",
+        "TransferKind": "quotas.models.TransferKind.values",
+        "DecisionKind": "quotas.models.DecisionKind.values",
+        "LineState": "quotas.states.LineState.values",
+        "RequestState": "quotas.states.RequestState.values",
+        "TargetState": "quotas.states.TargetState.values",
+        "EndpointState": "quotas.states.EndpointState.values",
+        "HolderKind": ["person", "group"],
+    },
 }
 
 # --- Logs -----------------------------------------------------------------------------

@@ -1,5 +1,25 @@
 """Addresses of requests, decisions, the catalogue and the endpoints."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from quotas.views import drafts, home, progress, projects, requests, why
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("projects/", projects.project_list, name="project_list"),
+    path("projects/<slug:slug>/", projects.project_detail, name="project_detail"),
+    path("projects/<slug:slug>/why/<str:offering>/", why.quota_why, name="quota_why"),
+    path("requests/", requests.request_list, name="request_list"),
+    path("requests/new/", drafts.request_new, name="request_new"),
+    path("requests/preview/", drafts.request_preview, name="request_preview"),
+    path("requests/<int:number>/", requests.request_detail, name="request_detail"),
+    path("requests/<int:number>/progress/", progress.request_progress, name="request_progress"),
+    path("requests/<int:number>/edit/", drafts.request_edit, name="request_edit"),
+    path("requests/<int:number>/submit/", drafts.request_submit, name="request_submit"),
+    path("requests/<int:number>/discard/", drafts.request_discard, name="request_discard"),
+    path("requests/<int:number>/amend/", requests.request_amend, name="request_amend"),
+    path("requests/<int:number>/answer/", requests.request_answer, name="request_answer"),
+    path("requests/<int:number>/withdraw/", requests.request_withdraw, name="request_withdraw"),
+    path("requests/<int:number>/comment/", requests.request_comment, name="request_comment"),
+    path("api/v1/", include("quotas.api.urls")),
+]

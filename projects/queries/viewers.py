@@ -3,7 +3,8 @@
 Authority is computed here from half-open periods at `now` and never stored.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -117,3 +118,12 @@ def roles_in(viewer: Viewer, project: Project) -> frozenset[str]:
         .filter(viewer.own(), project=project)
         .values_list("role", flat=True)
     )
+
+
+def roles_by_project(viewer: Viewer, projects: Collection[Project]) -> dict[int, set[str]]:
+    """{project id: the roles that the person has in it}; one query for any number."""
+    found: dict[int, set[str]] = defaultdict(set)
+    rows = Membership.objects.live(viewer.now).filter(viewer.own(), project__in=projects)
+    for project_id, role in rows.values_list("project", "role"):
+        found[project_id].add(role)
+    return found

@@ -68,6 +68,22 @@ def check_wish(wish: Wish, *, balances: Mapping[int, int], now: datetime) -> dic
     return {offering: wish.wanted[offering.slug] for offering in offerings}
 
 
+def check_lines(wanted: Mapping[str, int]) -> dict[Offering, int]:
+    """The lines of a wish that is only tried: {offering: wanted}; raises Invalid.
+
+    Unlike in a wish to be sent, a line may ask for what is there already.
+    """
+    errors: dict[str, list[str]] = {}
+    offerings = _known_offerings(wanted, errors)
+    for offering in offerings:
+        sentence = _amount_error(wanted[offering.slug], offering, balance=-1)
+        if sentence:
+            errors[f"lines.{offering.slug}"] = [sentence]
+    if errors:
+        raise Invalid(errors)
+    return {offering: wanted[offering.slug] for offering in offerings}
+
+
 def _known_offerings(wanted: Mapping[str, int], errors: dict[str, list[str]]) -> list[Offering]:
     if not wanted:
         errors["lines"] = [_("Change at least one amount.")]

@@ -1,0 +1,112 @@
+"""Who: the caller, the units with their envelopes, the delegations one may see."""
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.lib.access import shows
+from projects.models import Delegation, Unit
+from projects.queries.delegations import visible_delegations
+from projects.queries.viewers import Viewer
+from projects.rules import may_see_figures
+from quotas.models import Account
+from quotas.queries.accounts import envelope_fills
+
+from .asked import filters, one, viewer_in
+from .describe import LIST, READ, operation
+from .fields import Filters
+from .pages import answer_page, page_of
+from .shapes.catalogue import room
+from .shapes.ledger import UnitDetail
+from .shapes.people import DelegationSerializer, Me, UnitSerializer
+
+
+class UnitFilters(Filters):
+    under = serializers.SlugField(
+        required=False, help_text="A unit's slug: that one and all below it."
+    )
+
+
+class DelegationFilters(Filters):
+    unit = serializers.SlugField(required=False)
+    live = serializers.BooleanField(required=False, help_text="In force now, or not.")
+
+
+@shows("own")
+@operation("get_me", "Show who calls", answers=Me, refuses=(401, 406, 503), tag="people")
+@api_view(["GET"])
+def me(request: Request) -> Response:
+    return Response(Me(viewer_in(request)).data)
+
+
+@shows("catalogue")
+@operation(
+    "list_units", "List the units", answers=page_of(UnitSerializer), refuses=LIST, tag="units",
+    filters=[UnitFilters], about="The organisation's tree, in the order of its paths.",
+)  # fmt: skip
+@api_view(["GET"])
+def unit_list(request: Request) -> Response:
+    asked = filters(request, UnitFilters)
+    rows = Unit.objects.select_related("parent")
+    if "under" in asked:
+        top = Unit.objects.filter(slug=asked["under"]).first()
+        rows = rows.under(top.path) if top else rows.none()
+    return answer_page(request, rows, UnitSerializer, ordering="path")
+
+
+@shows("catalogue")
+@operation(
+    "get_unit", "Show a unit and its envelopes", answers=UnitDetail, refuses=READ, tag="units",
+    about="Envelopes are figures for those who decide for the unit, words for everybody else.",
+)  # fmt: skip
+@api_view(["GET"])
+def unit_detail(request: Request, slug: str) -> Response:
+    unit = one(Unit.objects.select_related("parent"), slug=slug)
+    envelopes = _envelopes(unit, viewer_in(request))
+    return Response(UnitDetail(unit, context={"envelopes": envelopes}).data)
+
+
+def _envelopes(unit: Unit, viewer: Viewer) -> list[dict[str, object]]:
+    accounts = list(
+        Account.objects.filter(unit=unit)
+        .select_related("unit", "offering")
+        .order_by("offering__slug")
+    )
+    fills = envelope_fills(accounts)
+    with_figures = may_see_figures(viewer, unit.path)
+    return [
+        {"offering": each.offering.slug, "room": room(fills[each.pk], with_figures=with_figures)}
+        for each in accounts
+    ]
+
+
+@shows("own")
+@operation(
+    "list_delegations", "List the delegations you may see", answers=page_of(DelegationSerializer),
+    refuses=LIST, tag="delegations", filters=[DelegationFilters],
+    about="Those that you hold or gave, and those of the units that you decide for.",
+)  # fmt: skip
+@api_view(["GET"])
+def delegation_list(request: Request) -> Response:
+    asked, rows = filters(request, DelegationFilters), _delegations(viewer_in(request))
+    if "unit" in asked:
+        rows = rows.filter(unit__slug=asked["unit"])
+    if "live" in asked:
+        rows = rows.filter(is_live=asked["live"])
+    return answer_page(request, rows, DelegationSerializer, ordering="id")
+
+
+@shows("delegation")
+@operation(
+    "get_delegation", "Show a delegation", answers=DelegationSerializer, refuses=READ,
+    tag="delegations",
+)  # fmt: skip
+@api_view(["GET"])
+def delegation_detail(request: Request, pk: int) -> Response:
+    return Response(DelegationSerializer(one(_delegations(viewer_in(request)), pk=pk)).data)
+
+
+def _delegations(viewer: Viewer) -> QuerySet[Delegation]:
+    return visible_delegations(viewer).prefetch_related("bounds__resource", "bounds__zone__region")

@@ -1,0 +1,158 @@
+"""Projects: what they have, who is in them, and why each number is what it is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.lib.access import shows
+from portal.lib.errors import NotVisible
+from projects.models import Membership, Project
+from projects.queries.viewers import Viewer, roles_by_project, visible_projects
+from projects.states import ProjectState
+from quotas.models import Account, Offering, Target
+from quotas.queries.figures import open_loans
+from quotas.queries.history import balances_as_of, transfers_of
+from quotas.queries.limits import limit_states
+
+from .asked import filters, viewer_in, visible_project
+from .describe import LIST, READ, operation
+from .fields import Filters
+from .pages import answer_page, page_of
+from .shapes.ledger import AccountSerializer, TransferSerializer
+from .shapes.people import Member, ProjectSerializer
+from .shapes.projects import ProjectDetail
+
+TAG = "projects"
+
+
+class ProjectFilters(Filters):
+    unit = serializers.SlugField(required=False, help_text="In this unit itself.")
+    state = serializers.ChoiceField(choices=ProjectState.values, required=False)
+
+
+class MomentFilters(Filters):
+    as_of = serializers.DateTimeField(
+        required=False, help_text="What it was at this moment; now if left out."
+    )
+
+
+class TransferFilters(MomentFilters):
+    offering = serializers.CharField(required=False)
+
+
+@shows("own")
+@operation(
+    "list_projects", "List the projects you may see", answers=page_of(ProjectSerializer),
+    refuses=LIST, tag=TAG, filters=[ProjectFilters],
+)  # fmt: skip
+@api_view(["GET"])
+def project_list(request: Request) -> Response:
+    asked, viewer = filters(request, ProjectFilters), viewer_in(request)
+    rows = visible_projects(viewer).select_related("unit")
+    if "unit" in asked:
+        rows = rows.filter(unit__slug=asked["unit"])
+    if "state" in asked:
+        rows = rows.filter(state=asked["state"])
+    return answer_page(
+        request, rows, ProjectSerializer, ordering="slug", context=lambda page: _roles(viewer, page)
+    )
+
+
+@shows("project")
+@operation(
+    "get_project", "Show a project with its figures", answers=ProjectDetail, refuses=READ, tag=TAG,
+    about="Its quota by the ledger, its limits as last written and seen, how far each service "
+    "is, and what it holds on loan.",
+)  # fmt: skip
+@api_view(["GET"])
+def project_detail(request: Request, slug: str) -> Response:
+    viewer = viewer_in(request)
+    project = visible_project(viewer, slug)
+    quota = Account.objects.filter(project=project).order_by("offering__slug")
+    services = Target.objects.filter(project=project).select_related("endpoint")
+    context = {
+        "quota": [
+            {"offering": offering, "balance": balance}
+            for offering, balance in quota.values_list("offering__slug", "balance")
+        ],
+        "limits": limit_states(project),
+        "services": services.order_by("endpoint__slug"),
+        "loans": open_loans([project]),
+        **_roles(viewer, [project]),
+    }
+    return Response(ProjectDetail(project, context=context).data)
+
+
+@shows("project")
+@operation(
+    "list_members", "List who is in a project", answers=page_of(Member), refuses=(*LIST, 404),
+    tag=TAG,
+)  # fmt: skip
+@api_view(["GET"])
+def member_list(request: Request, slug: str) -> Response:
+    filters(request)
+    viewer = viewer_in(request)
+    rows = Membership.objects.live(viewer.now).filter(project=visible_project(viewer, slug))
+    return answer_page(request, rows.select_related("user", "group"), Member, ordering="id")
+
+
+@shows("project")
+@operation(
+    "list_accounts", "List what a project has, or had, of each offering",
+    answers=AccountSerializer(many=True), refuses=(*LIST, 404), tag=TAG, filters=[MomentFilters],
+    about="One entry for each offering that the project ever had an account of; with `as_of` "
+    "added up from the transfers until then.",
+)  # fmt: skip
+@api_view(["GET"])
+def account_list(request: Request, slug: str) -> Response:
+    asked, viewer = filters(request, MomentFilters), viewer_in(request)
+    project = visible_project(viewer, slug)
+    accounts = list(
+        Account.objects.filter(project=project)
+        .select_related("offering")
+        .order_by("offering__slug")
+    )
+    then = balances_as_of(accounts, asked["as_of"]) if "as_of" in asked else None
+    rows = [
+        {
+            "offering": each.offering.slug,
+            "balance": each.balance if then is None else then[each.pk],
+            "as_of": asked.get("as_of", viewer.now),
+        }
+        for each in accounts
+    ]
+    return Response(AccountSerializer(rows, many=True).data)
+
+
+@shows("project")
+@operation(
+    "list_transfers", "List why a project has what it has", answers=page_of(TransferSerializer),
+    refuses=(*LIST, 404), tag=TAG, filters=[TransferFilters],
+    about="Every movement of its quota, the newest first, with the request, the decision and "
+    "the delegation behind it; with `as_of` only those until then.",
+)  # fmt: skip
+@api_view(["GET"])
+def transfer_list(request: Request, slug: str) -> Response:
+    asked, viewer = filters(request, TransferFilters), viewer_in(request)
+    rows = transfers_of(Account.objects.filter(project=visible_project(viewer, slug)))
+    if "offering" in asked:
+        rows = rows.filter(offering=_offering(asked["offering"]))
+    if "as_of" in asked:
+        rows = rows.filter(at__lte=asked["as_of"])
+    return answer_page(request, rows, TransferSerializer, ordering="-id")
+
+
+def _offering(slug: str) -> Offering:
+    found = Offering.objects.filter(slug=slug).first()
+    if found is None:
+        raise NotVisible(_("There is no such offering."))
+    return found
+
+
+def _roles(viewer: Viewer, projects: Sequence[Project]) -> dict[str, Any]:
+    return {"roles": roles_by_project(viewer, projects)}

@@ -1,0 +1,219 @@
+"""Requests: what was asked, by whom, how far it is, and what was said and decided."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from portal.lib.access import shows
+from projects.queries.viewers import Viewer
+from projects.rules import may_see_figures
+from quotas.actions import requests
+from quotas.actions.wishes import Wish
+from quotas.models import Comment, Decision, QuotaRequest
+from quotas.queries.lines import Lines
+from quotas.queries.request_lists import Scope, Stage, find_requests
+from quotas.queries.requests import queue, visible_requests
+
+from .asked import body, filters, one, viewer_in, visible_project
+from .describe import LIST, READ, WRITE, operation
+from .examples import REQUEST, SUBMIT, WISH
+from .fields import Filters
+from .pages import answer_page, page_of
+from .shapes.requests import (
+    CommentSerializer,
+    DecisionSerializer,
+    NewRequestInput,
+    QuotaRequestSerializer,
+    WishInput,
+)
+
+TAG = "requests"
+
+
+class RequestFilters(Filters):
+    project = serializers.SlugField(required=False)
+    requester = serializers.UUIDField(required=False, help_text="A person's id.")
+    scope = serializers.ChoiceField(choices=Scope.values, default=Scope.ALL)
+    stage = serializers.ChoiceField(choices=Stage.values, default=Stage.ANY)
+
+
+class DecisionFilters(Filters):
+    request = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+
+
+@shows("own")
+@operation(
+    "list_requests", "List the requests you may see", answers=page_of(QuotaRequestSerializer),
+    refuses=LIST, tag=TAG, filters=[RequestFilters], about="The newest first; drafts only yours.",
+)  # fmt: skip
+@operation(
+    "create_request", "Ask for quota", method="POST", body=NewRequestInput, status=201,
+    answers=QuotaRequestSerializer, refuses=WRITE, tag=TAG, sent=SUBMIT, answered=REQUEST,
+    about="Sends a wish to those who decide, or keeps it with `draft`. 409 where a line for "
+    "the same offering waits already.",
+)  # fmt: skip
+@api_view(["GET", "POST"])
+def request_list(request: Request) -> Response:
+    return _submit(request) if request.method == "POST" else _list(request)
+
+
+def _list(request: Request) -> Response:
+    asked, viewer = filters(request, RequestFilters), viewer_in(request)
+    rows = find_requests(viewer, Scope(asked["scope"]), Stage(asked["stage"]))
+    if "project" in asked:
+        rows = rows.filter(project__slug=asked["project"])
+    if "requester" in asked:
+        rows = rows.filter(requester__public_id=asked["requester"])
+    return answer_page(
+        request,
+        rows,
+        QuotaRequestSerializer,
+        ordering="-id",
+        context=lambda page: _lines(viewer, page),
+    )
+
+
+def _submit(request: Request) -> Response:
+    sent, viewer = body(request, NewRequestInput), viewer_in(request)
+    verb = requests.save_draft if sent["draft"] else requests.submit
+    made = verb(
+        project=visible_project(viewer, sent["project"]), wish=wish_of(sent), actor=viewer.user,
+        now=viewer.now,
+    )  # fmt: skip
+    where = reverse("api_request", [made.pk], request=request)
+    return answer_request(viewer, made.pk, status=201, headers={"Location": where})
+
+
+@shows("project")
+@operation(
+    "get_request",
+    "Show a request",
+    answers=QuotaRequestSerializer,
+    refuses=READ,
+    tag=TAG,
+    answered=REQUEST,
+)
+@operation(
+    "replace_draft", "Write a draft anew", method="PUT", body=WishInput,
+    answers=QuotaRequestSerializer,
+    refuses=WRITE, tag=TAG, sent=WISH, about="Only its writer; 409 once it was sent.",
+)  # fmt: skip
+@operation(
+    "discard_draft", "Throw a draft away", method="DELETE", answers=None, status=204,
+    refuses=(401, 403, 404, 406, 409, 503), tag=TAG, about="Only its writer; 409 once it was sent.",
+)  # fmt: skip
+@api_view(["GET", "PUT", "DELETE"])
+def request_detail(request: Request, pk: int) -> Response:
+    viewer = viewer_in(request)
+    found = visible_request(viewer, pk)
+    if request.method == "DELETE":
+        requests.discard_draft(draft=found, actor=viewer.user, now=viewer.now)
+        return Response(status=204)
+    if request.method == "PUT":
+        wish = wish_of(body(request, WishInput))
+        requests.save_draft(
+            project=found.project, wish=wish, actor=viewer.user, now=viewer.now, draft=found
+        )
+    return answer_request(viewer, pk)
+
+
+@shows("project")
+@operation(
+    "list_comments", "List what was said about a request", answers=page_of(CommentSerializer),
+    refuses=(*LIST, 404), tag=TAG,
+)  # fmt: skip
+@api_view(["GET"])
+def comment_list(request: Request, pk: int) -> Response:
+    filters(request)
+    rows = Comment.objects.filter(request=visible_request(viewer_in(request), pk))
+    return answer_page(request, rows.select_related("author"), CommentSerializer, ordering="id")
+
+
+@shows("own")
+@operation(
+    "list_queue", "List what waits for your decision", answers=page_of(QuotaRequestSerializer),
+    refuses=LIST, tag="decisions", about="Requests with an open line that waits for you.",
+)  # fmt: skip
+@api_view(["GET"])
+def queue_list(request: Request) -> Response:
+    filters(request)
+    viewer = viewer_in(request)
+    return answer_page(
+        request, queue(viewer), QuotaRequestSerializer, ordering="id",
+        context=lambda page: _lines(viewer, page),
+    )  # fmt: skip
+
+
+@shows("own")
+@operation(
+    "list_decisions", "List the decisions you may see", answers=page_of(DecisionSerializer),
+    refuses=LIST, tag="decisions", filters=[DecisionFilters],
+)  # fmt: skip
+@api_view(["GET"])
+def decision_list(request: Request) -> Response:
+    asked, viewer = filters(request, DecisionFilters), viewer_in(request)
+    rows = visible_decisions(viewer)
+    if "request" in asked:
+        rows = rows.filter(request=asked["request"])
+    return answer_page(
+        request, rows, DecisionSerializer, ordering="-id", context=lambda _page: proof_for(viewer)
+    )
+
+
+@shows("project")
+@operation(
+    "get_decision", "Show a decision with its proof", answers=DecisionSerializer, refuses=READ,
+    tag="decisions",
+)  # fmt: skip
+@api_view(["GET"])
+def decision_detail(request: Request, pk: int) -> Response:
+    viewer = viewer_in(request)
+    found = one(visible_decisions(viewer), pk=pk)
+    return Response(DecisionSerializer(found, context=proof_for(viewer)).data)
+
+
+def visible_decisions(viewer: Viewer) -> QuerySet[Decision]:
+    """The decisions on the requests that the person may see, with what their shape tells."""
+    return (
+        Decision.objects.filter(request__in=visible_requests(viewer))
+        .select_related("actor", "person", "request__project__unit")
+        .prefetch_related("lines__line__offering")
+    )
+
+
+def proof_for(viewer: Viewer) -> dict[str, Any]:
+    """Figures of the unit stand in a proof: it is for those who may see them."""
+    return {
+        "may_see_proof": lambda decision: may_see_figures(
+            viewer, decision.request.project.unit.path
+        )
+    }
+
+
+def visible_request(viewer: Viewer, pk: int) -> QuotaRequest:
+    """A request that the person may see, or NotVisible."""
+    return one(visible_requests(viewer), pk=pk)
+
+
+def wish_of(sent: dict[str, Any]) -> Wish:
+    """The wish that a body holds."""
+    return Wish(sent["lines"], sent["reason"], sent["until_on"], sent["all_or_nothing"])
+
+
+def answer_request(
+    viewer: Viewer, pk: int, *, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """A request as it is now, after whatever was done with it."""
+    found = visible_request(viewer, pk)
+    shape = QuotaRequestSerializer(found, context=_lines(viewer, [found]))
+    return Response(shape.data, status=status, headers=headers)
+
+
+def _lines(viewer: Viewer, page: Sequence[QuotaRequest]) -> dict[str, Any]:
+    return {"lines": Lines(page, viewer.now)}

@@ -1,0 +1,1 @@
+"""What goes in and out: one shape for each noun, no rule among them."""

@@ -1,0 +1,78 @@
+"""Endpoints, targets and events, as they go out; for operators in the services' own words."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from projects.models import Event
+from quotas.models import Endpoint, Target
+from quotas.states import EndpointState, TargetState
+
+from .people import ProjectRef
+
+
+class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
+    """One service of one region; `targets` counts its projects by state."""
+
+    region = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+    identity = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+    state = serializers.ChoiceField(choices=EndpointState.values)
+    targets = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Endpoint
+        fields = (
+            "slug", "name", "region", "driver", "cloud", "region_name", "identity", "state",
+            "state_reason", "state_until", "failure_count", "failing_since", "answered_at",
+            "next_probe_at", "targets",
+        )  # fmt: skip
+
+    def get_targets(self, endpoint: Endpoint) -> dict[str, int]:
+        return dict(self.context["counts"][endpoint.pk])
+
+
+class TargetSerializer(serializers.ModelSerializer[Target]):
+    """What must become true for a project at an endpoint, and how far that is."""
+
+    project = ProjectRef()
+    endpoint = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    state = serializers.ChoiceField(choices=TargetState.values)
+
+    class Meta:
+        model = Target
+        fields = (
+            "id", "project", "endpoint", "state", "generation", "applied_generation",
+            "applied_at", "observed_at", "next_try_at", "failure_count", "error_id",
+            "error_kind", "error_code", "error_words", "error_at", "skip_reason",
+        )  # fmt: skip
+
+
+class EventSerializer(serializers.ModelSerializer[Event]):
+    """One act. It holds ids and figures only; `place` is where to read on after it."""
+
+    place = serializers.SerializerMethodField()
+    actor = serializers.UUIDField(source="actor.public_id", allow_null=True, default=None)
+    project = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+    unit = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+    data = serializers.DictField(child=serializers.JSONField())
+
+    class Meta:
+        model = Event
+        fields = (
+            "id", "place", "at", "actor", "verb", "project", "unit", "subject_kind",
+            "subject_id", "data",
+        )  # fmt: skip
+
+    def get_place(self, event: Event) -> str:
+        return f"{event.xid}.{event.pk}"
+
+
+class Feed(serializers.Serializer[Any]):
+    """Events in the order of the record; send `after` back to read on."""
+
+    results = EventSerializer(many=True)
+    after = serializers.CharField(help_text="Where to read on; the one sent, if nothing came.")
+
+
+class RetriedSerializer(serializers.Serializer[Any]):
+    count = serializers.IntegerField(help_text="How many targets are due now.")

@@ -1,0 +1,148 @@
+"""People, groups, units, projects, members and delegations, as they go out."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from projects.models import Delegation, Membership, Project, Unit
+from projects.states import Power, ProjectState, Role
+from quotas.models import DelegationBound
+
+
+class Person(serializers.Serializer[Any]):
+    """A person, known by an id that never changes."""
+
+    id = serializers.UUIDField(source="public_id")
+    name = serializers.CharField(source="__str__")
+
+
+class Holder(serializers.Serializer[Any]):
+    """A person or a group: whoever holds a role, a delegation or a line's decision."""
+
+    kind = serializers.ChoiceField(choices=["person", "group"])
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+def holder_of(row: Any) -> dict[str, Any]:
+    """The Holder of a row with `user` and `group`, one of which is set."""
+    found = row.user or row.group
+    kind = "person" if row.user_id else "group"
+    return {"kind": kind, "id": found.public_id, "name": str(found)}
+
+
+class UnitSerializer(serializers.ModelSerializer[Unit]):
+    """A node of the organisation's tree. `path` is the slugs from the root."""
+
+    parent = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+    label = serializers.CharField(help_text="The path as people write it: `IT/CM`.")
+    is_retired = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Unit
+        fields = ("slug", "name", "path", "label", "parent", "is_retired")
+
+    def get_is_retired(self, unit: Unit) -> bool:
+        return unit.retired_at is not None
+
+
+class ProjectRef(serializers.Serializer[Any]):
+    """A project, as other things name it."""
+
+    slug = serializers.CharField()
+    name = serializers.CharField()
+
+
+class ProjectSerializer(serializers.ModelSerializer[Project]):
+    """A project. `roles` are the caller's own in it, directly or through groups."""
+
+    id = serializers.UUIDField(source="public_id")
+    unit = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    unit_path = serializers.CharField(source="unit.path")
+    state = serializers.ChoiceField(choices=ProjectState.values)
+    roles = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Project
+        fields = (
+            "slug", "id", "name", "description", "unit", "unit_path", "kind", "state", "ends_on",
+            "roles", "version", "created_at",
+        )  # fmt: skip
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=Role.values)))
+    def get_roles(self, project: Project) -> list[str]:
+        return sorted(self.context["roles"].get(project.pk, ()))
+
+
+class Member(serializers.ModelSerializer[Membership]):
+    """A role of a person, or of everybody in a group; `ends_at` is exclusive."""
+
+    holder = serializers.SerializerMethodField()
+    role = serializers.ChoiceField(choices=Role.values)
+
+    class Meta:
+        model = Membership
+        fields = ("id", "holder", "role", "starts_at", "ends_at")
+
+    @extend_schema_field(Holder)
+    def get_holder(self, membership: Membership) -> dict[str, Any]:
+        return holder_of(membership)
+
+
+class Bound(serializers.ModelSerializer[DelegationBound]):
+    """How much a delegation may give; a null resource or zone is any, a null amount all."""
+
+    resource = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+    zone = serializers.SerializerMethodField()
+
+    class Meta:
+        model = DelegationBound
+        fields = ("resource", "zone", "per_decision", "window_days", "total", "period_days")
+
+    def get_zone(self, bound: DelegationBound) -> str | None:
+        return f"{bound.zone.region.slug}.{bound.zone.slug}" if bound.zone else None
+
+
+class DelegationSerializer(serializers.ModelSerializer[Delegation]):
+    """Who lets whom do what, where and until when. Its terms never change.
+
+    `is_live`: in force now, with every link above it.
+    """
+
+    delegate = serializers.SerializerMethodField()
+    grantor = Person(allow_null=True)
+    unit = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    powers = serializers.ListField(child=serializers.ChoiceField(choices=Power.values))
+    bounds = Bound(many=True)
+    is_live = serializers.BooleanField()
+
+    class Meta:
+        model = Delegation
+        fields = (
+            "id", "parent", "grantor", "delegate", "powers", "unit", "bounds", "depth", "purpose",
+            "starts_at", "ends_at", "revoked_at", "is_live", "created_at",
+        )  # fmt: skip
+
+    @extend_schema_field(Holder)
+    def get_delegate(self, delegation: Delegation) -> dict[str, Any]:
+        return holder_of(delegation)
+
+
+class Me(serializers.Serializer[Any]):
+    """Who calls, and what they may do somewhere."""
+
+    id = serializers.UUIDField(source="user.public_id")
+    name = serializers.CharField(source="user.__str__")
+    issuer = serializers.CharField(source="user.issuer")
+    subject = serializers.CharField(source="user.subject")
+    language = serializers.CharField(source="user.language")
+    time_zone = serializers.CharField(source="user.time_zone")
+    is_operator = serializers.BooleanField()
+    is_auditor = serializers.BooleanField()
+    decides_for = serializers.SerializerMethodField(
+        help_text="Paths of the units whose requests you may decide."
+    )
+
+    def get_decides_for(self, viewer: Any) -> list[str]:
+        return list(viewer.paths(Power.DECIDE_QUOTA))

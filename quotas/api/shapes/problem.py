@@ -1,0 +1,26 @@
+"""The shape of a refusal; quotas/api/errors.py writes it."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class FieldError(serializers.Serializer[Any]):
+    """A sentence about one place in the body."""
+
+    pointer = serializers.CharField(help_text="A JSON pointer into the body, as a fragment.")
+    detail = serializers.CharField()
+
+
+class Problem(serializers.Serializer[Any]):
+    """Why something was refused (RFC 9457)."""
+
+    type = serializers.CharField(help_text="`urn:remit:problem:` and the code.")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField(help_text="For programs; it never changes its meaning.")
+    detail = serializers.CharField(help_text="A sentence for people, in the caller's language.")
+    errors = FieldError(many=True)
+    facts = serializers.DictField(
+        child=serializers.JSONField(), help_text="The figures behind it, in base units."
+    )

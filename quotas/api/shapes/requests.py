@@ -1,0 +1,201 @@
+"""Requests and what is said and decided about them, as they go in and out."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from quotas.api.fields import Amounts, AmountsByLine, Input, LineIds, Text, Whole, YesNo
+from quotas.models import (
+    Comment,
+    Decision,
+    DecisionKind,
+    DecisionLine,
+    Delivery,
+    QuotaRequest,
+    RequestLine,
+)
+from quotas.states import LineState, RequestState, TargetState
+
+from .people import Holder, Person, ProjectRef, holder_of
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    """What must become true at an endpoint before a granted line counts as applied."""
+
+    endpoint = serializers.CharField(source="target.endpoint.slug")
+    state = serializers.ChoiceField(source="target.state", choices=TargetState.values)
+    error_id = serializers.CharField(
+        source="target.error_id", help_text="What to tell the operators; empty: no trouble."
+    )
+    applied_at = serializers.DateTimeField(allow_null=True, help_text="Read back at; null: not yet")
+
+    class Meta:
+        model = Delivery
+        fields = ("endpoint", "state", "error_id", "applied_at")
+
+
+class RequestLineSerializer(serializers.ModelSerializer[RequestLine]):
+    """One offering wanted. `wanted`, `granted` and `balance` are absolute limits.
+
+    `balance` is the project's quota now: what a decision sends back as `seen`.
+    """
+
+    offering = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    state = serializers.ChoiceField(choices=LineState.values)
+    balance = serializers.SerializerMethodField()
+    granted = serializers.SerializerMethodField()
+    waits_for = serializers.SerializerMethodField()
+    deliveries = serializers.SerializerMethodField()
+
+    class Meta:
+        model = RequestLine
+        fields = (
+            "id", "offering", "state", "wanted", "balance_seen", "balance", "granted",
+            "waits_for", "deliveries",
+        )  # fmt: skip
+
+    def get_balance(self, line: RequestLine) -> int:
+        return int(self.context["lines"].balance(line))
+
+    def get_granted(self, line: RequestLine) -> int | None:
+        granted: int | None = self.context["lines"].granted(line)
+        return granted
+
+    @extend_schema_field(Holder(many=True))
+    def get_waits_for(self, line: RequestLine) -> list[dict[str, Any]]:
+        return [holder_of(each) for each in self.context["lines"].waiting_for(line)]
+
+    @extend_schema_field(DeliverySerializer(many=True))
+    def get_deliveries(self, line: RequestLine) -> Any:
+        return DeliverySerializer(self.context["lines"].deliveries(line), many=True).data
+
+
+class QuotaRequestSerializer(serializers.ModelSerializer[QuotaRequest]):
+    """A wish for a project. Its state is derived from its lines and their deliveries."""
+
+    project = ProjectRef()
+    requester = Person()
+    state = serializers.SerializerMethodField()
+    lines = serializers.SerializerMethodField()
+
+    class Meta:
+        model = QuotaRequest
+        fields = (
+            "id", "project", "requester", "state", "reason", "until_on", "all_or_nothing",
+            "version", "created_at", "submitted_at", "updated_at", "lines",
+        )  # fmt: skip
+
+    @extend_schema_field(serializers.ChoiceField(choices=RequestState.values))
+    def get_state(self, quota_request: QuotaRequest) -> str:
+        return str(self.context["lines"].states[quota_request.pk].value)
+
+    @extend_schema_field(RequestLineSerializer(many=True))
+    def get_lines(self, quota_request: QuotaRequest) -> Any:
+        lines = self.context["lines"].of(quota_request)
+        return RequestLineSerializer(lines, many=True, context=self.context).data
+
+
+class CommentSerializer(serializers.ModelSerializer[Comment]):
+    author = Person()
+
+    class Meta:
+        model = Comment
+        fields = ("id", "author", "text", "at")
+
+
+class DecisionLineSerializer(serializers.ModelSerializer[DecisionLine]):
+    """What was done with a line, under which delegation; null `granted`: nothing was."""
+
+    offering = serializers.CharField(source="line.offering.slug")
+
+    class Meta:
+        model = DecisionLine
+        fields = ("line", "offering", "delegation", "before", "granted")
+
+
+class DecisionSerializer(serializers.ModelSerializer[Decision]):
+    """An act of a decider.
+
+    `snapshot` is its proof: the terms of each delegation in the chain, what they had
+    given, and the figures seen. Null for those who see no figures of the unit.
+    """
+
+    kind = serializers.ChoiceField(choices=DecisionKind.values)
+    actor = Person()
+    person = Person(help_text="Whose authority it was.")
+    lines = DecisionLineSerializer(many=True)
+    snapshot = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Decision
+        fields = ("id", "request", "kind", "actor", "person", "reason", "at", "lines", "snapshot")
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+    def get_snapshot(self, decision: Decision) -> dict[str, Any] | None:
+        proof: dict[str, Any] = decision.snapshot
+        return proof if self.context["may_see_proof"](decision) else None
+
+
+class WishInput(Input):
+    """What is wanted for a project: absolute limits in base units, by offering."""
+
+    lines = Amounts(help_text="{offering slug: absolute limit}; 0 gives all of it back.")
+    reason = Text(default="", help_text="What it is for; who decides reads it.")
+    until_on = serializers.DateField(
+        default=None, allow_null=True, help_text="The last day it is wanted; null: for good."
+    )
+    all_or_nothing = YesNo(default=False)
+
+
+class NewRequestInput(WishInput):
+    """A wish, sent at once or kept as a draft."""
+
+    project = Text()
+    draft = YesNo(default=False, help_text="Keep it for yourself; send it later.")
+
+
+class PreviewInput(Input):
+    project = Text()
+    lines = Amounts()
+
+
+class AmendInput(Input):
+    """New amounts for open lines; the others stay as they are."""
+
+    lines = Amounts()
+    reason = Text(required=False, help_text="Left out: the reason stays.")
+    version = Whole(help_text="Of the request that you saw.")
+
+
+class AnswerInput(Input):
+    """The answer to a question, with or without new amounts for returned lines."""
+
+    text = Text()
+    lines = Amounts(default=dict)
+    version = Whole()
+
+
+class CommentInput(Input):
+    text = Text()
+
+
+class NothingInput(Input):
+    """This verb takes no body, or an empty object."""
+
+
+class ApproveInput(Input):
+    """Which lines are granted, how much, and what the decider saw."""
+
+    granted = AmountsByLine(help_text="{line id: absolute limit}; less than wanted trims it.")
+    seen = AmountsByLine(help_text="{line id: the line's `balance` as you read it}")
+    version = Whole(help_text="Of the request as you read it.")
+    reason = Text(default="")
+
+
+class RefuseInput(Input):
+    """Which lines are declined or returned, and why; a returned one asks its question."""
+
+    lines = LineIds()
+    reason = Text()
+    version = Whole()

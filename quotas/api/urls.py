@@ -1,0 +1,59 @@
+"""Addresses of the API, below api/v1/."""
+
+from django.urls import URLPattern, URLResolver, path
+from drf_spectacular.views import SpectacularAPIView
+
+from portal.lib.access import shows
+
+# The scheme registers itself by being imported.
+from . import catalogue, events, operations, people, projects, requests, sessions, verbs  # noqa: F401
+
+schema = shows("public")(
+    SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[])
+)
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("schema/", schema, name="api_schema"),
+    path("me/", people.me, name="api_me"),
+    path("regions/", catalogue.region_list, name="api_regions"),
+    path("regions/<slug:slug>/", catalogue.region_detail, name="api_region"),
+    path("zones/", catalogue.zone_list, name="api_zones"),
+    path("zones/<str:zone_id>/", catalogue.zone_detail, name="api_zone"),
+    path("resources/", catalogue.resource_list, name="api_resources"),
+    path("resources/<slug:slug>/", catalogue.resource_detail, name="api_resource"),
+    path("offerings/", catalogue.offering_list, name="api_offerings"),
+    path("offerings/<str:slug>/", catalogue.offering_detail, name="api_offering"),
+    path("presets/", catalogue.preset_list, name="api_presets"),
+    path("presets/<slug:slug>/", catalogue.preset_detail, name="api_preset"),
+    path("units/", people.unit_list, name="api_units"),
+    path("units/<slug:slug>/", people.unit_detail, name="api_unit"),
+    path("delegations/", people.delegation_list, name="api_delegations"),
+    path("delegations/<int:pk>/", people.delegation_detail, name="api_delegation"),
+    path("projects/", projects.project_list, name="api_projects"),
+    path("projects/<slug:slug>/", projects.project_detail, name="api_project"),
+    path("projects/<slug:slug>/members/", projects.member_list, name="api_members"),
+    path("projects/<slug:slug>/accounts/", projects.account_list, name="api_accounts"),
+    path("projects/<slug:slug>/transfers/", projects.transfer_list, name="api_transfers"),
+    path("preview/", verbs.wish_preview, name="api_preview"),
+    path("requests/", requests.request_list, name="api_requests"),
+    path("requests/<int:pk>/", requests.request_detail, name="api_request"),
+    path("requests/<int:pk>/comments/", requests.comment_list, name="api_comments"),
+    path("requests/<int:pk>/submit/", verbs.request_submit, name="api_request_submit"),
+    path("requests/<int:pk>/amend/", verbs.request_amend, name="api_request_amend"),
+    path("requests/<int:pk>/answer/", verbs.request_answer, name="api_request_answer"),
+    path("requests/<int:pk>/withdraw/", verbs.request_withdraw, name="api_request_withdraw"),
+    path("requests/<int:pk>/comment/", verbs.request_comment, name="api_request_comment"),
+    path("requests/<int:pk>/approve/", verbs.request_approve, name="api_request_approve"),
+    path("requests/<int:pk>/decline/", verbs.request_decline, name="api_request_decline"),
+    path("requests/<int:pk>/return/", verbs.request_return, name="api_request_return"),
+    path("queue/", requests.queue_list, name="api_queue"),
+    path("decisions/", requests.decision_list, name="api_decisions"),
+    path("decisions/<int:pk>/", requests.decision_detail, name="api_decision"),
+    path("endpoints/", operations.endpoint_list, name="api_endpoints"),
+    path("endpoints/<slug:slug>/", operations.endpoint_detail, name="api_endpoint"),
+    path("endpoints/<slug:slug>/retry/", operations.endpoint_retry, name="api_endpoint_retry"),
+    path("targets/", operations.target_list, name="api_targets"),
+    path("targets/<int:pk>/", operations.target_detail, name="api_target"),
+    path("targets/<int:pk>/retry/", operations.target_retry, name="api_target_retry"),
+    path("events/", events.event_list, name="api_events"),
+]

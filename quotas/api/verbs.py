@@ -1,0 +1,202 @@
+"""What is done to a request: each verb is one POST and one action, as on the pages."""
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext as _
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.lib.access import shows
+from portal.lib.errors import Forbidden, Invalid
+from projects.queries.viewers import Viewer, roles_in
+from projects.rules import may_ask
+from quotas.actions import decide, requests
+from quotas.actions.wishes import check_lines
+from quotas.models import QuotaRequest, RequestLine
+from quotas.queries.preview import preview
+
+from .asked import body, one, viewer_in, visible_project
+from .describe import WRITE, operation
+from .examples import AMEND, ANSWER, APPROVE, DECISION, DECLINE, PREVIEW, RETURN
+from .requests import answer_request, proof_for, visible_decisions, visible_request
+from .shapes.ledger import PreviewSerializer
+from .shapes.requests import (
+    AmendInput,
+    AnswerInput,
+    ApproveInput,
+    CommentInput,
+    CommentSerializer,
+    DecisionSerializer,
+    NothingInput,
+    PreviewInput,
+    QuotaRequestSerializer,
+    RefuseInput,
+)
+
+TAG = "requests"
+STALE = (*WRITE, 412)
+
+
+@shows("draft")
+@operation(
+    "submit_draft", "Send a draft", method="POST", body=NothingInput,
+    answers=QuotaRequestSerializer,
+    refuses=WRITE, tag=TAG, about="Checked as if it were written now.",
+)  # fmt: skip
+@api_view(["POST"])
+def request_submit(request: Request, pk: int) -> Response:
+    body(request, NothingInput)
+    viewer = viewer_in(request)
+    draft = visible_request(viewer, pk)
+    requests.submit_draft(draft=draft, actor=viewer.user, now=viewer.now)
+    return answer_request(viewer, pk)
+
+
+@shows("ask")
+@operation(
+    "amend_request", "Change what open lines ask for", method="POST", body=AmendInput,
+    answers=QuotaRequestSerializer, refuses=STALE, tag=TAG, sent=AMEND,
+)  # fmt: skip
+@api_view(["POST"])
+def request_amend(request: Request, pk: int) -> Response:
+    sent, viewer = body(request, AmendInput), viewer_in(request)
+    found = visible_request(viewer, pk)
+    requests.amend(
+        quota_request=found, wanted=_by_line(found, sent["lines"]),
+        reason=sent.get("reason", found.reason), version=sent["version"], actor=viewer.user,
+        now=viewer.now,
+    )  # fmt: skip
+    return answer_request(viewer, pk)
+
+
+@shows("ask")
+@operation(
+    "answer_request", "Answer the question of a returned request", method="POST",
+    body=AnswerInput, answers=QuotaRequestSerializer, refuses=STALE, tag=TAG, sent=ANSWER,
+    about="Its lines are open again, with new amounts or as they were.",
+)  # fmt: skip
+@api_view(["POST"])
+def request_answer(request: Request, pk: int) -> Response:
+    sent, viewer = body(request, AnswerInput), viewer_in(request)
+    found = visible_request(viewer, pk)
+    requests.answer(
+        quota_request=found, text=sent["text"], wanted=_by_line(found, sent["lines"]),
+        version=sent["version"], actor=viewer.user, now=viewer.now,
+    )  # fmt: skip
+    return answer_request(viewer, pk)
+
+
+@shows("ask")
+@operation(
+    "withdraw_request", "Take back every line that waits", method="POST", body=NothingInput,
+    answers=QuotaRequestSerializer, refuses=WRITE, tag=TAG, about="What was decided stays.",
+)  # fmt: skip
+@api_view(["POST"])
+def request_withdraw(request: Request, pk: int) -> Response:
+    body(request, NothingInput)
+    viewer = viewer_in(request)
+    found = visible_request(viewer, pk)
+    requests.withdraw(quota_request=found, actor=viewer.user, now=viewer.now)
+    return answer_request(viewer, pk)
+
+
+@shows("comment")
+@operation(
+    "comment_on_request", "Say something about a request", method="POST", body=CommentInput,
+    answers=CommentSerializer, status=201, refuses=WRITE, tag=TAG,
+    about="For members of the project and those who decide; whoever sees the request reads it.",
+)  # fmt: skip
+@api_view(["POST"])
+def request_comment(request: Request, pk: int) -> Response:
+    sent, viewer = body(request, CommentInput), viewer_in(request)
+    found = visible_request(viewer, pk)
+    written = requests.comment(
+        quota_request=found, text=sent["text"], actor=viewer.user, now=viewer.now
+    )
+    return Response(CommentSerializer(written).data, status=201)
+
+
+@shows("decide")
+@operation(
+    "approve_request", "Grant lines, in full or trimmed", method="POST", body=ApproveInput,
+    answers=DecisionSerializer, status=201, refuses=STALE, tag="decisions", sent=APPROVE,
+    answered=DECISION,
+    about="An absolute limit for each line. 412 with the figures of now where a quota is not "
+    "what you saw; 409 `no_room` with the shortfall where the source has too little.",
+)  # fmt: skip
+@api_view(["POST"])
+def request_approve(request: Request, pk: int) -> Response:
+    sent, viewer = body(request, ApproveInput), viewer_in(request)
+    decision = decide.approve(
+        quota_request=visible_request(viewer, pk), granted=sent["granted"], seen=sent["seen"],
+        version=sent["version"], reason=sent["reason"], actor=viewer.user, now=viewer.now,
+    )  # fmt: skip
+    return _answer_decision(viewer, decision.pk)
+
+
+@shows("decide")
+@operation(
+    "decline_request", "Say no to lines, with the reason", method="POST", body=RefuseInput,
+    answers=DecisionSerializer, status=201, refuses=STALE, tag="decisions", sent=DECLINE,
+)  # fmt: skip
+@api_view(["POST"])
+def request_decline(request: Request, pk: int) -> Response:
+    sent, viewer = body(request, RefuseInput), viewer_in(request)
+    decision = decide.decline(
+        quota_request=visible_request(viewer, pk), line_ids=sent["lines"], reason=sent["reason"],
+        version=sent["version"], actor=viewer.user, now=viewer.now,
+    )  # fmt: skip
+    return _answer_decision(viewer, decision.pk)
+
+
+@shows("decide")
+@operation(
+    "return_request", "Send lines back with a question", method="POST", body=RefuseInput,
+    answers=DecisionSerializer, status=201, refuses=STALE, tag="decisions", sent=RETURN,
+    about="`reason` is the question; the lines are open again once it is answered.",
+)  # fmt: skip
+@api_view(["POST"])
+def request_return(request: Request, pk: int) -> Response:
+    sent, viewer = body(request, RefuseInput), viewer_in(request)
+    decision = decide.return_(
+        quota_request=visible_request(viewer, pk), line_ids=sent["lines"],
+        question=sent["reason"], version=sent["version"], actor=viewer.user, now=viewer.now,
+    )  # fmt: skip
+    return _answer_decision(viewer, decision.pk)
+
+
+@shows("ask")
+@operation(
+    "preview_wish", "See what a wish would do", method="POST", body=PreviewInput,
+    answers=PreviewSerializer, refuses=WRITE, tag=TAG, sent=PREVIEW,
+    about="What changes, what it counts against, who would decide, and what to know before "
+    "sending. Nothing is stored.",
+)  # fmt: skip
+@api_view(["POST"])
+def wish_preview(request: Request) -> Response:
+    sent, viewer = body(request, PreviewInput), viewer_in(request)
+    project = visible_project(viewer, sent["project"])
+    if not may_ask(roles_in(viewer, project)):
+        raise Forbidden(_("Only an owner or a manager of the project can ask for quota."))
+    return Response(PreviewSerializer(preview(viewer, project, check_lines(sent["lines"]))).data)
+
+
+def _by_line(quota_request: QuotaRequest, wanted: Mapping[str, int]) -> dict[int, int]:
+    """{line id: amount} for {offering slug: amount}; raises Invalid for what has no line."""
+    lines = dict(
+        RequestLine.objects.filter(request=quota_request).values_list("offering__slug", "pk")
+    )
+    strange = {
+        f"lines.{slug[:125]}": [_("This request has no line for that.")]
+        for slug in wanted
+        if slug not in lines
+    }
+    if strange:
+        raise Invalid(strange)
+    return {lines[slug]: amount for slug, amount in wanted.items()}
+
+
+def _answer_decision(viewer: Viewer, pk: int) -> Response:
+    decision = one(visible_decisions(viewer), pk=pk)
+    return Response(DecisionSerializer(decision, context=proof_for(viewer)).data, status=201)
