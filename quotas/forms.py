@@ -30,6 +30,24 @@ class Amounts:
     wanted: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
+    def input(self, key: str) -> "LineInput":
+        """The input of one row."""
+        return LineInput(key, self.typed.get(key, ""), self.errors.get(key, ""))
+
+    def take_errors(self, errors: Mapping[str, str]) -> dict[str, str]:
+        """Keep the domain's errors about lines; returns those about something else."""
+        rest = dict(errors)
+        for name, sentence in errors.items():
+            if name.startswith("lines."):
+                self.errors.setdefault(name.removeprefix("lines."), sentence)
+                del rest[name]
+        return rest
+
+    @property
+    def summary(self) -> list[tuple[str, str]]:
+        """[(id of the input, sentence)] for the summary of errors."""
+        return [(input_id(key), sentence) for key, sentence in self.errors.items()]
+
 
 @dataclass(frozen=True)
 class AmountRow:
@@ -38,6 +56,28 @@ class AmountRow:
     key: str
     offering: Offering
     current: int
+
+
+@dataclass(frozen=True)
+class LineInput:
+    """A row's input as the page shows it: its text as typed, and what is wrong with it."""
+
+    key: str
+    text: str = ""
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        return PREFIX + self.key
+
+    @property
+    def id(self) -> str:
+        return input_id(self.key)
+
+
+def input_id(key: str) -> str:
+    """The id of a row's input; without the dots of a slug, which CSS reads as classes."""
+    return PREFIX + key.replace(".", "_")
 
 
 def typed_amounts(data: Mapping[str, Any]) -> dict[str, str]:

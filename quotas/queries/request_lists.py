@@ -56,7 +56,7 @@ class RequestRow:
         return max(len(self.lines) - 3, 0)
 
 
-def request_list(viewer: Viewer, scope: Scope, stage: Stage) -> QuerySet[QuotaRequest]:
+def find_requests(viewer: Viewer, scope: Scope, stage: Stage) -> QuerySet[QuotaRequest]:
     """The requests of a scope and a stage, the newest first."""
     requests = visible_requests(viewer)
     if scope == Scope.MINE:

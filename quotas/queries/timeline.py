@@ -9,8 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from projects.models import Delegation, Event, Group, Project, Unit, User
-from quotas.models import Comment, Decision, DecisionLine, Delivery, QuotaRequest, Target
+from projects.models import Event, Group, Project, Unit, User
+from quotas.models import (
+    Comment,
+    Decision,
+    DecisionLine,
+    Delivery,
+    Endpoint,
+    QuotaRequest,
+    Target,
+)
 
 PROJECT_EVENTS = 15
 # {verb: (icon, tone)}; a verb that is not here is told by its name.
@@ -25,6 +33,8 @@ MARKS = {
     "returned": ("back", "warn"),
     "applied": ("check", "ok"),
     "trouble": ("retry", "warn"),
+    "retrying": ("retry", "warn"),
+    "refused": ("stop", "bad"),
 }
 
 
@@ -65,6 +75,7 @@ class Entry:
     number: int | None = None
     decision: Decision | None = None
     proof: Proof | None = None
+    endpoint: Endpoint | None = None
     target: Target | None = None
     data: dict[str, Any] = field(default_factory=dict)
 
@@ -132,21 +143,32 @@ def _delivered(quota_request: QuotaRequest) -> Iterable[Entry]:
     for delivery in rows.select_related("target__endpoint").order_by("applied_at", "pk"):
         target = delivery.target
         if delivery.applied_at is not None:
-            latest[target.pk] = Entry("applied", delivery.applied_at, target=target)
+            latest[target.pk] = Entry(
+                "applied", delivery.applied_at, endpoint=target.endpoint, target=target
+            )
         elif target.error_at is not None and target.error_id:
-            latest[-target.pk] = Entry("trouble", target.error_at, target=target)
+            latest[-target.pk] = Entry(
+                "trouble", target.error_at, endpoint=target.endpoint, target=target
+            )
     return latest.values()
 
 
 def project_timeline(project: Project, count: int = PROJECT_EVENTS) -> list[Entry]:
     """The last acts about a project, the newest first."""
-    events = Event.objects.filter(project=project).select_related("actor").order_by("-id")[:count]
+    events = list(
+        Event.objects.filter(project=project).select_related("actor").order_by("-id")[:count]
+    )
+    endpoints = Endpoint.objects.in_bulk(
+        {event.data["endpoint"] for event in events if "endpoint" in event.data},
+        field_name="slug",
+    )
     return [
         Entry(
             event.verb,
             event.at,
             event.actor,
             number=event.subject_id if event.subject_kind == "request" else None,
+            endpoint=endpoints.get(event.data.get("endpoint", "")),
             data=event.data,
         )
         for event in events
@@ -192,15 +214,4 @@ def proofs_of(decisions: Collection[Decision]) -> dict[int, Proof]:
             lines=tuple(lines[decision.pk]),
         )
         for decision in decisions
-    }
-
-
-def chain_names(delegation_ids: Collection[int]) -> dict[int, list[User | Group | None]]:
-    """{delegation id: who holds each link of its chain, root first}."""
-    found = Delegation.objects.in_bulk(delegation_ids)
-    ids = {each for delegation in found.values() for each in delegation.chain_ids}
-    links = Delegation.objects.select_related("user", "group").in_bulk(ids)
-    return {
-        pk: [links[each].user or links[each].group for each in delegation.chain_ids]
-        for pk, delegation in found.items()
     }

@@ -1,0 +1,116 @@
+"""The rows that a request can be made of: what a project has, uses and could get."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from projects.models import Membership, Project, in_force
+from projects.queries.viewers import Viewer
+from projects.states import ROLES_THAT_ASK, ProjectState
+from quotas.models import Offering, Preset, Region, RequestLine
+from quotas.states import PENDING
+
+from .accounts import balances
+from .figures import Figures, LimitRow, PartRow, Seen
+from .preview import Room, rooms_of
+
+
+@dataclass(frozen=True)
+class AskRow:
+    """One offering as a row of the form. `where` names what the use is of."""
+
+    offering: Offering
+    quota: int
+    seen: Seen | None
+    limit: int
+    where: str
+    room: Room
+    pending_number: int | None
+
+    @property
+    def key(self) -> str:
+        return self.offering.slug
+
+    @property
+    def unit(self) -> str:
+        return self.offering.resource.unit
+
+
+def askable_projects(viewer: Viewer) -> list[Project]:
+    """The active projects that a person may ask for, by name."""
+    held = Membership.objects.filter(in_force(viewer.now), viewer.own(), role__in=ROLES_THAT_ASK)
+    return list(
+        Project.objects.filter(pk__in=held.values("project"), state=ProjectState.ACTIVE)
+        .select_related("unit")
+        .order_by("name")
+    )
+
+
+def regions() -> list[Region]:
+    """The regions with something to ask for, in their order."""
+    offered = Offering.objects.filter(retired_at__isnull=True).values("zone__region")
+    return list(Region.objects.filter(pk__in=offered))
+
+
+def first_region(project: Project, known: Collection[Region]) -> Region | None:
+    """Where the project has quota already, or the first of the catalogue."""
+    held = set(
+        project.accounts.filter(balance__gt=0).values_list("offering__zone__region", flat=True)
+    )
+    return next((each for each in known if each.pk in held), next(iter(known), None))
+
+
+def ask_rows(
+    viewer: Viewer, project: Project, region: Region | None, slugs: Collection[str] = ()
+) -> list[AskRow]:
+    """Everything offered in a region, and the offerings of these slugs wherever they are."""
+    offerings = [
+        each
+        for each in Offering.objects.select_related("resource", "zone__region")
+        if each.slug in slugs
+        or (region is not None and each.zone.region_id == region.pk and each.retired_at is None)
+    ]
+    places = _places(project)
+    held = balances(project)
+    rooms = rooms_of(viewer, project, dict.fromkeys(offerings, 0))
+    pending = dict(
+        RequestLine.objects.filter(project=project, state__in=PENDING).values_list(
+            "offering", "request"
+        )
+    )
+    return [
+        _row(each, held.get(each.pk, 0), places.get(each.pk), rooms[each.pk], pending.get(each.pk))
+        for each in offerings
+    ]
+
+
+def _places(project: Project) -> dict[int, tuple[LimitRow, PartRow, Region]]:
+    return {
+        part.offering.pk: (row, part, each.region)
+        for each in Figures([project]).regions(project)
+        for row in each.rows
+        for part in row.parts
+    }
+
+
+def _row(
+    offering: Offering,
+    quota: int,
+    place: tuple[LimitRow, PartRow, Region] | None,
+    room: Room,
+    pending_number: int | None,
+) -> AskRow:
+    """Use is the part's own where the service tells it apart, else that of the whole limit."""
+    if place is None:
+        return AskRow(offering, quota, None, quota, "", room, pending_number)
+    row, part, region = place
+    if part.seen is not None or not row.shape.is_shared:
+        seen = part.seen or row.seen
+        return AskRow(offering, quota, seen, part.quota, "", room, pending_number)
+    return AskRow(offering, quota, row.seen, row.quota, region.name, room, pending_number)
+
+
+def presets(region: Region | None) -> list[Preset]:
+    """What can fill the lines of a region."""
+    if region is None:
+        return []
+    return list(Preset.objects.filter(region=region).prefetch_related("lines__offering__resource"))

@@ -1,0 +1,77 @@
+"""What a person's first page shows: what waits, what they asked for, what they have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from projects.models import Project
+from projects.queries.viewers import Viewer, own_projects
+from projects.rules import may_decide_somewhere
+from quotas.models import Loan, QuotaRequest, Region
+
+from .figures import Figures, LimitRow, open_loans
+from .request_lists import RequestRow, rows_of
+from .requests import queue
+
+SHOWN = 5
+GAUGES = 2
+ENDS_SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class ProjectRow:
+    """A project and its fullest limits."""
+
+    project: Project
+    fullest: Sequence[tuple[Region, LimitRow]]
+
+
+@dataclass(frozen=True)
+class Home:
+    """Each list is capped at `SHOWN`; the flags say whether there are more."""
+
+    decides: bool
+    waiting: list[RequestRow]
+    has_more_waiting: bool
+    requests: list[RequestRow]
+    has_more_requests: bool
+    drafts: list[QuotaRequest]
+    projects: list[ProjectRow]
+    has_more_projects: bool
+    loans: list[Loan]
+
+
+def home_of(viewer: Viewer) -> Home:
+    """Everything on the first page, in a fixed number of queries."""
+    decides = may_decide_somewhere(viewer)
+    waiting = list(queue(viewer)[: SHOWN + 1]) if decides else []
+    mine = list(
+        QuotaRequest.objects.filter(requester=viewer.user, submitted_at__isnull=False)
+        .select_related("project__unit", "requester")
+        .order_by("-updated_at", "-pk")[: SHOWN + 1]
+    )
+    drafts = QuotaRequest.objects.filter(requester=viewer.user, submitted_at__isnull=True)
+    projects = list(own_projects(viewer).select_related("unit").order_by("name")[: SHOWN + 1])
+    rows = {row.request.pk: row for row in rows_of([*waiting, *mine], viewer)}
+    shown = projects[:SHOWN]
+    return Home(
+        decides=decides,
+        waiting=[rows[each.pk] for each in waiting[:SHOWN]],
+        has_more_waiting=len(waiting) > SHOWN,
+        requests=[rows[each.pk] for each in mine[:SHOWN]],
+        has_more_requests=len(mine) > SHOWN,
+        drafts=list(drafts.select_related("project").order_by("-updated_at")[:SHOWN]),
+        projects=project_rows(shown),
+        has_more_projects=len(projects) > SHOWN,
+        loans=[loan for loan in open_loans(shown) if loan.ends_at <= viewer.now + ENDS_SOON][
+            :SHOWN
+        ],
+    )
+
+
+def project_rows(projects: Sequence[Project], count: int = GAUGES) -> list[ProjectRow]:
+    """The projects with their fullest limits: the same number of queries for any number."""
+    if not projects:
+        return []
+    figures = Figures(projects)
+    return [ProjectRow(project, figures.fullest(project, count)) for project in projects]

@@ -1,0 +1,115 @@
+"""What a requester is told while a service is not as it should be: a sentence that helps, an id.
+
+The service's own words are for operators and auditors; no sentence here repeats them.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from quotas.models import Endpoint, Target
+from quotas.states import EndpointState, TargetState
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is the matter, what it means and who moves next."""
+
+    tone: str
+    icon: str
+    heading: str
+    text: str
+    error_id: str = ""
+    own_words: str = ""
+
+
+def trouble_of(endpoint: Endpoint, target: Target | None) -> Trouble | None:
+    """None where all is well, or will be in a moment."""
+    name = {"name": endpoint.name}
+    if endpoint.state == EndpointState.UNREACHABLE:
+        return Trouble(
+            "bad",
+            "plug",
+            _("%(name)s does not answer") % name,
+            _(
+                "The figures are from when it last did. What runs there is not touched by this, "
+                "and what was approved is applied as soon as it answers."
+            ),
+            target.error_id if target else "",
+            target.error_words if target else "",
+        )
+    if endpoint.state in (EndpointState.PAUSED, EndpointState.READ_ONLY):
+        heading = (
+            _("%(name)s is paused")
+            if endpoint.state == EndpointState.PAUSED
+            else _("%(name)s is read-only")
+        )
+        text = _("Ask as usual. What is approved meanwhile is applied once it is open again.")
+        return Trouble("warn", "lock", heading % name, _with_reason(text, endpoint))
+    return _target_trouble(target, name) if target is not None else None
+
+
+def _with_reason(text: str, endpoint: Endpoint) -> str:
+    reason = endpoint.state_reason.strip()
+    return f"{text} {_('The operators say:')} {reason}" if reason else text
+
+
+def _target_trouble(target: Target, name: dict[str, str]) -> Trouble | None:
+    found = {
+        TargetState.RETRYING: _retrying,
+        TargetState.REFUSED: _refused,
+        TargetState.SKIPPED: _skipped,
+        TargetState.WAITING: _waiting,
+    }.get(TargetState(target.state))
+    if found is None:
+        return None
+    tone, icon, heading, text = found(target)
+    return Trouble(tone, icon, heading % name, text % name, target.error_id, target.error_words)
+
+
+def _retrying(_target: Target) -> tuple[str, str, str, str]:
+    return (
+        "warn",
+        "retry",
+        _("%(name)s has not taken the change yet; Remit tries again by itself"),
+        _(
+            "What was granted is yours and nothing that runs is touched: you need do nothing and "
+            "may close this page."
+        ),
+    )
+
+
+def _refused(target: Target) -> tuple[str, str, str, str]:
+    text = {
+        "below_usage": _(
+            "More is in use than the new limit allows, so nothing was written. Free something in "
+            "%(name)s, or ask for a higher limit; Remit looks again by itself."
+        ),
+        "project_gone": _(
+            "The project is gone from the cloud, so nothing can be applied there. The cloud "
+            "operators must put it back or let it go."
+        ),
+        "name_taken": _(
+            "The cloud has a project of this name that is not Remit's. The cloud operators must "
+            "adopt it or rename one of the two."
+        ),
+    }.get(target.error_code) or _(
+        "%(name)s refused the change, and trying again would not help. The cloud operators must "
+        "act; what was granted stays yours."
+    )
+    return "bad", "stop", _("%(name)s did not take the change"), text
+
+
+def _skipped(target: Target) -> tuple[str, str, str, str]:
+    text = _("An operator left this change out until the next one.")
+    reason = target.skip_reason.replace("%", "%%")
+    return "warn", "minus", _("%(name)s is left out for now"), f"{text} {reason}".strip()
+
+
+def _waiting(_target: Target) -> tuple[str, str, str, str]:
+    return (
+        "busy",
+        "clock",
+        _("%(name)s waits for the project to exist in the cloud"),
+        _("It is made first; then the limits follow by themselves."),
+    )

@@ -1,0 +1,18 @@
+"""The first page: what waits for the reader, what they asked for and what they have."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from portal.lib.access import shows
+from projects.views.viewer import viewer_of
+from quotas.queries.ask import askable_projects
+from quotas.queries.home import home_of
+
+
+@shows("own")
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    viewer = viewer_of(request)
+    context = {"home": home_of(viewer), "may_ask": bool(askable_projects(viewer)), "here": "home"}
+    return render(request, "home.html", context)

@@ -1,0 +1,67 @@
+"""Projects: the list, and everything about one."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from portal.lib.access import shows
+from projects.queries.viewers import roles_in
+from projects.rules import may_ask, may_read_operations
+from projects.states import Power, ProjectState
+from projects.views.viewer import viewer_of
+from quotas.queries.figures import figures_of, open_loans
+from quotas.queries.home import project_rows
+from quotas.queries.project_pages import (
+    external_ids,
+    members_of,
+    open_requests,
+    project_list_of,
+    rooms_in_words,
+    who_decides,
+)
+from quotas.queries.timeline import project_timeline
+
+from .pages import page_of, visible_project
+
+MAX_FIND = 100
+
+
+@shows("own")
+@require_safe
+def project_list(request: HttpRequest) -> HttpResponse:
+    """Own projects first; `?q=` filters by name."""
+    viewer = viewer_of(request)
+    text = request.GET.get("q", "").strip()[:MAX_FIND].replace("\0", "")
+    page = page_of(request, project_list_of(viewer, text))
+    context = {
+        "page": page,
+        "rows": project_rows(page.rows, count=1),
+        "own_ids": {project.pk for project in page.rows if getattr(project, "is_own", False)},
+        "text": text,
+        "here": "projects",
+    }
+    return render(request, "projects/list.html", context)
+
+
+@shows("project")
+@require_safe
+def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
+    viewer = viewer_of(request)
+    project = visible_project(viewer, slug)
+    regions = figures_of(project)
+    context = {
+        "project": project,
+        "regions": [each for each in regions if not each.is_empty],
+        "empty_regions": [each.region for each in regions if each.is_empty],
+        "loans": open_loans([project]),
+        "entries": project_timeline(project),
+        "requests": open_requests(viewer, project),
+        "members": members_of(project, viewer.now),
+        "deciders": who_decides(project, viewer.now, Power.DECIDE_QUOTA),
+        "rooms": rooms_in_words(viewer, project, regions),
+        "external_ids": external_ids(project),
+        "may_ask": may_ask(roles_in(viewer, project)) and project.state == ProjectState.ACTIVE,
+        "has_own_words": may_read_operations(viewer),
+        "here": "projects",
+    }
+    return render(request, "projects/detail.html", context)
