@@ -47,10 +47,13 @@ def grant_root(
     return made
 
 
-def root_holders(unit: Unit, now: datetime) -> set[int]:
-    """Ids of the people who hold a live root over the whole of a unit at `now`."""
+def root_holders(unit: Unit, powers: Collection[Power], now: datetime) -> set[int]:
+    """Ids of the people who hold a live root with these powers over the whole of a unit."""
     roots = live_delegations(now).filter(
-        parent__isnull=True, user__is_active=True, unit__in=Unit.objects.above(unit.path)
+        parent__isnull=True,
+        user__is_active=True,
+        unit__in=Unit.objects.above(unit.path),
+        powers__contains=list(powers),
     )
     return set(roots.values_list("user", flat=True))
 
@@ -158,16 +161,16 @@ def _check_within(
         words = {"power": Power(beyond[0]).label}
         raise _beyond("powers", _("You do not hold the power to %(power)s.") % words, parent.powers)
     if not unit.path.startswith(parent.unit.path):
-        words = {"unit": unit.label, "yours": parent.unit.label}
-        raise _beyond("unit", _("%(unit)s does not lie in %(yours)s.") % words, parent.unit.slug)
+        places = {"unit": unit.label, "yours": parent.unit.label}
+        raise _beyond("unit", _("%(unit)s does not lie in %(yours)s.") % places, parent.unit.slug)
     if unit.retired_at is not None:
         raise Invalid({"unit": [_("%(unit)s is retired.") % {"unit": unit.label}]})
     if depth >= parent.depth:
         if parent.depth == 0:
             sentence = _("Yours cannot be handed on.")
         else:
-            words = {"most": parent.depth - 1}
-            sentence = _("It can be handed on at most %(most)s more times.") % words
+            most = {"most": parent.depth - 1}
+            sentence = _("It can be handed on at most %(most)s more times.") % most
         raise _beyond("depth", sentence, parent.depth - 1)
     if starts_at < parent.starts_at:
         day = parent.starts_at.date().isoformat()

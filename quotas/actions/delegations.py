@@ -46,13 +46,14 @@ def delegate_root(
 ) -> list[Delegation]:
     """Give each of these people a root over each of these units; who holds one keeps it.
 
-    Raises Conflict unless two different people then hold a live root over each unit.
+    Raises Conflict unless two different people then hold these powers by a live root over
+    each unit.
     """
     _check_bounds(bounds)
     made = []
     with transaction.atomic():
         for unit in units:
-            holders = chain.root_holders(unit, now)
+            holders = chain.root_holders(unit, powers, now)
             for user in users:
                 if user.pk not in holders:
                     root = chain.grant_root(
@@ -61,7 +62,7 @@ def delegate_root(
                     )  # fmt: skip
                     made.append(root)
                     _store(root, bounds)
-            if len(chain.root_holders(unit, now)) < chain.ROOTS_NEEDED:
+            if len(chain.root_holders(unit, powers, now)) < chain.ROOTS_NEEDED:
                 raise Conflict(
                     _(
                         "Only one person would hold the root of %(unit)s: name two different "

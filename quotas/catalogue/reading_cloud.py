@@ -194,8 +194,8 @@ class CloudReader:
         if value.is_text or value.is_list:
             written = [(key, 1) for item in value.items() if (key := item.text()) is not None]
         else:
-            for key, times in value.block().entries():
-                text = times.text()
+            for key, factor in value.block().entries():
+                text = factor.text()
                 written.append((key, words.count(text, self.problems) if text else None))
         feeds = []
         for key, times in written:

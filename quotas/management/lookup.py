@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal.lib.amounts import AmountError, parse_amount
 from portal.lib.errors import DomainError
-from projects.models import LOCAL_ISSUER, Unit, User
+from projects.models import Unit, User
 from quotas.models import Offering
 
 

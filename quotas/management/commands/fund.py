@@ -32,9 +32,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--by", metavar="SUBJECT", help="who is written down as having done it")
         parser.add_argument("--issuer", default="", help="which identity provider, if several do")
-        parser.add_argument(
-            "--dry-run", action="store_true", help="say what would be, store nothing"
-        )
+        parser.add_argument("--dry-run", action="store_true", help="show it, store nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         actor = person(options["by"], options["issuer"]) if options["by"] else None

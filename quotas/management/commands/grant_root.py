@@ -42,9 +42,7 @@ class Command(BaseCommand):
             "--depth", type=int, default=DEPTH, help=f"how often it may be handed on ({DEPTH})"
         )
         parser.add_argument("--ends", metavar="DATE", help="the last day of it, like 2027-03-31")
-        parser.add_argument(
-            "--dry-run", action="store_true", help="say what would be, store nothing"
-        )
+        parser.add_argument("--dry-run", action="store_true", help="show it, store nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()

@@ -29,9 +29,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE", help="the YAML file, or - for standard input")
         parser.add_argument("--yes", action="store_true", help="do not ask")
-        parser.add_argument(
-            "--dry-run", action="store_true", help="show the changes, store nothing"
-        )
+        parser.add_argument("--dry-run", action="store_true", help="show it, store nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         site = self._read(options["file"])

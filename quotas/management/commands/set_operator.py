@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "subject", metavar="SUBJECT", help="how the identity provider calls them"
+            "subject", metavar="SUBJECT", help="their name at the identity provider"
         )
         parser.add_argument("--issuer", default="", help="which identity provider, if several do")
         parser.add_argument("--remove", action="store_true", help="take the mark away")
