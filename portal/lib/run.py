@@ -186,14 +186,11 @@ def manage(environment: dict[str, str], *arguments: str) -> None:
 
 def load_demo_once(environment: dict[str, str], stamp: Path) -> None:
     """The stamp lies beside the database's files and goes when they go."""
-    site = DEMO / "site.yaml"
-    if stamp.exists() or not site.exists():
+    if stamp.exists():
         return
     say("Loading the demo site …")
-    if (ROOT / "quotas" / "management" / "commands" / "load_demo.py").exists():
-        manage(environment, "load_demo")
-    else:
-        manage(environment, "load_catalogue", str(site), "--yes")
+    # The catalogue and the past in one: the demo's people were there when it began.
+    manage(environment, "load_demo")
     stamp.touch()
 
 
