@@ -136,7 +136,7 @@ def serve(servers: Servers, services: list[Service], *, data_dir: Path, port: in
     manage(environment, "migrate", "--verbosity", "0")
     load_demo_once(environment, servers.postgres.home / "demo-loaded")
     web = add("web server", "gunicorn", "--config", "portal/gunicorn_conf.py", "portal.wsgi")
-    add(
+    worker = add(
         "worker", "celery", "--app", "portal", *WORKER_ARGUMENTS,
         "--queues=apply,observe,notify", "--concurrency=4", CLOUDS_YAML=str(clouds_yaml),
     )  # fmt: skip
@@ -145,6 +145,7 @@ def serve(servers: Servers, services: list[Service], *, data_dir: Path, port: in
         "--pidfile", "", "--loglevel", "INFO",
     )  # fmt: skip
     wait_for_answer(web, f"http://{HOST}:{port}/readyz")
+    wait_for_worker(worker)
     greet(port, data_dir)
     while True:
         for service in services:
@@ -205,6 +206,15 @@ def wait_for_answer(web: Service, url: str) -> None:
         ended = web.child is None or not web.child.is_running
         if ended or time.monotonic() > deadline:
             raise ServersError(f"The web server does not answer at {url}:\n{tail(web.log)}")
+        time.sleep(0.1)
+
+
+def wait_for_worker(worker: Service) -> None:
+    """Pages answer without it, but nothing that is decided would become true."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while "ready." not in worker.log.read_text(errors="replace"):
+        if worker.child is None or not worker.child.is_running or time.monotonic() > deadline:
+            raise ServersError(f"The worker does not start:\n{tail(worker.log)}")
         time.sleep(0.1)
 
 

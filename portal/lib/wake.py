@@ -11,12 +11,18 @@ import time
 from functools import partial
 from typing import Any
 
+from amqp.exceptions import AMQPError
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from kombu import Connection
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
+
+# How a broker that is down, hangs or refuses us shows itself.
+AWAY = (OperationalError, RedisError, AMQPError, OSError)
 
 _state = threading.local()
 _failed_at: float | None = None
@@ -43,11 +49,14 @@ def wake(task: str, **kwargs: Any) -> bool:
         connection.ensure_connection(max_retries=0)
         with connection.channel() as channel, current_app.amqp.Producer(channel) as producer:
             current_app.send_task(task, kwargs=kwargs, producer=producer, retry=False)
-    except Exception as error:  # noqa: BLE001 a wake must not raise
+    except Exception as error:
         # Whatever it was, the decision is committed and the sweep will find it.
-        _failed_at = time.monotonic()
         forget_connection()
-        logger.warning("broker does not answer, left alone for now", extra={"error": repr(error)})
+        if isinstance(error, AWAY):
+            _failed_at = time.monotonic()
+            logger.warning("broker does not answer, left alone", extra={"error": repr(error)})
+        else:
+            logger.exception("waking a worker failed; this is a fault of ours")
         return False
     _failed_at = None
     return True

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from portal.celery import WORKER_ARGUMENTS
 from portal.lib.servers.process import Child, tail
 from portal.lib.servers.valkey import free_port
 from portal.testing.servers import DatabaseCopy
@@ -64,9 +65,9 @@ class RunningSite:
     def start_worker(self, concurrency: int = 2) -> Child:
         """A worker of all queues; it alone knows the clouds' credentials."""
         return self._start(
-            "worker", "celery", "--app", "portal", "worker", "--queues", "apply,observe,notify",
-            "--concurrency", str(concurrency), "--without-mingle", "--without-gossip",
-            "--loglevel", "INFO", more={"CLOUDS_YAML": str(self._clouds_yaml)},
+            "worker", "celery", "--app", "portal", *WORKER_ARGUMENTS,
+            "--queues=apply,observe,notify", f"--concurrency={concurrency}",
+            more={"CLOUDS_YAML": str(self._clouds_yaml)},
         )  # fmt: skip
 
     def start_beat(self) -> Child:

@@ -81,6 +81,15 @@ def test_wake_comes_back_after_a_restart(broker: Valkey) -> None:
     assert wake(TASK, target_id=3) is True
 
 
+def test_fault_of_ours_is_told_apart_from_a_broker_that_is_away(
+    broker: Valkey, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert wake(TASK, target_id=object()) is False
+    (record,) = [record for record in caplog.records if record.name == "portal.lib.wake"]
+    assert record.levelname == "ERROR"
+    assert wake(TASK, target_id=1) is True
+
+
 @pytest.fixture
 def mute_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A host whose queue of connections is full: even connecting hangs."""
