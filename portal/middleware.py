@@ -1,11 +1,14 @@
-"""What holds for every answer: its id in the logs, its content policy, its refusals."""
+"""What holds for every answer: its id in the logs, its content policy, its reader, its refusals."""
 
 import logging
 import time
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone, translation
 
 from portal.lib import request_id
 from portal.lib.errors import DomainError
@@ -62,6 +65,34 @@ class ContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response
+
+
+class ReaderMiddleware:
+    """Pages in the language and the time zone that the signed-in person chose.
+
+    Comes after authentication; who chose nothing keeps what LocaleMiddleware found.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = request.user
+        language = user.language if user.is_authenticated else ""
+        if language in dict(settings.LANGUAGES):
+            translation.activate(language)  # the next request starts with LocaleMiddleware's own
+            request.LANGUAGE_CODE = translation.get_language()
+        zone = user.time_zone if user.is_authenticated else ""
+        with timezone.override(_zone(zone)):
+            return self.get_response(request)
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    """The zone of that name; None, the site's own, where this machine does not know it."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (OSError, ValueError):
+        return None
 
 
 class DomainErrorMiddleware:

@@ -1,5 +1,12 @@
 """Addresses of people, units and projects."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from projects.views import me, sign_in
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("sign-in/", sign_in.sign_in, name="sign_in"),
+    path("sign-out/", sign_in.sign_out, name="sign_out"),
+    path("me/", me.me, name="me"),
+    path("language/", me.set_language, name="set_language"),
+]

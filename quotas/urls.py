@@ -2,7 +2,21 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from quotas.views import drafts, home, progress, projects, requests, why
+from quotas.views import (
+    catalogue,
+    decide,
+    drafts,
+    home,
+    operations,
+    progress,
+    projects,
+    queue,
+    remit,
+    requests,
+    search,
+    units,
+    why,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -21,5 +35,26 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("requests/<int:number>/answer/", requests.request_answer, name="request_answer"),
     path("requests/<int:number>/withdraw/", requests.request_withdraw, name="request_withdraw"),
     path("requests/<int:number>/comment/", requests.request_comment, name="request_comment"),
+    path("decide/", queue.queue, name="queue"),
+    path("decide/<int:number>/", decide.decide, name="decide"),
+    path("decide/<int:number>/approve/", decide.request_approve, name="request_approve"),
+    path("decide/<int:number>/return/", decide.request_return, name="request_return"),
+    path("decide/<int:number>/decline/", decide.request_decline, name="request_decline"),
+    path("catalogue/", catalogue.catalogue, name="catalogue"),
+    path("units/", units.unit_list, name="unit_list"),
+    path("units/<slug:slug>/", units.unit_detail, name="unit_detail"),
+    path("remit/", remit.remit, name="remit"),
+    path("remit/D-<int:pk>/", remit.delegation_detail, name="delegation_detail"),
+    path("operations/endpoints/", operations.endpoint_list, name="endpoint_list"),
+    path("operations/endpoints/<slug:slug>/", operations.endpoint_detail, name="endpoint_detail"),
+    path(
+        "operations/endpoints/<slug:slug>/retry/", operations.endpoint_retry, name="endpoint_retry"
+    ),
+    path(
+        "operations/endpoints/<slug:slug>/targets/<int:target_id>/retry/",
+        operations.target_retry,
+        name="target_retry",
+    ),
+    path("find/", search.find, name="find"),
     path("api/v1/", include("quotas.api.urls")),
 ]

@@ -1,5 +1,8 @@
 """Which delegations a person may see: their own, and those of the subtrees they decide for."""
 
+from collections.abc import Collection
+from datetime import datetime
+
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from projects.models import Delegation
@@ -20,3 +23,23 @@ def visible_delegations(viewer: Viewer) -> QuerySet[Delegation]:
     return rows.filter(
         viewer.own() | Q(grantor=viewer.user) | below(viewer.paths(*SEE_PROJECTS), "unit__path")
     )
+
+
+def handed_on(viewer: Viewer, delegations: Collection[Delegation]) -> list[Delegation]:
+    """What was made directly from these, the newest first, as `visible_delegations` gives it."""
+    rows = visible_delegations(viewer).filter(parent__in=[each.pk for each in delegations])
+    return list(rows.order_by("-pk"))
+
+
+def standing(delegation: Delegation, now: datetime) -> str:
+    """One word: "revoked", "planned", "ended", "in force", or "interrupted" from above.
+
+    delegation: from `visible_delegations`, which says whether the whole chain is in force.
+    """
+    if delegation.revoked_at is not None and delegation.revoked_at <= now:
+        return "revoked"
+    if delegation.starts_at > now:
+        return "planned"
+    if delegation.ends_at is not None and delegation.ends_at <= now:
+        return "ended"
+    return "in force" if delegation.is_live else "interrupted"  # type: ignore[attr-defined]  # annotated

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Q, Sum
+from django.db.models import OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
-from projects.models import Project, Unit, ancestor_paths
+from projects.models import Project, ancestor_paths
 from quotas.models import Account, Capacity, Holder, Transfer
 
 
@@ -25,17 +25,37 @@ def sources(offering_ids: Iterable[int], unit_path: str) -> dict[int, list[Accou
 
     An envelope exists by declaration, so the first one is the source even at zero.
     """
+    found = sources_of([(offering_id, unit_path) for offering_id in offering_ids])
+    return {offering_id: accounts for (offering_id, _path), accounts in found.items() if accounts}
+
+
+def sources_of(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[Account]]:
+    """`sources` for many projects at once: {(offering id, unit path): accounts}; one query."""
+    paths = {above for _offering, path in wanted for above in ancestor_paths(path)}
     rows = (
-        Account.objects.filter(offering__in=list(offering_ids))
-        .filter(Q(holder=Holder.POOL) | Q(unit__path__in=ancestor_paths(unit_path)))
+        Account.objects.filter(offering__in={offering_id for offering_id, _path in wanted})
+        .filter(Q(holder=Holder.POOL) | Q(unit__path__in=paths))
         .select_related("unit", "offering__resource", "offering__zone")
     )
-    found: dict[int, list[Account]] = defaultdict(list)
+    by_offering: dict[int, list[Account]] = defaultdict(list)
     for account in rows:
-        found[account.offering_id].append(account)
-    for accounts in found.values():
-        accounts.sort(key=lambda each: -len(each.unit.path) if each.unit else 1)
-    return dict(found)
+        by_offering[account.offering_id].append(account)
+    return {
+        (offering_id, path): sorted(
+            (
+                each
+                for each in by_offering[offering_id]
+                if each.unit is None or path.startswith(each.unit.path)
+            ),
+            key=_distance,
+        )
+        for offering_id, path in wanted
+    }
+
+
+def _distance(account: Account) -> int:
+    """Sorts sources: the deeper unit is nearer, the pool is last."""
+    return -len(account.unit.path) if account.unit else 1
 
 
 @dataclass(frozen=True)
@@ -53,30 +73,25 @@ class Fill:
 def envelope_fills(accounts: Collection[Account]) -> dict[int, Fill]:
     """{account id: Fill} for envelopes and pools: what is left plus what lies beneath.
 
-    One query for each distinct holder, whatever the number of offerings.
+    One query, whatever the number of holders and offerings.
     """
-    by_holder: dict[Unit | None, list[Account]] = defaultdict(list)
-    for account in accounts:
-        by_holder[account.unit].append(account)
-    fills: dict[int, Fill] = {}
-    for unit, held in by_holder.items():
-        beneath = _beneath(unit, [each.offering_id for each in held])
-        for account in held:
-            promised = beneath.get(account.offering_id, 0)
-            fills[account.pk] = Fill(promised=promised, size=promised + account.balance)
-    return fills
-
-
-def _beneath(unit: Unit | None, offering_ids: Collection[int]) -> dict[int, int]:
-    rows = Account.objects.filter(offering__in=offering_ids)
-    if unit is None:
-        rows = rows.filter(holder__in=[Holder.UNIT, Holder.PROJECT])
-    else:
-        rows = rows.filter(
-            Q(project__unit__path__startswith=unit.path)
-            | (Q(unit__path__startswith=unit.path) & ~Q(unit=unit))
+    # The pool has no path, and everything lies below "".
+    top = Coalesce(OuterRef("unit__path"), Value(""))
+    beneath = (
+        Account.objects.filter(
+            Q(project__unit__path__startswith=top)
+            | (Q(unit__path__startswith=top) & ~Q(pk=OuterRef("pk"))),
+            offering=OuterRef("offering"),
         )
-    return dict(rows.values_list("offering").annotate(total=Sum("balance")))
+        .order_by()
+        .values("offering")
+        .annotate(total=Sum("balance"))
+        .values("total")
+    )
+    rows = Account.objects.filter(pk__in=[each.pk for each in accounts]).values_list(
+        "pk", "balance", Coalesce(Subquery(beneath), 0)
+    )
+    return {pk: Fill(promised=total, size=total + balance) for pk, balance, total in rows}
 
 
 def zone_fills(offering_ids: Collection[int], today: date) -> dict[int, Fill | None]:

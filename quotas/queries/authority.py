@@ -89,16 +89,38 @@ def mandates_for(unit_path: str, power: Power, now: datetime) -> list[Mandate]:
     return _mandates(held, unit_path, power)
 
 
+def mandates_held(viewer: Viewer) -> list[Mandate]:
+    """Everything the person holds, for pages about many units; narrow it with `usable`."""
+    return _load(viewer.delegations)
+
+
+def mandate_of(delegation: Delegation) -> Mandate:
+    """A delegation with its chain and bounds, whether it is in force or not."""
+    return _load([delegation])[0]
+
+
+def usable(mandates: Iterable[Mandate], unit_path: str, power: Power) -> list[Mandate]:
+    """Those that hold for a power in a unit, the nearest first."""
+    found = [each for each in mandates if each.covers(unit_path, power)]
+    return sorted(found, key=lambda each: each.nearness, reverse=True)
+
+
 def _mandates(held: Iterable[Delegation], unit_path: str, power: Power) -> list[Mandate]:
+    return usable(_load(held), unit_path, power)
+
+
+def _load(held: Iterable[Delegation]) -> list[Mandate]:
+    """The delegations with their chains and bounds; two queries."""
     delegations = list(held)
     if not delegations:
         return []
     ids = {each for delegation in delegations for each in delegation.chain_ids}
-    links = Delegation.objects.select_related("unit").in_bulk(ids)
+    links = Delegation.objects.select_related("unit", "user", "group").in_bulk(ids)
     bounds: dict[int, list[DelegationBound]] = defaultdict(list)
-    for row in DelegationBound.objects.filter(delegation__in=ids).order_by("pk"):
+    rows = DelegationBound.objects.filter(delegation__in=ids)
+    for row in rows.select_related("resource", "zone__region").order_by("pk"):
         bounds[row.delegation_id].append(row)
-    found = [
+    return [
         Mandate(
             delegation=delegation,
             chain=tuple(links[each] for each in delegation.chain_ids),
@@ -106,8 +128,6 @@ def _mandates(held: Iterable[Delegation], unit_path: str, power: Power) -> list[
         )
         for delegation in delegations
     ]
-    usable = [each for each in found if each.covers(unit_path, power)]
-    return sorted(usable, key=lambda each: each.nearness, reverse=True)
 
 
 def interested_user_ids(project: Project, user_ids: Collection[int], now: datetime) -> set[int]:

@@ -1,0 +1,62 @@
+"""What every page's frame shows: how much waits for the reader, and how the clouds are.
+
+Figures are asked for when a template shows them, so a fragment pays for none of them.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from projects.queries.viewers import Viewer
+from projects.rules import may_decide_somewhere, may_read_operations
+from projects.views.viewer import viewer_of
+from quotas.queries.operations import clouds_now
+from quotas.queries.requests import queue
+
+QUEUE_SHOWN = 100
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """The variables of templates/base.html. Two queries beside the viewer's, if shown."""
+    user = getattr(request, "user", None)  # an error before sign-in was looked at has none
+    if user is None or not user.is_authenticated:
+        return {"cloud_state": None}
+    viewer = viewer_of(request)
+    return {
+        "now": viewer.now,
+        "is_operator": may_read_operations(viewer),
+        "queue_count": _once(lambda: _queue_count(viewer)),
+        "cloud_state": _once(_cloud_state),
+    }
+
+
+def _once(ask: Callable[[], Any]) -> Callable[[], Any]:
+    """Templates call what they show; asked a second time the answer is the same."""
+    return cache(ask)
+
+
+def _queue_count(viewer: Viewer) -> int:
+    """How many requests wait, counted no further than the frame can say ("99+")."""
+    return queue(viewer)[:QUEUE_SHOWN].count() if may_decide_somewhere(viewer) else 0
+
+
+def _cloud_state() -> dict[str, Any] | None:
+    clouds = clouds_now()
+    if clouds.count == 0:
+        return None
+    if clouds.silent_count:
+        words = _("%(silent)s of %(count)s services do not answer")
+        look = {"icon": "plug", "tone": "bad"}
+    elif clouds.unread_count:
+        words = _("%(unread)s of %(count)s services were not read yet")
+        look = {"icon": "clock", "tone": ""}
+    else:
+        words = _("%(count)s services answer")
+        look = {"icon": "check", "tone": "ok"}
+    figures = {
+        "count": clouds.count, "silent": clouds.silent_count, "unread": clouds.unread_count
+    }  # fmt: skip
+    return {"words": words % figures, "read_at": clouds.answered_at, **look}

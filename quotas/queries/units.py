@@ -1,0 +1,94 @@
+"""Units as pages show them: the tree, the envelopes of one, and who decides for it."""
+
+from dataclasses import dataclass, field
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from projects.models import Group, Project, Unit, User
+from projects.queries.viewers import Viewer, visible_projects
+from projects.states import Power
+from quotas.models import Account
+from quotas.queries.accounts import Fill, envelope_fills, room_word
+from quotas.queries.authority import Mandate, delegate_of, mandates_for
+
+
+@dataclass
+class Node:
+    """A unit, how many of its projects the reader sees, and the units below it."""
+
+    unit: Unit
+    project_count: int
+    children: list["Node"] = field(default_factory=list)
+
+
+def unit_tree(viewer: Viewer) -> list[Node]:
+    """The living units as trees, roots first; one query."""
+    seen = (
+        visible_projects(viewer)
+        .filter(unit=OuterRef("pk"))
+        .order_by()
+        .values("unit")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
+    rows = (
+        Unit.objects.filter(retired_at__isnull=True)
+        .annotate(seen=Coalesce(Subquery(seen), 0))
+        .order_by("path")
+    )
+    roots: list[Node] = []
+    nodes: dict[int, Node] = {}
+    for unit in rows:
+        node = Node(unit, unit.seen)
+        nodes[unit.pk] = node
+        parent = nodes.get(unit.parent_id) if unit.parent_id else None
+        (parent.children if parent else roots).append(node)
+    return roots
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A unit's account of one offering, how full it is, and that as a word."""
+
+    account: Account
+    fill: Fill
+
+    @property
+    def room(self) -> str:
+        return room_word(self.fill)
+
+
+def envelopes_of(unit: Unit) -> list[Envelope]:
+    """The envelopes that the unit itself declares; two queries."""
+    accounts = list(
+        Account.objects.filter(unit=unit)
+        .select_related("offering__resource", "offering__zone__region")
+        .order_by(
+            "offering__zone__region__order", "offering__zone__order", "offering__zone__slug",
+            "offering__resource__order",
+        )
+    )  # fmt: skip
+    fills = envelope_fills(accounts)
+    return [Envelope(each, fills[each.pk]) for each in accounts]
+
+
+def projects_of(viewer: Viewer, unit: Unit) -> QuerySet[Project]:
+    """The unit's own projects that the reader may see."""
+    return visible_projects(viewer).filter(unit=unit).order_by("name")
+
+
+@dataclass(frozen=True)
+class Decider:
+    """Who decides quota here, and for which subtree they hold it."""
+
+    holder: User | Group
+    mandate: Mandate
+
+
+def deciders_of(viewer: Viewer, unit: Unit, *, is_nearest_only: bool) -> list[Decider]:
+    """Who decides for the unit, the nearest first; members learn only the next step."""
+    mandates = mandates_for(unit.path, Power.DECIDE_QUOTA, viewer.now)
+    if is_nearest_only:
+        mandates = [each for each in mandates if each.nearness == mandates[0].nearness]
+    return [Decider(delegate_of(each), each) for each in mandates]

@@ -1,0 +1,152 @@
+"""Deciding one request: look, approve, decline, return. Every refusal keeps what was typed."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.lib.access import shows
+from portal.lib.errors import DomainError
+from projects.states import Power
+from projects.views.viewer import viewer_of
+from quotas.actions import decide as verbs
+from quotas.actions.authority import barred
+from quotas.actions.wishes import clean_text
+from quotas.queries.authority import mandates_of
+from quotas.queries.waiting import Place, Wanted, place_in_queue
+from quotas.views.decide_form import Typed
+from quotas.views.decide_page import Desk, page_context
+from quotas.views.pages import visible_request
+from quotas.views.queue import decide_url, queue_url
+
+Verb = Callable[[Desk, Typed], object]
+
+
+@shows("decide")
+@require_safe
+def decide(request: HttpRequest, number: int) -> HttpResponse:
+    """The request with everything to weigh, and the form of the decision."""
+    return _page(request, _desk(request, number))
+
+
+@shows("decide")
+@require_POST
+def request_approve(request: HttpRequest, number: int) -> HttpResponse:
+    """Grant the ticked lines, as asked or as edited."""
+
+    def approve(desk: Desk, typed: Typed) -> object:
+        return verbs.approve(
+            quota_request=desk.request,
+            granted=typed.checked_grants(desk.figures),
+            seen=typed.seen,
+            version=typed.shown_version(),
+            reason=typed.note,
+            actor=desk.viewer.user,
+            now=desk.viewer.now,
+        )
+
+    said = _("Approved #%(number)s for %(project)s. It is being applied; see it under Requests.")
+    return _do(request, number, approve, said)
+
+
+@shows("decide")
+@require_POST
+def request_return(request: HttpRequest, number: int) -> HttpResponse:
+    """Send the ticked lines back with a question."""
+
+    def return_(desk: Desk, typed: Typed) -> object:
+        return verbs.return_(
+            quota_request=desk.request,
+            line_ids=typed.checked_lines(),
+            question=typed.reason,
+            version=typed.shown_version(),
+            actor=desk.viewer.user,
+            now=desk.viewer.now,
+        )
+
+    said = _("Returned #%(number)s of %(project)s with your question; it comes back answered.")
+    return _do(request, number, return_, said)
+
+
+@shows("decide")
+@require_POST
+def request_decline(request: HttpRequest, number: int) -> HttpResponse:
+    """Say no to the ticked lines: first show what that means, then do it."""
+    typed = Typed.read(request.POST)
+    if not typed.is_confirmed:
+        return _confirm_decline(request, number, typed)
+
+    def decline(desk: Desk, typed: Typed) -> object:
+        return verbs.decline(
+            quota_request=desk.request,
+            line_ids=typed.checked_lines(),
+            reason=typed.reason,
+            version=typed.shown_version(),
+            actor=desk.viewer.user,
+            now=desk.viewer.now,
+        )
+
+    said = _("Declined #%(number)s of %(project)s. Its people see your reason.")
+    return _do(request, number, decline, said)
+
+
+def _confirm_decline(request: HttpRequest, number: int, typed: Typed) -> HttpResponse:
+    desk = _desk(request, number)
+    try:
+        clean_text(typed.reason, field="reason", required=True)
+        chosen = [desk.figures[each] for each in typed.checked_lines() if each in desk.figures]
+    except DomainError as error:
+        return _page(request, desk, typed, error)
+    context = {
+        "here": "decide",
+        "quota_request": desk.request,
+        "typed": typed,
+        "chosen": chosen,
+        "left_count": len(desk.figures) - len(chosen),
+        "wanted_query": desk.wanted.query(page=1),
+    }
+    return render(request, "decide/decline.html", context)
+
+
+def _do(request: HttpRequest, number: int, verb: Verb, said: str) -> HttpResponse:
+    """Decide, then go to the next in the queue; a refusal shows the page with figures of now."""
+    desk = _desk(request, number)
+    typed = Typed.read(request.POST)
+    # Asked before, because the decision takes the request out of the queue.
+    place = place_in_queue(desk.viewer, desk.wanted, number)
+    try:
+        verb(desk, typed)
+    except DomainError as error:
+        desk.request.refresh_from_db(fields=["version"])
+        return _page(request, desk.load(), typed, error)
+    words = {"number": number, "project": desk.request.project.name}
+    messages.success(request, said % words)
+    return redirect(_after(desk.wanted, place))
+
+
+def _after(wanted: Wanted, place: Place) -> str:
+    next_number = place.next or place.previous
+    if next_number is None:
+        return queue_url(wanted)
+    return decide_url(next_number, wanted)
+
+
+def _page(
+    request: HttpRequest, desk: Desk, typed: Typed | None = None, error: DomainError | None = None
+) -> HttpResponse:
+    context = page_context(desk, typed, error)
+    return render(
+        request, "decide/decide.html", context, status=error.status if error is not None else 200
+    )
+
+
+def _desk(request: HttpRequest, number: int) -> Desk:
+    """Raises NotVisible or Forbidden: only who may decide for the project sees this page."""
+    viewer = viewer_of(request)
+    quota_request = visible_request(viewer, number)
+    mandates = mandates_of(viewer, quota_request.project.unit.path, Power.DECIDE_QUOTA)
+    barred(viewer, quota_request, mandates)
+    return Desk(viewer, quota_request, mandates, Wanted.read(request.GET)).load()

@@ -1,0 +1,121 @@
+"""What a decider typed, read from the form of the decision page and kept for showing it again."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from portal.lib.amounts import AmountError, input_text, parse_amount
+from portal.lib.errors import Invalid
+from quotas.queries.decision_figures import LineFigures
+
+AS_ASKED = "asked"
+
+
+@dataclass(frozen=True)
+class Typed:
+    """The page's fields as text; `lines` are the ids of the lines that were ticked."""
+
+    lines: frozenset[int]
+    grants: Mapping[int, str]
+    seen: Mapping[int, int]
+    version: int | None
+    note: str = ""
+    reason: str = ""
+    is_as_asked: bool = False
+    is_confirmed: bool = False
+
+    @classmethod
+    def first_look(cls, figures: Collection[LineFigures], *, is_all_or_nothing: bool) -> "Typed":
+        """What the page proposes: as asked, or the most that is possible of it."""
+        can_trim = not is_all_or_nothing
+        grants = {
+            each.line.pk: each.most if can_trim and each.most > each.balance else each.line.wanted
+            for each in figures
+        }
+        return cls(
+            lines=frozenset(
+                each.line.pk
+                for each in figures
+                if not can_trim or each.can_be_granted or each.most > each.balance
+            ),
+            grants={each.line.pk: input_text(grants[each.line.pk], each.unit) for each in figures},
+            seen={},
+            version=None,
+        )
+
+    @classmethod
+    def read(cls, data: QueryDict) -> "Typed":
+        """From a POST; what is not a number there was not written by our page."""
+        ids = {_number(each) for each in data.getlist("line")}
+        return cls(
+            lines=frozenset(each for each in ids if each is not None),
+            grants=_by_line(data, "grant-"),
+            seen={
+                line_id: balance
+                for line_id, text in _by_line(data, "seen-").items()
+                if (balance := _number(text)) is not None
+            },
+            version=_number(data.get("version", "")),
+            note=data.get("note", ""),
+            reason=data.get("reason", ""),
+            is_as_asked=data.get("do") == AS_ASKED,
+            is_confirmed=data.get("confirmed") == "yes",
+        )
+
+    def shown_version(self) -> int:
+        """The request's version that the page showed; −1, which is stale, where it says none."""
+        return -1 if self.version is None else self.version
+
+    def checked_lines(self) -> list[int]:
+        """The ticked lines; raises Invalid without any."""
+        if not self.lines:
+            raise Invalid({"lines": [_("Tick at least one line to decide about.")]})
+        return sorted(self.lines)
+
+    def checked_grants(self, figures: Mapping[int, LineFigures]) -> dict[int, int]:
+        """{line id: absolute limit in base units} of the ticked lines.
+
+        figures: of the lines that wait. Raises Invalid with `granted.<line id>` for each
+        text that is no amount. A line that does not wait gets 0: the action refuses it for
+        what it is, before it looks at any amount.
+        """
+        granted, errors = {}, {}
+        for line_id in self.checked_lines():
+            each = figures.get(line_id)
+            if each is None:
+                granted[line_id] = 0
+                continue
+            try:
+                granted[line_id] = self.amount(each)
+            except AmountError as error:
+                errors[f"granted.{line_id}"] = [error.sentence]
+        if errors and all(line_id in figures for line_id in self.lines):
+            raise Invalid(errors)
+        return {line_id: granted.get(line_id, 0) for line_id in self.lines}
+
+    def amount(self, figures: LineFigures) -> int:
+        """What would be granted to a line; raises AmountError."""
+        if self.is_as_asked:
+            return figures.line.wanted
+        return parse_amount(
+            self.grants.get(figures.line.pk, ""),
+            unit=figures.unit,
+            current=self.seen.get(figures.line.pk, figures.balance),
+            step=figures.offering.resource.step,
+        )
+
+
+def _number(text: str) -> int | None:
+    """A whole number that the database can hold, or None."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def _by_line(data: QueryDict, prefix: str) -> dict[int, str]:
+    found = {}
+    for name in data:
+        line_id = _number(name.removeprefix(prefix)) if name.startswith(prefix) else None
+        if line_id is not None:
+            found[line_id] = data[name]
+    return found

@@ -1,0 +1,136 @@
+"""The queue of a decider: what waits for me, what it would do, what is odd about it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from portal.lib.access import shows
+from portal.lib.amounts import format_amount
+from projects.rules import may_decide_somewhere
+from projects.views.viewer import viewer_of
+from quotas.models import QuotaRequest
+from quotas.queries.authority import mandates_held
+from quotas.queries.decision_figures import LineFigures, by_request, figures_of, tightest
+from quotas.queries.waiting import (
+    COUNTED,
+    QueuePage,
+    Wanted,
+    lines_of_page,
+    queue_page,
+    unit_choices,
+    zone_choices,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A request in the queue with what its lines would do."""
+
+    request: QuotaRequest
+    lines: list[LineFigures]
+    tightest: LineFigures | None
+    noticed: list[dict[str, str]]
+
+
+@shows("own")
+@require_safe
+def queue(request: HttpRequest) -> HttpResponse:
+    """One page of the queue, in the order and with the filter of the address."""
+    viewer = viewer_of(request)
+    wanted = Wanted.read(request.GET)
+    page = queue_page(viewer, wanted)
+    lines = lines_of_page(viewer, page.requests)
+    figures = figures_of(
+        lines,
+        mandates_held(viewer),
+        today=timezone.localdate(viewer.now),
+        has_zones=False,
+        has_peaks=False,
+    )
+    grouped = by_request(figures.values())
+    rows = [
+        Row(each, grouped.get(each.pk, []), tightest(grouped.get(each.pk, [])),
+            noticed(each, grouped.get(each.pk, [])))
+        for each in page.requests
+    ]  # fmt: skip
+    context = {
+        "here": "decide",
+        "rows": rows,
+        "page": page,
+        "count_words": _capped(page.count),
+        "pager_words": _pager_words(page),
+        "previous": wanted.query(page=wanted.page - 1) or "?" if wanted.page > 1 else "",
+        "next": wanted.query(page=wanted.page + 1) if page.has_next else "",
+        "wanted": wanted,
+        "wanted_query": wanted.query(page=1),
+        "units": unit_choices(viewer),
+        "zones": zone_choices(viewer),
+        "has_remit": may_decide_somewhere(viewer),
+    }
+    return render(request, "decide/queue.html", context)
+
+
+def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[dict[str, str]]:
+    """What somebody who has forty of these should see at a glance, the gravest first."""
+    found: list[dict[str, Any]] = []
+    for line in lines:
+        found += _noticed_of_line(line)
+    if lines and all(line.change < 0 for line in lines):
+        found.append({"tone": "ok", "icon": "back", "text": _("gives back")})
+    if quota_request.until_on is not None:
+        found.append({"tone": "busy", "icon": "calendar", "text": _("returns by itself")})
+    if quota_request.all_or_nothing and len(lines) > 1:
+        found.append({"tone": "busy", "icon": "info", "text": _("all lines or none")})
+    order = ["bad", "busy", "warn", "ok"]
+    return sorted(found, key=lambda each: order.index(each["tone"]))
+
+
+def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
+    words = {
+        "resource": line.offering.resource.name,
+        "zone": line.offering.zone.name,
+        "short": format_amount(line.short, line.unit),
+        "most": format_amount(line.most, line.unit),
+        "bound": format_amount(line.bound or 0, line.unit),
+        "percent": line.use.percent if line.use else 0,
+    }
+    found = []
+    if line.short:
+        said = (
+            _("%(short)s short: trim to %(most)s")
+            if line.most > line.balance
+            else _("%(short)s short in %(zone)s")
+        )
+        found.append({"tone": "bad", "icon": "stop", "text": said % words})
+    if line.is_beyond_bound:
+        said = _("above your %(bound)s of %(resource)s per decision")
+        found.append({"tone": "busy", "icon": "up", "text": said % words})
+    if line.change > 0 and line.use is not None and line.use.is_low:
+        said = _("%(resource)s in %(zone)s %(percent)s %% used")
+        found.append({"tone": "warn", "icon": "warn", "text": said % words})
+    return found
+
+
+def _capped(count: int) -> str:
+    return _("1,000+") if count > COUNTED else str(count)
+
+
+def _pager_words(page: QueuePage) -> str:
+    words = {"first": page.first, "last": page.last, "count": _capped(page.count)}
+    return _("%(first)s–%(last)s of %(count)s") % words
+
+
+def decide_url(number: int, wanted: Wanted) -> str:
+    """The page of one request, with the way through the same queue."""
+    return reverse("decide", kwargs={"number": number}) + wanted.query(page=1)
+
+
+def queue_url(wanted: Wanted) -> str:
+    """The queue as it was seen, from its first page."""
+    return reverse("queue") + wanted.query(page=1)
