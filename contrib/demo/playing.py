@@ -17,6 +17,8 @@ from quotas.states import LineState
 from .authority import base_units, local
 from .history import Answer, Asked
 
+# What is younger than this is told by its age, "3 h ago".
+LATELY_DAYS = 5
 Act = Callable[[datetime], None]
 
 
@@ -32,8 +34,11 @@ class Player:
         self._number = count()
 
     def play(self, everything: Iterable[Asked]) -> None:
-        for asked in everything:
-            self._at(self.today - timedelta(days=asked.ago), self._ask(asked))
+        for number, asked in enumerate(everything):
+            moment = self.today - timedelta(days=asked.ago)
+            if asked.ago > LATELY_DAYS:
+                moment = _in_working_hours(moment, number)
+            self._at(moment, self._ask(asked))
         while self._acts:
             at, __, act = heapq.heappop(self._acts)
             act(at)
@@ -122,6 +127,11 @@ class Player:
             actor=local(answer.who),
             now=now,
         )
+
+
+def _in_working_hours(moment: datetime, number: int) -> datetime:
+    """The same day, between nine and five, not always at the minute of the load."""
+    return moment.replace(hour=9 + number * 5 % 8, minute=number * 17 % 60)
 
 
 def open_ids(quota_request: QuotaRequest) -> list[int]:
