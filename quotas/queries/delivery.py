@@ -14,14 +14,13 @@ from quotas.models import (
     Contribution,
     DecisionLine,
     Delivery,
-    Endpoint,
     Limit,
     QuotaRequest,
     Reading,
     RequestLine,
     Target,
 )
-from quotas.states import EndpointState, TargetState
+from quotas.states import DECIDED, EndpointState, TargetState
 
 from .accounts import balances
 
@@ -103,8 +102,9 @@ class Progress:
         return [each for line in self.lines for each in line.deliveries]
 
     @property
-    def granted_count(self) -> int:
-        return sum(line.decided is not None for line in self.lines)
+    def is_settled(self) -> bool:
+        """No line waits for anybody any more."""
+        return all(line.line.state in DECIDED for line in self.lines)
 
     @property
     def total(self) -> int:
@@ -213,8 +213,3 @@ def done_counts(requests: Collection[QuotaRequest]) -> dict[int, Done]:
         .annotate(total=Count("pk"), done=Count("pk", filter=Q(applied_at__isnull=False)))
     )
     return {pk: Done(done=done, total=total) for pk, total, done in rows}
-
-
-def silent_endpoints() -> list[Endpoint]:
-    """The services that do not answer now."""
-    return list(Endpoint.objects.filter(state=EndpointState.UNREACHABLE).order_by("slug"))
