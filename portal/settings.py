@@ -143,7 +143,6 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-due": _every(SWEEP_SECONDS, "quotas.tasks.sweep_due"),
     "sweep-observe": _every(min(30.0, OBSERVE_SECONDS), "quotas.tasks.sweep_observe"),
     # Only for lines that nobody in force could decide; every other change routes at once.
-    "sweep-routes": _every(60.0, "quotas.tasks.sweep_routes"),
     "sweep-routes": _every(30.0, "quotas.tasks.sweep_routes"),
 }
 
