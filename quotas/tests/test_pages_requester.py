@@ -119,7 +119,7 @@ READERS = {
     "alice": 200, "bob": 200, "rita": 200, "dana": 200, "erin": 200, "otto": 200,
     "audrey": 200, "mallory": 404,
 }  # fmt: skip
-ASKERS = {name: 403 for name in READERS} | {"alice": 200, "mallory": 404}
+ASKERS = dict.fromkeys(READERS, 403) | {"alice": 200, "mallory": 404}
 
 
 @pytest.mark.parametrize(("name", "status"), READERS.items())
@@ -502,10 +502,8 @@ def test_the_timeline_tells_the_decision_with_its_authority_and_proof(
     asked = ask(site)
     grant(site, asked, 60)
     said = text_of(alice.get(reverse("request_detail", args=[asked.pk])))
-    assert "Alice asked “reprocessing”" in said.replace(" ”", "”").replace("“ ", "“") or (
-        "Alice asked reprocessing" in said
-    )
-    assert "Dana approved : 60 vCPU" in said
+    assert "Alice asked reprocessing" in said
+    assert "Dana approved: 60 vCPU compute-a ( 100 asked for)" in said
     assert "authority Otto → Erin → Dana" in said
     assert "40 less than asked" in said
     assert "Ask for the missing 40 vCPU in compute-a" in said
@@ -570,7 +568,7 @@ def test_withdrawing_asks_first(site: Site, alice: Client) -> None:
     assert alice.post(url).status_code == 409
 
 
-COMMENTERS = {"bob": 302, "dana": 302, "rita": 403, "otto": 403, "audrey": 403, "mallory": 404}
+COMMENTERS = {"bob": 302, "dana": 302, "rita": 403, "otto": 302, "audrey": 403, "mallory": 404}
 
 
 @pytest.mark.parametrize(("name", "status"), COMMENTERS.items())
