@@ -21,11 +21,13 @@ from redis.retry import Retry
 
 from portal.celery import APPLY, NOTIFY, OBSERVE
 from portal.lib import metrics
+from portal.lib.access import shows
 
 PLAIN = "text/plain; charset=utf-8"
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
+@shows("public")
 @login_not_required
 @require_safe
 @never_cache
@@ -33,6 +35,7 @@ def livez(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type=PLAIN)
 
 
+@shows("public")
 @login_not_required
 @require_safe
 @never_cache
@@ -42,6 +45,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return HttpResponse(f"{reason or 'ok'}\n", status=503 if reason else 200, content_type=PLAIN)
 
 
+@shows("public")
 @login_not_required
 @require_safe
 @never_cache

@@ -123,7 +123,7 @@ def request_edit(request: HttpRequest, number: int) -> HttpResponse:
     return _show(request, _sheet_of_draft(viewer, draft))
 
 
-@shows("own")
+@shows("ask")
 @require_POST
 def request_preview(request: HttpRequest) -> HttpResponse:
     """What the form would do: the part for htmx, the whole page for everybody else."""

@@ -1,0 +1,354 @@
+"""Who gets what from every URL: generated from the URLs themselves and the table of access.
+
+A URL without a row fails, one without a sample here fails, and so does every status that
+is not the table's. Redirects count as what they mean: to the sign-in page 401, after an
+act 200.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from portal.lib.access import HIDDEN, NO, OK, ROLES, ROWS, SIGN_IN
+from projects.models import User
+from projects.states import Role
+from quotas.actions import decide, requests
+from quotas.actions.wishes import Wish
+from quotas.models import Preset, PresetLine, QuotaRequest, Target
+from quotas.states import TargetState
+from quotas.tests.site import GIB, Site, join
+
+JSON = "application/json"
+
+
+@dataclass
+class Case:
+    """The site with something in every state that a URL may be about."""
+
+    site: Site
+    people: dict[str, User]
+    open: QuotaRequest
+    returned: QuotaRequest
+    draft: QuotaRequest
+    refused: Target
+
+    def line(self, asked: QuotaRequest) -> int:
+        return asked.lines.get().pk
+
+    def version(self, asked: QuotaRequest) -> int:
+        asked.refresh_from_db()
+        return asked.version
+
+
+@pytest.fixture
+def case(site_today: Site) -> Case:
+    site, now = site_today, timezone.now()
+    people = {
+        "stranger": site.mallory, "reader": site.rita, "member": site.bob, "owner": site.alice,
+        "decider": site.dana, "auditor": site.audrey,
+        "manager": User.objects.create(subject="mona", name="Mona", password="!"),
+        # Otto holds the root delegation, so he decides; this one only operates.
+        "operator": User.objects.create(
+            subject="olga", name="Olga", is_operator=True, password="!"
+        ),
+    }  # fmt: skip
+    join(site.project, people["manager"], Role.MANAGER, now - timedelta(hours=1))
+    common: dict[str, Any] = {"project": site.project, "actor": site.alice, "now": now}
+    ram = site.offerings["geneva.compute-a.ram"]
+    returned = requests.submit(wish=Wish({ram.slug: 5 * GIB}, "tests"), **common)
+    decide.return_(
+        quota_request=returned, line_ids=[returned.lines.get().pk], question="Why?",
+        version=returned.version, actor=site.dana, now=now,
+    )  # fmt: skip
+    preset = Preset.objects.create(slug="small", name="Small", region=site.vcpu.zone.region)
+    PresetLine.objects.create(preset=preset, offering=site.vcpu, increase=1)
+    target = Target.objects.get(project=site.project, endpoint__slug="nova-geneva")
+    Target.objects.filter(pk=target.pk).update(state=TargetState.REFUSED)
+    return Case(
+        site=site,
+        people=people,
+        open=requests.submit(wish=Wish({site.vcpu.slug: 10}, "tests"), **common),
+        returned=returned,
+        draft=requests.save_draft(wish=Wish({site.space.slug: 5 * GIB}, "tests"), **common),
+        refused=target,
+    )
+
+
+Build = Callable[[Case], dict[str, Any]]
+
+
+def nothing(case: Case) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One call of a URL: its arguments, its method, what is sent, and, where the method
+    has a row of its own, that row."""
+
+    kwargs: Build = nothing
+    method: str = "GET"
+    data: Build = nothing
+    row: str = ""
+    # What it sends in the address.
+    query: str = field(default="")
+
+
+def get(kwargs: Build = nothing, query: str = "") -> Sample:
+    return Sample(kwargs, query=query)
+
+
+def post(kwargs: Build = nothing, data: Build = nothing, row: str = "") -> Sample:
+    return Sample(kwargs, "POST", data, row)
+
+
+def slug(text: str, name: str = "slug") -> Build:
+    return lambda case: {name: text}
+
+
+def number(which: str, name: str = "number") -> Build:
+    return lambda case: {name: getattr(case, which).pk}
+
+
+def pk(which: str) -> Build:
+    return number(which, "pk")
+
+
+def decided(**more: str) -> Build:
+    """The form of the decision page for the open request."""
+
+    def build(case: Case) -> dict[str, Any]:
+        line = case.line(case.open)
+        return {
+            "version": case.version(case.open), "line": line, f"seen-{line}": 0,
+            f"grant-{line}": "10", "do": "asked",
+        } | more  # fmt: skip
+
+    return build
+
+
+def wish(case: Case) -> dict[str, Any]:
+    """A new request, by form: half of what stands in the draft."""
+    offering = case.site.space.slug
+    return {
+        "project": "atlas-reco", "region": "geneva", f"amount-{offering}": "3G",
+        "reason": "tests", "until": "stays", "do": "send",
+    }  # fmt: skip
+
+
+def api_wish(case: Case) -> dict[str, Any]:
+    return {"lines": {case.site.space.slug: 3 * GIB}, "reason": "tests"}
+
+
+def api_refuse(case: Case) -> dict[str, Any]:
+    return {
+        "lines": [case.line(case.open)], "reason": "no", "version": case.version(case.open)
+    }  # fmt: skip
+
+
+def api_approve(case: Case) -> dict[str, Any]:
+    line = str(case.line(case.open))
+    return {"granted": {line: 10}, "seen": {line: 0}, "version": case.version(case.open)}
+
+
+def amended(case: Case) -> dict[str, Any]:
+    line = case.line(case.open)
+    return {"version": case.version(case.open), f"amount-{line}": "7", "reason": "less"}
+
+
+def answered(case: Case) -> dict[str, Any]:
+    return {"version": case.version(case.returned), "text": "Because."}
+
+
+PROJECT = slug("atlas-reco")
+ENDPOINT = slug("nova-geneva")
+
+SAMPLES: dict[str, list[Sample]] = {
+    # The house
+    "livez": [get()],
+    "readyz": [get()],
+    "metrics": [get()],
+    "sign_in": [get()],
+    "sign_out": [post()],
+    "set_language": [post(data=lambda case: {"language": "fr"})],
+    # Own pages
+    "home": [get()],
+    "me": [get(), post(data=lambda case: {"language": "fr", "time_zone": ""})],
+    "find": [get(query="?q=atlas")],
+    "remit": [get()],
+    "queue": [get()],
+    "project_list": [get()],
+    "request_list": [get()],
+    "request_new": [get(), post(data=wish, row="ask")],
+    "request_preview": [post(data=wish)],
+    # The catalogue
+    "catalogue": [get()],
+    "unit_list": [get()],
+    "unit_detail": [get(slug("atlas"))],
+    # A project and its requests
+    "project_detail": [get(PROJECT)],
+    "quota_why": [get(lambda case: {"slug": "atlas-reco", "offering": case.site.vcpu.slug})],
+    "request_detail": [get(number("open"))],
+    "request_progress": [get(number("open"))],
+    "request_edit": [get(number("draft")), post(number("draft"), wish)],
+    "request_submit": [post(number("draft"))],
+    "request_discard": [get(number("draft")), post(number("draft"))],
+    "request_amend": [get(number("open")), post(number("open"), amended)],
+    "request_answer": [post(number("returned"), answered)],
+    "request_withdraw": [get(number("open")), post(number("open"))],
+    "request_comment": [post(number("open"), lambda case: {"text": "Hello"})],
+    # Deciding and operating
+    "decide": [get(number("open"))],
+    "request_approve": [post(number("open"), decided())],
+    "request_return": [post(number("open"), decided(reason="Why?"))],
+    "request_decline": [
+        post(number("open"), decided(reason="No")),
+        post(number("open"), decided(reason="No", confirmed="yes")),
+    ],
+    "delegation_detail": [get(lambda case: {"pk": case.site.delegations["dana"].pk})],
+    "endpoint_list": [get()],
+    "endpoint_detail": [get(ENDPOINT)],
+    "endpoint_retry": [post(ENDPOINT)],
+    "target_retry": [
+        post(lambda case: {"slug": "nova-geneva", "target_id": case.refused.pk}),
+    ],
+    # The API
+    "api_schema": [get()],
+    "api_me": [get()],
+    "api_regions": [get()],
+    "api_region": [get(slug("geneva"))],
+    "api_zones": [get()],
+    "api_zone": [get(slug("geneva.compute-a", "zone_id"))],
+    "api_resources": [get()],
+    "api_resource": [get(slug("vcpu"))],
+    "api_offerings": [get()],
+    "api_offering": [get(slug("geneva.compute-a.vcpu"))],
+    "api_presets": [get()],
+    "api_preset": [get(slug("small"))],
+    "api_units": [get()],
+    "api_unit": [get(slug("atlas"))],
+    "api_delegations": [get()],
+    "api_delegation": [get(lambda case: {"pk": case.site.delegations["dana"].pk})],
+    "api_projects": [get()],
+    "api_project": [get(PROJECT)],
+    "api_members": [get(PROJECT)],
+    "api_accounts": [get(PROJECT)],
+    "api_transfers": [get(PROJECT)],
+    "api_preview": [
+        post(data=lambda case: {"project": "atlas-reco", "lines": api_wish(case)["lines"]})
+    ],
+    "api_requests": [
+        get(),
+        post(data=lambda case: api_wish(case) | {"project": "atlas-reco"}, row="ask"),
+    ],
+    "api_request": [
+        get(pk("open")),
+        Sample(pk("draft"), "PUT", api_wish, "draft"),
+        Sample(pk("draft"), "DELETE", row="draft"),
+    ],
+    "api_comments": [get(pk("open"))],
+    "api_request_submit": [post(pk("draft"))],
+    "api_request_amend": [
+        post(
+            pk("open"),
+            lambda case: {"lines": {case.site.vcpu.slug: 7}, "version": case.version(case.open)},
+        )
+    ],
+    "api_request_answer": [post(pk("returned"), answered)],
+    "api_request_withdraw": [post(pk("open"))],
+    "api_request_comment": [post(pk("open"), lambda case: {"text": "Hello"})],
+    "api_request_approve": [post(pk("open"), api_approve)],
+    "api_request_decline": [post(pk("open"), api_refuse)],
+    "api_request_return": [post(pk("open"), api_refuse)],
+    "api_queue": [get()],
+    "api_decisions": [get()],
+    "api_decision": [get(lambda case: {"pk": case.returned.decisions.get().pk})],
+    "api_endpoints": [get()],
+    "api_endpoint": [get(ENDPOINT)],
+    "api_endpoint_retry": [post(ENDPOINT)],
+    "api_targets": [get()],
+    "api_target": [get(pk("refused"))],
+    "api_target_retry": [post(pk("refused"))],
+    "api_events": [get()],
+}
+
+
+def urls(patterns: Any = None, before: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """(address as written, pattern) of every URL of the site."""
+    for each in get_resolver().url_patterns if patterns is None else patterns:
+        if isinstance(each, URLResolver):
+            yield from urls(each.url_patterns, before + str(each.pattern))
+        else:
+            yield before + str(each.pattern), each
+
+
+def row_of(name: str) -> str:
+    view = next(each.callback for _where, each in urls() if each.name == name)
+    return str(view.access_row)
+
+
+def ask(case: Case, role: str, name: str, sample: Sample) -> int:
+    """What a role gets, as the table counts it. What the call changed is undone."""
+    with transaction.atomic():
+        client = Client()
+        if role != "anonymous":
+            client.force_login(case.people[role])
+        url = reverse(name, kwargs=sample.kwargs(case)) + sample.query
+        data = sample.data(case)
+        if sample.method == "GET":
+            answer = client.get(url)
+        elif name.startswith("api_"):
+            send = getattr(client, sample.method.lower())
+            answer = send(url, data, JSON)
+        else:
+            answer = client.post(url, data)
+        transaction.set_rollback(True)
+    return counted(answer, name)
+
+
+def counted(answer: HttpResponse, name: str) -> int:
+    is_to_sign_in = answer.status_code == 302 and answer["Location"].startswith("/sign-in/")
+    if is_to_sign_in and name != "sign_out":
+        return SIGN_IN
+    return OK if answer.status_code < 400 else answer.status_code
+
+
+def test_every_url_names_its_row_of_the_table() -> None:
+    without = [
+        where for where, each in urls() if getattr(each.callback, "access_row", "") not in ROWS
+    ]
+    assert without == []
+
+
+def test_every_url_has_a_name_of_its_own_and_a_sample_here() -> None:
+    names = [each.name for _where, each in urls()]
+    assert len(names) == len(set(names))
+    assert set(names) == set(SAMPLES)
+
+
+def test_the_roles_of_the_table_are_cast(case: Case) -> None:
+    assert set(ROLES) == {"anonymous", *case.people}
+    assert {status for row in ROWS.values() for status in row.values()} == {
+        OK, NO, HIDDEN, SIGN_IN,
+    }  # fmt: skip
+
+
+CALLS = [
+    pytest.param(name, sample, id=f"{sample.method} {name}{' ' if count else ''}{count or ''}")
+    for name, samples in SAMPLES.items()
+    for count, sample in enumerate(samples)
+]
+
+
+@pytest.mark.parametrize(("name", "sample"), CALLS)
+def test_each_role_gets_what_the_table_says(case: Case, name: str, sample: Sample) -> None:
+    row = sample.row or row_of(name)
+    assert {role: ask(case, role, name, sample) for role in ROLES} == ROWS[row]
