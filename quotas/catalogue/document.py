@@ -16,15 +16,19 @@ from .problems import Problem, Problems, Refused
 
 MAX_BYTES = 8 * 2**20
 MAX_NESTING = 40
+TOP = "the file"
 
 
 def compose(text: str, problems: Problems) -> "Block":
     """The file's top mapping. Raises Refused where it is no such thing at all."""
     if len(text.encode()) > MAX_BYTES:
         raise Refused([Problem(1, f"the file is larger than {MAX_BYTES // 2**20} MiB.")])
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+        finally:
+            loader.dispose()
     except _NotAllowed as error:
         raise Refused([Problem(error.line, error.sentence)]) from None
     except yaml.MarkedYAMLError as error:
@@ -32,13 +36,11 @@ def compose(text: str, problems: Problems) -> "Block":
     except (yaml.reader.ReaderError, RecursionError) as error:
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise Refused([Problem(line, "this is not text that YAML allows.")]) from None
-    finally:
-        loader.dispose()
     if node is None:
         raise Refused([Problem(1, "the file is empty.")])
     if not isinstance(node, MappingNode):
         raise Refused([Problem(1, "the file must be made of sections, each a name and a colon.")])
-    return Block.of(node, "the file", problems)
+    return Block.of(node, TOP, problems)
 
 
 class _NotAllowed(Exception):
@@ -181,7 +183,8 @@ class Block:
                 first = values[key.value][0]
                 problems.add(line, f"{key.value} is in {what} twice, first on line {first}.")
             else:
-                values[key.value] = (line, Value(value, f"{key.value} of {what}", problems))
+                called = key.value if what == TOP else f"{key.value} of {what}"
+                values[key.value] = (line, Value(value, called, problems))
         return cls(values, what, node.start_mark.line + 1, problems)
 
     def __contains__(self, key: str) -> bool:

@@ -1,0 +1,154 @@
+"""Delegations with bounds: within the grantor's own, two roots at least, routed at once."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from portal.lib.errors import Conflict, Invalid
+from projects.models import Delegation, User
+from projects.queries.viewers import Viewer
+from projects.states import Power
+from quotas.actions import requests
+from quotas.actions.delegations import Bound, delegate, delegate_root, revoke
+from quotas.actions.wishes import Wish
+from quotas.models import QuotaRequest
+from quotas.queries.requests import queue
+from quotas.tests.site import GIB, NOW, Site
+
+DAY = timedelta(days=1)
+
+
+def hand_on(site: Site, *bounds: Bound, **changes: Any) -> Delegation:
+    """Dana, who may add 128 steps of anything in one decision, hands some of it to Mallory."""
+    terms: dict[str, Any] = {
+        "parent": site.delegations["dana"],
+        "grantor": site.dana,
+        "user": site.mallory,
+        "unit": site.units["atlas"],
+        "powers": [Power.DECIDE_QUOTA],
+        "starts_at": NOW,
+        "ends_at": NOW + 10 * DAY,
+        "depth": 0,
+        "bounds": bounds,
+        "now": NOW,
+    }
+    return delegate(**(terms | changes))
+
+
+def waiting(person: User) -> list[QuotaRequest]:
+    return list(queue(Viewer.of(person, NOW)))
+
+
+def ask(site: Site, amount: int) -> QuotaRequest:
+    return requests.submit(
+        project=site.project, wish=Wish({site.vcpu.slug: amount}, "More"), actor=site.alice, now=NOW
+    )
+
+
+def test_delegate_stores_its_bounds(site: Site) -> None:
+    made = hand_on(site, Bound(resource=site.vcpu.resource, per_decision=64))
+
+    [row] = made.bounds.all()
+    assert (row.resource, row.zone, row.per_decision) == (site.vcpu.resource, None, 64)
+
+
+@pytest.mark.parametrize("amount", [129, None])
+def test_delegate_more_than_ones_own_bound_names_it(site: Site, amount: int | None) -> None:
+    with pytest.raises(Invalid) as refused:
+        hand_on(site, Bound(resource=site.vcpu.resource, per_decision=amount))
+
+    assert refused.value.facts == {"dimension": "per_decision", "bound": 128}
+    assert refused.value.sentence == "Of vCPU you may give 128 per decision."
+
+
+def test_delegate_bytes_names_the_bound_with_its_unit(site: Site) -> None:
+    with pytest.raises(Invalid) as refused:
+        hand_on(site, Bound(resource=site.space.resource, per_decision=129 * GIB))
+
+    assert refused.value.sentence == "Of Volume space you may give 128\u202fGiB per decision."
+
+
+def test_delegate_a_zone_lies_within_every_zone(site: Site) -> None:
+    made = hand_on(site, Bound(resource=site.vcpu.resource, zone=site.vcpu.zone, per_decision=128))
+
+    assert made.bounds.get().zone == site.vcpu.zone
+
+
+def test_delegate_every_resource_needs_to_hold_every_resource(site: Site) -> None:
+    with pytest.raises(Invalid) as refused:
+        hand_on(site, Bound(per_decision=1))
+
+    assert refused.value.sentence == "You may give nothing of every resource yourself."
+
+
+@pytest.mark.parametrize("bounds", [(), (Bound(per_decision=-1),), (Bound(), Bound())])
+def test_delegate_refuses_bounds_that_cannot_be(site: Site, bounds: tuple[Bound, ...]) -> None:
+    with pytest.raises(Invalid) as refused:
+        hand_on(site, *bounds)
+
+    assert list(refused.value.errors) == ["bounds"]
+
+
+def test_delegate_brings_what_waits_to_the_nearer_delegate(site: Site) -> None:
+    """Erin is nearest while nobody below her may add as much; then somebody may."""
+    asked = ask(site, 200)
+    assert waiting(site.erin) == [asked]
+
+    hand_on(
+        site,
+        Bound(resource=site.vcpu.resource, per_decision=200),
+        parent=site.delegations["erin"],
+        grantor=site.erin,
+        depth=1,
+    )
+
+    assert (waiting(site.mallory), waiting(site.erin)) == ([asked], [])
+
+
+def test_revoke_brings_what_waits_to_whoever_is_nearest_then(site: Site) -> None:
+    asked = ask(site, 64)
+    assert waiting(site.dana) == [asked]
+
+    revoke(delegation=site.delegations["dana"], actor=site.erin, now=NOW)
+
+    assert (waiting(site.dana), waiting(site.erin)) == ([], [asked])
+
+
+def roots(site: Site, *people: User, powers: tuple[Power, ...] = tuple(Power)) -> list[Delegation]:
+    return delegate_root(
+        users=people, units=[site.units["org"]], powers=powers, depth=5, ends_at=None, now=NOW
+    )
+
+
+def test_delegate_root_to_one_person_is_a_conflict(site: Site) -> None:
+    count = Delegation.objects.count()
+
+    with pytest.raises(Conflict):
+        roots(site, site.erin)
+
+    assert Delegation.objects.count() == count
+
+
+def test_delegate_root_to_one_person_twice_is_a_conflict(site: Site) -> None:
+    with pytest.raises(Conflict):
+        roots(site, site.erin, site.erin)
+
+
+def test_delegate_root_to_two_people(site: Site) -> None:
+    made = roots(site, site.erin, site.dana)
+
+    assert {each.user for each in made} == {site.erin, site.dana}
+    assert [each.bounds.get().per_decision for each in made] == [None, None]
+
+
+def test_delegate_root_counts_who_holds_it_already_and_keeps_it(site: Site) -> None:
+    made = roots(site, site.otto, site.erin, powers=(Power.DECIDE_QUOTA,))
+
+    assert [each.user for each in made] == [site.erin]
+
+
+def test_delegate_root_does_not_count_other_powers(site: Site) -> None:
+    """Audrey's root is of the power to audit; it decides nothing."""
+    with pytest.raises(Conflict):
+        roots(site, site.audrey, powers=(Power.DECIDE_PROJECTS,))
