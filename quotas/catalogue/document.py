@@ -58,7 +58,7 @@ class _Loader(yaml.SafeLoader):
         self._depth = 0
 
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
-        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's own
+        event: yaml.Event = self.peek_event()
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _NotAllowed(line, "anchors and aliases (& and *) are not read; write it out.")
