@@ -7,10 +7,16 @@ from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
-from portal.lib.errors import NotVisible
+from portal.lib.errors import Forbidden, NotVisible
 from projects.models import Project
-from projects.queries.viewers import Viewer, visible_projects
+from projects.queries.viewers import Viewer, roles_in, visible_projects
+from projects.rules import may_ask
+from projects.states import Power
 from projects.views.viewer import viewer_of
+from quotas.actions.authority import barred
+from quotas.models import QuotaRequest
+from quotas.queries.authority import mandates_of
+from quotas.queries.requests import visible_requests
 
 from .fields import Filters, Input
 
@@ -36,6 +42,52 @@ def filters(request: Request, shape: type[Filters] = Filters) -> dict[str, Any]:
     read = shape(data=request.query_params.dict())
     read.is_valid(raise_exception=True)
     return dict(read.validated_data)
+
+
+def askable_project(request: Request, viewer: Viewer) -> Project | None:
+    """The project that a body names, once the person may ask for it; None: the body names none.
+
+    Asked before the rest of the body is judged, as everywhere: who may not do a thing is
+    told so, not how to write it.
+    """
+    slug = request.data.get("project") if isinstance(request.data, dict) else None
+    if not isinstance(slug, str) or not slug.isprintable():
+        return None
+    project = visible_project(viewer, slug)
+    if not may_ask(roles_in(viewer, project)):
+        raise Forbidden(_("Only an owner or a manager of the project can ask for quota."))
+    return project
+
+
+def visible_request(viewer: Viewer, number: int) -> QuotaRequest:
+    """A request that the person may see."""
+    found = visible_requests(viewer).filter(pk=number).first()
+    if found is None:
+        raise NotVisible(_("There is no such request."))
+    return found
+
+
+def own_draft(viewer: Viewer, number: int) -> QuotaRequest:
+    """A request that the person wrote; whether it is still a draft is the action's question."""
+    found = visible_request(viewer, number)
+    if found.requester_id != viewer.user.pk:
+        raise NotVisible(_("There is no such draft."))
+    return found
+
+
+def changeable_request(viewer: Viewer, number: int) -> QuotaRequest:
+    """A request that the person may amend, answer and withdraw."""
+    found = visible_request(viewer, number)
+    if not may_ask(roles_in(viewer, found.project)):
+        raise Forbidden(_("Only an owner or a manager of the project can do that."))
+    return found
+
+
+def decidable_request(viewer: Viewer, number: int) -> QuotaRequest:
+    """A request that the person may decide, as far as that does not depend on its lines."""
+    found = visible_request(viewer, number)
+    barred(viewer, found, mandates_of(viewer, found.project.unit.path, Power.DECIDE_QUOTA))
+    return found
 
 
 def one(rows: QuerySet[Row], **by: Any) -> Row:

@@ -74,11 +74,12 @@ class Problem:
 def pointer(name: str) -> str:
     """`lines.geneva.compute-a.vcpu` as `#/lines/geneva.compute-a.vcpu`; "" is the whole body.
 
-    Only the first dot parts a field from what is in it: the rest is one key.
+    Only the first dot parts a field from what is in it: the rest is one key. A lone
+    surrogate in a key, which no answer can hold, is shown as "?".
     """
     if not name:
         return "#"
-    parts = name.split(".", 1)
+    parts = name.encode(errors="replace").decode().split(".", 1)
     return "#/" + "/".join(each.replace("~", "~0").replace("/", "~1") for each in parts)
 
 

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -40,7 +41,7 @@ class Pages(CursorPagination):
         try:
             return super().paginate_queryset(queryset, request, view)
         # A cursor is opaque; one that was changed by hand may hold anything.
-        except (NotFound, ValueError, ValidationError) as error:
+        except (NotFound, ValueError, ValidationError, DataError) as error:
             raise Invalid({"cursor": [_("Follow `next` as it was given.")]}) from error
 
 

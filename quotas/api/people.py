@@ -1,6 +1,9 @@
 """Who: the caller, the units with their envelopes, the delegations one may see."""
 
-from django.db.models import QuerySet
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Prefetch, Q, QuerySet
 from rest_framework import serializers
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
@@ -9,9 +12,9 @@ from rest_framework.response import Response
 from portal.lib.access import shows
 from projects.models import Delegation, Unit
 from projects.queries.delegations import visible_delegations
-from projects.queries.viewers import Viewer
+from projects.queries.viewers import Viewer, live_delegations
 from projects.rules import may_see_figures
-from quotas.models import Account
+from quotas.models import Account, DelegationBound
 from quotas.queries.accounts import envelope_fills
 
 from .asked import filters, one, viewer_in
@@ -90,12 +93,17 @@ def _envelopes(unit: Unit, viewer: Viewer) -> list[dict[str, object]]:
 )  # fmt: skip
 @api_view(["GET"])
 def delegation_list(request: Request) -> Response:
-    asked, rows = filters(request, DelegationFilters), _delegations(viewer_in(request))
+    asked, viewer = filters(request, DelegationFilters), viewer_in(request)
+    rows = _delegations(viewer)
     if "unit" in asked:
         rows = rows.filter(unit__slug=asked["unit"])
     if "live" in asked:
-        rows = rows.filter(is_live=asked["live"])
-    return answer_page(request, rows, DelegationSerializer, ordering="id")
+        live = Q(pk__in=live_delegations(viewer.now))
+        rows = rows.filter(live if asked["live"] else ~live)
+    return answer_page(
+        request, rows, DelegationSerializer, ordering="id",
+        context=lambda page: _live(viewer, page),
+    )  # fmt: skip
 
 
 @shows("delegation")
@@ -105,8 +113,20 @@ def delegation_list(request: Request) -> Response:
 )  # fmt: skip
 @api_view(["GET"])
 def delegation_detail(request: Request, pk: int) -> Response:
-    return Response(DelegationSerializer(one(_delegations(viewer_in(request)), pk=pk)).data)
+    viewer = viewer_in(request)
+    found = one(_delegations(viewer), pk=pk)
+    return Response(DelegationSerializer(found, context=_live(viewer, [found])).data)
 
 
 def _delegations(viewer: Viewer) -> QuerySet[Delegation]:
-    return visible_delegations(viewer).prefetch_related("bounds__resource", "bounds__zone__region")
+    bounds = DelegationBound.objects.select_related("resource", "zone__region").order_by("pk")
+    return (
+        visible_delegations(viewer)
+        .select_related("grantor", "user", "group", "unit")
+        .prefetch_related(Prefetch("bounds", bounds))
+    )
+
+
+def _live(viewer: Viewer, page: Sequence[Delegation]) -> dict[str, Any]:
+    live = live_delegations(viewer.now).filter(pk__in=[each.pk for each in page])
+    return {"live": set(live.values_list("pk", flat=True))}

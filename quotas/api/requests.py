@@ -20,7 +20,16 @@ from quotas.queries.lines import Lines
 from quotas.queries.request_lists import Scope, Stage, find_requests
 from quotas.queries.requests import queue, visible_requests
 
-from .asked import body, filters, one, viewer_in, visible_project
+from .asked import (
+    askable_project,
+    body,
+    filters,
+    one,
+    own_draft,
+    viewer_in,
+    visible_project,
+    visible_request,
+)
 from .describe import LIST, READ, WRITE, operation
 from .examples import REQUEST, SUBMIT, WISH
 from .fields import Filters
@@ -80,7 +89,9 @@ def _list(request: Request) -> Response:
 
 
 def _submit(request: Request) -> Response:
-    sent, viewer = body(request, NewRequestInput), viewer_in(request)
+    viewer = viewer_in(request)
+    askable_project(request, viewer)
+    sent = body(request, NewRequestInput)
     verb = requests.save_draft if sent["draft"] else requests.submit
     made = verb(
         project=visible_project(viewer, sent["project"]), wish=wish_of(sent), actor=viewer.user,
@@ -111,14 +122,15 @@ def _submit(request: Request) -> Response:
 @api_view(["GET", "PUT", "DELETE"])
 def request_detail(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
-    found = visible_request(viewer, pk)
     if request.method == "DELETE":
-        requests.discard_draft(draft=found, actor=viewer.user, now=viewer.now)
+        draft = own_draft(viewer, pk)
+        requests.discard_draft(draft=draft, actor=viewer.user, now=viewer.now)
         return Response(status=204)
     if request.method == "PUT":
+        draft = own_draft(viewer, pk)
         wish = wish_of(body(request, WishInput))
         requests.save_draft(
-            project=found.project, wish=wish, actor=viewer.user, now=viewer.now, draft=found
+            project=draft.project, wish=wish, actor=viewer.user, now=viewer.now, draft=draft
         )
     return answer_request(viewer, pk)
 
@@ -194,11 +206,6 @@ def proof_for(viewer: Viewer) -> dict[str, Any]:
             viewer, decision.request.project.unit.path
         )
     }
-
-
-def visible_request(viewer: Viewer, pk: int) -> QuotaRequest:
-    """A request that the person may see, or NotVisible."""
-    return one(visible_requests(viewer), pk=pk)
 
 
 def wish_of(sent: dict[str, Any]) -> Wish:

@@ -8,18 +8,27 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.lib.access import shows
-from portal.lib.errors import Forbidden, Invalid
-from projects.queries.viewers import Viewer, roles_in
-from projects.rules import may_ask
+from portal.lib.errors import Invalid
+from projects.queries.viewers import Viewer
 from quotas.actions import decide, requests
 from quotas.actions.wishes import check_lines
 from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.preview import preview
 
-from .asked import body, one, viewer_in, visible_project
+from .asked import (
+    askable_project,
+    body,
+    changeable_request,
+    decidable_request,
+    one,
+    own_draft,
+    viewer_in,
+    visible_project,
+    visible_request,
+)
 from .describe import WRITE, operation
 from .examples import AMEND, ANSWER, APPROVE, DECISION, DECLINE, PREVIEW, RETURN
-from .requests import answer_request, proof_for, visible_decisions, visible_request
+from .requests import answer_request, proof_for, visible_decisions
 from .shapes.ledger import PreviewSerializer
 from .shapes.requests import (
     AmendInput,
@@ -46,9 +55,9 @@ STALE = (*WRITE, 412)
 )  # fmt: skip
 @api_view(["POST"])
 def request_submit(request: Request, pk: int) -> Response:
-    body(request, NothingInput)
     viewer = viewer_in(request)
-    draft = visible_request(viewer, pk)
+    draft = own_draft(viewer, pk)
+    body(request, NothingInput)
     requests.submit_draft(draft=draft, actor=viewer.user, now=viewer.now)
     return answer_request(viewer, pk)
 
@@ -60,8 +69,9 @@ def request_submit(request: Request, pk: int) -> Response:
 )  # fmt: skip
 @api_view(["POST"])
 def request_amend(request: Request, pk: int) -> Response:
-    sent, viewer = body(request, AmendInput), viewer_in(request)
-    found = visible_request(viewer, pk)
+    viewer = viewer_in(request)
+    found = changeable_request(viewer, pk)
+    sent = body(request, AmendInput)
     requests.amend(
         quota_request=found, wanted=_by_line(found, sent["lines"]),
         reason=sent.get("reason", found.reason), version=sent["version"], actor=viewer.user,
@@ -78,8 +88,9 @@ def request_amend(request: Request, pk: int) -> Response:
 )  # fmt: skip
 @api_view(["POST"])
 def request_answer(request: Request, pk: int) -> Response:
-    sent, viewer = body(request, AnswerInput), viewer_in(request)
-    found = visible_request(viewer, pk)
+    viewer = viewer_in(request)
+    found = changeable_request(viewer, pk)
+    sent = body(request, AnswerInput)
     requests.answer(
         quota_request=found, text=sent["text"], wanted=_by_line(found, sent["lines"]),
         version=sent["version"], actor=viewer.user, now=viewer.now,
@@ -94,9 +105,9 @@ def request_answer(request: Request, pk: int) -> Response:
 )  # fmt: skip
 @api_view(["POST"])
 def request_withdraw(request: Request, pk: int) -> Response:
-    body(request, NothingInput)
     viewer = viewer_in(request)
-    found = visible_request(viewer, pk)
+    found = changeable_request(viewer, pk)
+    body(request, NothingInput)
     requests.withdraw(quota_request=found, actor=viewer.user, now=viewer.now)
     return answer_request(viewer, pk)
 
@@ -109,8 +120,9 @@ def request_withdraw(request: Request, pk: int) -> Response:
 )  # fmt: skip
 @api_view(["POST"])
 def request_comment(request: Request, pk: int) -> Response:
-    sent, viewer = body(request, CommentInput), viewer_in(request)
+    viewer = viewer_in(request)
     found = visible_request(viewer, pk)
+    sent = body(request, CommentInput)
     written = requests.comment(
         quota_request=found, text=sent["text"], actor=viewer.user, now=viewer.now
     )
@@ -127,9 +139,11 @@ def request_comment(request: Request, pk: int) -> Response:
 )  # fmt: skip
 @api_view(["POST"])
 def request_approve(request: Request, pk: int) -> Response:
-    sent, viewer = body(request, ApproveInput), viewer_in(request)
+    viewer = viewer_in(request)
+    found = decidable_request(viewer, pk)
+    sent = body(request, ApproveInput)
     decision = decide.approve(
-        quota_request=visible_request(viewer, pk), granted=sent["granted"], seen=sent["seen"],
+        quota_request=found, granted=sent["granted"], seen=sent["seen"],
         version=sent["version"], reason=sent["reason"], actor=viewer.user, now=viewer.now,
     )  # fmt: skip
     return _answer_decision(viewer, decision.pk)
@@ -142,9 +156,11 @@ def request_approve(request: Request, pk: int) -> Response:
 )  # fmt: skip
 @api_view(["POST"])
 def request_decline(request: Request, pk: int) -> Response:
-    sent, viewer = body(request, RefuseInput), viewer_in(request)
+    viewer = viewer_in(request)
+    found = decidable_request(viewer, pk)
+    sent = body(request, RefuseInput)
     decision = decide.decline(
-        quota_request=visible_request(viewer, pk), line_ids=sent["lines"], reason=sent["reason"],
+        quota_request=found, line_ids=sent["lines"], reason=sent["reason"],
         version=sent["version"], actor=viewer.user, now=viewer.now,
     )  # fmt: skip
     return _answer_decision(viewer, decision.pk)
@@ -158,9 +174,11 @@ def request_decline(request: Request, pk: int) -> Response:
 )  # fmt: skip
 @api_view(["POST"])
 def request_return(request: Request, pk: int) -> Response:
-    sent, viewer = body(request, RefuseInput), viewer_in(request)
+    viewer = viewer_in(request)
+    found = decidable_request(viewer, pk)
+    sent = body(request, RefuseInput)
     decision = decide.return_(
-        quota_request=visible_request(viewer, pk), line_ids=sent["lines"],
+        quota_request=found, line_ids=sent["lines"],
         question=sent["reason"], version=sent["version"], actor=viewer.user, now=viewer.now,
     )  # fmt: skip
     return _answer_decision(viewer, decision.pk)
@@ -175,10 +193,10 @@ def request_return(request: Request, pk: int) -> Response:
 )  # fmt: skip
 @api_view(["POST"])
 def wish_preview(request: Request) -> Response:
-    sent, viewer = body(request, PreviewInput), viewer_in(request)
+    viewer = viewer_in(request)
+    askable_project(request, viewer)
+    sent = body(request, PreviewInput)
     project = visible_project(viewer, sent["project"])
-    if not may_ask(roles_in(viewer, project)):
-        raise Forbidden(_("Only an owner or a manager of the project can ask for quota."))
     return Response(PreviewSerializer(preview(viewer, project, check_lines(sent["lines"]))).data)
 
 

@@ -1,6 +1,9 @@
 """The small site as fixtures: `site` inside one transaction, `committed_site` for threads."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from quotas.tests.site import NOW, Site, make_site
 
@@ -8,6 +11,12 @@ from quotas.tests.site import NOW, Site, make_site
 @pytest.fixture
 def site(db: None) -> Site:
     return make_site(NOW)
+
+
+@pytest.fixture
+def site_today(db: None) -> Site:
+    """The site for HTTP requests: their moment is the clock's, so everything began before."""
+    return make_site(timezone.now() - timedelta(days=1))
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ class DelegationSerializer(serializers.ModelSerializer[Delegation]):
     unit = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     powers = serializers.ListField(child=serializers.ChoiceField(choices=Power.values))
     bounds = Bound(many=True)
-    is_live = serializers.BooleanField()
+    is_live = serializers.SerializerMethodField()
 
     class Meta:
         model = Delegation
@@ -127,6 +127,9 @@ class DelegationSerializer(serializers.ModelSerializer[Delegation]):
     @extend_schema_field(Holder)
     def get_delegate(self, delegation: Delegation) -> dict[str, Any]:
         return holder_of(delegation)
+
+    def get_is_live(self, delegation: Delegation) -> bool:
+        return delegation.pk in self.context["live"]
 
 
 class Me(serializers.Serializer[Any]):

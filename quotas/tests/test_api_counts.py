@@ -1,0 +1,148 @@
+"""Lists of the API cost the same number of queries for few rows and for many."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from projects.models import Delegation, User
+from projects.states import Role
+from quotas.actions import requests
+from quotas.actions.ledger import Cause, increase, issue
+from quotas.actions.wishes import Wish
+from quotas.models import (
+    Account,
+    Capacity,
+    Contribution,
+    DelegationBound,
+    Limit,
+    Offering,
+    Preset,
+    PresetLine,
+    Region,
+    Resource,
+    Zone,
+)
+from quotas.tests.api import approval, caller
+from quotas.tests.counting import assert_flat
+from quotas.tests.site import Site, join, make_project
+
+MANY = 50
+
+
+def grow_projects(site: Site) -> None:
+    for number in range(MANY):
+        join(_project(site, number), site.alice, Role.OWNER, timezone.now())
+
+
+def grow_requests(site: Site) -> None:
+    """A project with a request each, half of them granted."""
+    now = timezone.now()
+    for number in range(MANY):
+        project = _project(site, number)
+        join(project, site.alice, Role.OWNER, now)
+        asked = requests.submit(
+            project=project, wish=Wish({site.vcpu.slug: 5}, "tests"), actor=site.alice, now=now
+        )
+        if number % 2:
+            body = approval(site, asked, seen={str(asked.lines.get().pk): 0})
+            answer = caller(site, "dana").post(f"requests/{asked.pk}/approve/", body)
+            assert answer.status_code == 201, answer.content
+
+
+def _project(site: Site, number: int) -> object:
+    return make_project(site, f"project-{number}", "atlas", timezone.now() - timedelta(hours=1))
+
+
+def grow_catalogue(site: Site) -> None:
+    zone = Zone.objects.first()
+    preset = Preset.objects.create(slug="big", name="Big", region=Region.objects.get())
+    for number in range(MANY):
+        resource = Resource.objects.create(slug=f"r{number}", name=f"r{number}")
+        offering = Offering.objects.create(
+            slug=f"geneva.compute-a.r{number}", zone=zone, resource=resource
+        )
+        Capacity.objects.create(offering=offering, amount=10, as_of="2020-01-01")
+        Account.objects.create(offering=offering, unit=site.units["atlas"], holder="unit")
+        PresetLine.objects.create(preset=preset, offering=offering, increase=1)
+        Preset.objects.create(slug=f"p{number}", name="p", region=preset.region)
+
+
+def grow_delegations(site: Site) -> None:
+    parent = site.delegations["dana"]
+    for _number in range(MANY):
+        handed = Delegation.objects.create(
+            parent=parent, ancestors=parent.chain_ids, grantor=site.dana, user=site.bob,
+            powers=parent.powers, unit=parent.unit, starts_at=parent.starts_at,
+            created_at=parent.starts_at,
+        )  # fmt: skip
+        DelegationBound.objects.create(
+            delegation=handed, resource=site.vcpu.resource, zone=site.vcpu.zone
+        )
+
+
+def grow_project(site: Site) -> None:
+    """Members, offerings with quota and limits of one project."""
+    grow_catalogue(site)
+    endpoint, now = site.endpoints["nova-geneva"], timezone.now()
+    for number in range(MANY):
+        person = User.objects.create(subject=f"person-{number}", password="!")
+        join(site.project, person, Role.MEMBER, now)
+        offering = Offering.objects.get(slug=f"geneva.compute-a.r{number}")
+        limit = Limit.objects.create(endpoint=endpoint, key=f"key-{number}", name="key")
+        Contribution.objects.create(offering=offering, limit=limit)
+        issue(offering=offering, amount=10, actor=None, now=now)
+        account = Account.objects.create(offering=offering, project=site.project, holder="project")
+        pool = Account.objects.get(offering=offering, holder="pool")
+        increase(
+            account=account, source=pool, amount=5, ends_at=None, cause=Cause(actor=None, now=now)
+        )
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "grow"),
+    [
+        ("projects/", "alice", grow_projects),
+        ("requests/", "alice", grow_requests),
+        ("queue/", "dana", grow_requests),
+        ("decisions/", "dana", grow_requests),
+        ("targets/", "otto", grow_requests),
+        ("endpoints/", "otto", grow_requests),
+        ("offerings/", "alice", grow_catalogue),
+        ("presets/", "alice", grow_catalogue),
+        ("units/atlas/", "dana", grow_catalogue),
+        ("delegations/", "dana", grow_delegations),
+        ("projects/atlas-reco/", "alice", grow_project),
+        ("projects/atlas-reco/members/", "alice", grow_project),
+        ("projects/atlas-reco/accounts/", "alice", grow_project),
+        ("projects/atlas-reco/transfers/", "alice", grow_project),
+    ],
+)
+def test_a_list_costs_the_same_for_few_and_for_many(
+    site_today: Site, path: str, name: str, grow: object
+) -> None:
+    _few(site_today)
+    person = caller(site_today, name)
+
+    def load() -> None:
+        assert person.get(path).status_code == 200
+
+    assert_flat(f"api {path}", load, lambda: grow(site_today))  # type: ignore[operator]  # a function above
+
+
+def _few(site: Site) -> None:
+    """One request that waits and one that was granted, so that no list is empty."""
+    now = timezone.now()
+    for number, offering in enumerate((site.vcpu, site.space)):
+        asked = requests.submit(
+            project=site.project, wish=Wish({offering.slug: 5 * offering.resource.step}, "tests"),
+            actor=site.alice, now=now,
+        )  # fmt: skip
+        if number:
+            answer = caller(site, "dana").post(
+                f"requests/{asked.pk}/approve/", approval(site, asked)
+            )
+            assert answer.status_code == 201, answer.content
+    preset = Preset.objects.create(slug="small", name="Small", region=Region.objects.get())
+    PresetLine.objects.create(preset=preset, offering=site.vcpu, increase=1)
+    Capacity.objects.create(offering=site.vcpu, amount=10, as_of="2020-01-01")

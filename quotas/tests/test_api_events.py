@@ -1,0 +1,103 @@
+"""The feed of events: complete, in order, nothing twice, also while others write."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.utils import timezone
+
+from projects.actions.events import record
+from projects.models import Event
+from quotas.tests.api import caller, refusal, submit
+from quotas.tests.counting import assert_flat
+from quotas.tests.site import Site, make_project, make_site
+
+
+@pytest.fixture
+def site(database_copy: object) -> Site:
+    """Committed: an event of a transaction in progress is in nobody's feed."""
+    return make_site(timezone.now() - timedelta(days=1))
+
+
+@pytest.fixture
+def other(database_copy: object) -> Iterator[psycopg.Connection]:
+    """Somebody else's connection, whose transaction stays open until the test ends it."""
+    with psycopg.connect(database_copy.url) as connection:  # type: ignore[attr-defined]
+        yield connection
+
+
+def read(site: Site, name: str, after: str = "", **query: str) -> tuple[list[int], str]:
+    """The ids of a page of the feed, and where to read on."""
+    asked = ({"after": after} if after else {}) | query
+    answer = caller(site, name).get("events/", **asked)
+    assert answer.status_code == 200, answer.content
+    page = answer.json()
+    return [each["id"] for each in page["results"]], page["after"]
+
+
+def write(site: Site, count: int = 1) -> list[int]:
+    return [
+        record("tested", actor=site.alice, now=timezone.now(), project=site.project).pk
+        for _each in range(count)
+    ]
+
+
+def test_the_feed_is_read_page_by_page(site: Site) -> None:
+    __, start = read(site, "otto", page_size="200")
+    written = write(site, 5)
+    first, after = read(site, "otto", start, page_size="3")
+    second, end = read(site, "otto", after, page_size="3")
+    assert first + second == written
+    assert read(site, "otto", end) == ([], end)
+
+
+def test_an_event_tells_what_was_done_by_ids(site: Site) -> None:
+    asked = submit(site)
+    found = caller(site, "bob").get("events/", request=asked.pk).json()["results"]
+    assert [(each["verb"], each["actor"], each["project"]) for each in found] == [
+        ("submitted", str(site.alice.public_id), "atlas-reco")
+    ]
+    assert found[0]["place"].endswith(f".{found[0]['id']}")
+
+
+def test_events_are_of_what_one_may_see(site: Site) -> None:
+    elsewhere = make_project(site, "it-tools", "it", timezone.now())
+    foreign = record("tested", actor=site.erin, now=timezone.now(), project=elsewhere).pk
+    own = write(site)[0]
+    for name, sees_own, sees_foreign in (
+        ("alice", True, False), ("rita", True, False), ("dana", True, False),
+        ("erin", True, True), ("otto", True, True), ("audrey", True, True),
+        ("mallory", False, False),
+    ):  # fmt: skip
+        found, __ = read(site, name, page_size="200")
+        assert (own in found, foreign in found) == (sees_own, sees_foreign), name
+
+
+def test_nothing_is_missed_while_others_write(site: Site, other: psycopg.Connection) -> None:
+    __, start = read(site, "otto", page_size="200")
+    # The other one takes its transaction's id and its event's first, and commits last.
+    held = other.execute(
+        "INSERT INTO projects_event (at, verb, subject_kind, data, actor_id)"
+        " VALUES (now(), 'tested', '', '{}', %s) RETURNING id",
+        [site.otto.pk],
+    ).fetchone()
+    assert held is not None
+    written = write(site)
+    assert read(site, "otto", start) == ([], start)
+    other.commit()
+    found, __ = read(site, "otto", start)
+    assert found == [held[0], *written]
+    assert Event.objects.filter(pk__in=found).count() == 2
+
+
+def test_the_feed_costs_the_same_for_few_and_for_many(site: Site) -> None:
+    alice = caller(site, "alice")
+    write(site, 3)
+    assert_flat("api events/", lambda: alice.get("events/"), lambda: write(site, 50))
+
+
+@pytest.mark.parametrize("after", ["x", "1", "1.", ".1", "-1.1", "1.1.1", "9" * 30 + ".1", "١.1"])
+def test_a_place_that_is_none_is_refused(site_today: Site, after: str) -> None:
+    answer = caller(site_today, "alice").get("events/", after=after)
+    assert refusal(answer) == (422, "invalid")
