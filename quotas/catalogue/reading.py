@@ -4,6 +4,7 @@ from portal.lib.amounts import format_amount
 
 from .document import compose, nearest
 from .problems import Problems
+from .reading_amounts import AmountsReader
 from .reading_cloud import CloudReader
 from .reading_people import PeopleReader
 from .site import Offering, Site
@@ -21,6 +22,7 @@ def read_site(text: str) -> Site:
     top.known(SECTIONS)
     site = Site()
     CloudReader(site, problems).read(top)
+    AmountsReader(site, problems).read(top)
     PeopleReader(site, problems).read(top)
     _check_endpoints(site, problems)
     _check_steps(site, problems)

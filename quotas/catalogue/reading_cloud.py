@@ -1,4 +1,4 @@
-"""Reading the cloud's half of a file: resources, services, regions, offerings, capacities.
+"""Reading the cloud's half of a file: resources, services, regions and their offerings.
 
 Repetition lives in two tables: `services` says once what an endpoint of each region is, and
 `offers` says once what a zone of each kind has and where that is enforced.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from quotas.models import ZoneKind
 
 from . import site, words
-from .document import Block, Text, Value, day, nearest
+from .document import Block, Text, Value, nearest
 from .problems import Problems
 
 PLACEHOLDERS = ("region", "zone", "type")
@@ -60,8 +60,6 @@ class CloudReader:
             ("services", self._service),
             ("offers", self._offers),
             ("regions", self._region),
-            ("capacities", self._capacities),
-            ("presets", self._preset),
         ):
             section = top.get(name)
             for key, value in section.block().entries() if section else ():
@@ -365,81 +363,6 @@ class CloudReader:
             key = self._add_limit(endpoint, limit, filled, region.name, zone.name)
             feeds.append(site.Feed(endpoint, key, template.factor, template.line))
         return tuple(feeds)
-
-    # --- What stands behind an offering, and presets -------------------------------------
-
-    def _capacities(self, key: Text, value: Value) -> None:
-        as_of = day(key, self.problems)
-        for zone, amounts in value.block().entries():
-            if self._is_zone(zone):
-                for resource, written in amounts.block().entries():
-                    offering = self._offering(zone.value, resource)
-                    text = written.text()
-                    if offering is None or text is None or as_of is None:
-                        continue
-                    stands, __, times = (part.strip() for part in text.value.partition(" x "))
-                    known = self.site.resources[offering.resource]
-                    amount = words.read_amount(
-                        Text(stands, text.line), unit=known.unit, step=1, problems=self.problems
-                    )
-                    overcommit = words.factor(Text(times or "1", text.line), self.problems)
-                    if amount is not None and overcommit is not None:
-                        self.site.capacities.append(
-                            site.Capacity(offering.slug, amount, overcommit, as_of, text.line)
-                        )
-
-    def _is_zone(self, text: Text) -> bool:
-        if text.value not in self.site.zones:
-            self.problems.add(
-                text.line, f"{text.value} is no zone{nearest(text.value, self.site.zones)}"
-            )
-        return text.value in self.site.zones
-
-    def _offering(self, zone: str, resource: Text) -> site.Offering | None:
-        found = self.site.offerings.get(f"{zone}.{resource.value}")
-        if found is None:
-            here = [
-                slug.rpartition(".")[2]
-                for slug in self.site.offerings
-                if slug.startswith(f"{zone}.")
-            ]
-            self.problems.add(
-                resource.line, f"{zone} offers no {resource.value}{nearest(resource.value, here)}"
-            )
-        return found
-
-    def _preset(self, key: Text, value: Value) -> None:
-        block = value.block()
-        block.known(("name", "region", "adds"))
-        slug = words.slug(key, 40, self.problems)
-        region_value, adds = block.require("region"), block.require("adds")
-        region = region_value.text() if region_value else None
-        if region is None or adds is None or slug is None:
-            return
-        if region.value not in self.site.regions:
-            self.problems.add(
-                region.line, f"{region} is no region{nearest(region.value, self.site.regions)}"
-            )
-            return
-        increases, lines = {}, {}
-        for zone, amounts in adds.block().entries():
-            full = Text(f"{region}.{zone}", zone.line)
-            if not self._is_zone(full):
-                continue
-            for resource, written in amounts.block().entries():
-                offering = self._offering(full.value, resource)
-                if offering is None:
-                    continue
-                known = self.site.resources[offering.resource]
-                amount = words.amount(written, unit=known.unit, step=known.step)
-                if amount == 0:
-                    self.problems.add(written.line, f"{slug} adds nothing here; leave it out.")
-                elif amount is not None:
-                    increases[offering.slug], lines[offering.slug] = amount, written.line
-        self.site.presets[slug] = site.Preset(
-            slug, block.text("name", slug, most=100), region.value, len(self.site.presets),
-            increases, lines, key.line,
-        )  # fmt: skip
 
     def _entries(self, block: Block, key: str) -> list[tuple[Text, Value]]:
         value = block.get(key)

@@ -98,14 +98,13 @@ class Capacity:
 
 @dataclass(frozen=True)
 class Preset:
-    """`increases`: {offering slug: base units}; `lines` the line of each."""
+    """`increases`: {offering slug: base units}."""
 
     slug: str
     name: str
     region: str
     order: int
     increases: dict[str, int]
-    lines: dict[str, int]
     line: int
 
 
