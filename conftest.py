@@ -1,3 +1,8 @@
 """Fixtures of every test: see portal/testing/ and contrib/testing/."""
 
-pytest_plugins = ["portal.testing.needs", "portal.testing.servers", "contrib.testing.clouds"]
+pytest_plugins = [
+    "portal.testing.needs",
+    "portal.testing.servers",
+    "portal.testing.browser",
+    "contrib.testing.clouds",
+]

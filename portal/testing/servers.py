@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
@@ -78,15 +79,20 @@ def django_db_modify_db_settings(servers: Servers) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated_template(django_db_setup: None, servers: Servers) -> str:
-    """A migrated, empty database that nobody is connected to."""
-    connections.close_all()
-    _maintain(
-        servers,
-        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-            sql.Identifier(TEMPLATE), sql.Identifier(settings.DATABASES["default"]["NAME"])
-        ),
-    )
+def migrated_template(
+    django_db_modify_db_settings: None, servers: Servers, django_db_blocker: DjangoDbBlocker
+) -> str:
+    """A migrated, empty database that nobody is connected to.
+
+    Its own, as pytest-django makes its database only where a collected test asks for `db`.
+    """
+    _maintain(servers, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    with django_db_blocker.unblock():
+        before = _point_django_at(TEMPLATE)
+        try:
+            call_command("migrate", verbosity=0)
+        finally:
+            _point_django_at(before)
     return TEMPLATE
 
 

@@ -1,10 +1,8 @@
 """The keys of the queue and the manners of live parts, in a real browser."""
 
-import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 pytestmark = pytest.mark.needs("chromium")
 SCRIPT = Path(__file__).parents[1] / "static" / "remit.js"
@@ -21,14 +19,6 @@ PAGE = """
 <div id="live" data-poll></div>
 <p id="offline" hidden></p>
 """
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from quotas.models import (
     RequestLine,
     Target,
 )
-from quotas.states import DECIDED, EndpointState, TargetState
+from quotas.states import DECIDED, EndpointState, LineState, TargetState
 
 from .accounts import balances
 
@@ -102,6 +102,11 @@ class Progress:
         return [each for line in self.lines for each in line.deliveries]
 
     @property
+    def has_regions(self) -> bool:
+        """Whether the lines are of more than one region."""
+        return len({line.line.offering.zone.region_id for line in self.lines}) > 1
+
+    @property
     def is_settled(self) -> bool:
         """No line waits for anybody any more."""
         return all(line.line.state in DECIDED for line in self.lines)
@@ -117,8 +122,9 @@ class Progress:
 
     @property
     def is_done(self) -> bool:
-        """Nothing granted waits for a service any more."""
-        return self.done == self.total
+        """Nothing here changes by itself: no line waits for a decision or for a service."""
+        waits = any(line.line.state == LineState.OPEN for line in self.lines)
+        return not waits and self.done == self.total
 
     @property
     def troubles(self) -> list[Target]:
