@@ -3,7 +3,7 @@
 What was typed is kept as it was, so that a form that is refused comes back whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -43,10 +43,12 @@ class Amounts:
                 del rest[name]
         return rest
 
-    @property
-    def summary(self) -> list[tuple[str, str]]:
-        """[(id of the input, sentence)] for the summary of errors."""
-        return [(input_id(key), sentence) for key, sentence in self.errors.items()]
+    def summary(self, keys: Collection[str]) -> list[tuple[str, str]]:
+        """[(id of the input, sentence)] for the summary; keys: the rows that there are."""
+        return [
+            (input_id(key), sentence) if key in keys else ("", f"{key[:125]}: {sentence}")
+            for key, sentence in self.errors.items()
+        ]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from quotas.models import (
     Region,
     RequestLine,
     Target,
+    Zone,
 )
 from quotas.states import PENDING, EndpointState, TargetState
 
@@ -101,13 +102,21 @@ class LimitRow:
         return self.quota - self.used - self.reserved
 
     @property
-    def has_parts(self) -> bool:
-        return self.shape.is_shared or self.shape.has_own_limits
+    def shown_parts(self) -> list[PartRow]:
+        """The parts with anything in them; none where one alone makes up the row."""
+        held = [part for part in self.parts if not part.is_empty]
+        return held if len(held) > 1 else []
 
     @property
     def only_part(self) -> PartRow | None:
         """The part that this row is, where the row is not split."""
-        return None if self.has_parts else self.parts[0]
+        held = [part for part in self.parts if not part.is_empty] or list(self.parts)
+        return held[0] if len(held) == 1 else None
+
+    @property
+    def is_undivided(self) -> bool:
+        """Whether the service counts the parts together only."""
+        return self.shape.is_shared and not self.shape.has_own_limits
 
     @property
     def in_force(self) -> int | None:
@@ -132,7 +141,7 @@ class LimitRow:
     @property
     def strip(self) -> list[tuple[str, int]]:
         """The parts' names and quotas, for the strip below the bar of a shared limit."""
-        return [(part.name, part.quota) for part in self.parts]
+        return [(part.name, part.quota) for part in self.shown_parts]
 
     @property
     def share(self) -> float:
@@ -181,14 +190,21 @@ class RegionFigures:
     @property
     def shared_names(self) -> list[str]:
         """What one service counts for the whole region, use of zones not told apart."""
-        return [
-            row.name for row in self.rows if row.shape.is_shared and not row.shape.has_own_limits
-        ]
+        return [row.name for row in self.rows if row.is_undivided and row.shown_parts]
 
     @property
     def total_names(self) -> list[str]:
         """What is counted by zone and once more all together."""
-        return [row.name for row in self.rows if row.shape.is_shared and row.shape.has_own_limits]
+        return [row.name for row in self.rows if row.shown_parts and not row.is_undivided]
+
+    @property
+    def unused_zones(self) -> list[Zone]:
+        """The zones of which the project has nothing."""
+        parts = [part for row in self.rows for part in row.parts]
+        used = {part.offering.zone for part in parts if not part.is_empty}
+        return [
+            zone for zone in dict.fromkeys(part.offering.zone for part in parts) if zone not in used
+        ]
 
 
 class Figures:

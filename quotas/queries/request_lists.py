@@ -10,7 +10,14 @@ from django.utils.translation import gettext_lazy as _
 
 from projects.models import Delegation, Group, User, in_force
 from projects.queries.viewers import Viewer, live_delegations, own_projects
-from quotas.models import Assignment, Delivery, QuotaRequest, RequestLine
+from quotas.models import (
+    Assignment,
+    Decision,
+    DecisionKind,
+    Delivery,
+    QuotaRequest,
+    RequestLine,
+)
 from quotas.states import PENDING, LineState, RequestState
 
 from .delivery import Done, done_counts
@@ -45,6 +52,7 @@ class RequestRow:
     lines: tuple[RequestLine, ...]
     waits_for: tuple[User | Group, ...]
     done: Done | None
+    question: Decision | None
 
     @property
     def changes(self) -> list[tuple[int, RequestLine]]:
@@ -95,6 +103,12 @@ def rows_of(requests: Collection[QuotaRequest], viewer: Viewer) -> list[RequestR
         lines[line.request_id].append(line)
     waits = waits_for(requests, viewer)
     done = done_counts(requests)
+    questions = {
+        each.request_id: each
+        for each in Decision.objects.filter(request__in=requests, kind=DecisionKind.RETURN)
+        .select_related("person")
+        .order_by("at", "pk")
+    }
     return [
         RequestRow(
             request=each,
@@ -102,6 +116,7 @@ def rows_of(requests: Collection[QuotaRequest], viewer: Viewer) -> list[RequestR
             lines=tuple(lines[each.pk]),
             waits_for=tuple(waits.get(each.pk, ())),
             done=done.get(each.pk),
+            question=questions.get(each.pk) if states[each.pk] == RequestState.RETURNED else None,
         )
         for each in requests
     ]

@@ -63,6 +63,11 @@ class Proof:
         longest = max(self.chains, key=len, default=())
         return [link.holder for link in longest]
 
+    @property
+    def more_count(self) -> int:
+        """How many lines a sentence about the first four leaves out."""
+        return max(len(self.lines) - 4, 0)
+
 
 @dataclass(frozen=True)
 class Entry:

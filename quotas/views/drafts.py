@@ -86,7 +86,11 @@ class Sheet:
 
     @property
     def errors(self) -> list[tuple[str, str]]:
-        return [*self.amounts.summary, *self.other_errors]
+        return [*self.amount_errors, *self.other_errors]
+
+    @property
+    def amount_errors(self) -> list[tuple[str, str]]:
+        return self.amounts.summary({each.key for each in self.asks})
 
     def collect(self, error: Invalid) -> None:
         """Put the domain's errors where they belong."""

@@ -87,7 +87,7 @@ def _show(
 ) -> HttpResponse:
     """The whole page of a request, with the figures of now."""
     roles = roles_in(viewer, asked.project)
-    progress = progress_of(asked)
+    progress, entries = progress_of(asked), request_timeline(asked)
     states = {each.line.state for each in progress.lines}
     asks = may_ask(roles)
     context = {
@@ -95,9 +95,11 @@ def _show(
         "project": asked.project,
         "state": states_of([asked])[asked.pk],
         "progress": progress,
-        "entries": request_timeline(asked),
+        "entries": entries,
         "waits_for": waits_for([asked], viewer).get(asked.pk, []),
         "regions": list(dict.fromkeys(e.line.offering.zone.region for e in progress.lines)),
+        "is_settled": progress.is_settled,
+        "question": next((e for e in reversed(entries) if e.verb == "returned"), None),
         "is_draft": asked.submitted_at is None,
         "may_amend": asks and LineState.OPEN in states,
         "may_withdraw": asks and not states.isdisjoint(PENDING),
@@ -162,7 +164,7 @@ def request_answer(request: HttpRequest, number: int) -> HttpResponse:
     except Invalid as error:
         rest = _by_line(take_errors(form, error.errors), lines)
         others = typed.amounts.take_errors(rest)
-        typed.errors = [*typed.amounts.summary, *_at(form, "answer")]
+        typed.errors = [*typed.amounts.summary(_keys(lines)), *_at(form, "answer")]
         typed.errors += [("", sentence) for sentence in others.values()]
         return _show(request, viewer, asked, typed, error.status)
     except (Conflict, Stale) as error:
@@ -250,7 +252,7 @@ def _show_amend(
         "rows": rows,
         "form": form,
         "error": None if is_invalid else error,
-        "errors": [*amounts.summary, *(others or [])],
+        "errors": [*amounts.summary({each.key for __, each in rows}), *(others or [])],
         "here": "requests",
     }
     return render(request, "requests/amend.html", context, status=error.status if error else 200)
@@ -274,6 +276,10 @@ def _read(request: HttpRequest, asked: QuotaRequest, lines: list[RequestLine]) -
     held = balances(asked.project)
     rows = [AmountRow(str(e.pk), e.offering, held.get(e.offering_id, 0)) for e in lines]
     return read_amounts(typed_amounts(request.POST), rows)
+
+
+def _keys(lines: list[RequestLine]) -> set[str]:
+    return {str(line.pk) for line in lines}
 
 
 def _changed(amounts: Amounts, lines: list[RequestLine]) -> dict[int, int]:
