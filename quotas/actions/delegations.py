@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from portal.lib.amounts import MAX_AMOUNT, format_amount
 from portal.lib.errors import Conflict, Invalid
+from portal.lib.locks import lock
 from projects.actions import delegations as chain
-from projects.models import Delegation, Group, Unit, User
+from projects.models import Delegation, Group, Project, Unit, User
 from projects.states import Power
 from quotas.models import DelegationBound, QuotaRequest, RequestLine, Resource, Zone
 from quotas.states import LineState
@@ -52,6 +54,8 @@ def delegate_root(
     _check_bounds(bounds)
     made = []
     with transaction.atomic():
+        for unit in units:
+            hold_waiting(unit)
         for unit in units:
             holders = chain.root_holders(unit, powers, now)
             for user in users:
@@ -98,6 +102,7 @@ def delegate(
     """
     _check_bounds(bounds)
     with transaction.atomic():
+        hold_waiting(unit)
         made = chain.grant(
             parent=parent, grantor=grantor, unit=unit, powers=powers, starts_at=starts_at,
             ends_at=ends_at, depth=depth, user=user, group=group, purpose=purpose, now=now,
@@ -113,20 +118,35 @@ def delegate(
 def revoke(*, delegation: Delegation, actor: User | None, now: datetime) -> None:
     """Take a delegation back and route what waited for it to whoever is nearest now."""
     with transaction.atomic():
+        hold_waiting(delegation.unit)
         chain.revoke(delegation=delegation, actor=actor, now=now)
         reroute(delegation.unit, now)
 
 
+def hold_waiting(unit: Unit) -> None:
+    """Lock the projects below a unit that wait for a decision, for a `reroute` afterwards.
+
+    First of all locks: projects come before units and delegations.
+    """
+    lock(Project.objects.filter(pk__in=_open_below(unit).values("project")))
+
+
 def reroute(unit: Unit, now: datetime) -> int:
-    """Route every request with an open line below a unit anew; returns how many there were."""
-    open_lines = RequestLine.objects.filter(
-        state=LineState.OPEN, project__unit__path__startswith=unit.path
-    )
-    waiting = QuotaRequest.objects.filter(pk__in=open_lines.values("request"))
+    """Route every request with an open line below a unit anew; returns how many there were.
+
+    The caller began with `hold_waiting`.
+    """
+    waiting = QuotaRequest.objects.filter(pk__in=_open_below(unit).values("request"))
     requests = list(waiting.select_related("project__unit"))
     for quota_request in requests:
         route(quota_request, now)
     return len(requests)
+
+
+def _open_below(unit: Unit) -> QuerySet[RequestLine]:
+    return RequestLine.objects.filter(
+        state=LineState.OPEN, project__unit__path__startswith=unit.path
+    )
 
 
 def _check_bounds(bounds: Collection[Bound]) -> None:

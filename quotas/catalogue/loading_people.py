@@ -25,7 +25,7 @@ from projects.models import (
     User,
 )
 from projects.states import Role
-from quotas.actions.delegations import reroute
+from quotas.actions.delegations import hold_waiting, reroute
 from quotas.models import Account, RequestLine
 from quotas.states import PENDING
 
@@ -52,12 +52,18 @@ class PeopleLoader:
         self.new_projects: list[Project] = []
         self.people: dict[str, User] = {}
         self.groups: dict[str, Group] = {}
-        self.units: dict[str, Unit] = {each.slug: each for each in Unit.objects.all()}
+        self.units: dict[str, Unit] = {
+            each.slug: each for each in Unit.objects.select_related("parent")
+        }
         self.projects: dict[str, Project] = {}
 
     def load(self) -> None:
         # The lock order: projects come before the units that they are in.
         self._lock_projects_that_change()
+        for slug, each in self.site.units.items():
+            held = self.units.get(slug)
+            if held is not None and (held.parent.slug if held.parent else "") != each.parent:
+                hold_waiting(held)
         self._units()
         self.problems.refuse()  # without its units nothing below can be judged
         self._people()

@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from portal.lib.errors import Conflict, Invalid
+from portal.lib.errors import Conflict, Forbidden, Invalid
 from projects.models import Delegation, User
 from projects.queries.viewers import Viewer
 from projects.states import Power
-from quotas.actions import requests
+from quotas.actions import decide, requests
 from quotas.actions.delegations import Bound, delegate, delegate_root, revoke
 from quotas.actions.wishes import Wish
-from quotas.models import QuotaRequest
+from quotas.models import Decision, QuotaRequest
 from quotas.queries.requests import queue
 from quotas.tests.site import GIB, NOW, Site
+from quotas.tests.threads import at_once
 
 DAY = timedelta(days=1)
 
@@ -152,3 +153,31 @@ def test_delegate_root_does_not_count_other_powers(site: Site) -> None:
     """Audrey's root is of the power to audit; it decides nothing."""
     with pytest.raises(Conflict):
         roots(site, site.audrey, powers=(Power.DECIDE_PROJECTS,))
+
+
+def test_decisions_and_delegations_at_once_wait_for_each_other(committed_site: Site) -> None:
+    """Both take the project first, so neither is refused by the database as a deadlock."""
+    site = committed_site
+    asked = ask(site, 64)
+    line = asked.lines.get()
+
+    def approve() -> object:
+        return decide.approve(
+            quota_request=asked,
+            granted={line.pk: 64},
+            seen={line.pk: 0},
+            version=asked.version,
+            actor=site.dana,
+            now=NOW,
+        )
+
+    def hand() -> object:
+        return hand_on(site, Bound(resource=site.vcpu.resource, per_decision=64))
+
+    def take_back() -> object:
+        return revoke(delegation=site.delegations["erin"], actor=site.otto, now=NOW + DAY)
+
+    results = at_once([hand, approve, take_back])
+
+    assert isinstance(results[1], Decision)
+    assert isinstance(results[0], Delegation | Forbidden)
