@@ -146,7 +146,7 @@ def request_answer(request: HttpRequest, number: int) -> HttpResponse:
     """Answer the question; amounts that are typed change the returned lines."""
     viewer = viewer_of(request)
     asked = _own(viewer, number)
-    lines = _lines(asked, LineState.RETURNED)
+    lines = _lines(asked)
     form = TextForm(request.POST, auto_id="answer-%s")
     typed = Typed(answer=form, amounts=_read(request, asked, lines))
     text = form.cleaned_data["text"] if form.is_valid() else request.POST.get("text", "")
@@ -207,7 +207,7 @@ def request_amend(request: HttpRequest, number: int) -> HttpResponse:
             typed={str(e.pk): input_text(e.wanted, e.offering.resource.unit) for e in lines}
         )
         return _show_amend(request, asked, typed, AmendForm(initial={"reason": asked.reason}))
-    amounts, form = _read(request, asked, lines), AmendForm(request.POST)
+    amounts, form = _read(request, asked, _lines(asked)), AmendForm(request.POST)
     for line in lines:
         if not amounts.typed.get(str(line.pk), "").strip():
             amounts.errors[str(line.pk)] = _("Write an amount; 0 means nothing.")
@@ -266,13 +266,18 @@ def _own(viewer: Viewer, number: int) -> QuotaRequest:
     return asked
 
 
-def _lines(asked: QuotaRequest, state: LineState) -> list[RequestLine]:
-    return list(
-        asked.lines.filter(state=state).select_related("offering__resource", "offering__zone")
-    )
+def _lines(asked: QuotaRequest, *states: LineState) -> list[RequestLine]:
+    """The request's lines in these states, or all of them."""
+    lines = asked.lines.select_related("offering__resource", "offering__zone")
+    return list(lines.filter(state__in=states) if states else lines)
 
 
 def _read(request: HttpRequest, asked: QuotaRequest, lines: list[RequestLine]) -> Amounts:
+    """What was typed, read against `lines`.
+
+    Give all of the request's: one that was decided since is refused for its state, by the
+    action, not as a line that nobody knows.
+    """
     held = balances(asked.project)
     rows = [AmountRow(str(e.pk), e.offering, held.get(e.offering_id, 0)) for e in lines]
     return read_amounts(typed_amounts(request.POST), rows)
