@@ -28,15 +28,14 @@ from quotas.models import (
 )
 from quotas.states import EndpointState, LineState, TargetState
 from quotas.tests.counting import assert_flat
-from quotas.tests.site import GIB, Site, join, make_project, make_site
+from quotas.tests.site import GIB, Site, join, make_project
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
 
 
 @pytest.fixture
-def site(db: None) -> Site:
-    """The small site as of yesterday: pages work with the moment that it is."""
-    return make_site(timezone.now() - timedelta(days=1))
+def site(site_today: Site) -> Site:
+    return site_today
 
 
 @pytest.fixture
