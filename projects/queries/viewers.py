@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
 
-from projects.models import Delegation, GroupMembership, Membership, Project, User, in_force
+from projects.models import Delegation, GroupMembership, Membership, Project, Unit, User, in_force
 from projects.states import Power
 
 
@@ -42,10 +42,15 @@ class Viewer:
     now: datetime
     group_ids: frozenset[int]
     delegations: tuple[Delegation, ...] = field(repr=False)
+    # Holds the power `audit` over the whole tree, however many tops it has.
+    is_auditor: bool
 
     @classmethod
     def of(cls, user: User, now: datetime) -> "Viewer":
-        """Two queries: the groups, the live delegations of the person and of these."""
+        """Two queries: the groups, the live delegations of the person and of these.
+
+        One more for those who hold the power `audit` over a top unit.
+        """
         group_ids = frozenset(
             GroupMembership.objects.live(now).filter(user=user).values_list("group_id", flat=True)
         )
@@ -55,18 +60,12 @@ class Viewer:
             .select_related("unit")
             .order_by("pk")
         )
-        return cls(user=user, now=now, group_ids=group_ids, delegations=tuple(held))
+        delegations = tuple(held)
+        return cls(user, now, group_ids, delegations, is_auditor=_covers_everything(delegations))
 
     @property
     def is_operator(self) -> bool:
         return self.user.is_operator
-
-    @property
-    def is_auditor(self) -> bool:
-        """Holds the power `audit` over a whole tree."""
-        return any(
-            Power.AUDIT in each.powers and each.unit.parent_id is None for each in self.delegations
-        )
 
     @property
     def sees_everything(self) -> bool:
@@ -84,6 +83,14 @@ class Viewer:
     def own(self) -> Q:
         """The condition on a row with `user` and `group` that it names this person."""
         return Q(user=self.user) | Q(group__in=self.group_ids)
+
+
+def _covers_everything(delegations: Iterable[Delegation]) -> bool:
+    tops = [each.unit_id for each in delegations if Power.AUDIT in each.powers]
+    if not tops:
+        return False
+    others = Unit.objects.filter(parent__isnull=True, retired_at__isnull=True)
+    return not others.exclude(pk__in=tops).exists()
 
 
 def below(paths: Iterable[str], field_name: str) -> Q:

@@ -1,0 +1,188 @@
+"""Every page of the demo site, as people see it: axe finds nothing, and pictures to look at.
+
+Wide and light, wide and dark, narrow. Pictures go to test-results/pictures; with PICTURES
+set to a folder those that the README shows go there too (`make pictures`).
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Browser, expect
+
+from contrib.testing.clouds import SandboxSite
+from portal.testing.browser import PICTURES, Person
+from portal.testing.processes import ROOT, RunningSite, running_site
+from portal.testing.servers import DatabaseCopy
+from portal.testing.waiting import wait_until
+from projects.models import Delegation
+from quotas.models import RequestLine, Target
+from quotas.states import LineState, TargetState
+from quotas.tests.test_access import SAMPLES
+
+pytestmark = [pytest.mark.needs("chromium", "axe")]
+DEMO_PASSWORD = "remit-demo"
+
+
+def a_request(person: str, state: LineState) -> Callable[[], dict[str, object]]:
+    """The newest request of a person with a line in that state."""
+
+    def find() -> dict[str, object]:
+        lines = RequestLine.objects.filter(state=state, request__requester__subject=person)
+        return {"number": lines.latest("request_id").request_id}
+
+    return find
+
+
+def waiting_for_dana() -> dict[str, object]:
+    lines = RequestLine.objects.filter(
+        state=LineState.OPEN, assignments__user__subject="dana"
+    ).exclude(request__project__slug="atlas-reco")
+    return {"number": lines.earliest("request_id").request_id}
+
+
+@dataclass(frozen=True)
+class Look:
+    """A page and who looks at it; `who` may follow from what it is about."""
+
+    who: str
+    kwargs: Callable[[], dict[str, object]] = dict
+    query: str = ""
+
+
+def slug(text: str) -> Callable[[], dict[str, object]]:
+    return lambda: {"slug": text}
+
+
+LOOKS: dict[str, Look] = {
+    "sign_in": Look(""),
+    "home": Look("dana"),
+    "me": Look("alice"),
+    "find": Look("dana", query="?q=atlas"),
+    "remit": Look("dana"),
+    "queue": Look("dana"),
+    "project_list": Look("alice"),
+    "project_detail": Look("alice", slug("atlas-reco")),
+    "quota_why": Look("alice", lambda: {"slug": "atlas-reco", "offering": "geneva.compute-a.vcpu"}),
+    "request_list": Look("alice"),
+    "request_new": Look("alice", query="?project=atlas-reco&region=geneva"),
+    "request_detail": Look("alice", a_request("alice", LineState.GRANTED)),
+    "request_edit": Look("alice", a_request("alice", LineState.DRAFT)),
+    "request_discard": Look("alice", a_request("alice", LineState.DRAFT)),
+    "request_amend": Look("paolo", a_request("paolo", LineState.OPEN)),
+    "request_withdraw": Look("paolo", a_request("paolo", LineState.OPEN)),
+    "decide": Look("dana", waiting_for_dana),
+    "catalogue": Look("alice"),
+    "unit_list": Look("alice"),
+    "unit_detail": Look("dana", slug("atlas")),
+    "delegation_detail": Look(
+        "dana", lambda: {"pk": Delegation.objects.filter(user__subject="dana").latest("pk").pk}
+    ),
+    "endpoint_list": Look("otto"),
+    "endpoint_detail": Look("otto", slug("cinder-geneva")),
+}
+# Answers of GET that are no pages: a fragment, health, and addresses that only take a form.
+NO_PAGES = {"request_progress", "livez", "readyz", "metrics"}
+# What the README shows.
+SHOWN = ("home", "request_new", "decide", "request_detail", "project_detail", "queue")
+
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 780}
+VIEWS = {
+    "1280": {"viewport": WIDE, "color_scheme": "light"},
+    "dark": {"viewport": WIDE, "color_scheme": "dark"},
+    "360": {"viewport": NARROW, "color_scheme": "light", "has_touch": True},
+}
+
+
+@pytest.fixture
+def demo(database_copy: DatabaseCopy, sandbox_site: SandboxSite) -> Iterator[RunningSite]:
+    """The demo site, its projects in the sandbox, all its targets true."""
+    own = {"SANDBOX": "on", "CLOUDS_YAML": str(sandbox_site.clouds_yaml)}
+    subprocess.run(
+        [sys.executable, "manage.py", "load_demo"], cwd=ROOT, check=True, timeout=120,
+        env={**os.environ, **database_copy.environment, **own},
+    )  # fmt: skip
+    with running_site(database_copy, sandbox_site.clouds_yaml) as running:
+        running.start_worker()
+        running.start_beat()
+        running.start_web()
+        wait_until(
+            lambda: not Target.objects.exclude(state=TargetState.APPLIED).exists(),
+            90, "all targets of the demo are applied",
+        )  # fmt: skip
+        yield running
+
+
+def test_every_page_has_a_look() -> None:
+    pages = {
+        name
+        for name, samples in SAMPLES.items()
+        if not name.startswith("api_") and any(each.method == "GET" for each in samples)
+    }
+    assert pages - NO_PAGES == set(LOOKS)
+
+
+def test_axe_finds_nothing_on_any_page(demo: RunningSite, browser: Browser) -> None:
+    found: dict[str, list[str]] = {}
+    for view, options in VIEWS.items():
+        people: dict[str, Person] = {}
+        for name, look in LOOKS.items():
+            if look.who not in people:
+                person = Person(browser, demo.url, locale="en-GB", **options)
+                people[look.who] = person.sign_in(look.who, DEMO_PASSWORD) if look.who else person
+            person = people[look.who]
+            answer = person.page.goto(reverse(name, kwargs=look.kwargs()) + look.query)
+            assert answer is not None
+            assert answer.status == 200, name
+            found[f"{name} {view}"] = [*person.axe(), *person.complaints, *_too_wide(person)]
+            person.complaints.clear()
+            person.picture(f"{name}-{view}")
+        for person in people.values():
+            person.close()
+    assert {where: what for where, what in found.items() if what} == {}
+    _keep_for_the_readme()
+
+
+def _too_wide(person: Person) -> list[str]:
+    """A page never scrolls sideways."""
+    over = person.page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    return [f"{over} px too wide"] if over > 0 else []
+
+
+def _keep_for_the_readme() -> None:
+    folder = os.environ.get("PICTURES")
+    if folder:
+        for name in SHOWN:
+            shutil.copy(PICTURES / f"{name}-1280.png", Path(folder) / f"{name}.png")
+
+
+def test_refusals_are_pages_too(demo: RunningSite, browser: Browser) -> None:
+    """What is not there, what is not allowed, and a form that was filled in wrongly."""
+    mallory = Person(browser, demo.url).sign_in("mallory", DEMO_PASSWORD)
+    bob = Person(browser, demo.url).sign_in("bob", DEMO_PASSWORD)
+    alice = Person(browser, demo.url).sign_in("alice", DEMO_PASSWORD)
+    for person, address, status in (
+        (mallory, "/projects/atlas-reco/", 404),
+        (bob, "/operations/endpoints/", 403),
+    ):
+        answer = person.page.goto(address)
+        assert answer is not None
+        assert answer.status == status
+        assert person.axe() == []
+        person.picture(f"refused-{status}")
+    alice.page.goto("/requests/new/?project=atlas-reco&region=geneva")
+    alice.page.get_by_label("vCPU wanted in compute-b").fill("many")
+    alice.page.get_by_role("button", name="Send request").click()
+    expect(alice.page.get_by_role("alert")).to_contain_text("many")
+    assert alice.axe() == []
+    alice.picture("request_new-wrong")
+    for person in (mallory, bob, alice):
+        person.close()
