@@ -15,10 +15,12 @@ from quotas.models import (
     Reading,
     Resource,
     Target,
+    UsagePeak,
     Zone,
 )
 from quotas.queries.figures import Figures, LimitRow, RegionFigures, figures_of, open_loans
 from quotas.queries.shapes import contributions, shapes_of
+from quotas.queries.usage import Usage, usage_of
 from quotas.states import EndpointState, TargetState
 from quotas.tests.site import GIB, NOW, Site
 
@@ -198,3 +200,46 @@ def test_what_is_granted_is_no_longer_asked_for(wide: Site) -> None:
     )  # fmt: skip
     row = row_of(wide, "cores")
     assert (row.quota, row.asked) == (100, 0)
+
+
+def peak(site: Site, days_ago: int, used: int, limit: int | None) -> None:
+    row = Limit.objects.get(key="cores")
+    UsagePeak.objects.create(
+        target=Target.objects.get(project=site.project, endpoint=row.endpoint), limit=row,
+        day=NOW.date() - timedelta(days=days_ago), used=used, limit_seen=limit,
+    )  # fmt: skip
+
+
+def chart(site: Site, limit: str = "") -> Usage | None:
+    regions = figures_of(site.project)
+    return usage_of(site.project, regions, limit=limit, day_count=30, today=NOW.date())
+
+
+def test_one_day_draws_no_curve(site: Site) -> None:
+    assert chart(site) is None
+    peak(site, 1, 10, 100)
+    assert chart(site) is None
+
+
+def test_the_curve_goes_from_the_first_day_to_the_last_under_the_highest_limit(
+    site: Site,
+) -> None:
+    for days_ago, used, limit in ((10, 0, 50), (5, 40, None), (0, 100, 100), (40, 999, 999)):
+        peak(site, days_ago, used, limit)
+    found = chart(site, limit="nonsense")
+    assert found is not None
+    assert (found.top, found.peak.used, found.last.used) == (100, 100, 100)
+    assert found.used_path == "M0 448L500 294L1000 63"
+    assert found.area_path == "M0 448L500 294L1000 63V448H0Z"
+    assert found.quota_path == "M0 255M1000 63"
+    assert found.ticks[0][2] == NOW.date() - timedelta(days=10)
+
+
+def test_the_table_behind_the_curve_goes_by_weeks(site: Site) -> None:
+    for days_ago, used in ((9, 10), (8, 30), (1, 50), (0, 70)):
+        peak(site, days_ago, used, 100)
+    found = chart(site)
+    assert found is not None
+    assert [(week.mean, week.peak, week.limit) for week in found.weeks] == [
+        (60, 70, 100), (20, 30, 100),
+    ]  # fmt: skip

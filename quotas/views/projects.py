@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
@@ -20,6 +21,7 @@ from quotas.queries.project_pages import (
     who_decides,
 )
 from quotas.queries.timeline import project_timeline
+from quotas.queries.usage import DAYS, usage_of
 
 from .pages import page_of, visible_project
 
@@ -53,6 +55,14 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "project": project,
         "regions": [each for each in regions if not each.is_empty],
         "empty_regions": [each.region for each in regions if each.is_empty],
+        "usage": usage_of(
+            project,
+            regions,
+            limit=request.GET.get("limit", ""),
+            day_count=_days(request.GET.get("days", "")),
+            today=timezone.localdate(viewer.now),
+        ),
+        "day_choices": DAYS,
         "loans": open_loans([project]),
         "entries": project_timeline(project),
         "requests": open_requests(viewer, project),
@@ -65,3 +75,8 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "here": "projects",
     }
     return render(request, "projects/detail.html", context)
+
+
+def _days(text: str) -> int:
+    """How far back the chart goes; what is no choice is the middle one."""
+    return int(text) if text in {str(days) for days in DAYS} else DAYS[1]
