@@ -30,14 +30,12 @@ class Pages(CursorPagination):
     page_size_query_param = "page_size"
 
     def __init__(self, ordering: str) -> None:
-        self.ordering = (ordering,)
+        self.column = ordering
 
     def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
-        return self.ordering
+        return (self.column,)
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
-    ) -> list[Any] | None:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         try:
             return super().paginate_queryset(queryset, request, view)
         # A cursor is opaque; one that was changed by hand may hold anything.

@@ -30,7 +30,7 @@ class Lines:
                 project__in={each.project_id for each in requests}
             ).values_list("project", "offering", "balance")
         }
-        self._granted: dict[int, int] = dict(
+        self._granted: dict[int, int | None] = dict(
             DecisionLine.objects.filter(line__request__in=ids, granted__isnull=False).values_list(
                 "line", "granted"
             )

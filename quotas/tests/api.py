@@ -1,13 +1,16 @@
 """Calling the API in tests, as a person of the cast, in one process with the test."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.http import HttpResponse
 from django.test import Client
 
 from quotas.models import QuotaRequest
 from quotas.tests.site import Site
+
+if TYPE_CHECKING:
+    # What the test client answers with, which has a name only in django-stubs.
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
 ROOT = "/api/v1/"
 
@@ -18,19 +21,19 @@ class Caller:
 
     client: Client
 
-    def get(self, path: str, **query: Any) -> HttpResponse:
+    def get(self, path: str, **query: Any) -> "Answer":
         return self.client.get(ROOT + path, query)
 
-    def post(self, path: str, body: Any = None) -> HttpResponse:
+    def post(self, path: str, body: Any = None) -> "Answer":
         return self.client.post(ROOT + path, {} if body is None else body, "application/json")
 
-    def put(self, path: str, body: Any) -> HttpResponse:
+    def put(self, path: str, body: Any) -> "Answer":
         return self.client.put(ROOT + path, body, "application/json")
 
-    def delete(self, path: str) -> HttpResponse:
+    def delete(self, path: str) -> "Answer":
         return self.client.delete(ROOT + path)
 
-    def send(self, path: str, raw: bytes, content_type: str = "application/json") -> HttpResponse:
+    def send(self, path: str, raw: bytes, content_type: str = "application/json") -> "Answer":
         """A body as it is, well-formed or not."""
         return self.client.generic("POST", ROOT + path, raw, content_type)
 
@@ -65,7 +68,7 @@ def approval(site: Site, asked: QuotaRequest, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def refusal(answer: HttpResponse) -> tuple[int, str]:
+def refusal(answer: "Answer") -> tuple[int, str]:
     """The status and code of a problem, whose shape is checked on the way."""
     assert answer["Content-Type"] == "application/problem+json", answer.content
     problem = answer.json()
@@ -74,3 +77,18 @@ def refusal(answer: HttpResponse) -> tuple[int, str]:
     assert problem["type"] == f"urn:remit:problem:{problem['code']}"
     assert problem["detail"]
     return answer.status_code, problem["code"]
+
+
+def grant(site: Site) -> int:
+    """Alice asks for 100 vCPU, Dana grants them; the number of the decision."""
+    asked = submit(site)
+    answer = caller(site, "dana").post(f"requests/{asked.pk}/approve/", approval(site, asked))
+    assert answer.status_code == 201, answer.content
+    return int(answer.json()["id"])
+
+
+def results(answer: "Answer") -> list[dict[str, Any]]:
+    """The rows of a page of a list."""
+    assert answer.status_code == 200, answer.content
+    rows: list[dict[str, Any]] = answer.json()["results"]
+    return rows

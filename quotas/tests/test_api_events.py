@@ -75,7 +75,7 @@ def test_events_are_of_what_one_may_see(site: Site) -> None:
 
 
 def test_nothing_is_missed_while_others_write(site: Site, other: psycopg.Connection) -> None:
-    __, start = read(site, "otto", page_size="200")
+    _seen, start = read(site, "otto", page_size="200")
     # The other one takes its transaction's id and its event's first, and commits last.
     held = other.execute(
         "INSERT INTO projects_event (at, verb, subject_kind, data, actor_id)"
@@ -86,7 +86,7 @@ def test_nothing_is_missed_while_others_write(site: Site, other: psycopg.Connect
     written = write(site)
     assert read(site, "otto", start) == ([], start)
     other.commit()
-    found, __ = read(site, "otto", start)
+    found, _after = read(site, "otto", start)
     assert found == [held[0], *written]
     assert Event.objects.filter(pk__in=found).count() == 2
 

@@ -106,7 +106,12 @@ def prepare(site: Site, state: str) -> QuotaRequest | None:
         wish = Wish({VCPU: {"dear": 129, "huge": 1100}[state]}, "before")
     asked = requests.submit(project=site.project, wish=wish, **common)
     line = asked.lines.get().pk
-    deciding = {"quota_request": asked, "version": 1, "actor": site.dana, "now": now}
+    deciding: dict[str, Any] = {
+        "quota_request": asked,
+        "version": 1,
+        "actor": site.dana,
+        "now": now,
+    }
     if state == "returned":
         decide.return_(line_ids=[line], question="For which run?", **deciding)
     elif state == "granted":
@@ -263,7 +268,7 @@ def named(number: int, state: str, act: Act) -> str:
 )
 def test_both_doors_leave_equal_rows(house: Site, state: str, act: Act) -> None:
     by_page, page_rows, is_same = at(house, "page", state, act)
-    by_api, api_rows, __ = at(house, "api", state, act)
+    by_api, api_rows, _is_same = at(house, "api", state, act)
     assert (by_page, by_api) == (DONE, DONE)
     assert not is_same
     assert page_rows == api_rows
@@ -279,10 +284,10 @@ def test_both_doors_refuse_alike_and_store_nothing(
 ) -> None:
     outcomes = {door: at(house, door, state, act) for door in DOORS}
     assert {door: outcome[0] for door, outcome in outcomes.items()} == dict.fromkeys(DOORS, status)
-    assert all(is_same for __, __, is_same in outcomes.values())
+    assert all(outcome[2] for outcome in outcomes.values())
 
 
 def test_every_verb_is_done_and_refused_above() -> None:
-    assert {act.verb for __, act in DONE_ACTS} == set(PAGES)
-    assert {act.verb for __, __, act in REFUSED_ACTS} == set(PAGES)
+    assert {each[1].verb for each in DONE_ACTS} == set(PAGES)
+    assert {each[2].verb for each in REFUSED_ACTS} == set(PAGES)
     assert {verb.replace("submit", "submit_draft") for verb in LINE_VERBS} <= set(PAGES)

@@ -35,8 +35,9 @@ def holder_of(row: Any) -> dict[str, Any]:
 class UnitSerializer(serializers.ModelSerializer[Unit]):
     """A node of the organisation's tree. `path` is the slugs from the root."""
 
-    parent = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
-    label = serializers.CharField(help_text="The path as people write it: `IT/CM`.")
+    # Fields, as the unit calls them; the base class has attributes of these names.
+    parent = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)  # type: ignore[assignment]
+    label = serializers.CharField(help_text="The path as people write it: `IT/CM`.")  # type: ignore[assignment]
     is_retired = serializers.SerializerMethodField()
 
     class Meta:

@@ -20,7 +20,7 @@ class Problem(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="For programs; it never changes its meaning.")
     detail = serializers.CharField(help_text="A sentence for people, in the caller's language.")
-    errors = FieldError(many=True)
+    errors = FieldError(many=True)  # type: ignore[assignment]  # a field, as the problem calls it
     facts = serializers.DictField(
         child=serializers.JSONField(), help_text="The figures behind it, in base units."
     )
