@@ -3,11 +3,11 @@
 from projects.models import LOCAL_ISSUER, Group, User
 from projects.queries.viewers import Viewer
 
-DEMO_MOST = 20
+DEMO_MOST = 8
 
 
 def demo_people() -> list[User]:
-    """The local accounts that can sign in, for the sign-in page of a demo site."""
+    """The first local accounts that can sign in, for the sign-in page of a demo site."""
     accounts = User.objects.filter(issuer=LOCAL_ISSUER, is_active=True)
     has_none = {"password__startswith": "!"}
     return list(accounts.exclude(**has_none).order_by("pk")[:DEMO_MOST])

@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 
+from portal.lib.bar_words import fill_figures
 from quotas.models import Offering, Preset, PresetLine, Region, Zone
 from quotas.queries.accounts import Fill, room_word, zone_fills
 
@@ -17,8 +18,16 @@ class OfferingRow:
 
     @property
     def room(self) -> str:
-        """"ample", "tight", "none" or "unknown"."""
+        """Return "ample", "tight", "none" or "unknown"."""
         return room_word(self.fill)
+
+    @property
+    def figures(self) -> str:
+        """Return "716 of 3200", "" where the capacity is unknown."""
+        if self.fill is None:
+            return ""
+        unit = self.offering.resource.unit
+        return fill_figures(self.fill.promised, 0, self.fill.size, unit=unit)
 
 
 @dataclass(frozen=True)

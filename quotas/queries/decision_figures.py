@@ -50,20 +50,20 @@ class Use:
 
     @property
     def figures(self) -> str:
-        """"288 of 384"."""
+        """Return "288 of 384"."""
         if self.known_limit is None:
             return _("%(used)s, no limit") % {"used": format_amount(self.used, self.limit.unit)}
         return fill_figures(self.used, 0, self.known_limit, unit=self.limit.unit)
 
     @property
     def note(self) -> str:
-        """"75 %, peak in 30 d 92 %"."""
+        """Return "75 %, peak in 30 d 92 %"."""
         if self.percent is None:
             return ""
         words = {"now": self.percent, "peak": self.peak_percent, "days": PEAK_DAYS}
         if self.peak_percent is None:
-            return _("%(now)s %%") % words
-        return _("%(now)s %%, peak in %(days)s d %(peak)s %%") % words
+            return _("%(now)s\u00a0%%") % words
+        return _("%(now)s\u00a0%%, peak in %(days)s\u00a0d %(peak)s\u00a0%%") % words
 
     @property
     def peak_percent(self) -> int | None:
@@ -109,12 +109,10 @@ class LineFigures:
 
     @property
     def envelope_figures(self) -> str:
-        """"380 → 444 of 500" as asked."""
+        """Return "380 → 444 of 500" as asked."""
         if self.envelope is None:
             return ""
-        return fill_figures(
-            self.envelope.promised, self.change, self.envelope.size, unit=self.unit
-        )
+        return fill_figures(self.envelope.promised, self.change, self.envelope.size, unit=self.unit)
 
     @property
     def change(self) -> int:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from portal.lib.bar_words import fill_figures
 from projects.models import Group, Project, Unit, User
+from projects.queries.delegations import visible_delegations
 from projects.queries.viewers import Viewer, visible_projects
 from projects.states import Power
 from quotas.models import Account
@@ -58,6 +60,12 @@ class Envelope:
     def room(self) -> str:
         return room_word(self.fill)
 
+    @property
+    def figures(self) -> str:
+        """Return "100 of 1000"."""
+        unit = self.account.offering.resource.unit
+        return fill_figures(self.fill.promised, 0, self.fill.size, unit=unit)
+
 
 def envelopes_of(unit: Unit) -> list[Envelope]:
     """The envelopes that the unit itself declares; two queries."""
@@ -80,10 +88,11 @@ def projects_of(viewer: Viewer, unit: Unit) -> QuerySet[Project]:
 
 @dataclass(frozen=True)
 class Decider:
-    """Who decides quota here, and for which subtree they hold it."""
+    """Who decides quota here, for which subtree, and whether the reader may see the terms."""
 
     holder: User | Group
     mandate: Mandate
+    is_visible: bool
 
 
 def deciders_of(viewer: Viewer, unit: Unit, *, is_nearest_only: bool) -> list[Decider]:
@@ -91,4 +100,8 @@ def deciders_of(viewer: Viewer, unit: Unit, *, is_nearest_only: bool) -> list[De
     mandates = mandates_for(unit.path, Power.DECIDE_QUOTA, viewer.now)
     if is_nearest_only:
         mandates = [each for each in mandates if each.nearness == mandates[0].nearness]
-    return [Decider(delegate_of(each), each) for each in mandates]
+    visible = visible_delegations(viewer).filter(pk__in=[each.delegation.pk for each in mandates])
+    visible_ids = set(visible.values_list("pk", flat=True))
+    return [
+        Decider(delegate_of(each), each, each.delegation.pk in visible_ids) for each in mandates
+    ]

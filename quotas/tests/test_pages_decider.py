@@ -101,7 +101,7 @@ def test_queue_notices_what_is_short_beyond_the_bound_or_lent(site_today: Site) 
 def test_queue_notices_low_use(site_today: Site) -> None:
     asked = ask(site_today)
     note_use(site_today, used=10, limit=100)
-    assert "vCPU in compute-a 10 % used" in text(page(site_today, "dana", reverse("queue")))
+    assert "vCPU in compute-a 10\u00a0% used" in text(page(site_today, "dana", reverse("queue")))
     assert "10 of 100" in text(page(site_today, "dana", reverse("decide", args=[asked.pk])))
 
 
@@ -182,7 +182,7 @@ def test_decide_shows_figures_before_and_after_and_why_i_may(site_today: Site) -
     )
     html = text(page(site_today, "dana", reverse("decide", args=[asked.pk])))
     assert "0 → 100 of 1000" in html
-    assert "0 → 10 %" in html
+    assert "0 → 10\u00a0%" in html
     assert "100 of 128" in html
     assert 'value="100"' in html
     for name in ("Otto", "Erin", "Dana"):

@@ -10,10 +10,7 @@ from quotas.models import DelegationBound
 
 
 def bound_words(bounds: Iterable[DelegationBound]) -> str:
-    """ "128 vCPU, 128 GiB of RAM per decision; 10 TiB of Volume space in storage-a ...".
-
-    Rows without an amount say "any amount of ...".
-    """
+    """Return "128 vCPU, 512 GiB of RAM, any amount of Volume space a decision."."""
     rows = list(bounds)
     if not rows:
         return _("Nothing: it has no bounds, so it allows nothing.")
@@ -21,7 +18,8 @@ def bound_words(bounds: Iterable[DelegationBound]) -> str:
     for row in rows:
         by_zone[_zone(row)].append(_amount(row))
     said = [", ".join(amounts) + zone for zone, amounts in by_zone.items()]
-    return _("%(amounts)s per decision") % {"amounts": "; ".join(said)}
+    sentence = _("%(amounts)s a decision.") % {"amounts": "; ".join(said)}
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _zone(row: DelegationBound) -> str:
@@ -35,4 +33,6 @@ def _amount(row: DelegationBound) -> str:
     if row.per_decision is None:
         return _("any amount of %(resource)s") % words
     words["amount"] = format_amount(row.per_decision, row.resource.unit)
-    return _("%(amount)s of %(resource)s") % words
+    if row.resource.unit:
+        return _("%(amount)s of %(resource)s") % words
+    return _("%(amount)s %(resource)s") % words

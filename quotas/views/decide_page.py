@@ -69,7 +69,7 @@ class Box:
 
     @property
     def zone_figures(self) -> str:
-        """ "68 → 71 %" of what can be promised in the zone."""
+        """Return "68 → 71 %" of what can be promised in the zone."""
         zone = self.figures.zone
         if zone is None or zone.size <= 0:
             return ""
@@ -77,12 +77,12 @@ class Box:
             each * 100 // zone.size for each in (zone.promised, zone.promised + self.change)
         )
         if now == after:
-            return _("%(now)s %%") % {"now": now}
-        return _("%(now)s → %(after)s %%") % {"now": now, "after": after}
+            return _("%(now)s\u00a0%%") % {"now": now}
+        return _("%(now)s → %(after)s\u00a0%%") % {"now": now, "after": after}
 
     @property
     def bound_figures(self) -> str:
-        """ "64 of 128"."""
+        """Return "64 of 128"."""
         return fill_figures(self.change, 0, self.figures.bound or 0, unit=self.figures.unit)
 
     @property
@@ -258,7 +258,7 @@ def _error_rows(wrong: Mapping[str, list[str]]) -> list[tuple[str, str]]:
 
 
 def _summary(boxes: Collection[Box]) -> str:
-    """ "2 lines as asked, 1 trimmed, 1 left out"."""
+    """Return "2 lines as asked, 1 trimmed, 1 left out"."""
     ticked = [each for each in boxes if each.is_ticked]
     trimmed = sum(each.granting != each.figures.line.wanted for each in ticked)
     parts = [

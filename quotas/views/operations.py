@@ -45,14 +45,17 @@ def endpoint_detail(request: HttpRequest, slug: str) -> HttpResponse:
     endpoint = _endpoint(slug)
     state = request.GET.get("state", "")
     chosen = state if state in TargetState.values else ""
+    row = EndpointRow(endpoint, target_counts([endpoint])[endpoint.pk])
     context = {
         "here": "endpoints",
-        "row": EndpointRow(endpoint, target_counts([endpoint])[endpoint.pk]),
+        "row": row,
         "endpoint": endpoint,
         "state": chosen,
         "page": page_of(request, unapplied_targets(endpoint, chosen)),
         "may_operate": may_operate(viewer),
-        "failed": verbs.FAILED,
+        "has_failed": any(row.counts.get(each) for each in verbs.FAILED),
+        # What is due or in work is tried without being told.
+        "retried": (*verbs.FAILED, TargetState.SKIPPED),
     }
     return render(request, "operations/endpoint_detail.html", context)
 

@@ -81,6 +81,7 @@ def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[dict[
     found: list[dict[str, Any]] = []
     for line in lines:
         found += _noticed_of_line(line)
+    found += _noticed_use(lines)
     if lines and all(line.change < 0 for line in lines):
         found.append({"tone": "ok", "icon": "back", "text": _("gives back")})
     if quota_request.until_on is not None:
@@ -98,7 +99,6 @@ def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
         "short": format_amount(line.short, line.unit),
         "most": format_amount(line.most, line.unit),
         "bound": format_amount(line.bound or 0, line.unit),
-        "percent": line.use.percent if line.use else 0,
     }
     found = []
     if line.short:
@@ -111,10 +111,27 @@ def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
     if line.is_beyond_bound:
         said = _("above your %(bound)s of %(resource)s per decision")
         found.append({"tone": "busy", "icon": "up", "text": said % words})
-    if line.change > 0 and line.use is not None and line.use.is_low:
-        said = _("%(resource)s in %(zone)s %(percent)s %% used")
-        found.append({"tone": "warn", "icon": "warn", "text": said % words})
     return found
+
+
+def _noticed_use(lines: list[LineFigures]) -> list[dict[str, str]]:
+    """The least used of what is asked to grow; one is reason enough to open the request."""
+    idle = [
+        (line.use.percent, line.line.pk, line)
+        for line in lines
+        if line.change > 0 and line.use is not None and line.use.percent is not None
+        if line.use.is_low
+    ]
+    if not idle:
+        return []
+    percent, _pk, line = min(idle)
+    words = {
+        "resource": line.offering.resource.name,
+        "zone": line.offering.zone.name,
+        "percent": percent,
+    }
+    said = _("%(resource)s in %(zone)s %(percent)s\u00a0%% used")
+    return [{"tone": "warn", "icon": "warn", "text": said % words}]
 
 
 def _capped(count: int) -> str:

@@ -12,6 +12,7 @@ from portal.lib.errors import NotVisible
 from projects.models import Delegation
 from projects.queries.delegations import handed_on, standing, visible_delegations
 from projects.queries.viewers import Viewer
+from projects.states import Power
 from projects.views.viewer import viewer_of
 from quotas.models import DelegationBound
 from quotas.queries.authority import Mandate, mandate_of, mandates_held
@@ -60,6 +61,7 @@ def delegation_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "here": "remit",
         "viewer": viewer,
+        "powers": [Power(each).label for each in delegation.powers],
         "each": _held(mandate_of(delegation), standing(delegation, viewer.now)),
         "children": _children(viewer, [delegation]),
     }
