@@ -33,7 +33,7 @@ class Stage:
 
     cloud: CloudSite
     running: RunningSite
-    browser: Browser
+    browser: Browser | None
 
     def region(self, number: int) -> str:
         """The slug of the region in the catalogue, which is its name in the cloud too."""
@@ -42,6 +42,7 @@ class Stage:
     @contextmanager
     def person(self, name: str, **options: object) -> Iterator[Person]:
         """Somebody signed in; what their browser complained about fails the test."""
+        assert self.browser is not None
         person = Person(self.browser, self.running.url, **options)
         try:
             yield person.sign_in(name, PASSWORD)
@@ -99,8 +100,11 @@ def set_up_site(cloud: CloudSite, folder: Path) -> None:
 
 
 @contextmanager
-def staged(cloud: CloudSite, copy: DatabaseCopy, browser: Browser, folder: Path) -> Iterator[Stage]:
-    """The site stands, its processes run, and its project is in the cloud."""
+def staged(cloud: CloudSite, copy: DatabaseCopy, browser: Browser | None, folder: Path) -> Iterator[Stage]:
+    """The site stands, its processes run, and its project is in the cloud.
+
+    Without a browser its people call the API.
+    """
     set_up_site(cloud, folder)
     with running_site(copy, cloud.clouds_yaml) as running:
         running.start_worker()
