@@ -47,12 +47,16 @@ check: install-dev ## Lint, format, types, import directions, migrations and pro
 
 .PHONY: cloud
 cloud: ## Start real Keystone, Nova and Cinder in two regions (the first time installs them)
-	contrib/clouds/openstack-up install
-	contrib/clouds/openstack-up up
+	$(PYTHON) -m contrib.testing.openstack install
+	$(PYTHON) -m contrib.testing.openstack up
 
 .PHONY: cloud-down
 cloud-down: ## Stop what `make cloud` started
-	contrib/clouds/openstack-up down
+	$(PYTHON) -m contrib.testing.openstack down
+
+.PHONY: pictures
+pictures: install-dev $(NODE_MODULES)/axe-core ## Make the README's pictures anew, from the demo site in a browser
+	PICTURES=docs/pictures $(BIN)/pytest quotas/tests/test_looks.py
 
 .PHONY: clean
 clean: ## Remove what was made here, except the data of `make run`

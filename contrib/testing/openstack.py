@@ -53,7 +53,8 @@ def install() -> None:
     """Packages, virtual environments and databases: minutes at first, then nothing."""
     STATE.mkdir(parents=True, exist_ok=True)
     with _locked("lock"):
-        run("install")
+        # Not through `run`: it takes minutes, and tells how it goes.
+        subprocess.run([sys.executable, str(PROGRAM), "install"], env=environment(), check=True)
         INSTALLED.touch()
 
 
