@@ -80,7 +80,7 @@ def test_sign_in_changes_the_session_key(client: Client, alice: User) -> None:
     session = client.session
     session["kept"] = 1
     session.save()
-    client.cookies["session"] = session.session_key
+    client.cookies["session"] = str(session.session_key)
     sign_in(client)
     assert client.session.session_key != session.session_key
 

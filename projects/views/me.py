@@ -56,13 +56,13 @@ def _remember_language(response: HttpResponse, language: str) -> None:
     """For the pages before sign-in, which know nobody."""
     name = settings.LANGUAGE_COOKIE_NAME
     if not language:
-        response.delete_cookie(name, samesite=settings.LANGUAGE_COOKIE_SAMESITE)
+        response.delete_cookie(name, samesite="Lax")
         return
     response.set_cookie(
         name,
         language,
         max_age=settings.LANGUAGE_COOKIE_AGE,
-        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        samesite="Lax",
         secure=settings.LANGUAGE_COOKIE_SECURE,
         httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
     )

@@ -7,12 +7,12 @@ in the indexes of Project, User and Unit, or the indexes would not be used.
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Q, QuerySet
 
 from projects.models import (
-    Delegation,
     GroupMembership,
     Membership,
     Project,
@@ -110,8 +110,8 @@ def _visible_people(viewer: Viewer) -> QuerySet[User]:
     )
 
 
-def _named_by(rows: QuerySet[Membership] | QuerySet[Delegation], viewer: Viewer) -> Q:
-    """The people that these rows name, directly or through a group."""
+def _named_by(rows: QuerySet[Any], viewer: Viewer) -> Q:
+    """The people that these memberships or delegations name, directly or through a group."""
     grouped = GroupMembership.objects.filter(in_force(viewer.now), group__in=rows.values("group"))
     return Q(pk__in=rows.filter(user__isnull=False).values("user")) | Q(
         pk__in=grouped.values("user")

@@ -1,9 +1,9 @@
 """The pages of those who decide and operate: what they show, do, refuse, and cost."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -25,13 +25,13 @@ from quotas.tests.counting import assert_flat
 from quotas.tests.site import GIB, Site, join, make_group, make_project
 
 
-def page(site: Site, name: str, url: str) -> HttpResponse:
+def page(site: Site, name: str, url: str) -> Any:
     client = Client()
     client.force_login(site.people[name])
     return client.get(url)
 
 
-def text(answer: HttpResponse, status: int = 200) -> str:
+def text(answer: Any, status: int = 200) -> str:
     assert answer.status_code == status, answer.content.decode()[:2000]
     return answer.content.decode()
 
@@ -65,9 +65,7 @@ def form(site: Site, asked: QuotaRequest, **fields: str) -> dict[str, object]:
     return sent | fields
 
 
-def act(
-    site: Site, name: str, verb: str, asked: QuotaRequest, data: dict[str, object]
-) -> HttpResponse:
+def act(site: Site, name: str, verb: str, asked: QuotaRequest, data: dict[str, object]) -> Any:
     client = Client()
     client.force_login(site.people[name])
     return client.post(reverse(f"request_{verb}", kwargs={"number": asked.pk}), data)
@@ -135,7 +133,7 @@ def test_queue_takes_nonsense_for_nothing(site_today: Site, query: str) -> None:
     assert page(site_today, "dana", f"{reverse('queue')}?{query}").status_code == 200
 
 
-def numbers(answer: HttpResponse) -> list[int]:
+def numbers(answer: Any) -> list[int]:
     return [row.request.pk for row in answer.context["rows"]]
 
 

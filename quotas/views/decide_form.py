@@ -113,9 +113,9 @@ def _number(text: str) -> int | None:
 
 
 def _by_line(data: QueryDict, prefix: str) -> dict[int, str]:
-    found = {}
+    found: dict[int, str] = {}
     for name in data:
         line_id = _number(name.removeprefix(prefix)) if name.startswith(prefix) else None
         if line_id is not None:
-            found[line_id] = data[name]
+            found[line_id] = str(data[name])
     return found
