@@ -7,579 +7,1404 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('projects', '0002_append_only'),
+        ("projects", "0002_append_only"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Offering',
+            name="Offering",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.CharField(max_length=125, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9-]+\\.[a-z0-9-]+\\.[a-z0-9-]+\\Z')])),
-                ('retired_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "slug",
+                    models.CharField(
+                        max_length=125,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9-]+\\.[a-z0-9-]+\\.[a-z0-9-]+\\Z"
+                            )
+                        ],
+                    ),
+                ),
+                ("retired_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['zone__region__order', 'zone__region__slug', 'zone__order', 'zone__slug', 'resource__order', 'resource__slug'],
+                "ordering": [
+                    "zone__region__order",
+                    "zone__region__slug",
+                    "zone__order",
+                    "zone__slug",
+                    "resource__order",
+                    "resource__slug",
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Preset',
+            name="Preset",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=40, unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('order', models.PositiveSmallIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=40, unique=True)),
+                ("name", models.CharField(max_length=100)),
+                ("order", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'ordering': ['order', 'slug'],
+                "ordering": ["order", "slug"],
             },
         ),
         migrations.CreateModel(
-            name='Region',
+            name="Region",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=40, unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('order', models.PositiveSmallIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=40, unique=True)),
+                ("name", models.CharField(max_length=100)),
+                ("order", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'ordering': ['order', 'slug'],
+                "ordering": ["order", "slug"],
             },
         ),
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('holder', models.CharField(choices=[('site', 'site'), ('pool', 'pool'), ('unit', 'unit'), ('project', 'project')], max_length=8)),
-                ('balance', models.BigIntegerField(default=0)),
-                ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='projects.project')),
-                ('unit', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='envelopes', to='projects.unit')),
-                ('offering', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='quotas.offering')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "holder",
+                    models.CharField(
+                        choices=[
+                            ("site", "site"),
+                            ("pool", "pool"),
+                            ("unit", "unit"),
+                            ("project", "project"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("balance", models.BigIntegerField(default=0)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="projects.project",
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="envelopes",
+                        to="projects.unit",
+                    ),
+                ),
+                (
+                    "offering",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="quotas.offering",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Endpoint',
+            name="Endpoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=60, unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('driver', models.CharField(max_length=40)),
-                ('cloud', models.CharField(max_length=100)),
-                ('region_name', models.CharField(blank=True, max_length=100)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('state', models.CharField(choices=[('open', 'open'), ('paused', 'paused'), ('read-only', 'read-only'), ('unreachable', 'unreachable')], default='open', max_length=12)),
-                ('state_reason', models.CharField(blank=True, max_length=500)),
-                ('state_until', models.DateTimeField(blank=True, null=True)),
-                ('failure_count', models.PositiveIntegerField(default=0)),
-                ('next_probe_at', models.DateTimeField(blank=True, null=True)),
-                ('failing_since', models.DateTimeField(blank=True, null=True)),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('identity', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='services', to='quotas.endpoint')),
-                ('state_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('region', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='endpoints', to='quotas.region')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=60, unique=True)),
+                ("name", models.CharField(max_length=100)),
+                ("driver", models.CharField(max_length=40)),
+                ("cloud", models.CharField(max_length=100)),
+                ("region_name", models.CharField(blank=True, max_length=100)),
+                ("options", models.JSONField(blank=True, default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "open"),
+                            ("paused", "paused"),
+                            ("read-only", "read-only"),
+                            ("unreachable", "unreachable"),
+                        ],
+                        default="open",
+                        max_length=12,
+                    ),
+                ),
+                ("state_reason", models.CharField(blank=True, max_length=500)),
+                ("state_until", models.DateTimeField(blank=True, null=True)),
+                ("failure_count", models.PositiveIntegerField(default=0)),
+                ("next_probe_at", models.DateTimeField(blank=True, null=True)),
+                ("failing_since", models.DateTimeField(blank=True, null=True)),
+                ("answered_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "identity",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="services",
+                        to="quotas.endpoint",
+                    ),
+                ),
+                (
+                    "state_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "region",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="endpoints",
+                        to="quotas.region",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['region__order', 'slug'],
+                "ordering": ["region__order", "slug"],
             },
         ),
         migrations.CreateModel(
-            name='Limit',
+            name="Limit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=255)),
-                ('name', models.CharField(max_length=100)),
-                ('unit', models.CharField(blank=True, max_length=1)),
-                ('step', models.BigIntegerField(default=1)),
-                ('order', models.PositiveSmallIntegerField(default=0)),
-                ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='limits', to='quotas.endpoint')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=255)),
+                ("name", models.CharField(max_length=100)),
+                ("unit", models.CharField(blank=True, max_length=1)),
+                ("step", models.BigIntegerField(default=1)),
+                ("order", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "endpoint",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="limits",
+                        to="quotas.endpoint",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['endpoint__slug', 'order', 'key'],
+                "ordering": ["endpoint__slug", "order", "key"],
             },
         ),
         migrations.CreateModel(
-            name='Contribution',
+            name="Contribution",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('factor', models.PositiveIntegerField(default=1)),
-                ('limit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='contributions', to='quotas.limit')),
-                ('offering', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='contributions', to='quotas.offering')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("factor", models.PositiveIntegerField(default=1)),
+                (
+                    "limit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contributions",
+                        to="quotas.limit",
+                    ),
+                ),
+                (
+                    "offering",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contributions",
+                        to="quotas.offering",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Capacity',
+            name="Capacity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount', models.BigIntegerField()),
-                ('overcommit', models.DecimalField(decimal_places=3, default=1, max_digits=6)),
-                ('as_of', models.DateField()),
-                ('offering', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='capacities', to='quotas.offering')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                ("overcommit", models.DecimalField(decimal_places=3, default=1, max_digits=6)),
+                ("as_of", models.DateField()),
+                (
+                    "offering",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="capacities",
+                        to="quotas.offering",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PresetLine',
+            name="PresetLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('increase', models.BigIntegerField()),
-                ('offering', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quotas.offering')),
-                ('preset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='quotas.preset')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("increase", models.BigIntegerField()),
+                (
+                    "offering",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="quotas.offering",
+                    ),
+                ),
+                (
+                    "preset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="quotas.preset",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ProjectHandle',
+            name="ProjectHandle",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_id', models.CharField(max_length=255)),
-                ('created_at', models.DateTimeField()),
-                ('identity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='handles', to='quotas.endpoint')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='handles', to='projects.project')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("external_id", models.CharField(max_length=255)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "identity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="handles",
+                        to="quotas.endpoint",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="handles",
+                        to="projects.project",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='QuotaRequest',
+            name="QuotaRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.TextField(blank=True, max_length=2000)),
-                ('until_on', models.DateField(blank=True, null=True)),
-                ('all_or_nothing', models.BooleanField(default=False)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField()),
-                ('submitted_at', models.DateTimeField(blank=True, null=True)),
-                ('updated_at', models.DateTimeField()),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='quota_requests', to='projects.project')),
-                ('requester', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='quota_requests', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("reason", models.TextField(blank=True, max_length=2000)),
+                ("until_on", models.DateField(blank=True, null=True)),
+                ("all_or_nothing", models.BooleanField(default=False)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+                ("submitted_at", models.DateTimeField(blank=True, null=True)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="quota_requests",
+                        to="projects.project",
+                    ),
+                ),
+                (
+                    "requester",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="quota_requests",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('approve', 'approved'), ('decline', 'declined'), ('return', 'returned')], max_length=8)),
-                ('reason', models.TextField(blank=True, max_length=2000)),
-                ('snapshot', models.JSONField()),
-                ('at', models.DateTimeField()),
-                ('actor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions_made', to=settings.AUTH_USER_MODEL)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to=settings.AUTH_USER_MODEL)),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='quotas.quotarequest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("approve", "approved"),
+                            ("decline", "declined"),
+                            ("return", "returned"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True, max_length=2000)),
+                ("snapshot", models.JSONField()),
+                ("at", models.DateTimeField()),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions_made",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="quotas.quotarequest",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['at', 'id'],
+                "ordering": ["at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Comment',
+            name="Comment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField(max_length=2000)),
-                ('at', models.DateTimeField()),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='comments', to='quotas.quotarequest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("text", models.TextField(max_length=2000)),
+                ("at", models.DateTimeField()),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="comments",
+                        to="quotas.quotarequest",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['at', 'id'],
+                "ordering": ["at", "id"],
             },
         ),
         migrations.AddField(
-            model_name='preset',
-            name='region',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='presets', to='quotas.region'),
+            model_name="preset",
+            name="region",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="presets",
+                to="quotas.region",
+            ),
         ),
         migrations.CreateModel(
-            name='RequestLine',
+            name="RequestLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('wanted', models.BigIntegerField()),
-                ('balance_seen', models.BigIntegerField()),
-                ('state', models.CharField(choices=[('draft', 'draft'), ('open', 'open'), ('returned', 'returned'), ('granted', 'granted'), ('declined', 'declined'), ('withdrawn', 'withdrawn')], default='draft', max_length=10)),
-                ('offering', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='request_lines', to='quotas.offering')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.project')),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='quotas.quotarequest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("wanted", models.BigIntegerField()),
+                ("balance_seen", models.BigIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "draft"),
+                            ("open", "open"),
+                            ("returned", "returned"),
+                            ("granted", "granted"),
+                            ("declined", "declined"),
+                            ("withdrawn", "withdrawn"),
+                        ],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "offering",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="request_lines",
+                        to="quotas.offering",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="projects.project",
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="quotas.quotarequest",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['request_id', 'id'],
+                "ordering": ["request_id", "id"],
             },
         ),
         migrations.CreateModel(
-            name='DecisionLine',
+            name="DecisionLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('before', models.BigIntegerField(blank=True, null=True)),
-                ('granted', models.BigIntegerField(blank=True, null=True)),
-                ('decision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='quotas.decision')),
-                ('delegation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.delegation')),
-                ('source', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decision_lines', to='quotas.account')),
-                ('line', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decision_lines', to='quotas.requestline')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("before", models.BigIntegerField(blank=True, null=True)),
+                ("granted", models.BigIntegerField(blank=True, null=True)),
+                (
+                    "decision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="quotas.decision",
+                    ),
+                ),
+                (
+                    "delegation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="projects.delegation",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decision_lines",
+                        to="quotas.account",
+                    ),
+                ),
+                (
+                    "line",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decision_lines",
+                        to="quotas.requestline",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Assignment',
+            name="Assignment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField(blank=True, null=True)),
-                ('delegation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='projects.delegation')),
-                ('group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.group')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('line', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='quotas.requestline')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "delegation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="assignments",
+                        to="projects.delegation",
+                    ),
+                ),
+                (
+                    "group",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="projects.group",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "line",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="assignments",
+                        to="quotas.requestline",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Resource',
+            name="Resource",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=40, unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('unit', models.CharField(blank=True, choices=[('', 'count'), ('B', 'bytes')], max_length=1)),
-                ('step', models.BigIntegerField(default=1)),
-                ('order', models.PositiveSmallIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=40, unique=True)),
+                ("name", models.CharField(max_length=100)),
+                (
+                    "unit",
+                    models.CharField(
+                        blank=True, choices=[("", "count"), ("B", "bytes")], max_length=1
+                    ),
+                ),
+                ("step", models.BigIntegerField(default=1)),
+                ("order", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'ordering': ['order', 'slug'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('step__gte', 1)), name='resource_step_positive')],
+                "ordering": ["order", "slug"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("step__gte", 1)), name="resource_step_positive"
+                    )
+                ],
             },
         ),
         migrations.AddField(
-            model_name='offering',
-            name='resource',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='offerings', to='quotas.resource'),
+            model_name="offering",
+            name="resource",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="offerings",
+                to="quotas.resource",
+            ),
         ),
         migrations.CreateModel(
-            name='Target',
+            name="Target",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('waiting', 'waits for its project'), ('due', 'due'), ('leased', 'in work'), ('applied', 'applied'), ('retrying', 'retrying'), ('refused', 'refused'), ('dirty', 'to be read again'), ('skipped', 'skipped')], default='due', max_length=10)),
-                ('generation', models.PositiveBigIntegerField(default=1)),
-                ('applied_generation', models.PositiveBigIntegerField(default=0)),
-                ('applied_at', models.DateTimeField(blank=True, null=True)),
-                ('next_try_at', models.DateTimeField(blank=True, null=True)),
-                ('lease_token', models.UUIDField(blank=True, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('dirty_until', models.DateTimeField(blank=True, null=True)),
-                ('failure_count', models.PositiveIntegerField(default=0)),
-                ('error_id', models.CharField(blank=True, max_length=8)),
-                ('error_kind', models.CharField(blank=True, choices=[('transient', 'tried again by itself'), ('refused', 'somebody must act'), ('unreachable', 'the service does not answer')], max_length=12)),
-                ('error_code', models.CharField(blank=True, max_length=60)),
-                ('error_words', models.CharField(blank=True, max_length=1000)),
-                ('error_at', models.DateTimeField(blank=True, null=True)),
-                ('skip_reason', models.CharField(blank=True, max_length=500)),
-                ('observed_at', models.DateTimeField(blank=True, null=True)),
-                ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='targets', to='quotas.endpoint')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='targets', to='projects.project')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waits for its project"),
+                            ("due", "due"),
+                            ("leased", "in work"),
+                            ("applied", "applied"),
+                            ("retrying", "retrying"),
+                            ("refused", "refused"),
+                            ("dirty", "to be read again"),
+                            ("skipped", "skipped"),
+                        ],
+                        default="due",
+                        max_length=10,
+                    ),
+                ),
+                ("generation", models.PositiveBigIntegerField(default=1)),
+                ("applied_generation", models.PositiveBigIntegerField(default=0)),
+                ("applied_at", models.DateTimeField(blank=True, null=True)),
+                ("next_try_at", models.DateTimeField(blank=True, null=True)),
+                ("lease_token", models.UUIDField(blank=True, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("dirty_until", models.DateTimeField(blank=True, null=True)),
+                ("failure_count", models.PositiveIntegerField(default=0)),
+                ("error_id", models.CharField(blank=True, max_length=8)),
+                (
+                    "error_kind",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("transient", "tried again by itself"),
+                            ("refused", "somebody must act"),
+                            ("unreachable", "the service does not answer"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("error_code", models.CharField(blank=True, max_length=60)),
+                ("error_words", models.CharField(blank=True, max_length=1000)),
+                ("error_at", models.DateTimeField(blank=True, null=True)),
+                ("skip_reason", models.CharField(blank=True, max_length=500)),
+                ("observed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "endpoint",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="targets",
+                        to="quotas.endpoint",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="targets",
+                        to="projects.project",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Reading',
+            name="Reading",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('written', models.BigIntegerField(blank=True, null=True)),
-                ('written_at', models.DateTimeField(blank=True, null=True)),
-                ('limit_seen', models.BigIntegerField(blank=True, null=True)),
-                ('used', models.BigIntegerField(blank=True, null=True)),
-                ('reserved', models.BigIntegerField(blank=True, null=True)),
-                ('read_at', models.DateTimeField()),
-                ('limit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='readings', to='quotas.limit')),
-                ('target', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='readings', to='quotas.target')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("written", models.BigIntegerField(blank=True, null=True)),
+                ("written_at", models.DateTimeField(blank=True, null=True)),
+                ("limit_seen", models.BigIntegerField(blank=True, null=True)),
+                ("used", models.BigIntegerField(blank=True, null=True)),
+                ("reserved", models.BigIntegerField(blank=True, null=True)),
+                ("read_at", models.DateTimeField()),
+                (
+                    "limit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="readings",
+                        to="quotas.limit",
+                    ),
+                ),
+                (
+                    "target",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="readings",
+                        to="quotas.target",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('generation', models.PositiveBigIntegerField()),
-                ('applied_at', models.DateTimeField(blank=True, null=True)),
-                ('decision_line', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='quotas.decisionline')),
-                ('target', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='quotas.target')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("generation", models.PositiveBigIntegerField()),
+                ("applied_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "decision_line",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deliveries",
+                        to="quotas.decisionline",
+                    ),
+                ),
+                (
+                    "target",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deliveries",
+                        to="quotas.target",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Transfer',
+            name="Transfer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount', models.BigIntegerField()),
-                ('kind', models.CharField(choices=[('issue', 'issued to the pool'), ('fund', 'funded'), ('take back', 'taken back'), ('grant', 'granted'), ('return', 'returned'), ('loan', 'lent'), ('repay', 'loan paid back')], max_length=10)),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('at', models.DateTimeField()),
-                ('actor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('credit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credits', to='quotas.account')),
-                ('debit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='debits', to='quotas.account')),
-                ('decision_line', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='quotas.decisionline')),
-                ('offering', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='quotas.offering')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("issue", "issued to the pool"),
+                            ("fund", "funded"),
+                            ("take back", "taken back"),
+                            ("grant", "granted"),
+                            ("return", "returned"),
+                            ("loan", "lent"),
+                            ("repay", "loan paid back"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("at", models.DateTimeField()),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "credit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credits",
+                        to="quotas.account",
+                    ),
+                ),
+                (
+                    "debit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="debits",
+                        to="quotas.account",
+                    ),
+                ),
+                (
+                    "decision_line",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="transfers",
+                        to="quotas.decisionline",
+                    ),
+                ),
+                (
+                    "offering",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="transfers",
+                        to="quotas.offering",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Loan',
+            name="Loan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount', models.BigIntegerField()),
-                ('outstanding', models.BigIntegerField()),
-                ('ends_at', models.DateTimeField()),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='loans', to='quotas.account')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='loans_given', to='quotas.account')),
-                ('transfer', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='loan', to='quotas.transfer')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                ("outstanding", models.BigIntegerField()),
+                ("ends_at", models.DateTimeField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="loans",
+                        to="quotas.account",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="loans_given",
+                        to="quotas.account",
+                    ),
+                ),
+                (
+                    "transfer",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="loan",
+                        to="quotas.transfer",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='UsagePeak',
+            name="UsagePeak",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('used', models.BigIntegerField()),
-                ('limit_seen', models.BigIntegerField(blank=True, null=True)),
-                ('limit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quotas.limit')),
-                ('target', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='peaks', to='quotas.target')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("used", models.BigIntegerField()),
+                ("limit_seen", models.BigIntegerField(blank=True, null=True)),
+                (
+                    "limit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="quotas.limit",
+                    ),
+                ),
+                (
+                    "target",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="peaks",
+                        to="quotas.target",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Zone',
+            name="Zone",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=40)),
-                ('name', models.CharField(max_length=100)),
-                ('kind', models.CharField(choices=[('compute', 'compute'), ('storage', 'storage'), ('network', 'network'), ('object', 'object')], max_length=10)),
-                ('order', models.PositiveSmallIntegerField(default=0)),
-                ('region', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='zones', to='quotas.region')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=40)),
+                ("name", models.CharField(max_length=100)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("compute", "compute"),
+                            ("storage", "storage"),
+                            ("network", "network"),
+                            ("object", "object"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("order", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "region",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="zones",
+                        to="quotas.region",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['region__order', 'region__slug', 'order', 'slug'],
+                "ordering": ["region__order", "region__slug", "order", "slug"],
             },
         ),
         migrations.AddField(
-            model_name='offering',
-            name='zone',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='offerings', to='quotas.zone'),
+            model_name="offering",
+            name="zone",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="offerings",
+                to="quotas.zone",
+            ),
         ),
         migrations.CreateModel(
-            name='DelegationBound',
+            name="DelegationBound",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('per_decision', models.BigIntegerField(blank=True, null=True)),
-                ('window_days', models.PositiveSmallIntegerField(default=30)),
-                ('total', models.BigIntegerField(blank=True, null=True)),
-                ('period_days', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('delegation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bounds', to='projects.delegation')),
-                ('resource', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quotas.resource')),
-                ('zone', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quotas.zone')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("per_decision", models.BigIntegerField(blank=True, null=True)),
+                ("window_days", models.PositiveSmallIntegerField(default=30)),
+                ("total", models.BigIntegerField(blank=True, null=True)),
+                ("period_days", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "delegation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bounds",
+                        to="projects.delegation",
+                    ),
+                ),
+                (
+                    "resource",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="quotas.resource",
+                    ),
+                ),
+                (
+                    "zone",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="quotas.zone",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='limit',
-            constraint=models.UniqueConstraint(fields=('endpoint', 'key'), name='limit_key_once'),
+            model_name="limit",
+            constraint=models.UniqueConstraint(fields=("endpoint", "key"), name="limit_key_once"),
         ),
         migrations.AddConstraint(
-            model_name='limit',
-            constraint=models.CheckConstraint(condition=models.Q(('step__gte', 1)), name='limit_step_positive'),
+            model_name="limit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("step__gte", 1)), name="limit_step_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contribution',
-            constraint=models.UniqueConstraint(fields=('offering', 'limit'), name='contribution_once'),
+            model_name="contribution",
+            constraint=models.UniqueConstraint(
+                fields=("offering", "limit"), name="contribution_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contribution',
-            constraint=models.CheckConstraint(condition=models.Q(('factor__gte', 1)), name='contribution_factor_positive'),
+            model_name="contribution",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("factor__gte", 1)), name="contribution_factor_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='capacity',
-            constraint=models.UniqueConstraint(fields=('offering', 'as_of'), name='capacity_once_a_day'),
+            model_name="capacity",
+            constraint=models.UniqueConstraint(
+                fields=("offering", "as_of"), name="capacity_once_a_day"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='capacity',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('overcommit__gt', 0)), name='capacity_sane'),
+            model_name="capacity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gte", 0), ("overcommit__gt", 0)), name="capacity_sane"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('balance__lte', 0), ('holder', 'site')), models.Q(models.Q(('holder', 'site'), _negated=True), ('balance__gte', 0)), _connector='OR'), name='account_not_overdrawn'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("balance__lte", 0), ("holder", "site")),
+                    models.Q(models.Q(("holder", "site"), _negated=True), ("balance__gte", 0)),
+                    _connector="OR",
+                ),
+                name="account_not_overdrawn",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('holder__in', ['site', 'pool']), ('project__isnull', True), ('unit__isnull', True)), models.Q(('holder', 'unit'), ('project__isnull', True), ('unit__isnull', False)), models.Q(('holder', 'project'), ('project__isnull', False), ('unit__isnull', True)), _connector='OR'), name='account_one_holder'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("holder__in", ["site", "pool"]),
+                        ("project__isnull", True),
+                        ("unit__isnull", True),
+                    ),
+                    models.Q(
+                        ("holder", "unit"), ("project__isnull", True), ("unit__isnull", False)
+                    ),
+                    models.Q(
+                        ("holder", "project"), ("project__isnull", False), ("unit__isnull", True)
+                    ),
+                    _connector="OR",
+                ),
+                name="account_one_holder",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(condition=models.Q(('holder__in', ['site', 'pool'])), fields=('offering', 'holder'), name='account_site_pool_once'),
+            model_name="account",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("holder__in", ["site", "pool"])),
+                fields=("offering", "holder"),
+                name="account_site_pool_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(condition=models.Q(('unit__isnull', False)), fields=('offering', 'unit'), name='account_envelope_once'),
+            model_name="account",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("unit__isnull", False)),
+                fields=("offering", "unit"),
+                name="account_envelope_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(condition=models.Q(('project__isnull', False)), fields=('project', 'offering'), name='account_quota_once'),
+            model_name="account",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("project__isnull", False)),
+                fields=("project", "offering"),
+                name="account_quota_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(fields=('id', 'offering'), name='account_id_offering'),
+            model_name="account",
+            constraint=models.UniqueConstraint(
+                fields=("id", "offering"), name="account_id_offering"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='presetline',
-            constraint=models.UniqueConstraint(fields=('preset', 'offering'), name='presetline_once'),
+            model_name="presetline",
+            constraint=models.UniqueConstraint(
+                fields=("preset", "offering"), name="presetline_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='presetline',
-            constraint=models.CheckConstraint(condition=models.Q(('increase__gt', 0)), name='presetline_increases'),
+            model_name="presetline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("increase__gt", 0)), name="presetline_increases"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='projecthandle',
-            constraint=models.UniqueConstraint(fields=('project', 'identity'), name='projecthandle_once'),
+            model_name="projecthandle",
+            constraint=models.UniqueConstraint(
+                fields=("project", "identity"), name="projecthandle_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='projecthandle',
-            constraint=models.UniqueConstraint(fields=('identity', 'external_id'), name='projecthandle_external_id_once'),
+            model_name="projecthandle",
+            constraint=models.UniqueConstraint(
+                fields=("identity", "external_id"), name="projecthandle_external_id_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='quotarequest',
-            index=models.Index(fields=['project', '-id'], name='quotas_quot_project_f76124_idx'),
+            model_name="quotarequest",
+            index=models.Index(fields=["project", "-id"], name="quotas_quot_project_f76124_idx"),
         ),
         migrations.AddIndex(
-            model_name='quotarequest',
-            index=models.Index(fields=['requester', '-id'], name='quotas_quot_request_622fb5_idx'),
+            model_name="quotarequest",
+            index=models.Index(fields=["requester", "-id"], name="quotas_quot_request_622fb5_idx"),
         ),
         migrations.AddConstraint(
-            model_name='quotarequest',
-            constraint=models.UniqueConstraint(fields=('id', 'project'), name='quotarequest_id_project'),
+            model_name="quotarequest",
+            constraint=models.UniqueConstraint(
+                fields=("id", "project"), name="quotarequest_id_project"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='endpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'paused', 'read-only', 'unreachable'])), name='endpoint_state_known'),
+            model_name="endpoint",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["open", "paused", "read-only", "unreachable"])),
+                name="endpoint_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='endpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('identity__isnull', True), models.Q(('identity', models.F('id')), _negated=True), _connector='OR'), name='endpoint_identity_is_another'),
+            model_name="endpoint",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("identity__isnull", True),
+                    models.Q(("identity", models.F("id")), _negated=True),
+                    _connector="OR",
+                ),
+                name="endpoint_identity_is_another",
+            ),
         ),
         migrations.AddIndex(
-            model_name='requestline',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['request'], name='requestline_open'),
+            model_name="requestline",
+            index=models.Index(
+                condition=models.Q(("state", "open")), fields=["request"], name="requestline_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='requestline',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'open', 'returned', 'granted', 'declined', 'withdrawn'])), name='requestline_state_known'),
+            model_name="requestline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["draft", "open", "returned", "granted", "declined", "withdrawn"])
+                ),
+                name="requestline_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='requestline',
-            constraint=models.CheckConstraint(condition=models.Q(('balance_seen__gte', 0), ('wanted__gte', 0)), name='requestline_not_negative'),
+            model_name="requestline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("balance_seen__gte", 0), ("wanted__gte", 0)),
+                name="requestline_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='requestline',
-            constraint=models.UniqueConstraint(fields=('request', 'offering'), name='requestline_once'),
+            model_name="requestline",
+            constraint=models.UniqueConstraint(
+                fields=("request", "offering"), name="requestline_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='requestline',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('open', 'returned'))), fields=('project', 'offering'), name='requestline_one_pending'),
+            model_name="requestline",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ("open", "returned"))),
+                fields=("project", "offering"),
+                name="requestline_one_pending",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decisionline',
-            constraint=models.UniqueConstraint(fields=('decision', 'line'), name='decisionline_once'),
+            model_name="decisionline",
+            constraint=models.UniqueConstraint(
+                fields=("decision", "line"), name="decisionline_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decisionline',
-            constraint=models.CheckConstraint(condition=models.Q(('granted__isnull', True), models.Q(('before__gte', 0), ('granted__gte', 0), ('source__isnull', False)), _connector='OR'), name='decisionline_grant_complete'),
+            model_name="decisionline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("granted__isnull", True),
+                    models.Q(("before__gte", 0), ("granted__gte", 0), ("source__isnull", False)),
+                    _connector="OR",
+                ),
+                name="decisionline_grant_complete",
+            ),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(fields=['user', 'line'], name='assignment_of_user'),
+            model_name="assignment",
+            index=models.Index(fields=["user", "line"], name="assignment_of_user"),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(fields=['group', 'line'], name='assignment_of_group'),
+            model_name="assignment",
+            index=models.Index(fields=["group", "line"], name="assignment_of_group"),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.UniqueConstraint(fields=('line', 'delegation'), name='assignment_once'),
+            model_name="assignment",
+            constraint=models.UniqueConstraint(
+                fields=("line", "delegation"), name="assignment_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.CheckConstraint(condition=models.Q(('user__isnull', True), ('group__isnull', True), _connector='XOR'), name='assignment_one_holder'),
+            model_name="assignment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("user__isnull", True), ("group__isnull", True), _connector="XOR"
+                ),
+                name="assignment_one_holder",
+            ),
         ),
         migrations.AddIndex(
-            model_name='target',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='target_due'),
+            model_name="target",
+            index=models.Index(
+                condition=models.Q(("next_try_at__isnull", False)),
+                fields=["next_try_at"],
+                name="target_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='target',
-            index=models.Index(condition=models.Q(('lease_until__isnull', False)), fields=['lease_until'], name='target_leased'),
+            model_name="target",
+            index=models.Index(
+                condition=models.Q(("lease_until__isnull", False)),
+                fields=["lease_until"],
+                name="target_leased",
+            ),
         ),
         migrations.AddIndex(
-            model_name='target',
-            index=models.Index(fields=['endpoint', 'observed_at'], name='target_observed'),
+            model_name="target",
+            index=models.Index(fields=["endpoint", "observed_at"], name="target_observed"),
         ),
         migrations.AddConstraint(
-            model_name='target',
-            constraint=models.UniqueConstraint(fields=('project', 'endpoint'), name='target_once'),
+            model_name="target",
+            constraint=models.UniqueConstraint(fields=("project", "endpoint"), name="target_once"),
         ),
         migrations.AddConstraint(
-            model_name='target',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'due', 'leased', 'applied', 'retrying', 'refused', 'dirty', 'skipped'])), name='target_state_known'),
+            model_name="target",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "waiting",
+                            "due",
+                            "leased",
+                            "applied",
+                            "retrying",
+                            "refused",
+                            "dirty",
+                            "skipped",
+                        ],
+                    )
+                ),
+                name="target_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='target',
-            constraint=models.CheckConstraint(condition=models.Q(('applied_generation__lte', models.F('generation'))), name='target_applied_not_ahead'),
+            model_name="target",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("applied_generation__lte", models.F("generation"))),
+                name="target_applied_not_ahead",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='target',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_token__isnull', False), ('state', 'leased')), models.Q(models.Q(('state', 'leased'), _negated=True), ('lease_token__isnull', True)), _connector='OR'), name='target_leased_has_token'),
+            model_name="target",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("lease_token__isnull", False), ("state", "leased")),
+                    models.Q(
+                        models.Q(("state", "leased"), _negated=True), ("lease_token__isnull", True)
+                    ),
+                    _connector="OR",
+                ),
+                name="target_leased_has_token",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reading',
-            constraint=models.UniqueConstraint(fields=('target', 'limit'), name='reading_once'),
+            model_name="reading",
+            constraint=models.UniqueConstraint(fields=("target", "limit"), name="reading_once"),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('applied_at__isnull', True)), fields=['target', 'generation'], name='delivery_pending'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("applied_at__isnull", True)),
+                fields=["target", "generation"],
+                name="delivery_pending",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('decision_line', 'target'), name='delivery_once'),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(
+                fields=("decision_line", "target"), name="delivery_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(fields=['debit', 'at'], name='quotas_tran_debit_i_8ea4eb_idx'),
+            model_name="transfer",
+            index=models.Index(fields=["debit", "at"], name="quotas_tran_debit_i_8ea4eb_idx"),
         ),
         migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(fields=['credit', 'at'], name='quotas_tran_credit__1b7bc2_idx'),
+            model_name="transfer",
+            index=models.Index(fields=["credit", "at"], name="quotas_tran_credit__1b7bc2_idx"),
         ),
         migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='transfer_amount_positive'),
+            model_name="transfer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gt", 0)), name="transfer_amount_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(('debit', models.F('credit')), _negated=True), name='transfer_between_two_accounts'),
+            model_name="transfer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("debit", models.F("credit")), _negated=True),
+                name="transfer_between_two_accounts",
+            ),
         ),
         migrations.AddIndex(
-            model_name='loan',
-            index=models.Index(condition=models.Q(('outstanding__gt', 0)), fields=['account', 'ends_at'], name='loan_open'),
+            model_name="loan",
+            index=models.Index(
+                condition=models.Q(("outstanding__gt", 0)),
+                fields=["account", "ends_at"],
+                name="loan_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='loan',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0), ('outstanding__gte', 0), ('outstanding__lte', models.F('amount'))), name='loan_outstanding_within_amount'),
+            model_name="loan",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("amount__gt", 0),
+                    ("outstanding__gte", 0),
+                    ("outstanding__lte", models.F("amount")),
+                ),
+                name="loan_outstanding_within_amount",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagepeak',
-            constraint=models.UniqueConstraint(fields=('target', 'limit', 'day'), name='usagepeak_once_a_day'),
+            model_name="usagepeak",
+            constraint=models.UniqueConstraint(
+                fields=("target", "limit", "day"), name="usagepeak_once_a_day"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='zone',
-            constraint=models.UniqueConstraint(fields=('region', 'slug'), name='zone_slug_once'),
+            model_name="zone",
+            constraint=models.UniqueConstraint(fields=("region", "slug"), name="zone_slug_once"),
         ),
         migrations.AddConstraint(
-            model_name='zone',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['compute', 'storage', 'network', 'object'])), name='zone_kind_known'),
+            model_name="zone",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["compute", "storage", "network", "object"])),
+                name="zone_kind_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offering',
-            constraint=models.UniqueConstraint(fields=('zone', 'resource'), name='offering_once'),
+            model_name="offering",
+            constraint=models.UniqueConstraint(fields=("zone", "resource"), name="offering_once"),
         ),
         migrations.AddConstraint(
-            model_name='delegationbound',
-            constraint=models.UniqueConstraint(fields=('delegation', 'resource', 'zone'), name='delegationbound_once', nulls_distinct=False),
+            model_name="delegationbound",
+            constraint=models.UniqueConstraint(
+                fields=("delegation", "resource", "zone"),
+                name="delegationbound_once",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='delegationbound',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('per_decision__isnull', True), ('per_decision__gte', 0), _connector='OR'), models.Q(('total__isnull', True), ('total__gte', 0), _connector='OR')), name='delegationbound_not_negative'),
+            model_name="delegationbound",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("per_decision__isnull", True), ("per_decision__gte", 0), _connector="OR"
+                    ),
+                    models.Q(("total__isnull", True), ("total__gte", 0), _connector="OR"),
+                ),
+                name="delegationbound_not_negative",
+            ),
         ),
     ]

@@ -137,7 +137,7 @@ def movements(account: Account) -> list[Transfer]:
             "decision_line__decision__person",
             "decision_line__decision__request",
             "actor",
-        )  # fmt: skip
+        )
         .order_by("-at", "-pk")
     )
 

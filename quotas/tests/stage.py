@@ -100,7 +100,9 @@ def set_up_site(cloud: CloudSite, folder: Path) -> None:
 
 
 @contextmanager
-def staged(cloud: CloudSite, copy: DatabaseCopy, browser: Browser | None, folder: Path) -> Iterator[Stage]:
+def staged(
+    cloud: CloudSite, copy: DatabaseCopy, browser: Browser | None, folder: Path
+) -> Iterator[Stage]:
     """The site stands, its processes run, and its project is in the cloud.
 
     Without a browser its people call the API.

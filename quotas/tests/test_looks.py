@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -28,19 +29,21 @@ from quotas.tests.test_access import SAMPLES
 
 pytestmark = [pytest.mark.needs("chromium", "axe")]
 DEMO_PASSWORD = "remit-demo"
+# What an address needs, found in the demo's rows.
+Facts = Callable[[], dict[str, Any]]
 
 
-def a_request(person: str, state: LineState) -> Callable[[], dict[str, object]]:
+def a_request(person: str, state: LineState) -> Facts:
     """The newest request of a person with a line in that state."""
 
-    def find() -> dict[str, object]:
+    def find() -> dict[str, Any]:
         lines = RequestLine.objects.filter(state=state, request__requester__subject=person)
         return {"number": lines.latest("request_id").request_id}
 
     return find
 
 
-def waiting_for_dana() -> dict[str, object]:
+def waiting_for_dana() -> dict[str, Any]:
     lines = RequestLine.objects.filter(
         state=LineState.OPEN, assignments__user__subject="dana"
     ).exclude(request__project__slug="atlas-reco")
@@ -52,11 +55,11 @@ class Look:
     """A page and who looks at it; `who` may follow from what it is about."""
 
     who: str
-    kwargs: Callable[[], dict[str, object]] = dict
+    kwargs: Facts = dict
     query: str = ""
 
 
-def slug(text: str) -> Callable[[], dict[str, object]]:
+def slug(text: str) -> Facts:
     return lambda: {"slug": text}
 
 

@@ -64,8 +64,8 @@ def test_what_is_in_use_is_not_taken_away(stage: Stage) -> None:
     with stage.person("alice") as alice, stage.person("dana") as dana, stage.person("otto") as otto:
         approve(dana, ask(alice, region, {SPACE: "30G"}, "Plates"))
         expect(alice.page.locator("#request-state")).to_contain_text("applied")
-        use = {"gib": 10, "volume_type": stage.cloud.volume_types[0]}
-        stage.cloud.set_volumes(region, stage.external_id, 2, **use)
+        volume_type = stage.cloud.volume_types[0]
+        stage.cloud.set_volumes(region, stage.external_id, 2, gib=10, volume_type=volume_type)
         approve(dana, ask(alice, region, {SPACE: "10G"}, "Fewer plates"))
         stage.wait_for(lambda: stage.target(cinder).state == TargetState.REFUSED, "refused")
         # The owner gets a sentence, the operator the figures; nobody a check mark.
@@ -75,7 +75,7 @@ def test_what_is_in_use_is_not_taken_away(stage: Stage) -> None:
         otto.page.goto(f"/operations/endpoints/{cinder}/")
         expect(otto.page.locator("main")).to_contain_text("20 GiB in use, 10 GiB granted")
         assert stage.cloud.plain.volume_limits(region, stage.external_id)["gigabytes"] == 30
-        stage.cloud.set_volumes(region, stage.external_id, 0, **use)
+        stage.cloud.set_volumes(region, stage.external_id, 0, gib=10, volume_type=volume_type)
         expect(alice.page.locator("#request-state")).to_contain_text("applied")
         assert stage.cloud.plain.volume_limits(region, stage.external_id)["gigabytes"] == 10
 
