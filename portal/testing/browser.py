@@ -45,8 +45,8 @@ class Person:
     def __init__(self, browser: Browser, url: str, **options: Any) -> None:
         self.url = url
         # axe is injected, which our content policy would refuse to anybody else.
-        options = {"viewport": {"width": 1280, "height": 900}, "bypass_csp": True} | options
-        self.context: BrowserContext = browser.new_context(base_url=url, **options)
+        options.setdefault("viewport", {"width": 1280, "height": 900})
+        self.context: BrowserContext = browser.new_context(base_url=url, bypass_csp=True, **options)
         self.context.set_default_timeout(PATIENCE)
         self.page: Page = self.context.new_page()
         self.complaints: list[str] = []

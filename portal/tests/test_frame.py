@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django import forms
+from django.contrib.sessions.backends.base import SessionBase
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 
@@ -40,7 +41,7 @@ class Person:
 
 def page(template, *, user="Dana", **context):
     request = RequestFactory().get("/queue/?unit=3")
-    request.session = {}
+    request.session = SessionBase()
     base = {"user": Person(user) if user else None, "now": NOW}
     return render_to_string(template, base | context, request)
 

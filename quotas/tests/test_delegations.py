@@ -174,8 +174,8 @@ def test_decisions_and_delegations_at_once_wait_for_each_other(committed_site: S
     def hand() -> object:
         return hand_on(site, Bound(resource=site.vcpu.resource, per_decision=64))
 
-    def take_back() -> object:
-        return revoke(delegation=site.delegations["erin"], actor=site.otto, now=NOW + DAY)
+    def take_back() -> None:
+        revoke(delegation=site.delegations["erin"], actor=site.otto, now=NOW + DAY)
 
     results = at_once([hand, approve, take_back])
 

@@ -96,7 +96,7 @@ NO_PAGES = {"request_progress", "livez", "readyz", "metrics"}
 SHOWN = ("home", "request_new", "decide", "request_detail", "project_detail", "queue")
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 780}
-VIEWS = {
+VIEWS: dict[str, dict[str, Any]] = {
     "1280": {"viewport": WIDE, "color_scheme": "light"},
     "dark": {"viewport": WIDE, "color_scheme": "dark"},
     "360": {"viewport": NARROW, "color_scheme": "light", "has_touch": True},
