@@ -25,10 +25,14 @@ from quotas.tests.counting import assert_flat
 from quotas.tests.site import GIB, Site, join, make_group, make_project
 
 
-def page(site: Site, name: str, url: str) -> Any:
+def signed_in(site: Site, name: str) -> Client:
     client = Client()
     client.force_login(site.people[name])
-    return client.get(url)
+    return client
+
+
+def page(site: Site, name: str, url: str) -> Any:
+    return signed_in(site, name).get(url)
 
 
 def text(answer: Any, status: int = 200) -> str:
@@ -66,9 +70,7 @@ def form(site: Site, asked: QuotaRequest, **fields: str) -> dict[str, object]:
 
 
 def act(site: Site, name: str, verb: str, asked: QuotaRequest, data: dict[str, object]) -> Any:
-    client = Client()
-    client.force_login(site.people[name])
-    return client.post(reverse(f"request_{verb}", kwargs={"number": asked.pk}), data)
+    return signed_in(site, name).post(reverse(f"request_{verb}", kwargs={"number": asked.pk}), data)
 
 
 # The queue
@@ -148,9 +150,10 @@ def test_queue_pages_through_more_than_fifty(site_today: Site) -> None:
 def test_queue_costs_the_same_for_three_rows_and_fifty(site_today: Site) -> None:
     site = site_today
     ask_for_many(site, 6)
+    erin = signed_in(site, "erin")
 
     def load() -> None:
-        assert len(numbers(page(site, "erin", reverse("queue")))) in (3, 50)
+        assert len(numbers(erin.get(reverse("queue")))) in (3, 50)
 
     def grow() -> None:
         since = timezone.now() - timedelta(hours=3)
@@ -346,9 +349,10 @@ def test_decide_costs_the_same_for_one_line_and_three(site_today: Site) -> None:
     one = ask(site_today)
     three = {slug: 10 * each.resource.step for slug, each in site_today.offerings.items()}
     url = [reverse("decide", args=[one.pk])]
+    dana = signed_in(site_today, "dana")
 
     def load() -> None:
-        assert page(site_today, "dana", url[0]).status_code == 200
+        assert dana.get(url[0]).status_code == 200
 
     def grow() -> None:
         other = make_project(site_today, "other", "atlas", timezone.now() - timedelta(hours=1))
@@ -425,8 +429,7 @@ def test_endpoint_targets_can_be_narrowed_to_a_state(site_today: Site) -> None:
 
 def test_retry_makes_a_target_due_again(site_today: Site) -> None:
     target = refuse(site_today, "no")
-    client = Client()
-    client.force_login(site_today.otto)
+    client = signed_in(site_today, "otto")
     url = reverse("target_retry", args=["nova-geneva", target.pk])
     assert client.post(url).status_code == 302
     target.refresh_from_db()
@@ -439,8 +442,7 @@ def test_retry_makes_a_target_due_again(site_today: Site) -> None:
 def test_retry_of_an_applied_target_is_a_conflict(site_today: Site) -> None:
     target = refuse(site_today, "no")
     Target.objects.filter(pk=target.pk).update(state=TargetState.APPLIED, next_try_at=None)
-    client = Client()
-    client.force_login(site_today.otto)
+    client = signed_in(site_today, "otto")
     assert client.post(reverse("target_retry", args=["nova-geneva", target.pk])).status_code == 409
 
 
@@ -449,8 +451,7 @@ def test_retry_of_an_endpoint_wakes_what_failed_and_not_what_was_skipped(site_to
     other = make_project(site_today, "other", "atlas", timezone.now())
     skipped = Target.objects.get(project=other, endpoint__slug="nova-geneva")
     Target.objects.filter(pk=skipped.pk).update(state=TargetState.SKIPPED, skip_reason="gone")
-    client = Client()
-    client.force_login(site_today.otto)
+    client = signed_in(site_today, "otto")
     assert client.post(reverse("endpoint_retry", args=["nova-geneva"])).status_code == 302
     assert Target.objects.get(pk=refused.pk).state == TargetState.DUE
     assert Target.objects.get(pk=skipped.pk).state == TargetState.SKIPPED
