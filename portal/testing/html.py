@@ -11,7 +11,7 @@ class Reader(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.tags: list[tuple[str, dict[str, str]]] = []
         self.ids: list[str] = []
         self._open: list[str] = []
         self.feed(html)
@@ -19,7 +19,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Remember the tag; called by the parser."""
-        values = dict(attrs)
+        values = _plain(attrs)
         self.tags.append((tag, values))
         if found := values.get("id"):
             self.ids.append(found)
@@ -28,16 +28,21 @@ class Reader(HTMLParser):
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Remember a tag that closes itself, as SVG has them."""
-        self.tags.append((tag, dict(attrs)))
+        self.tags.append((tag, _plain(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
         """Check that it closes what was opened last."""
         opened = self._open.pop() if self._open else None
         assert opened == tag, f"</{tag}> closes <{opened}>"
 
-    def all(self, tag: str) -> list[dict[str, str | None]]:
+    def all(self, tag: str) -> list[dict[str, str]]:
         """Return the attributes of every such tag, in order."""
         return [attrs for name, attrs in self.tags if name == tag]
+
+
+def _plain(attrs: list[tuple[str, str | None]]) -> dict[str, str]:
+    """An attribute without a value is there, and empty."""
+    return {name: value or "" for name, value in attrs}
 
 
 def text_of(html: str) -> str:
