@@ -36,8 +36,14 @@ def answered(endpoint: Endpoint) -> None:
 
 
 def silent(endpoint: Endpoint, words: str) -> None:
-    """No answer: after a few of them the endpoint is left alone but for one probe at a time."""
-    Endpoint.objects.filter(pk=endpoint.pk).update(failure_count=F("failure_count") + 1)
+    """No answer: after a few of them the endpoint is left alone but for one probe at a time.
+
+    Each probe counts once more when it begins (leases.may_call) and so doubles the pause. The
+    calls of many workers that were under way together do not: they are one outage.
+    """
+    Endpoint.objects.filter(pk=endpoint.pk, failure_count__lt=OPEN_AFTER).update(
+        failure_count=F("failure_count") + 1
+    )
     Endpoint.objects.filter(pk=endpoint.pk, failing_since__isnull=True).update(failing_since=Now())
     known = Endpoint.objects.get(pk=endpoint.pk)
     if known.failure_count < OPEN_AFTER:

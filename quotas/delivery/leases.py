@@ -23,6 +23,8 @@ from quotas.states import TAKEABLE, EndpointState, TargetState
 
 # What is kept back from a lease for the last writes to our own database.
 MARGIN_SECONDS = 1.0
+# What an endpoint that is only asked may be; so is the identity endpoint behind another.
+READABLE = (EndpointState.OPEN, EndpointState.READ_ONLY)
 
 
 class LeaseOver(Exception):
@@ -61,15 +63,21 @@ def in_seconds(seconds: float) -> CombinedExpression:
 
 def due() -> QuerySet[Target]:
     """Targets whose time has come, at endpoints that take work."""
-    identity_usable = Q(endpoint__identity__isnull=True) | _usable("endpoint__identity__")
+    # One that waits for its project calls nobody: as a probe it would be wasted.
+    idle = Q(state=TargetState.WAITING, endpoint__state=EndpointState.UNREACHABLE)
     return Target.objects.filter(
-        _usable("endpoint__"), identity_usable, state__in=TAKEABLE, next_try_at__lte=Now()
+        ~idle, callable_now(EndpointState.OPEN), state__in=TAKEABLE, next_try_at__lte=Now()
     )
 
 
-def _usable(prefix: str) -> Q:
-    """An endpoint that is open, or silent and due for its next probe."""
-    return Q(**{f"{prefix}state": EndpointState.OPEN}) | Q(
+def callable_now(*states: EndpointState) -> Q:
+    """Targets whose endpoint is in one of these states, or silent and due for its next probe."""
+    identity = _usable("endpoint__identity__", *READABLE)
+    return _usable("endpoint__", *states) & (Q(endpoint__identity__isnull=True) | identity)
+
+
+def _usable(prefix: str, *states: EndpointState) -> Q:
+    return Q(**{f"{prefix}state__in": states}) | Q(
         **{f"{prefix}state": EndpointState.UNREACHABLE, f"{prefix}next_probe_at__lte": Now()}
     )
 
@@ -87,20 +95,27 @@ def take(target_id: int) -> Lease | None:
         return None
     target = Target.objects.select_related("project", "endpoint__identity").get(pk=target_id)
     lease = Lease(target=target, token=token, ends=begun + settings.LEASE_SECONDS)
-    if not (_may_call(target.endpoint) and _may_call(target.endpoint.identity)):
+    if not (
+        may_call(target.endpoint, EndpointState.OPEN)
+        and may_call(target.endpoint.identity, *READABLE)
+    ):
         release(lease, state=TargetState.DUE, next_try_at=F("next_try_at"))
         return None
     return lease
 
 
-def _may_call(endpoint: Endpoint | None) -> bool:
-    """An endpoint that does not answer is probed by one worker at a time."""
-    if endpoint is None or endpoint.state == EndpointState.OPEN:
+def may_call(endpoint: Endpoint | None, *states: EndpointState) -> bool:
+    """In one of these states; one that does not answer is probed by one worker at a time."""
+    if endpoint is None or endpoint.state in states:
         return True
     return bool(
         Endpoint.objects.filter(
             pk=endpoint.pk, state=EndpointState.UNREACHABLE, next_probe_at__lte=Now()
-        ).update(next_probe_at=in_seconds(settings.LEASE_SECONDS))
+        ).update(
+            next_probe_at=in_seconds(settings.LEASE_SECONDS),
+            # Probes alone lengthen the pause: see breaker.silent.
+            failure_count=F("failure_count") + 1,
+        )
     )
 
 

@@ -12,11 +12,12 @@ from quotas.actions.targets import wake_targets
 from quotas.backends.errors import BackendError
 from quotas.backends.registry import UnknownDriver
 from quotas.models import ProjectHandle, Target
-from quotas.states import EndpointState, TargetState
+from quotas.states import TargetState
 
 from . import readings
 from .clouds import identity_driver, quota_driver
 from .converge import calling
+from .leases import READABLE, callable_now, may_call
 from .wanted import compare, wanted_limits
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ def stale() -> QuerySet[Target]:
     return (
         Target.objects.filter(
             Q(looked_at__isnull=True) | Q(looked_at__lte=long_ago),
-            endpoint__state__in=[EndpointState.OPEN, EndpointState.READ_ONLY],
+            # A silent one too, when it is due for a probe: perhaps nothing else would ask.
+            callable_now(*READABLE),
             state__in=[TargetState.APPLIED, TargetState.REFUSED, TargetState.SKIPPED],
         )
         .select_related("project", "endpoint__identity")
@@ -44,6 +46,8 @@ def observe(target_id: int) -> None:
     if target is None or not Target.objects.filter(pk=target_id, looked_at=target.looked_at).update(
         looked_at=Now()
     ):
+        return
+    if not (may_call(target.endpoint, *READABLE) and may_call(target.endpoint.identity, *READABLE)):
         return
     try:
         needs_work = _look(target)

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Now
 
 from portal.lib.amounts import format_amount
 from projects.actions.events import record
@@ -76,7 +77,9 @@ def applied(lease: Lease) -> None:
 def ran_out(lease: Lease) -> None:
     """The lease is nearly over: leave it to be read again when nobody can write any more."""
     later = in_seconds(settings.LEASE_SECONDS)
-    release(lease, state=TargetState.DIRTY, dirty_until=later, next_try_at=later)
+    if not release(lease, state=TargetState.DIRTY, dirty_until=later, next_try_at=later):
+        # Taken over meanwhile, and perhaps called applied before our last write came through.
+        mark_dirty(lease.target.pk)
 
 
 def wait(lease: Lease) -> None:
@@ -107,7 +110,11 @@ def failed(lease: Lease, error: BackendError) -> None:
             kind=ErrorKind(error.kind.value),
             code=error.code,
             words=error.words,
-            after=max(back_off(lease.target.failure_count), error.retry_after or 0),
+            # A service may ask for patience, not for years.
+            after=max(
+                back_off(lease.target.failure_count),
+                min(error.retry_after or 0, settings.RETRY_CAP_SECONDS),
+            ),
         )
     if error.uncertain:
         # It may have happened, or may yet happen while we look elsewhere.
@@ -126,19 +133,21 @@ def back_off(failure_count: int) -> float:
 def _failed(
     lease: Lease, *, state: TargetState, kind: ErrorKind, code: str, words: str, after: float
 ) -> None:
+    # What failed is no longer what is wanted: a decision made meanwhile does not wait for it.
+    newer = Q(generation__gt=lease.generation)
     is_news = (lease.target.error_kind, lease.target.error_code) != (kind, code)
     error_id = new_error_id() if is_news else lease.target.error_id
     with transaction.atomic():
         kept = release(
             lease,
-            state=state,
-            failure_count=F("failure_count") + 1,
+            state=Case(When(newer, then=Value(TargetState.DUE)), default=Value(state)),
+            failure_count=Case(When(newer, then=Value(0)), default=F("failure_count") + 1),
             error_kind=kind,
             error_code=code,
             error_words=words[:1000],
             error_id=error_id,
             error_at=in_seconds(0),
-            next_try_at=in_seconds(after),
+            next_try_at=Case(When(newer, then=Now()), default=in_seconds(after)),
         )
         if kept and is_news:
             _record(state.value, lease, code=code, error=error_id)
