@@ -88,6 +88,7 @@ def set_up_site(cloud: CloudSite, folder: Path) -> None:
     call_command("grant_root", "dana", "erin", "--unit", "it", verbosity=0)
     amounts = [f"{each}.compute-a.vcpu=1000" for each in cloud.regions]
     amounts += [f"{each}.storage-a.space=20T" for each in cloud.regions]
+    amounts += [f"{each}.storage-a.volumes=1000" for each in cloud.regions]
     call_command("fund", "--pool", *amounts, verbosity=0)
     halves = [each.replace("1000", "500").replace("20T", "10T") for each in amounts]
     call_command("fund", "--unit", "cm", *halves, verbosity=0)

@@ -2,14 +2,19 @@
 
 from functools import partial
 
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
 from portal.lib.errors import Conflict, DomainError, NoRoom
+from portal.testing.servers import DatabaseCopy
 from projects.states import Role
 from quotas.actions import decide, requests
 from quotas.actions.wishes import Wish
 from quotas.delivery import leases
 from quotas.models import Account, Decision, QuotaRequest, Target, Transfer
 from quotas.queries.accounts import audit
-from quotas.tests.site import NOW, Site, join, make_project
+from quotas.tests.site import NOW, Site, join, make_project, make_site
 from quotas.tests.test_decide import ask
 from quotas.tests.threads import at_once
 
@@ -36,6 +41,27 @@ def test_two_decisions_on_one_line_book_once(committed_site: Site) -> None:
     assert Decision.objects.count() == 1
     assert Transfer.objects.filter(decision_line__isnull=False).count() == 1
     assert audit() == []
+
+
+def test_two_decisions_over_http_are_answered_with_one_200_and_one_409(
+    database_copy: DatabaseCopy,
+) -> None:
+    site = make_site(timezone.now())
+    wish = Wish({site.vcpu.slug: 100}, "reprocessing")
+    asked = requests.submit(project=site.project, wish=wish, actor=site.alice, now=timezone.now())
+    line = asked.lines.get().pk
+
+    def approve(name: str, amount: int) -> int:
+        client = Client()
+        client.force_login(site.people[name])
+        body = {"granted": {line: amount}, "seen": {line: 0}, "version": asked.version}
+        url = reverse("api_request_approve", kwargs={"pk": asked.pk})
+        return client.post(url, body, "application/json").status_code
+
+    answers = at_once([partial(approve, "dana", 100), partial(approve, "erin", 60)])
+    assert sorted(answers) == [200, 409]
+    assert Transfer.objects.filter(decision_line__isnull=False).count() == 1
+    assert site.quota(site.vcpu) in (100, 60)
 
 
 def test_an_approval_and_a_withdrawal_have_one_winner(committed_site: Site) -> None:

@@ -16,6 +16,7 @@ from quotas.tests.stage import Stage, approve, ask, staged
 
 pytestmark = pytest.mark.needs("chromium")
 VCPU, SPACE = ("vCPU", "compute-a"), ("Volume space", "storage-a")
+VOLUMES = ("Volumes", "storage-a")
 
 
 @pytest.fixture(params=["sandbox", pytest.param("openstack", marks=pytest.mark.needs("openstack"))])
@@ -62,7 +63,7 @@ def test_what_is_in_use_is_not_taken_away(stage: Stage) -> None:
     region = stage.region(0)
     cinder = f"cinder-{region}"
     with stage.person("alice") as alice, stage.person("dana") as dana, stage.person("otto") as otto:
-        approve(dana, ask(alice, region, {SPACE: "30G"}, "Plates"))
+        approve(dana, ask(alice, region, {SPACE: "30G", VOLUMES: "5"}, "Plates"))
         expect(alice.page.locator("#request-state")).to_contain_text("applied")
         volume_type = stage.cloud.volume_types[0]
         stage.cloud.set_volumes(region, stage.external_id, 2, gib=10, volume_type=volume_type)
