@@ -132,7 +132,7 @@ def request_comment(request: Request, pk: int) -> Response:
 @shows("decide")
 @operation(
     "approve_request", "Grant lines, in full or trimmed", method="POST", body=ApproveInput,
-    answers=DecisionSerializer, status=201, refuses=STALE, tag="decisions", sent=APPROVE,
+    answers=DecisionSerializer, refuses=STALE, tag="decisions", sent=APPROVE,
     answered=DECISION,
     about="An absolute limit for each line. 412 with the figures of now where a quota is not "
     "what you saw; 409 `no_room` with the shortfall where the source has too little.",
@@ -152,7 +152,7 @@ def request_approve(request: Request, pk: int) -> Response:
 @shows("decide")
 @operation(
     "decline_request", "Say no to lines, with the reason", method="POST", body=RefuseInput,
-    answers=DecisionSerializer, status=201, refuses=STALE, tag="decisions", sent=DECLINE,
+    answers=DecisionSerializer, refuses=STALE, tag="decisions", sent=DECLINE,
 )  # fmt: skip
 @api_view(["POST"])
 def request_decline(request: Request, pk: int) -> Response:
@@ -169,7 +169,7 @@ def request_decline(request: Request, pk: int) -> Response:
 @shows("decide")
 @operation(
     "return_request", "Send lines back with a question", method="POST", body=RefuseInput,
-    answers=DecisionSerializer, status=201, refuses=STALE, tag="decisions", sent=RETURN,
+    answers=DecisionSerializer, refuses=STALE, tag="decisions", sent=RETURN,
     about="`reason` is the question; the lines are open again once it is answered.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -217,4 +217,4 @@ def _by_line(quota_request: QuotaRequest, wanted: Mapping[str, int]) -> dict[int
 
 def _answer_decision(viewer: Viewer, pk: int) -> Response:
     decision = one(visible_decisions(viewer), pk=pk)
-    return Response(DecisionSerializer(decision, context=proof_for(viewer)).data, status=201)
+    return Response(DecisionSerializer(decision, context=proof_for(viewer)).data)

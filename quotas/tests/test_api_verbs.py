@@ -94,7 +94,7 @@ def test_return_then_answer_opens_the_lines_again(site_today: Site) -> None:
     returned = caller(site_today, "dana").post(
         f"{path}return/", {"lines": [line.pk], "reason": "For which run?", "version": 1}
     )
-    assert (returned.status_code, returned.json()["kind"]) == (201, "return")
+    assert (returned.status_code, returned.json()["kind"]) == (200, "return")
     answer = caller(site_today, "alice").post(
         f"{path}answer/", {"text": "Run 4", "lines": {site_today.vcpu.slug: 80}, "version": 2}
     )
@@ -115,7 +115,7 @@ def test_approve_books_and_answers_with_the_proof(site_today: Site) -> None:
     asked = submit(site_today)
     body = approval(site_today, asked, reason="Good use.")
     answer = caller(site_today, "dana").post(f"requests/{asked.pk}/approve/", body)
-    assert (answer.status_code, answer.json()["reason"]) == (201, "Good use.")
+    assert (answer.status_code, answer.json()["reason"]) == (200, "Good use.")
     assert answer.json()["snapshot"]["unit_path"] == "org/ep/atlas/"
     assert site_today.quota(site_today.vcpu) == 100
     assert Target.objects.get(endpoint__slug="nova-geneva").generation == 2
@@ -126,7 +126,7 @@ def test_approve_trimmed_until_a_date_lends_less(site_today: Site) -> None:
     asked = submit(site_today, until_on=day)
     line = asked.lines.get()
     body = approval(site_today, asked, granted={str(line.pk): 60})
-    assert caller(site_today, "dana").post(f"requests/{asked.pk}/approve/", body).status_code == 201
+    assert caller(site_today, "dana").post(f"requests/{asked.pk}/approve/", body).status_code == 200
     assert Loan.objects.get().amount == 60
     loans = caller(site_today, "alice").get("projects/atlas-reco/").json()["loans"]
     assert [(each["offering"], each["outstanding"]) for each in loans] == [
@@ -138,7 +138,7 @@ def test_decline_says_why(site_today: Site) -> None:
     asked = submit(site_today)
     body = {"lines": [asked.lines.get().pk], "reason": "Use what you have.", "version": 1}
     answer = caller(site_today, "dana").post(f"requests/{asked.pk}/decline/", body)
-    assert (answer.status_code, answer.json()["reason"]) == (201, "Use what you have.")
+    assert (answer.status_code, answer.json()["reason"]) == (200, "Use what you have.")
     state = caller(site_today, "alice").get(f"requests/{asked.pk}/").json()["state"]
     assert state == "declined"
 
@@ -179,7 +179,7 @@ def test_approve_without_room_tells_the_shortfall(site_today: Site) -> None:
 def test_approve_twice_is_a_conflict_even_when_stale(site_today: Site) -> None:
     asked = submit(site_today)
     body, dana = approval(site_today, asked), caller(site_today, "dana")
-    assert dana.post(f"requests/{asked.pk}/approve/", body).status_code == 201
+    assert dana.post(f"requests/{asked.pk}/approve/", body).status_code == 200
     assert refusal(dana.post(f"requests/{asked.pk}/approve/", body)) == (409, "conflict")
     assert Decision.objects.count() == 1
 
@@ -191,9 +191,9 @@ MAY = {
     "amend": {"alice": 200, "bob": 403, "rita": 403, "dana": 403, "otto": 403, "mallory": 404},
     "withdraw": {"alice": 200, "bob": 403, "rita": 403, "dana": 403, "otto": 403, "mallory": 404},
     "comment": {"alice": 201, "bob": 201, "rita": 403, "dana": 201, "audrey": 403, "mallory": 404},
-    "approve": {"alice": 403, "bob": 403, "rita": 403, "dana": 201, "erin": 201, "mallory": 404},
-    "decline": {"alice": 403, "bob": 403, "audrey": 403, "dana": 201, "erin": 201, "mallory": 404},
-    "return": {"alice": 403, "bob": 403, "audrey": 403, "dana": 201, "erin": 201, "mallory": 404},
+    "approve": {"alice": 403, "bob": 403, "rita": 403, "dana": 200, "erin": 200, "mallory": 404},
+    "decline": {"alice": 403, "bob": 403, "audrey": 403, "dana": 200, "erin": 200, "mallory": 404},
+    "return": {"alice": 403, "bob": 403, "audrey": 403, "dana": 200, "erin": 200, "mallory": 404},
 }
 
 
