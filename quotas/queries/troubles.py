@@ -49,6 +49,12 @@ def trouble_of(endpoint: Endpoint, target: Target | None) -> Trouble | None:
     return _target_trouble(target, name) if target is not None else None
 
 
+def sentence_of(target: Target) -> str:
+    """The trouble of a target in plain text; empty where all is well."""
+    trouble = trouble_of(target.endpoint, target)
+    return f"{trouble.heading}. {trouble.text}" if trouble else ""
+
+
 def _with_reason(text: str, endpoint: Endpoint) -> str:
     reason = endpoint.state_reason.strip()
     return f"{text} {_('The operators say:')} {reason}" if reason else text

@@ -14,6 +14,7 @@ from quotas.models import (
     Region,
     Target,
 )
+from quotas.states import TargetState
 from quotas.tests.api import caller, grant, refusal, results
 from quotas.tests.site import GIB, Site, join, make_group, make_project
 
@@ -265,3 +266,18 @@ def test_projects_are_filtered(site_today: Site) -> None:
     assert [each["slug"] for each in results(caller(site_today, "dana").get("projects/"))] == [
         "atlas-reco"
     ]
+
+
+def test_a_service_in_trouble_is_a_sentence_and_an_id_and_never_called_applied(
+    site_today: Site,
+) -> None:
+    Target.objects.filter(project=site_today.project, endpoint__slug="nova-geneva").update(
+        state=TargetState.REFUSED, error_kind="refused", error_code="project_gone",
+        error_words="Could not find project 4711", error_id="K7Q2AB",
+        generation=2, applied_generation=2,
+    )  # fmt: skip
+    services = caller(site_today, "rita").get("projects/atlas-reco/").json()["services"]
+    nova = next(each for each in services if each["endpoint"] == "nova-geneva")
+    assert (nova["is_applied"], nova["error_id"]) == (False, "K7Q2AB")
+    assert nova["sentence"]
+    assert "4711" not in nova["sentence"]

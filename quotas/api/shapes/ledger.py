@@ -5,8 +5,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from quotas.models import Account, Loan, Transfer, TransferKind
+from quotas.models import Account, Loan, Target, Transfer, TransferKind
 from quotas.models import Holder as AccountKind
+from quotas.queries.troubles import sentence_of
 from quotas.states import TargetState
 
 from .catalogue import Room
@@ -47,10 +48,15 @@ class ServiceSerializer(serializers.Serializer[Any]):
     is_applied = serializers.SerializerMethodField()
     applied_at = serializers.DateTimeField(allow_null=True)
     observed_at = serializers.DateTimeField(allow_null=True)
+    sentence = serializers.SerializerMethodField(help_text="What is the matter; empty: nothing.")
     error_id = serializers.CharField(help_text="What to tell the operators; empty: no trouble.")
 
-    def get_is_applied(self, target: Any) -> bool:
-        return bool(target.applied_generation == target.generation)
+    def get_is_applied(self, target: Target) -> bool:
+        """Read back, and nothing known against it since."""
+        return target.state == TargetState.APPLIED
+
+    def get_sentence(self, target: Target) -> str:
+        return sentence_of(target)
 
 
 class LoanSerializer(serializers.ModelSerializer[Loan]):

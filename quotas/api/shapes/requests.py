@@ -15,6 +15,7 @@ from quotas.models import (
     QuotaRequest,
     RequestLine,
 )
+from quotas.queries.troubles import sentence_of
 from quotas.states import LineState, RequestState, TargetState
 
 from .people import Holder, Person, ProjectRef, holder_of
@@ -25,6 +26,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 
     endpoint = serializers.CharField(source="target.endpoint.slug")
     state = serializers.ChoiceField(source="target.state", choices=TargetState.values)
+    sentence = serializers.SerializerMethodField(help_text="What is the matter; empty: nothing.")
     error_id = serializers.CharField(
         source="target.error_id", help_text="What to tell the operators; empty: no trouble."
     )
@@ -32,7 +34,10 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 
     class Meta:
         model = Delivery
-        fields = ("endpoint", "state", "error_id", "applied_at")
+        fields = ("endpoint", "state", "sentence", "error_id", "applied_at")
+
+    def get_sentence(self, delivery: Delivery) -> str:
+        return sentence_of(delivery.target)
 
 
 class RequestLineSerializer(serializers.ModelSerializer[RequestLine]):
