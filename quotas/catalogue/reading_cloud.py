@@ -172,11 +172,15 @@ class CloudReader:
                     f"{nearest(resource.value, self.site.resources)}",
                 )
                 continue
-            feeds = [
-                feed
-                for service, keys in by_service.block().entries()
-                for feed in self._feeds(service, keys)
-            ]
+            services = list(by_service.block().entries())
+            if not services:
+                # It could be granted, and nothing would ever enforce it or read it back.
+                self.problems.add(
+                    resource.line,
+                    f"{resource.value} counts against no limit: say which, as in "
+                    "{nova: cores}, or leave it out.",
+                )
+            feeds = [feed for service, keys in services for feed in self._feeds(service, keys)]
             found[resource.value] = (tuple(feeds), resource.line)
         return found
 

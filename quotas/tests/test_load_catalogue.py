@@ -307,6 +307,17 @@ def test_read_refuses_broken_yaml_on_its_line() -> None:
     assert sentence.startswith("this is not YAML")
 
 
+def test_read_refuses_what_counts_against_no_limit() -> None:
+    text = changed("vcpu: {nova: cores}", "vcpu: {}")
+
+    assert problems_of(text) == [
+        (
+            line_of(text, "vcpu: {}"),
+            "vcpu counts against no limit: say which, as in {nova: cores}, or leave it out.",
+        )
+    ]
+
+
 def test_read_names_everything_that_is_wrong() -> None:
     text = changed("owners: alice", "owners: eve").replace("vcpu: 100 x 2.5", "vcpu: -1")
 
