@@ -16,6 +16,7 @@ from projects.queries.viewers import Viewer, live_delegations
 from projects.states import Power
 
 from .events import record
+from .units import hold_path
 
 MAX_DEPTH = 20
 MAX_PURPOSE = 500
@@ -81,7 +82,7 @@ def grant(
         raise Invalid({"user": [_("Name a person or a group, one of the two.")]})
     chosen = _check_terms(powers, depth, starts_at, ends_at, purpose)
     with transaction.atomic():
-        share(Unit, Unit.objects.above(unit.path).values_list("pk", flat=True))
+        unit = hold_path(unit)
         share(Delegation, parent.chain_ids)
         held = _held(parent, grantor, now)
         _check_within(held, chosen, unit, starts_at, ends_at, depth)

@@ -8,8 +8,8 @@ from django.db.models.functions import Concat, Substr
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.locks import lock
-from projects.models import Unit, UnitPlacement
+from portal.lib.locks import lock, share
+from projects.models import Project, Unit, UnitPlacement
 
 MAX_PATH = 1000
 
@@ -54,6 +54,23 @@ def move_unit(*, unit: Unit, parent: Unit | None, now: datetime) -> None:
         unit.parent, unit.path = parent, after
         unit.save(update_fields=["parent"])
         _place(unit, parent, now)
+
+
+def hold_path(unit: Unit) -> Unit:
+    """The unit as it stands now, held there with all above it until the transaction ends."""
+    seen = ""
+    while True:
+        fresh = Unit.objects.get(pk=unit.pk)
+        if fresh.path == seen:
+            return fresh
+        # It may have been moved while we waited; then those above it are others.
+        seen = fresh.path
+        share(Unit, [fresh.pk, *Unit.objects.above(seen).values_list("pk", flat=True)])
+
+
+def hold_place(project: Project) -> None:
+    """`hold_path` for the unit of a locked project, which then knows its path of now."""
+    project.unit = hold_path(Unit(pk=project.unit_id))
 
 
 def _place(unit: Unit, parent: Unit | None, now: datetime) -> None:

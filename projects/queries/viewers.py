@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
+from django.db.models.lookups import StartsWith
 
 from projects.models import Delegation, GroupMembership, Membership, Project, Unit, User, in_force
 from projects.states import Power
@@ -27,9 +28,13 @@ def _not_in_force(now: datetime) -> Q:
 
 
 def live_delegations(now: datetime) -> QuerySet[Delegation]:
-    """Delegations in force at `now` with every link above them in force too."""
+    """Delegations in force at `now` with every link above them in force too.
+
+    A unit that was moved out of a grantor's subtree takes nothing of the grant with it.
+    """
+    lies_below = StartsWith(OuterRef("unit__path"), F("unit__path"))
     broken_link = Delegation.objects.filter(
-        IsAnyOf(F("pk"), OuterRef("ancestors")), _not_in_force(now)
+        _not_in_force(now) | ~Q(lies_below), IsAnyOf(F("pk"), OuterRef("ancestors"))
     )
     return Delegation.objects.exclude(_not_in_force(now)).exclude(Exists(broken_link))
 

@@ -33,12 +33,31 @@ def barred(viewer: Viewer, quota_request: QuotaRequest, mandates: Collection[Man
         )
 
 
+def reaching(mandates: Collection[Mandate], line: RequestLine) -> list[Mandate]:
+    """The mandates, one at least, that say anything about the line; raises Forbidden."""
+    found = [each for each in mandates if each.reaches(line.offering)]
+    if not found:
+        offering = line.offering
+        words = {"resource": offering.resource.name, "zone": offering.zone.name}
+        raise Forbidden(
+            _(
+                "Your remit says nothing about %(resource)s in %(zone)s: leave the line to "
+                "somebody above you."
+            )
+            % words,
+            offering=offering.slug,
+            bound="offering",
+        )
+    return found
+
+
 def choose_mandate(mandates: Collection[Mandate], line: RequestLine, increase: int) -> Mandate:
     """The nearest mandate that allows the increase; raises Forbidden with the bound."""
-    for mandate in mandates:
+    about = reaching(mandates, line)
+    for mandate in about:
         if mandate.allows(line.offering, increase):
             return mandate
-    bounds = [each.most_per_decision(line.offering) for each in mandates]
+    bounds = [each.most_per_decision(line.offering) for each in about]
     most = max(each for each in bounds if each is not None)
     resource = line.offering.resource
     raise Forbidden(

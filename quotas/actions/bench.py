@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Invalid, Stale
 from portal.lib.locks import lock, share
-from projects.models import Delegation, Project, Unit, User
+from projects.actions.units import hold_place
+from projects.models import Delegation, Project, User
 from projects.queries.viewers import Viewer
 from projects.states import Power, ProjectState
 from quotas.models import QuotaRequest, RequestLine
@@ -62,18 +63,25 @@ class Bench:
             raise Invalid({"lines": [sentence]})
 
     def ask_authority_again(self) -> None:
-        """Hold the delegations as they are, and look once more: a link may have been revoked."""
-        share(Delegation, [link.pk for mandate in self.mandates for link in mandate.chain])
+        """Hold the delegations as they are, and look once more: a link may have been revoked.
+
+        Also after `now`, which was taken before we waited for locks.
+        """
+        held = {link.pk for mandate in self.mandates for link in mandate.chain}
+        share(Delegation, held)
         self.viewer = Viewer.of(self.viewer.user, self.viewer.now)
-        self.mandates = mandates_of(self.viewer, self.project.unit.path, Power.DECIDE_QUOTA)
+        self.mandates = [
+            each
+            for each in mandates_of(self.viewer, self.project.unit.path, Power.DECIDE_QUOTA)
+            if all(link.pk in held and link.revoked_at is None for link in each.chain)
+        ]
         barred(self.viewer, self.request, self.mandates)
 
 
 def take(quota_request: QuotaRequest, actor: User, now: datetime) -> Bench:
     """Lock project, unit path and request, then ask who the actor is."""
-    project = lock(Project.objects.filter(pk=quota_request.project_id).select_related("unit"))[0]
-    path_units = Unit.objects.above(project.unit.path).values_list("pk", flat=True)
-    share(Unit, path_units)
+    project = lock(Project.objects.filter(pk=quota_request.project_id))[0]
+    hold_place(project)
     request = lock(QuotaRequest.objects.filter(pk=quota_request.pk))[0]
     request.project = project
     viewer = Viewer.of(actor, now)

@@ -18,7 +18,7 @@ from quotas.models import Decision, DecisionKind, DecisionLine, QuotaRequest, Re
 from quotas.queries.authority import Mandate
 from quotas.states import LINE_MOVES, LineState
 
-from .authority import choose_mandate
+from .authority import choose_mandate, reaching
 from .bench import Bench, take
 from .booking import Accounts, book, lock_accounts
 from .granting import check_granted, check_seen
@@ -102,7 +102,8 @@ def _refuse(
         lines = bench.chosen(line_ids, kind.value)
         bench.check_version(version)
         bench.check_all_or_nothing(lines)
-        mandates = {line.pk: bench.mandates[0] for line in lines}
+        bench.ask_authority_again()
+        mandates = {line.pk: reaching(bench.mandates, line)[0] for line in lines}
         decision = _decide(bench, lines, kind, cleaned, mandates, None)
         DecisionLine.objects.bulk_create(
             DecisionLine(decision=decision, line=line, delegation=mandates[line.pk].delegation)

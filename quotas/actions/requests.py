@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from portal.lib.errors import Conflict, Forbidden, NotVisible, Stale
 from portal.lib.locks import lock
 from projects.actions.events import record
+from projects.actions.units import hold_place
 from projects.models import Project, User
 from projects.queries.viewers import Viewer, roles_in, visible_projects
 from projects.rules import may_ask
@@ -163,6 +164,8 @@ def comment(*, quota_request: QuotaRequest, text: str, actor: User, now: datetim
         seen = visible_requests(viewer).filter(pk=quota_request.pk).first()
         if seen is None:
             raise NotVisible(_("There is no such request."))
+        if seen.submitted_at is None:
+            raise Conflict(_("A draft is read by nobody else; send it first."))
         if not may_comment(viewer, seen, roles_in(viewer, seen.project)):
             raise Forbidden(_("Members of the project and those who decide can write here."))
         cleaned = clean_text(text, field="text", required=True)
@@ -173,7 +176,9 @@ def comment(*, quota_request: QuotaRequest, text: str, actor: User, now: datetim
 
 def _lock_project(project: Project, actor: User, now: datetime) -> tuple[Project, Viewer]:
     """The project, locked, with the actor's right to ask for it checked inside the lock."""
-    rows = lock(Project.objects.filter(pk=project.pk).select_related("unit"))
+    rows = lock(Project.objects.filter(pk=project.pk))
+    for each in rows:
+        hold_place(each)
     viewer = Viewer.of(actor, now)
     if not rows or not visible_projects(viewer).filter(pk=project.pk).exists():
         raise NotVisible(_("There is no such project."))

@@ -7,13 +7,15 @@ stale row shows nothing it should not, and this code only has to add what is mis
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from portal.lib.locks import lock
-from projects.models import Delegation, Project, in_force
-from projects.states import Power
+from projects.actions.units import hold_place
+from projects.models import Membership, Project, in_force
+from projects.states import ROLES_ABOVE_READER, Power
 from quotas.models import Assignment, QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
-from quotas.queries.authority import Mandate, interested_user_ids, mandates_for, nearest
+from quotas.queries.authority import Mandate, mandates_for, nearest, with_free_holder
 from quotas.states import LineState
 
 
@@ -25,14 +27,11 @@ def route(quota_request: QuotaRequest, now: datetime) -> None:
             "offering"
         )
     )
-    mandates = mandates_for(project.unit.path, Power.DECIDE_QUOTA, now)
-    people = [each.delegation.user_id for each in mandates if each.delegation.user_id]
-    barred = interested_user_ids(project, people, now)
+    held_by_all = mandates_for(project.unit.path, Power.DECIDE_QUOTA, now)
+    mandates = with_free_holder(held_by_all, project, now)
     held = balances(project, [line.offering_id for line in lines])
     wanted: dict[int, list[Mandate]] = {
-        line.pk: nearest(
-            mandates, line.offering, line.wanted - held.get(line.offering_id, 0), barred
-        )
+        line.pk: nearest(mandates, line.offering, line.wanted - held.get(line.offering_id, 0))
         for line in lines
     }
     _end_others(wanted, now)
@@ -58,7 +57,8 @@ def route(quota_request: QuotaRequest, now: datetime) -> None:
 def route_again(quota_request: QuotaRequest, now: datetime) -> None:
     """Route on the sweep's behalf, under the same locks as the verbs."""
     with transaction.atomic():
-        lock(Project.objects.filter(pk=quota_request.project_id))
+        quota_request.project = lock(Project.objects.filter(pk=quota_request.project_id))[0]
+        hold_place(quota_request.project)
         route(quota_request, now)
 
 
@@ -77,12 +77,17 @@ def _end_others(wanted: dict[int, list[Mandate]], now: datetime) -> None:
 
 def unrouted(now: datetime) -> list[QuotaRequest]:
     """Requests with an open line that waits for nobody in force; the sweep routes them."""
-    live = Assignment.objects.filter(
-        in_force(now), delegation__in=Delegation.objects.exclude(revoked_at__lte=now)
+    # Asked line by line: few lines are open, but assignments of decided ones are kept.
+    involved = Membership.objects.filter(
+        in_force(now), role__in=ROLES_ABOVE_READER, user=OuterRef("user"),
+        project=OuterRef("line__project"),
+    )  # fmt: skip
+    live = (
+        Assignment.objects.filter(in_force(now), line=OuterRef("pk"))
+        .exclude(delegation__revoked_at__lte=now)
+        .exclude(user__is_active=False)
+        .exclude(Exists(involved))
     )
-    lines = RequestLine.objects.filter(state=LineState.OPEN).exclude(pk__in=live.values("line"))
-    return list(
-        QuotaRequest.objects.filter(pk__in=lines.values("request")).select_related("project__unit")[
-            :500
-        ]
-    )
+    lines = RequestLine.objects.filter(state=LineState.OPEN).exclude(Exists(live))
+    # Nobody may be able to decide some of them for long: they must not stand before the rest.
+    return list(QuotaRequest.objects.filter(pk__in=lines.values("request")).order_by("?")[:500])

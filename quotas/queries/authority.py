@@ -5,9 +5,11 @@ is the intersection along the chain, computed at `now`.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Q
 
 from projects.models import (
     Delegation,
@@ -56,8 +58,16 @@ class Mandate:
             amounts += [row.per_decision for row in rows if row.per_decision is not None]
         return min(amounts, default=None)
 
+    def reaches(self, offering: Offering) -> bool:
+        """Whether every link says anything about the offering; else nothing of it is decided."""
+        return all(
+            any(_matches(row, offering) for row in self.bounds[link.pk]) for link in self.chain
+        )
+
     def allows(self, offering: Offering, increase: int) -> bool:
-        """Whether one decision may add that much; decreases are always within bounds."""
+        """Whether one decision may add that much; decreases are within any bound."""
+        if not self.reaches(offering):
+            return False
         most = self.most_per_decision(offering)
         return increase <= 0 or most is None or increase <= most
 
@@ -130,29 +140,52 @@ def _load(held: Iterable[Delegation]) -> list[Mandate]:
     ]
 
 
-def interested_user_ids(project: Project, user_ids: Collection[int], now: datetime) -> set[int]:
-    """Which of these people hold a role above reader, and so must not decide."""
-    held = Membership.objects.filter(in_force(now), project=project, role__in=ROLES_ABOVE_READER)
-    direct = held.filter(user__in=user_ids).values_list("user", flat=True)
-    through_group = GroupMembership.objects.filter(
-        in_force(now), user__in=user_ids, group__in=held.values("group")
-    ).values_list("user", flat=True)
-    return set(direct) | set(through_group)
-
-
-def nearest(
-    mandates: Collection[Mandate], offering: Offering, increase: int, barred: Collection[int]
+def with_free_holder(
+    mandates: Collection[Mandate], project: Project, now: datetime
 ) -> list[Mandate]:
+    """Those that somebody can use for the project; two queries.
+
+    Somebody: a person whose account is in use and who holds no role above reader in it,
+    directly or through a group; of a group one such member is enough.
+    """
+    users = {each.delegation.user_id for each in mandates if each.delegation.user_id}
+    groups = {each.delegation.group_id for each in mandates if each.delegation.group_id}
+    free_users = set(
+        User.objects.filter(_uninvolved(project, "pk", now), pk__in=users, is_active=True)
+        .values_list("pk", flat=True)
+    )  # fmt: skip
+    free_groups = set(
+        GroupMembership.objects.filter(
+            in_force(now), _uninvolved(project, "user", now), group__in=groups,
+            user__is_active=True,
+        ).values_list("group", flat=True).distinct()
+    )  # fmt: skip
+    return [
+        each
+        for each in mandates
+        if each.delegation.user_id in free_users or each.delegation.group_id in free_groups
+    ]
+
+
+def _uninvolved(project: Project, person: str, now: datetime) -> Q:
+    """The condition that the person named by a column holds no role above reader."""
+    held = Membership.objects.filter(in_force(now), project=project, role__in=ROLES_ABOVE_READER)
+    through_group = GroupMembership.objects.filter(
+        in_force(now), user=OuterRef(person), group__in=held.values("group")
+    )
+    return ~Exists(held.filter(user=OuterRef(person))) & ~Exists(through_group)
+
+
+def nearest(mandates: Sequence[Mandate], offering: Offering, increase: int) -> list[Mandate]:
     """The mandates of the nearest level that may decide; all equally near ones.
 
-    barred: ids of people who hold a role in the project. Nobody with enough: the widest
-    level that exists, so that the line is never without somebody who sees it.
+    mandates: the nearest first, as `with_free_holder` leaves them. Nobody with enough: the
+    widest level that exists, so that the line is never without somebody who sees it.
     """
-    eligible = [each for each in mandates if each.delegation.user_id not in barred]
-    enough = [each for each in eligible if each.allows(offering, increase)]
+    enough = [each for each in mandates if each.allows(offering, increase)]
     if enough:
         return [each for each in enough if each.nearness == enough[0].nearness]
-    return [each for each in eligible if each.nearness == eligible[-1].nearness]
+    return [each for each in mandates if each.nearness == mandates[-1].nearness]
 
 
 def delegate_of(mandate: Mandate) -> User | Group:

@@ -21,7 +21,7 @@ from quotas.models import Account, Contribution, Offering, Reading, UsagePeak
 from quotas.states import EndpointState
 
 from .accounts import Fill, balances, envelope_fills, room_word, sources, zone_fills
-from .authority import delegate_of, interested_user_ids, mandates_for, nearest
+from .authority import delegate_of, mandates_for, nearest, with_free_holder
 from .shapes import contributions
 
 LOW_USE_PERCENT = 60
@@ -151,12 +151,11 @@ def _holder(source: Account | None) -> str:
 def _deciders(
     viewer: Viewer, project: Project, wanted: Mapping[Offering, int], held: Mapping[int, int]
 ) -> dict[int, Decider | None]:
-    mandates = mandates_for(project.unit.path, Power.DECIDE_QUOTA, viewer.now)
-    people = [each.delegation.user_id for each in mandates if each.delegation.user_id]
-    barred = interested_user_ids(project, people, viewer.now)
+    held_by_all = mandates_for(project.unit.path, Power.DECIDE_QUOTA, viewer.now)
+    mandates = with_free_holder(held_by_all, project, viewer.now)
     found: dict[int, Decider | None] = {}
     for offering, amount in wanted.items():
-        able = nearest(mandates, offering, amount - held.get(offering.pk, 0), barred)
+        able = nearest(mandates, offering, amount - held.get(offering.pk, 0))
         names = tuple({(type(x), x.pk): x for x in map(delegate_of, able)}.values())
         found[offering.pk] = Decider(names, able[0].delegation.unit.label) if able else None
     return found

@@ -12,7 +12,7 @@ from projects.queries.viewers import Viewer, visible_projects
 from projects.states import Power, Role
 from quotas.models import Offering, ProjectHandle
 
-from .authority import delegate_of, interested_user_ids, mandates_for
+from .authority import delegate_of, mandates_for, with_free_holder
 from .figures import RegionFigures
 from .preview import Decider, rooms_of
 from .request_lists import RequestRow, rows_of
@@ -57,12 +57,8 @@ def open_requests(viewer: Viewer, project: Project) -> list[RequestRow]:
 def who_decides(project: Project, now: datetime, power: Power) -> list[Decider]:
     """Who holds the power for the project's unit, the nearest first, one entry a level."""
     mandates = mandates_for(project.unit.path, power, now)
-    people = [each.delegation.user_id for each in mandates if each.delegation.user_id]
-    barred = interested_user_ids(project, people, now)
     levels: dict[str, list[object]] = defaultdict(list)
-    for mandate in mandates:
-        if mandate.delegation.user_id in barred:
-            continue
+    for mandate in with_free_holder(mandates, project, now):
         holder = delegate_of(mandate)
         if holder not in levels[mandate.delegation.unit.label]:
             levels[mandate.delegation.unit.label].append(holder)

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from projects.models import in_force
+from projects.models import Membership, in_force
 from projects.queries.viewers import Viewer, visible_projects
+from projects.states import ROLES_ABOVE_READER
 from quotas.models import Assignment, Delivery, QuotaRequest, RequestLine
 from quotas.states import PENDING, LineState, RequestState, request_state
 
@@ -26,12 +27,18 @@ def pending_requests(requests: QuerySet[QuotaRequest]) -> QuerySet[QuotaRequest]
 
 
 def assigned_lines(viewer: Viewer) -> QuerySet[RequestLine]:
-    """The open lines that wait for this person, directly or through a group, at `now`."""
+    """The open lines that wait for this person, directly or through a group, at `now`.
+
+    Not those of projects in which they hold a role: others of the group decide them.
+    """
     mine = Assignment.objects.filter(viewer.own(), in_force(viewer.now))
+    involved = Membership.objects.filter(
+        viewer.own(), in_force(viewer.now), role__in=ROLES_ABOVE_READER, project=OuterRef("project")
+    )
     return RequestLine.objects.filter(
         state=LineState.OPEN,
         pk__in=mine.filter(delegation__in=[each.pk for each in viewer.delegations]).values("line"),
-    )
+    ).exclude(Exists(involved))
 
 
 def queue(viewer: Viewer) -> QuerySet[QuotaRequest]:
