@@ -84,6 +84,9 @@ def book(
     if not above:
         raise Conflict(_("Nothing of this was ever issued to the pool; the operators can do that."))
     delta = granted - account.balance
+    ends_at = end_of(bench.request)
+    if delta > 0 and ends_at is not None and ends_at <= decision.at:
+        raise Conflict(_("It was wanted until a day that is over: decline it, or return it."))
     if delta > above[0].balance:
         raise no_room(above[0], delta, next_source=above[1] if len(above) > 1 else None)
     booked = DecisionLine.objects.create(
@@ -97,8 +100,7 @@ def book(
     cause = Cause(actor=decision.actor, now=decision.at, decision_line=booked)
     if delta > 0:
         increase(
-            account=account, source=above[0], amount=delta, ends_at=end_of(bench.request),
-            cause=cause,
+            account=account, source=above[0], amount=delta, ends_at=ends_at, cause=cause
         )  # fmt: skip
     else:
         decrease(

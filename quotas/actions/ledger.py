@@ -183,11 +183,11 @@ def fund(
 ) -> Transfer:
     """Move quota into a unit's envelope from the nearest envelope above, or the pool."""
     check_amount(amount, offering)
-    if unit.retired_at is not None:
-        raise Conflict(_("%(unit)s is retired; fund a living unit.") % {"unit": unit.label})
     with transaction.atomic():
         # A new envelope changes where decisions below it draw from: they share the unit.
-        lock(Unit.objects.filter(pk=unit.pk))
+        unit = lock(Unit.objects.filter(pk=unit.pk))[0]
+        if unit.retired_at is not None:
+            raise Conflict(_("%(unit)s is retired; fund a living unit.") % {"unit": unit.label})
         envelope = declare_envelope(unit=unit, offering=offering)
         source = _above(unit, offering)
         rows = lock(

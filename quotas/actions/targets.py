@@ -48,7 +48,12 @@ def touch(project: Project, offering_ids: Collection[int]) -> dict[int, list[Tar
     """
     feeds = _feeds(offering_ids)
     endpoint_ids = {endpoint_id for ids in feeds.values() for endpoint_id in ids}
-    targets = lock(Target.objects.filter(project=project, endpoint__in=endpoint_ids))
+    found = Target.objects.filter(project=project, endpoint__in=endpoint_ids)
+    targets = lock(found)
+    if len(targets) < len(endpoint_ids):
+        # Without a target a grant would count as applied where nobody ever writes it.
+        ensure_targets([project])
+        targets = lock(found.all())
     ids = [target.pk for target in targets]
     Target.objects.filter(pk__in=ids).update(
         generation=F("generation") + 1, failure_count=0, **_due_now()

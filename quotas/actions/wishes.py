@@ -127,7 +127,8 @@ def _amount_error(amount: int, offering: Offering, balance: int) -> str:
 def _check_until(until_on: date | None, errors: dict[str, list[str]], now: datetime) -> None:
     if until_on is None:
         return
-    today = timezone.localdate(now)
+    # The site's day, whatever zone the reader has: the loan ends by it.
+    today = timezone.localdate(now, timezone.get_default_timezone())
     if until_on < today:
         errors["until_on"] = [_("That day is over; choose today or a later day.")]
     elif until_on > today + timedelta(days=MAX_DAYS):

@@ -293,3 +293,20 @@ def test_every_line_of_the_request_is_checked_to_be_its_own(site: Site) -> None:
             quota_request=asked, granted={other.pk + 1: 10}, seen={}, version=1, actor=site.dana,
             now=NOW,
         )  # fmt: skip
+
+
+def test_a_grant_for_a_day_that_is_over_is_refused(site: Site) -> None:
+    asked = ask(site, until_on=NOW.date())
+    line = asked.lines.get()
+    with pytest.raises(Conflict, match="a day that is over"):
+        decide.approve(
+            quota_request=asked, granted={line.pk: 100}, seen={line.pk: 0}, version=1,
+            actor=site.dana, now=NOW + timedelta(days=1),
+        )  # fmt: skip
+    assert not Loan.objects.exists()
+
+
+def test_a_grant_is_never_applied_for_want_of_a_target(site: Site) -> None:
+    Target.objects.filter(endpoint__slug="nova-geneva").delete()
+    grant(site, ask(site))
+    assert Delivery.objects.filter(applied_at__isnull=True).count() == 1

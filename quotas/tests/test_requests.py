@@ -1,0 +1,32 @@
+"""What those who ask may send, by the site's clock and with what a draft allows."""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import timezone
+
+from portal.lib.errors import Conflict, Invalid
+from quotas.actions import requests
+from quotas.actions.wishes import Wish
+from quotas.models import Comment, QuotaRequest
+from quotas.tests.site import NOW, Site
+
+
+def test_the_last_day_is_the_sites_and_not_the_readers(site: Site) -> None:
+    night = datetime(2026, 11, 21, 2, tzinfo=UTC)
+    wish = Wish({site.vcpu.slug: 8}, "a test", until_on=date(2026, 11, 20))
+    with timezone.override(ZoneInfo("America/Los_Angeles")), pytest.raises(Invalid) as refusal:
+        requests.submit(project=site.project, wish=wish, actor=site.alice, now=night)
+    assert list(refusal.value.errors) == ["until_on"]
+
+
+def test_nobody_remarks_on_a_draft_so_it_can_be_thrown_away(site: Site) -> None:
+    draft = requests.save_draft(
+        project=site.project, wish=Wish({site.vcpu.slug: 8}, ""), actor=site.alice, now=NOW
+    )
+    with pytest.raises(Conflict):
+        requests.comment(quota_request=draft, text="A thought.", actor=site.alice, now=NOW)
+    assert not Comment.objects.exists()
+    requests.discard_draft(draft=draft, actor=site.alice, now=NOW)
+    assert not QuotaRequest.objects.exists()
