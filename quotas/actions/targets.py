@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
-from portal.lib.locks import lock
+from portal.lib.locks import lock, lock_ids
 from portal.lib.wake import wake
 from projects.models import Project
 from projects.states import ProjectState
@@ -74,9 +74,11 @@ def touch_endpoints(endpoint_ids: Collection[int]) -> int:
     For when the catalogue changed what these endpoints enforce. Nobody is woken: there may
     be thousands, and the sweep takes them at its own pace.
     """
-    return Target.objects.filter(endpoint__in=endpoint_ids).update(
-        generation=F("generation") + 1, failure_count=0, **_due_now()
-    )
+    with transaction.atomic():
+        ids = lock_ids(Target.objects.filter(endpoint__in=endpoint_ids))
+        return Target.objects.filter(pk__in=ids).update(
+            generation=F("generation") + 1, failure_count=0, **_due_now()
+        )
 
 
 def _feeds(offering_ids: Collection[int]) -> dict[int, set[int]]:
@@ -123,11 +125,13 @@ def wake_targets(targets: Collection[Target]) -> int:
     """Make targets due now, as far as their state allows; returns how many were woken."""
     allowed = [state for state, verb in TARGET_MOVES if verb == "wake"]
     ids = [target.pk for target in targets]
-    woken = (
-        Target.objects.filter(pk__in=ids, state__in=allowed)
-        .exclude(state=TargetState.DIRTY)
-        .update(state=TargetState.DUE, next_try_at=Now(), skip_reason="")
-    )
+    with transaction.atomic():
+        lock_ids(Target.objects.filter(pk__in=ids))
+        woken = (
+            Target.objects.filter(pk__in=ids, state__in=allowed)
+            .exclude(state=TargetState.DIRTY)
+            .update(state=TargetState.DUE, next_try_at=Now(), skip_reason="")
+        )
     wake_after_commit(ids)
     return woken
 

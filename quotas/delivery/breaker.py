@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
+from portal.lib.locks import lock_ids
 from quotas.models import Endpoint, Target
 from quotas.states import EndpointState, ErrorKind, TargetState
 
@@ -28,11 +30,13 @@ def answered(endpoint: Endpoint) -> None:
         state=EndpointState.OPEN, next_probe_at=None, state_reason=""
     )
     if reopened:
-        Target.objects.filter(
+        silenced = Target.objects.filter(
             Q(endpoint=endpoint) | Q(endpoint__identity=endpoint),
             state=TargetState.RETRYING,
             error_kind=ErrorKind.UNREACHABLE,
-        ).update(next_try_at=Now())
+        )
+        with transaction.atomic():
+            silenced.filter(pk__in=lock_ids(silenced)).update(next_try_at=Now())
 
 
 def silent(endpoint: Endpoint, words: str) -> None:

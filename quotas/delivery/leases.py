@@ -18,6 +18,7 @@ from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
+from portal.lib.locks import lock_ids
 from quotas.models import Delivery, Endpoint, Target
 from quotas.states import TAKEABLE, EndpointState, TargetState
 
@@ -174,13 +175,15 @@ def finish_applied(lease: Lease) -> bool:
 def expire() -> int:
     """Take targets from holders whose lease ran out; they are read again one lease later."""
     later = in_seconds(settings.LEASE_SECONDS)
-    return Target.objects.filter(state=TargetState.LEASED, lease_until__lte=Now()).update(
-        state=TargetState.DIRTY,
-        lease_token=None,
-        lease_until=None,
-        dirty_until=later,
-        next_try_at=later,
-    )
+    over = Target.objects.filter(state=TargetState.LEASED, lease_until__lte=Now())
+    with transaction.atomic():
+        return over.filter(pk__in=lock_ids(over)).update(
+            state=TargetState.DIRTY,
+            lease_token=None,
+            lease_until=None,
+            dirty_until=later,
+            next_try_at=later,
+        )
 
 
 def mark_dirty(target_id: int) -> None:

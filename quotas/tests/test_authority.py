@@ -1,7 +1,6 @@
 """Who decides, and who does not: roles, bounds, revocations and units that move meanwhile."""
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -20,8 +19,7 @@ from quotas.models import Assignment, DelegationBound, QuotaRequest, Transfer
 from quotas.queries.requests import queue
 from quotas.tests.site import NOW, Site, join, make_group
 from quotas.tests.test_decide import ask, grant
-
-BUSY_SECONDS = 20
+from quotas.tests.threads import BUSY_SECONDS, until_it_waits
 
 
 def waits_for(site: Site) -> list[str]:
@@ -129,19 +127,9 @@ def during_a_move(site: Site, act: Callable[[], Any]) -> Any:
         move_unit(unit=atlas, parent=site.units["it"], now=NOW)
         delegations.reroute(atlas, NOW)
         other.start()
-        _until_it_waits(other)
+        until_it_waits(other)
     other.join(timeout=BUSY_SECONDS)
     return results[0]
-
-
-def _until_it_waits(other: threading.Thread) -> None:
-    deadline = time.monotonic() + BUSY_SECONDS
-    with connection.cursor() as cursor:
-        while other.is_alive() and time.monotonic() < deadline:
-            cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
-            if cursor.fetchone() == (True,):
-                return
-    assert not other.is_alive(), "it neither waits nor ends"
 
 
 def test_nobody_decides_by_where_a_unit_stood_before(committed_site: Site) -> None:

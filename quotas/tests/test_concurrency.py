@@ -1,22 +1,30 @@
 """The second person at the same moment, on real PostgreSQL."""
 
+import threading
+import uuid
+from collections.abc import Callable
 from functools import partial
 
+import pytest
+from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from portal.lib.errors import Conflict, DomainError, NoRoom
+from portal.lib.locks import lock
 from portal.testing.servers import DatabaseCopy
 from projects.states import Role
 from quotas.actions import decide, requests
+from quotas.actions.targets import touch_endpoints, wake_targets
 from quotas.actions.wishes import Wish
-from quotas.delivery import leases
-from quotas.models import Account, Decision, QuotaRequest, Target, Transfer
+from quotas.delivery import breaker, leases
+from quotas.models import Account, Decision, Endpoint, QuotaRequest, Target, Transfer
 from quotas.queries.accounts import audit
 from quotas.tests.site import NOW, Site, join, make_project, make_site
 from quotas.tests.test_decide import ask
-from quotas.tests.threads import at_once
+from quotas.tests.threads import at_once, until_it_waits
 
 
 def approve_as(site: Site, actor: str, asked: QuotaRequest, amount: int) -> Decision:
@@ -114,3 +122,43 @@ def test_a_due_target_is_leased_by_one_of_many(committed_site: Site) -> None:
 
     at_once([take] * 8)
     assert results.count(True) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "update"),
+    [
+        ("due", lambda: touch_endpoints(Endpoint.objects.values_list("pk", flat=True))),
+        ("retrying", lambda: wake_targets(list(Target.objects.all()))),
+        ("retrying", lambda: breaker.answered(Endpoint.objects.get(slug="keystone"))),
+        ("leased", leases.expire),
+    ],
+)
+def test_who_updates_many_targets_takes_them_in_order(
+    committed_site: Site, state: str, update: Callable[[], object]
+) -> None:
+    low, __, high = Target.objects.order_by("pk")
+    token = uuid.uuid4() if state == "leased" else None
+    Endpoint.objects.filter(slug="keystone").update(state="unreachable")
+    # The lowest one last, so that it also lies last in the table.
+    for pk in (high.pk, low.pk):
+        Target.objects.filter(pk=pk).update(
+            state=state, error_kind="unreachable", lease_token=token, lease_until=Now()
+        )
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            update()
+        except Exception as error:  # noqa: BLE001 - told to the test below
+            failed.append(error)
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=run)
+    with transaction.atomic():
+        lock(Target.objects.filter(pk=low.pk))
+        other.start()
+        until_it_waits(other)
+        lock(Target.objects.filter(pk=high.pk))
+    other.join(timeout=60)
+    assert failed == []

@@ -1,12 +1,15 @@
 """Several people at the same moment: threads with a database connection each."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import connection
 
 from portal.lib.errors import DomainError
+
+BUSY_SECONDS = 20
 
 
 def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
@@ -36,3 +39,14 @@ def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
     if crashes:
         raise crashes[0]
     return [result for result in results if result is not None]
+
+
+def until_it_waits(other: threading.Thread) -> None:
+    """Return once the thread waits for a lock of the database, or has ended."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    with connection.cursor() as cursor:
+        while other.is_alive() and time.monotonic() < deadline:
+            cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+            if cursor.fetchone() == (True,):
+                return
+    assert not other.is_alive(), "it neither waits nor ends"
