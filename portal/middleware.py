@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 
 from portal.lib import request_id
 from portal.lib.errors import DomainError
+from portal.lib.locks import refusal_of
 
 logger = logging.getLogger("portal.requests")
 
@@ -108,6 +109,7 @@ class DomainErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, DomainError):
+        refusal = error if isinstance(error, DomainError) else refusal_of(error)
+        if refusal is None:
             return None
-        return render(request, "errors/refused.html", {"error": error}, status=error.status)
+        return render(request, "errors/refused.html", {"error": refusal}, status=refusal.status)

@@ -9,8 +9,25 @@ from typing import TypeVar
 
 from django.db import connection
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
+from psycopg import errors
+
+from portal.lib.errors import Conflict
 
 Row = TypeVar("Row", bound=Model)
+
+
+class Busy(Conflict):
+    """Somebody else held the row for longer than one waits."""
+
+    code = "busy"
+
+
+def refusal_of(error: BaseException) -> Busy | None:
+    """What a lock that was not had is called; None for any other error."""
+    if not isinstance(error.__cause__, errors.LockNotAvailable | errors.DeadlockDetected):
+        return None
+    return Busy(_("Somebody else is changing this at the moment. Nothing was done; try again."))
 
 
 class NotInTransaction(RuntimeError):

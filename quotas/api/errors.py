@@ -13,12 +13,12 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DataError, OperationalError
 from django.http import Http404
 from django.utils.translation import gettext as _
-from psycopg import errors as postgres
 from rest_framework import exceptions as rest
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from portal.lib.errors import DomainError, Invalid
+from portal.lib.locks import refusal_of
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -112,9 +112,9 @@ def _database(error: Exception) -> Problem | None:
     if not isinstance(error, OperationalError):
         return None
     again = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    if isinstance(error.__cause__, postgres.LockNotAvailable | postgres.DeadlockDetected):
-        sentence = _("Somebody else is changing this at the moment. Nothing was done; try again.")
-        return Problem(409, "busy", sentence, headers=again)
+    busy = refusal_of(error)
+    if busy is not None:
+        return Problem(busy.status, busy.code, busy.sentence, headers=again)
     sentence = _("The database does not answer at the moment. Nothing was done; try again.")
     return Problem(503, "unavailable", sentence, headers=again)
 

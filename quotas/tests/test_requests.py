@@ -3,14 +3,20 @@
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from portal.lib.errors import Conflict, Invalid
+from portal.testing.servers import DatabaseCopy
 from quotas.actions import requests
 from quotas.actions.wishes import Wish
 from quotas.models import Comment, QuotaRequest
-from quotas.tests.site import NOW, Site
+from quotas.states import LineState
+from quotas.tests.site import NOW, Site, make_site
 
 
 def test_the_last_day_is_the_sites_and_not_the_readers(site: Site) -> None:
@@ -30,3 +36,21 @@ def test_nobody_remarks_on_a_draft_so_it_can_be_thrown_away(site: Site) -> None:
     assert not Comment.objects.exists()
     requests.discard_draft(draft=draft, actor=site.alice, now=NOW)
     assert not QuotaRequest.objects.exists()
+
+
+def test_a_page_says_busy_for_a_row_that_somebody_holds(database_copy: DatabaseCopy) -> None:
+    site = make_site(timezone.now())
+    wish = Wish({site.vcpu.slug: 8}, "a test")
+    asked = requests.submit(
+        project=site.project, wish=wish, actor=site.alice, now=timezone.now()
+    )  # fmt: skip
+    client = Client(raise_request_exception=False)
+    client.force_login(site.alice)
+    with psycopg.connect(database_copy.url) as holder:
+        holder.execute("SELECT 1 FROM projects_project FOR UPDATE")
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '100ms'")
+        answer = client.post(reverse("request_withdraw", args=[asked.pk]))
+    assert answer.status_code == 409
+    assert "try again" in answer.content.decode()
+    assert asked.lines.get().state == LineState.OPEN
