@@ -60,7 +60,7 @@ def in_base_units(units: int | None, limit: Limit) -> int | None:
 
 
 def _store_peaks(target: Target, seen: list[tuple[Limit, Figure]], read_at: datetime) -> None:
-    """Raise the day's peak where this use is higher; the day is the site's."""
+    """Raise the day's peak; as high again, it takes the limit of now. The day is the site's."""
     rows = [
         (target.pk, limit.pk, timezone.localdate(read_at), used, in_base_units(figure.limit, limit))
         for limit, figure in seen
@@ -74,7 +74,7 @@ def _store_peaks(target: Target, seen: list[tuple[Limit, Figure]], read_at: date
             VALUES (%s, %s, %s, %s, %s)
             ON CONFLICT (target_id, limit_id, day) DO UPDATE
                 SET used = EXCLUDED.used, limit_seen = EXCLUDED.limit_seen
-                WHERE EXCLUDED.used > {table}.used
+                WHERE EXCLUDED.used >= {table}.used
             """,  # noqa: S608 - a table's own name
             rows,
         )

@@ -294,3 +294,12 @@ def test_news_is_recorded_once(standing: Site, cloud: RunningSandbox) -> None:
     events = Event.objects.filter(subject_kind="target", subject_id=target.pk).order_by("id")
     assert [event.verb for event in events] == ["retrying", "applied"]
     assert Account.objects.exists()
+
+
+def test_a_peak_as_high_again_takes_the_limit_of_now(
+    standing: Site, cloud: RunningSandbox
+) -> None:
+    work(standing, "nova-geneva")
+    grant(standing, ask(standing))
+    work(standing, "nova-geneva")
+    assert UsagePeak.objects.get(limit__key="cores").limit_seen == 100
