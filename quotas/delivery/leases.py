@@ -50,9 +50,13 @@ class Lease:
         return self.target.generation
 
     def timeout(self) -> float:
-        """Seconds for the next call: never longer than what is left. Raises LeaseOver."""
+        """Seconds for the next call: never longer than what is left. Raises LeaseOver.
+
+        Nor begun with next to nothing left: it would time out by our own doing, and that
+        would be held against the endpoint.
+        """
         left = self.ends - time.monotonic() - MARGIN_SECONDS
-        if left <= 0:
+        if left < min(settings.CALL_TIMEOUT_SECONDS, settings.LEASE_SECONDS / 10):
             raise LeaseOver
         return min(settings.CALL_TIMEOUT_SECONDS, left)
 

@@ -1,5 +1,7 @@
 """What becomes of an attempt, and when an endpoint is asked again, without a cloud."""
 
+import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -38,6 +40,15 @@ def test_a_late_write_without_time_to_read_back_leaves_the_target_dirty(site: Si
     assert state_of(late) == TargetState.APPLIED
     outcomes.ran_out(late)
     assert state_of(late) == TargetState.DIRTY
+
+
+def test_no_call_begins_in_the_last_moments_of_a_lease(site: Site, settings: Settings) -> None:
+    settings.LEASE_SECONDS, settings.CALL_TIMEOUT_SECONDS = 60, 20
+    lease = take(site)
+    assert lease.timeout() == 20
+    nearly_over = replace(lease, ends=time.monotonic() + leases.MARGIN_SECONDS + 1)
+    with pytest.raises(leases.LeaseOver):
+        nearly_over.timeout()
 
 
 def test_a_decision_during_an_attempt_that_fails_does_not_wait(site: Site) -> None:
