@@ -39,6 +39,8 @@ app.conf.update(
     # By name, because who wakes a task (portal/lib/wake.py) does not import it.
     task_routes=[
         {
+            # Short, and what frees a lost worker's targets: never behind the work itself.
+            "quotas.tasks.sweep_*": {"queue": NOTIFY},
             "quotas.tasks.*observe*": {"queue": OBSERVE},
             "*.tasks.*notify*": {"queue": NOTIFY},
             "*": {"queue": APPLY},

@@ -122,6 +122,7 @@ LEASE_SECONDS = env.integer("LEASE_SECONDS", 60, low=2, high=600)
 CALL_TIMEOUT_SECONDS = env.seconds("CALL_TIMEOUT_SECONDS", 20, low=0.1, high=300)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 2, low=0.2, high=60)
 OBSERVE_SECONDS = env.seconds("OBSERVE_SECONDS", 300, low=1, high=86_400)
+OBSERVE_SWEEP_SECONDS = min(30.0, OBSERVE_SECONDS)
 RETRY_BASE_SECONDS = env.seconds("RETRY_BASE_SECONDS", 5, low=0.1, high=600)
 RETRY_CAP_SECONDS = env.seconds("RETRY_CAP_SECONDS", 600, low=1, high=86_400)
 REFUSED_RECHECK_SECONDS = env.seconds("REFUSED_RECHECK_SECONDS", 300, low=1, high=86_400)
@@ -141,7 +142,7 @@ def _every(seconds: float, task: str) -> dict[str, object]:
 
 CELERY_BEAT_SCHEDULE = {
     "sweep-due": _every(SWEEP_SECONDS, "quotas.tasks.sweep_due"),
-    "sweep-observe": _every(min(30.0, OBSERVE_SECONDS), "quotas.tasks.sweep_observe"),
+    "sweep-observe": _every(OBSERVE_SWEEP_SECONDS, "quotas.tasks.sweep_observe"),
     # Only for lines that nobody in force could decide; every other change routes at once.
     "sweep-routes": _every(30.0, "quotas.tasks.sweep_routes"),
 }

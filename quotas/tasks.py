@@ -1,6 +1,7 @@
 """The doors of the workers. A task is a hint: it takes ids, may run twice, loses nothing."""
 
 from celery import current_app, shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from quotas.actions.routing import route_again, unrouted
@@ -36,7 +37,8 @@ def observe_target(*, target_id: int) -> None:
 @shared_task
 def sweep_observe() -> None:
     """Send the targets with the oldest readings to be looked at."""
-    for target_id in observe.stale().values_list("pk", flat=True)[: observe.BATCH]:
+    count = observe.batch_size(settings.OBSERVE_SWEEP_SECONDS)
+    for target_id in list(observe.stale().values_list("pk", flat=True)[:count]):
         _hint("quotas.tasks.observe_target", target_id)
 
 

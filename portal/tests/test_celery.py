@@ -76,9 +76,9 @@ def test_every_scheduled_message_expires_before_the_next_is_long_due() -> None:
 @pytest.mark.parametrize(
     ("task", "queue"),
     [
-        ("quotas.tasks.sweep_due", "apply"),
+        ("quotas.tasks.sweep_due", "notify"),
         ("quotas.tasks.apply_target", "apply"),
-        ("quotas.tasks.sweep_observe", "observe"),
+        ("quotas.tasks.sweep_observe", "notify"),
         ("quotas.tasks.observe_target", "observe"),
         ("projects.tasks.notify_person", "notify"),
     ],

@@ -84,6 +84,8 @@ def book(
     if not above:
         raise Conflict(_("Nothing of this was ever issued to the pool; the operators can do that."))
     delta = granted - account.balance
+    if delta > 0 and line.offering.retired_at is not None:
+        raise Conflict(_("This is no longer offered; what is there can be given back."))
     ends_at = end_of(bench.request)
     if delta > 0 and ends_at is not None and ends_at <= decision.at:
         raise Conflict(_("It was wanted until a day that is over: decline it, or return it."))

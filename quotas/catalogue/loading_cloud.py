@@ -66,6 +66,14 @@ class CloudLoader:
                     each.line, f"{each.slug} is counted already; its unit cannot change."
                 )
                 continue
+            if row is not None and row.step % each.step and self._is_counted(row):
+                # What is held would no longer be a multiple, and could not be written exactly.
+                old = format_amount(row.step, row.unit)
+                self.problems.add(
+                    each.line,
+                    f"{each.slug} is counted in steps of {old} already; a new step must divide it.",
+                )
+                continue
             fields = {"name": each.name, "unit": each.unit, "step": each.step, "order": each.order}
             held[each.slug], __ = self.writer.put(
                 "resource", each.slug, row, Resource, {"slug": each.slug}, fields

@@ -193,7 +193,7 @@ def expire() -> int:
 def mark_dirty(target_id: int) -> None:
     """A call may still have effect: whatever is true now, look again one lease later."""
     later = in_seconds(settings.LEASE_SECONDS)
-    Target.objects.filter(pk=target_id).update(
+    Target.objects.filter(pk=target_id).exclude(state=TargetState.SKIPPED).update(
         dirty_until=later,
         next_try_at=later,
         state=Case(

@@ -1,6 +1,7 @@
 """Looking without touching: readings are refreshed in turn, never ahead of writes."""
 
 import logging
+import math
 from datetime import timedelta
 
 from django.conf import settings
@@ -23,6 +24,12 @@ from .wanted import compare, wanted_limits
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+
+
+def batch_size(sweep_seconds: float) -> int:
+    """How many to send each sweep, so that all are looked at once in OBSERVE_SECONDS."""
+    share = math.ceil(Target.objects.count() * sweep_seconds / settings.OBSERVE_SECONDS)
+    return max(BATCH, share)
 
 
 def stale() -> QuerySet[Target]:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import F, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import DecimalField, ExpressionWrapper, F, Q, Sum, Value
+from django.db.models.functions import Cast, Coalesce
 
 from quotas.backends.base import Figure
 from quotas.models import Limit, Target
+
+WHOLE = DecimalField(max_digits=60, decimal_places=0)
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,14 @@ class Wanted:
 
 def wanted_limits(target: Target) -> list[Wanted]:
     """Each managed limit of the target's endpoint: Σ quota × factor, 0 where nothing feeds it."""
-    quota = F("contributions__offering__accounts__balance") * F("contributions__factor")
+    # As a numeric: a factor must not carry a quota out of bigint.
+    balance = Cast("contributions__offering__accounts__balance", WHOLE)
+    quota = ExpressionWrapper(balance * F("contributions__factor"), output_field=WHOLE)
     of_project = Q(contributions__offering__accounts__project=target.project_id)
     rows = Limit.objects.filter(endpoint=target.endpoint_id).annotate(
-        amount=Coalesce(Sum(quota, filter=of_project), 0)
+        amount=Coalesce(Sum(quota, filter=of_project), Value(0), output_field=WHOLE)
     )
-    return [Wanted(limit, limit.amount) for limit in rows]
+    return [Wanted(limit, int(limit.amount)) for limit in rows]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from projects.models import Project, User
-from quotas.states import EndpointState, ErrorKind, TargetState
+from quotas.states import TAKEABLE, EndpointState, ErrorKind, TargetState
 
 from .catalogue import Offering, Region
 
@@ -151,6 +151,15 @@ class Target(models.Model):
                 condition=Q(state=TargetState.LEASED, lease_token__isnull=False)
                 | (~Q(state=TargetState.LEASED) & Q(lease_token__isnull=True)),
                 name="target_leased_has_token",
+            ),
+            # Nothing would ever find these again.
+            models.CheckConstraint(
+                condition=~Q(state__in=TAKEABLE) | Q(next_try_at__isnull=False),
+                name="target_takeable_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=TargetState.LEASED) | Q(lease_until__isnull=False),
+                name="target_leased_has_end",
             ),
         ]
         indexes: ClassVar = [

@@ -12,9 +12,11 @@ from projects.models import Event
 from quotas.actions.targets import touch, wake_targets
 from quotas.delivery import leases
 from quotas.delivery.converge import converge
-from quotas.delivery.observe import observe
+from quotas.delivery.observe import BATCH, batch_size, observe
+from quotas.delivery.wanted import wanted_limits
 from quotas.models import (
     Account,
+    Contribution,
     Delivery,
     Endpoint,
     Limit,
@@ -296,10 +298,25 @@ def test_news_is_recorded_once(standing: Site, cloud: RunningSandbox) -> None:
     assert Account.objects.exists()
 
 
-def test_a_peak_as_high_again_takes_the_limit_of_now(
-    standing: Site, cloud: RunningSandbox
-) -> None:
+def test_a_peak_as_high_again_takes_the_limit_of_now(standing: Site, cloud: RunningSandbox) -> None:
     work(standing, "nova-geneva")
     grant(standing, ask(standing))
     work(standing, "nova-geneva")
     assert UsagePeak.objects.get(limit__key="cores").limit_seen == 100
+
+
+def test_a_factor_never_carries_a_quota_out_of_what_a_column_holds(site: Site) -> None:
+    Account.objects.filter(offering=site.vcpu, unit=site.units["atlas"]).update(balance=0)
+    Account.objects.create(
+        offering=site.vcpu, project=site.project, holder="project", balance=2**62
+    )
+    Contribution.objects.filter(offering=site.vcpu).update(factor=2000)
+    wanted = {each.limit.key: each.amount for each in wanted_limits(target_at("nova-geneva", site))}
+    assert wanted["cores"] == 2**62 * 2000
+
+
+def test_a_sweep_looks_at_enough_to_see_all_in_time(site: Site, settings: Settings) -> None:
+    targets = Target.objects.count()
+    assert batch_size(30) == BATCH
+    settings.OBSERVE_SECONDS = 0.1
+    assert batch_size(30) == targets * 300

@@ -14,6 +14,7 @@ from quotas.models import (
     Decision,
     Delivery,
     Loan,
+    Offering,
     QuotaRequest,
     RequestLine,
     Target,
@@ -79,7 +80,9 @@ def test_approve_raises_the_generation_of_the_targets_it_feeds(site: Site) -> No
 def test_approve_leaves_a_held_target_to_its_holder(site: Site) -> None:
     target = Target.objects.get(project=site.project, endpoint__slug="nova-geneva")
     token = "00000000-0000-0000-0000-000000000001"
-    Target.objects.filter(pk=target.pk).update(state=TargetState.LEASED, lease_token=token)
+    Target.objects.filter(pk=target.pk).update(
+        state=TargetState.LEASED, lease_token=token, lease_until=NOW
+    )
     grant(site, ask(site))
     target.refresh_from_db()
     assert (target.generation, target.state, str(target.lease_token)) == (
@@ -310,3 +313,13 @@ def test_a_grant_is_never_applied_for_want_of_a_target(site: Site) -> None:
     Target.objects.filter(endpoint__slug="nova-geneva").delete()
     grant(site, ask(site))
     assert Delivery.objects.filter(applied_at__isnull=True).count() == 1
+
+
+def test_an_offering_that_was_retired_can_only_be_given_back(site: Site) -> None:
+    grant(site, ask(site))
+    more, less = ask(site, {site.space.slug: 10 * GIB}), ask(site, {site.vcpu.slug: 10})
+    Offering.objects.update(retired_at=NOW)
+    with pytest.raises(Conflict, match="no longer offered"):
+        grant(site, more)
+    grant(site, less)
+    assert (site.quota(site.vcpu), site.quota(site.space)) == (10, 0)

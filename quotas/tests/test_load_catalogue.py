@@ -474,6 +474,21 @@ def test_load_retires_an_offering_that_disappears_and_offers_it_again(db: None) 
     assert [str(each) for each in back.found] == ["~ offering geneva.sa.space: is offered again"]
 
 
+def test_load_refuses_a_step_that_what_is_held_does_not_fit(db: None) -> None:
+    load(read_site(SITE), now=NOW)
+    Account.objects.create(
+        offering=Offering.objects.get(slug="geneva.sa.space"), holder=Holder.POOL, balance=5 * GIB
+    )
+    text = changed("unit: B, step: 1GiB}\nidentity", "unit: B, step: 2GiB}\nidentity")
+
+    with pytest.raises(Refused) as refused:
+        load(read_site(text), now=LATER)
+
+    assert [each.sentence for each in refused.value.problems] == [
+        "space is counted in steps of 1\u202fGiB already; a new step must divide it."
+    ]
+
+
 def test_load_refuses_to_retire_what_projects_hold(db: None) -> None:
     load(read_site(SITE), now=NOW)
     Account.objects.create(
