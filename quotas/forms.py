@@ -23,12 +23,14 @@ PREFIX = "amount-"
 class Amounts:
     """Amounts typed into rows: the texts, what they mean, and what is wrong with which.
 
-    Keys are those of the rows (an offering's slug, a line's id) as text.
+    Keys are those of the rows (an offering's slug, a line's id) as text. `unread` names the
+    rows of texts that are no amount: those sentences do not say whose they are.
     """
 
     typed: dict[str, str] = field(default_factory=dict)
     wanted: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
 
     def input(self, key: str) -> "LineInput":
         """The input of one row."""
@@ -46,9 +48,15 @@ class Amounts:
     def summary(self, keys: Collection[str]) -> list[tuple[str, str]]:
         """[(id of the input, sentence)] for the summary; keys: the rows that there are."""
         return [
-            (input_id(key), sentence) if key in keys else ("", f"{key[:125]}: {sentence}")
+            (input_id(key), self._named(key, sentence))
+            if key in keys
+            else ("", f"{key[:125]}: {sentence}")
             for key, sentence in self.errors.items()
         ]
+
+    def _named(self, key: str, sentence: str) -> str:
+        name = self.unread.get(key)
+        return f"{name}: {sentence}" if name else sentence
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,8 @@ def read_amounts(typed: Mapping[str, str], rows: Iterable[AmountRow]) -> Amounts
             )
         except AmountError as error:
             amounts.errors[key] = error.sentence
+            words = {"resource": resource.name, "zone": row.offering.zone.name}
+            amounts.unread[key] = str(_("%(resource)s in %(zone)s") % words)
     return amounts
 
 

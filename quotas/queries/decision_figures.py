@@ -134,6 +134,13 @@ class LineFigures:
         return max(self.change - (self.source.balance if self.source else 0), 0)
 
     @property
+    def is_below_use(self) -> bool:
+        """Whether granting as asked leaves less than is in use: no service is given that."""
+        if self.use is None or self.use.known_limit is None or self.change >= 0:
+            return False
+        return self.use.known_limit + self.change < self.use.used + self.use.reserved
+
+    @property
     def bound(self) -> int | None:
         """The most that the person's widest mandate adds in one decision; None: any amount."""
         bounds = [each.most_per_decision(self.offering) for each in self.mandates]

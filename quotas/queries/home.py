@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db.models import Exists, OuterRef
+
 from projects.models import Project
 from projects.queries.viewers import Viewer, own_projects
 from projects.rules import may_decide_somewhere
-from quotas.models import Loan, QuotaRequest, Region
+from quotas.models import Loan, QuotaRequest, Region, RequestLine
+from quotas.states import LineState
 
 from .figures import Figures, LimitRow, open_loans
 from .request_lists import RequestRow, rows_of
@@ -28,7 +31,10 @@ class ProjectRow:
 
 @dataclass(frozen=True)
 class Home:
-    """Each list is capped at `SHOWN`; the flags say whether there are more."""
+    """Each list is capped at `SHOWN`; the flags say whether there are more.
+
+    Of `requests`, those that wait for the reader's answer come first.
+    """
 
     decides: bool
     waiting: list[RequestRow]
@@ -45,10 +51,12 @@ def home_of(viewer: Viewer) -> Home:
     """Everything on the first page, in a fixed number of queries."""
     decides = may_decide_somewhere(viewer)
     waiting = list(queue(viewer)[: SHOWN + 1]) if decides else []
+    returned = RequestLine.objects.filter(request=OuterRef("pk"), state=LineState.RETURNED)
     mine = list(
         QuotaRequest.objects.filter(requester=viewer.user, submitted_at__isnull=False)
         .select_related("project__unit", "requester")
-        .order_by("-updated_at", "-pk")[: SHOWN + 1]
+        .annotate(is_returned=Exists(returned))
+        .order_by("-is_returned", "-updated_at", "-pk")[: SHOWN + 1]
     )
     drafts = QuotaRequest.objects.filter(requester=viewer.user, submitted_at__isnull=True)
     projects = list(own_projects(viewer).select_related("unit").order_by("name")[: SHOWN + 1])

@@ -87,12 +87,17 @@ def find(viewer: Viewer, text: str) -> Found:
     wanted = SearchQuery(query, config="simple", search_type="raw")
     projects = visible_projects(viewer).annotate(words=PROJECT_VECTOR).filter(words=wanted)
     people = _visible_people(viewer).annotate(words=USER_VECTOR).filter(words=wanted)
-    units = Unit.objects.filter(retired_at__isnull=True).annotate(words=UNIT_VECTOR)
+    units = Unit.objects.filter(retired_at__isnull=True)
+    if "/" in text.strip("/ "):
+        # The pages name a unit by its path, in capitals.
+        units = units.filter(path__startswith=text.strip("/ ").lower())
+    else:
+        units = units.annotate(words=UNIT_VECTOR).filter(words=wanted)
     return Found(
         requests=requests,
         projects=list(projects.select_related("unit").order_by("name")[:MOST]),
         people=_with_roles(viewer, list(people.order_by("name", "pk")[:MOST])),
-        units=list(units.filter(words=wanted).order_by("path")[:MOST]),
+        units=list(units.order_by("path")[:MOST]),
     )
 
 

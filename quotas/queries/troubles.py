@@ -88,8 +88,8 @@ def _retrying(_target: Target) -> tuple[str, str, str, str]:
 def _refused(target: Target) -> tuple[str, str, str, str]:
     text = {
         "below_usage": _(
-            "More is in use than the new limit allows, so nothing was written. Free something in "
-            "%(name)s, or ask for a higher limit; Remit looks again by itself."
+            "More is in use than a new limit allows, so that limit was not written. Free something "
+            "in %(name)s, or ask for a higher limit; Remit looks again by itself."
         ),
         "project_gone": _(
             "The project is gone from the cloud, so nothing can be applied there. The cloud "

@@ -105,6 +105,20 @@ def test_queue_notices_low_use(site_today: Site) -> None:
     assert "10 of 100" in text(page(site_today, "dana", reverse("decide", args=[asked.pk])))
 
 
+def test_a_decrease_below_use_is_noticed_and_can_be_granted(site_today: Site) -> None:
+    first = ask(site_today)
+    act(site_today, "dana", "approve", first, form(site_today, first, do="asked"))
+    note_use(site_today, used=60, limit=100)
+    asked = ask(site_today, {site_today.vcpu.slug: 40})
+    assert "more vCPU in use in compute-a" in text(page(site_today, "dana", reverse("queue")))
+    html = text(page(site_today, "dana", reverse("decide", args=[asked.pk])))
+    assert "More is in use: 60 of 100" in html
+    assert "written only once use has fallen to that" in html
+    answer = act(site_today, "dana", "approve", asked, form(site_today, asked, do="asked"))
+    assert answer.status_code == 302
+    assert site_today.quota(site_today.vcpu) == 40
+
+
 def note_use(site: Site, *, used: int, limit: int) -> None:
     target = Target.objects.get(project=site.project, endpoint__slug="nova-geneva")
     Reading.objects.create(
@@ -209,7 +223,7 @@ def test_decide_proposes_what_is_possible_and_says_who_could_help(site_today: Si
 def test_decide_beyond_my_bound_names_who_may(site_today: Site) -> None:
     asked = ask(site_today, {site_today.vcpu.slug: 200})
     html = text(page(site_today, "dana", reverse("decide", args=[asked.pk])))
-    assert "Above your remit: 128 of vCPU per decision, this adds 200" in html
+    assert "Above your remit: 128 vCPU per decision, this adds 200" in html
     assert "Leave the line as it is, and Erin or Otto can grant it." in html
 
 

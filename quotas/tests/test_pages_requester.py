@@ -212,6 +212,19 @@ def test_home_shows_the_fullest_limits_of_my_projects(site: Site, alice: Client)
     assert "vCPU in geneva 90 of 100 90 %" in said
 
 
+def test_home_shows_first_what_was_returned_to_me(site: Site, alice: Client) -> None:
+    returned = ask(site)
+    ask_back(site, returned)
+    for number in range(6):
+        project = make_project(site, f"later-{number}", "atlas", timezone.now())
+        join(project, site.alice, Role.OWNER, timezone.now() - timedelta(hours=1))
+        wish = Wish({site.vcpu.slug: 10}, "later")
+        requests.submit(project=project, wish=wish, actor=site.alice, now=timezone.now())
+    said = text_of(alice.get("/"))
+    assert f"#{returned.pk} atlas-reco returned" in said
+    assert "Answer and send again" in said
+
+
 # --- A project -----------------------------------------------------------------------
 
 
@@ -344,7 +357,7 @@ def test_every_error_is_told_at_once_and_everything_typed_is_kept(
     response = alice.post("/requests/new/", typed)
     page, said = response.content.decode(), text_of(response)
     assert response.status_code == 422
-    assert "“768X” is not a number" in said
+    assert "vCPU in compute-a: “768X” is not a number" in said
     assert "Write a sentence" in said
     assert 'href="#amount-geneva_compute-a_vcpu"' in page
     assert 'value="768X"' in page
@@ -480,6 +493,26 @@ def test_nothing_is_called_applied_before_every_service_was_read_back(
     assert "Refresh" not in text_of(done)
 
 
+def test_a_page_left_open_follows_what_others_do(site: Site, alice: Client) -> None:
+    asked = ask(site)
+    page = alice.get(reverse("request_detail", args=[asked.pk])).content.decode()
+    polled = re.search(r'hx-get="([^"]+)"', page)
+    assert polled is not None
+    quiet = text_of(alice.get(polled[1], **HTMX))
+    assert "Alice asked" not in quiet
+    assert "Withdraw it" not in quiet
+    grant(site, asked)
+    part = alice.get(polled[1], **HTMX)
+    said = text_of(part)
+    assert "Dana approved" in said
+    assert "Ask for the same again" in said
+    assert "Withdraw it" not in said
+    assert "waits for Dana" not in said
+    followed = re.search(r'hx-get="([^"]+)"', part.content.decode())
+    assert followed is not None
+    assert "Dana approved" not in text_of(alice.get(followed[1], **HTMX))
+
+
 def test_a_refused_delivery_is_said_in_a_sentence(site: Site, alice: Client) -> None:
     asked = ask(site)
     grant(site, asked)
@@ -489,7 +522,7 @@ def test_a_refused_delivery_is_said_in_a_sentence(site: Site, alice: Client) -> 
     )  # fmt: skip
     said = text_of(alice.get(reverse("request_detail", args=[asked.pk])))
     assert "Nova geneva did not take the change" in said
-    assert "More is in use than the new limit allows" in said
+    assert "More is in use than a new limit allows" in said
     assert "120 in use" not in said
     otto = text_of(client_of(site, "otto").get(reverse("request_detail", args=[asked.pk])))
     assert "cores: 120 in use" in otto

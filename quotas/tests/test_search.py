@@ -105,6 +105,11 @@ def test_units_are_found_by_everybody(site_today: Site) -> None:
     assert [each.slug for each in found(site_today, "mallory", "atl").units] == ["atlas"]
 
 
+@pytest.mark.parametrize("text", ["ORG/EP/ATLAS", "/org/ep/atl", "org/ep/atlas/"])
+def test_units_are_found_by_the_path_that_the_pages_show(site_today: Site, text: str) -> None:
+    assert [each.slug for each in found(site_today, "mallory", text).units] == ["atlas"]
+
+
 def test_a_number_leads_to_the_request(site_today: Site) -> None:
     asked = ask(site_today)
     client = Client()

@@ -28,10 +28,12 @@ EARLIER = 3
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why a line cannot be granted as asked, how much could be, and who could help."""
+    """Why a line cannot be granted as asked, or not be true soon, and what helps."""
 
     heading: str
     text: str
+    tone: str = "bad"
+    icon: str = "stop"
 
 
 @dataclass(frozen=True)
@@ -200,10 +202,13 @@ def _obstacles(figures: LineFigures, above: Collection[Mandate]) -> list[Obstacl
         found.append(Obstacle(heading, f"{possible} {_helper_of_source(figures, above)}"))
     if figures.is_beyond_bound:
         heading = (
-            _("Above your remit: %(bound)s of %(resource)s per decision, this adds %(change)s")
-            % words
+            _("Above your remit: %(bound)s %(resource)s per decision, this adds %(change)s") % words
         )
         found.append(Obstacle(heading, f"{possible} {_helper_of_bound(figures, above)}"))
+    if figures.is_below_use and figures.use:
+        heading = _("More is in use: %(used)s") % {"used": figures.use.figures}
+        text = _("You may grant it; it is written only once use has fallen to that.")
+        found.append(Obstacle(heading, text, "warn", "warn"))
     return found
 
 

@@ -5,13 +5,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
-from projects.rules import may_read_operations
 from projects.views.viewer import viewer_of
-from quotas.queries.delivery import progress_of
-from quotas.queries.requests import states_of
 
 from .pages import visible_request
-from .requests import request_detail
+from .requests import Typed, request_context, request_detail
 
 
 @shows("project")
@@ -22,11 +19,8 @@ def request_progress(request: HttpRequest, number: int) -> HttpResponse:
         return request_detail(request, number)
     viewer = viewer_of(request)
     asked = visible_request(viewer, number)
-    context = {
-        "asked": asked,
-        "state": states_of([asked])[asked.pk],
-        "progress": progress_of(asked),
-        "has_own_words": may_read_operations(viewer),
-        "is_part": True,
-    }
+    context = request_context(viewer, asked, Typed())
+    # The rest of the page follows only what happened since: a proof that is open stays open.
+    is_news = request.GET.get("seen") != str(len(context["entries"]))
+    context |= {"is_part": True, "is_news": is_news}
     return render(request, "requests/_progress.html", context)

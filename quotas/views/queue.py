@@ -109,8 +109,11 @@ def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
         )
         found.append({"tone": "bad", "icon": "stop", "text": said % words})
     if line.is_beyond_bound:
-        said = _("above your %(bound)s of %(resource)s per decision")
+        said = _("above your %(bound)s %(resource)s per decision")
         found.append({"tone": "busy", "icon": "up", "text": said % words})
+    if line.is_below_use:
+        said = _("more %(resource)s in use in %(zone)s")
+        found.append({"tone": "warn", "icon": "warn", "text": said % words})
     return found
 
 

@@ -1,6 +1,7 @@
 """Requests: the list, one of them, and the verbs of those who asked."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -85,12 +86,17 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
 def _show(
     request: HttpRequest, viewer: Viewer, asked: QuotaRequest, typed: Typed, status: int = 200
 ) -> HttpResponse:
-    """The whole page of a request, with the figures of now."""
+    context = request_context(viewer, asked, typed)
+    return render(request, "requests/detail.html", context, status=status)
+
+
+def request_context(viewer: Viewer, asked: QuotaRequest, typed: Typed) -> dict[str, Any]:
+    """Everything that the page of a request shows, with the figures of now."""
     roles = roles_in(viewer, asked.project)
     progress, entries = progress_of(asked), request_timeline(asked)
     states = {each.line.state for each in progress.lines}
     asks = may_ask(roles)
-    context = {
+    return {
         "asked": asked,
         "project": asked.project,
         "state": states_of([asked])[asked.pk],
@@ -120,7 +126,6 @@ def _show(
         "has_own_words": may_read_operations(viewer),
         "here": "requests",
     }
-    return render(request, "requests/detail.html", context, status=status)
 
 
 @shows("comment")
