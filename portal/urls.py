@@ -11,3 +11,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("projects.urls")),
     path("", include("quotas.urls")),
 ]
+
+handler404 = "quotas.api.unknown.page_not_found"

@@ -59,7 +59,8 @@ def quota_bar(
 ) -> Bar:
     """Lay out used | reserved | free up to the limit, and what is asked for around it.
 
-    pending: the change asked for; more lies beyond the limit, less is hatched before it.
+    pending: the change asked for; more lies beyond the limit, less is hatched before it,
+    and what is in use beyond that is over.
     scale: the amount that fills the width, for bars that must compare with each other.
     limit None: there is none to draw.
     """
@@ -70,12 +71,16 @@ def quota_bar(
     pieces.append(_piece("used", 0, min(used, edge), full))
     pieces.append(_piece("reserved", min(used, edge), min(taken, edge), full))
     if limit is not None:
-        pieces.append(_piece("over", edge, taken, full))
         after = max(edge + pending, 0)
-        pieces.append(_piece("pending", min(edge, after), max(edge, after), full))
+        lowest = min(edge, after)
+        pieces.append(_piece("over", lowest, taken, full))
+        # Less is hatched where nothing is in use; what is in use would be over.
+        start = max(lowest, taken) if pending < 0 else edge
+        pieces.append(_piece("pending", start, max(edge, after), full))
     if full <= 0:
         pieces = [Piece("track", "0%", "100%")]  # an empty trough, not an empty place
-    gap = percent(used, full) if used and reserved and taken <= edge else None
+    is_over = limit is not None and taken > edge + min(pending, 0)
+    gap = percent(used, full) if used and reserved and not is_over else None
     return Bar(_kept(pieces), None if limit is None else percent(limit, full), gap)
 
 

@@ -33,6 +33,12 @@ def test_quota_bar_hatches_a_decrease_before_the_limit():
     assert bar.limit_x == "100%"
 
 
+def test_quota_bar_keeps_what_is_in_use_visible_below_a_decrease():
+    bar = as_dict(quota_bar(30, 40, pending=-35))
+    assert bar["over"] == ("12.5%", "62.5%")
+    assert bar["pending"] == ("75%", "25%")
+
+
 def test_quota_bar_marks_what_is_over_the_limit():
     bar = quota_bar(200, 100)
     assert as_dict(bar) == {

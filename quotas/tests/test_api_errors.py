@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 from django.db import OperationalError, connection
+from django.test import Client
 from django.utils import timezone
 from rest_framework import exceptions as rest
 
@@ -85,3 +86,15 @@ def test_a_row_that_somebody_holds_is_busy(committed: Site, database_copy: objec
     assert refusal(answer) == (409, "busy")
     assert answer["Retry-After"] == "2"
     assert asked.lines.get().state == "open"
+
+
+@pytest.mark.django_db
+def test_an_address_that_does_not_exist_is_a_problem_to_programs_and_a_page_to_people(
+    client: Client,
+) -> None:
+    missing = client.get("/api/v1/nope/")
+    assert (missing.status_code, missing["Content-Type"]) == (404, CONTENT_TYPE)
+    assert missing.json()["code"] == "not_found"
+    assert "/api/v1/schema/" in missing.json()["detail"]
+    page = client.get("/nope/")
+    assert (page.status_code, page["Content-Type"]) == (404, "text/html; charset=utf-8")
