@@ -3,10 +3,12 @@
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone, translation
 
@@ -66,6 +68,24 @@ class ContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response
+
+
+class SignInMiddleware(LoginRequiredMiddleware):
+    """Who is not signed in comes to the sign-in page; a part of a page gets a bare 401.
+
+    htmx would follow the redirect and put the whole sign-in page in the part's place.
+    """
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> HttpResponseBase | None:
+        answer = super().process_view(request, view_func, view_args, view_kwargs)
+        is_part = request.headers.get("HX-Request") == "true"
+        return HttpResponse(status=401) if answer is not None and is_part else answer
 
 
 class ReaderMiddleware:

@@ -98,10 +98,12 @@
 
   /* Live parts. A part that is done comes back without hx-trigger, so it stops by itself. */
   const isPoll = (event) => event.detail.elt && event.detail.elt.matches("[data-poll]");
-  const offline = (isOff) => {
-    const note = document.getElementById("offline");
-    if (note) note.hidden = !isOff;
+  const showing = (id) => (isShown) => {
+    const note = document.getElementById(id);
+    if (note) note.hidden = !isShown;
   };
+  const offline = showing("offline");
+  const signedOut = showing("signed-out");
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (document.hidden && isPoll(event)) event.preventDefault();
@@ -112,9 +114,15 @@
   });
   document.addEventListener("htmx:sendError", () => offline(true));
   document.addEventListener("htmx:timeout", () => offline(true));
-  document.addEventListener("htmx:responseError", () => offline(true));
+  document.addEventListener("htmx:responseError", (event) => {
+    const isOut = event.detail.xhr.status === 401;
+    signedOut(isOut);
+    offline(!isOut);
+  });
   document.addEventListener("htmx:afterOnLoad", (event) => {
-    if (event.detail.successful !== false) offline(false);
+    if (event.detail.successful === false) return;
+    offline(false);
+    signedOut(false);
   });
 
   /* A summary of errors is read first, whether it came with the page or with a fragment. */

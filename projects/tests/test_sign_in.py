@@ -164,3 +164,11 @@ def test_language_switch_holds_for_who_is_signed_in_and_for_who_is_not(
 def test_language_switch_never_leads_to_another_site(client: Client, db: None) -> None:
     answer = client.post("/language/", {"language": "fr", "next": "https://evil.example/"})
     assert "evil" not in answer["Location"]
+
+
+@pytest.mark.django_db
+def test_a_part_of_a_page_is_told_that_nobody_is_signed_in(client: Client) -> None:
+    page = client.get("/requests/1/progress/")
+    assert (page.status_code, page["Location"]) == (302, "/sign-in/?next=/requests/1/progress/")
+    part = client.get("/requests/1/progress/", HTTP_HX_REQUEST="true")
+    assert (part.status_code, part.content) == (401, b"")
