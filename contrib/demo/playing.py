@@ -8,7 +8,7 @@ from itertools import count
 from django.utils import timezone
 
 from projects.models import Project
-from quotas.actions import decide, requests
+from quotas.actions import decide, drafts, requests
 from quotas.actions.wishes import Wish
 from quotas.models import Offering, QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
@@ -57,7 +57,7 @@ class Player:
                 else timezone.localdate(self.today) + timedelta(days=asked.until),
                 all_or_nothing=asked.all_or_nothing,
             )
-            verb = requests.save_draft if asked.is_draft else requests.submit
+            verb = drafts.save if asked.is_draft else requests.submit
             made = verb(project=project, wish=wish, actor=local(asked.who), now=now)
             for answer in asked.answers:
                 self._at(now + timedelta(days=answer.after), self._answer(made.pk, answer))

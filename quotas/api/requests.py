@@ -13,7 +13,7 @@ from rest_framework.reverse import reverse
 from portal.lib.access import shows
 from projects.queries.viewers import Viewer
 from projects.rules import may_see_figures
-from quotas.actions import requests
+from quotas.actions import drafts, requests
 from quotas.actions.wishes import Wish
 from quotas.models import Comment, Decision, QuotaRequest
 from quotas.queries.lines import Lines
@@ -92,7 +92,7 @@ def _submit(request: Request) -> Response:
     viewer = viewer_in(request)
     askable_project(request, viewer)
     sent = body(request, NewRequestInput)
-    verb = requests.save_draft if sent["draft"] else requests.submit
+    verb = drafts.save if sent["draft"] else requests.submit
     made = verb(
         project=visible_project(viewer, sent["project"]), wish=wish_of(sent), actor=viewer.user,
         now=viewer.now,
@@ -124,12 +124,12 @@ def request_detail(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     if request.method == "DELETE":
         draft = own_draft(viewer, pk)
-        requests.discard_draft(draft=draft, actor=viewer.user, now=viewer.now)
+        drafts.discard(draft=draft, actor=viewer.user, now=viewer.now)
         return Response(status=204)
     if request.method == "PUT":
         draft = own_draft(viewer, pk)
         wish = wish_of(body(request, WishInput))
-        requests.save_draft(
+        drafts.save(
             project=draft.project, wish=wish, actor=viewer.user, now=viewer.now, draft=draft
         )
     return answer_request(viewer, pk)

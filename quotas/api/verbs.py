@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from portal.lib.access import shows
 from portal.lib.errors import Invalid
 from projects.queries.viewers import Viewer
-from quotas.actions import decide, requests
+from quotas.actions import decide, drafts, requests
 from quotas.actions.wishes import check_lines
 from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.preview import preview
@@ -58,7 +58,7 @@ def request_submit(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     draft = own_draft(viewer, pk)
     body(request, NothingInput)
-    requests.submit_draft(draft=draft, actor=viewer.user, now=viewer.now)
+    drafts.submit(draft=draft, actor=viewer.user, now=viewer.now)
     return answer_request(viewer, pk)
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from portal.lib.access import HIDDEN, NO, OK, ROLES, ROWS, SIGN_IN
 from projects.models import User
 from projects.states import Role
-from quotas.actions import decide, requests
+from quotas.actions import decide, drafts, requests
 from quotas.actions.wishes import Wish
 from quotas.models import Preset, PresetLine, QuotaRequest, Target
 from quotas.states import TargetState
@@ -76,7 +76,7 @@ def case(site_today: Site) -> Case:
         people=people,
         open=requests.submit(wish=Wish({site.vcpu.slug: 10}, "tests"), **common),
         returned=returned,
-        draft=requests.save_draft(wish=Wish({site.space.slug: 5 * GIB}, "tests"), **common),
+        draft=drafts.save(wish=Wish({site.space.slug: 5 * GIB}, "tests"), **common),
         refused=target,
     )
 

@@ -126,7 +126,7 @@ def test_targets_are_filtered_and_tell_the_services_own_words(site_today: Site) 
 
 def test_a_target_is_tried_again_by_operators_alone(site_today: Site) -> None:
     target = Target.objects.get(endpoint__slug="nova-geneva")
-    Target.objects.filter(pk=target.pk).update(state="refused", next_try_at=None)
+    Target.objects.filter(pk=target.pk).update(state="refused")
     for name in ("alice", "audrey", "mallory"):
         answer = caller(site_today, name).post(f"targets/{target.pk}/retry/")
         assert refusal(answer) == (403, "forbidden")
@@ -138,7 +138,7 @@ def test_a_target_is_tried_again_by_operators_alone(site_today: Site) -> None:
 
 
 def test_everything_at_an_endpoint_is_tried_again(site_today: Site) -> None:
-    Target.objects.filter(endpoint__slug="nova-geneva").update(state="refused", next_try_at=None)
+    Target.objects.filter(endpoint__slug="nova-geneva").update(state="refused")
     answer = caller(site_today, "otto").post("endpoints/nova-geneva/retry/")
     assert (answer.status_code, answer.json()) == (200, {"count": 1})
 

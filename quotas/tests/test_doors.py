@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from projects.models import Event
 from projects.states import Role
-from quotas.actions import decide, requests
+from quotas.actions import decide, drafts, requests
 from quotas.actions.wishes import Wish
 from quotas.models import (
     Account,
@@ -101,7 +101,7 @@ def prepare(site: Site, state: str) -> QuotaRequest | None:
         return None
     wish = Wish({VCPU: 100}, "before")
     if state == "draft":
-        return requests.save_draft(project=site.project, wish=wish, **common)
+        return drafts.save(project=site.project, wish=wish, **common)
     if state in ("dear", "huge"):
         wish = Wish({VCPU: {"dear": 129, "huge": 1100}[state]}, "before")
     asked = requests.submit(project=site.project, wish=wish, **common)

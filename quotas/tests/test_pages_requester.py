@@ -3,9 +3,9 @@
 import html
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -13,7 +13,7 @@ from django.utils import timezone
 from portal.lib.errors import Conflict
 from projects.models import Project
 from projects.states import ProjectState, Role
-from quotas.actions import decide, requests
+from quotas.actions import decide, drafts, requests
 from quotas.actions.wishes import Wish
 from quotas.models import (
     Comment,
@@ -30,7 +30,7 @@ from quotas.states import EndpointState, LineState, TargetState
 from quotas.tests.counting import assert_flat
 from quotas.tests.site import GIB, Site, join, make_project
 
-HTMX = {"HTTP_HX_REQUEST": "true"}
+HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def client_of(site: Site, name: str) -> Client:
     return client
 
 
-def text_of(response: HttpResponse) -> str:
+def text_of(response: Any) -> str:
     """What a person reads, without markup and with single spaces."""
     plain = re.sub(r"<[^>]+>", " ", response.content.decode())
     return " ".join(html.unescape(plain).replace("\u202f", " ").replace("\u00a0", " ").split())
@@ -61,7 +61,7 @@ def ask(site: Site, amounts: dict[str, int] | None = None, **more: object) -> Qu
 
 
 def draft(site: Site, reason: str = "later") -> QuotaRequest:
-    return requests.save_draft(
+    return drafts.save(
         project=site.project, wish=Wish({site.vcpu.slug: 100}, reason), actor=site.alice,
         now=timezone.now(),
     )  # fmt: skip
@@ -133,7 +133,7 @@ def test_the_pages_of_a_project_are_for_its_people_and_deciders(
         reverse("request_progress", args=[number]),
     ):
         assert client.get(url).status_code == status
-        assert client.get(url, **HTMX).status_code == status
+        assert client.get(url, headers=HTMX).status_code == status
 
 
 @pytest.mark.parametrize(("name", "status"), ASKERS.items())
@@ -145,7 +145,7 @@ def test_changing_a_request_is_for_owners_and_managers(site: Site, name: str, st
     assert client.get(url, {"project": "atlas-reco"}).status_code == status
     assert client.post(url, form(site, "preview", vcpu="4")).status_code == status
     preview = reverse("request_preview")
-    assert client.post(preview, form(site, vcpu="4"), **HTMX).status_code == status
+    assert client.post(preview, form(site, vcpu="4"), headers=HTMX).status_code == status
 
 
 @pytest.mark.parametrize("name", ["bob", "dana", "otto", "mallory"])
@@ -389,7 +389,7 @@ def test_preview_says_what_changes_against_what_and_who_decides(site: Site, alic
     for response in (
         alice.post("/requests/new/", form(site, "preview", vcpu="64")),
         alice.post("/requests/preview/", form(site, vcpu="64")),
-        alice.post("/requests/preview/", form(site, vcpu="64"), **HTMX),
+        alice.post("/requests/preview/", form(site, vcpu="64"), headers=HTMX),
     ):
         said = text_of(response)
         assert response.status_code == 200
@@ -402,7 +402,7 @@ def test_preview_says_what_changes_against_what_and_who_decides(site: Site, alic
 
 
 def test_preview_of_a_text_that_is_no_amount_says_so(site: Site, alice: Client) -> None:
-    response = alice.post("/requests/preview/", form(site, vcpu="768X"), **HTMX)
+    response = alice.post("/requests/preview/", form(site, vcpu="768X"), headers=HTMX)
     assert response.status_code == 200
     assert "“768X” is not a number" in text_of(response)
 
@@ -480,14 +480,14 @@ def test_nothing_is_called_applied_before_every_service_was_read_back(
     asked = ask(site, {site.vcpu.slug: 100, site.space.slug: 10 * GIB})
     grant(site, asked)
     url = reverse("request_progress", args=[asked.pk])
-    assert "0 of 2 granted lines applied" in text_of(alice.get(url, **HTMX))
+    assert "0 of 2 granted lines applied" in text_of(alice.get(url, headers=HTMX))
     space = Delivery.objects.filter(decision_line__line__offering=site.space)
     Delivery.objects.exclude(pk__in=space).update(applied_at=timezone.now())
-    part = alice.get(url, **HTMX)
+    part = alice.get(url, headers=HTMX)
     assert "1 of 2 granted lines applied" in text_of(part)
     assert "hx-trigger" in part.content.decode()
     space.update(applied_at=timezone.now())
-    done = alice.get(url, **HTMX)
+    done = alice.get(url, headers=HTMX)
     assert "2 of 2 granted lines applied" in text_of(done)
     assert "hx-trigger" not in done.content.decode()
     assert "Refresh" not in text_of(done)
@@ -498,11 +498,11 @@ def test_a_page_left_open_follows_what_others_do(site: Site, alice: Client) -> N
     page = alice.get(reverse("request_detail", args=[asked.pk])).content.decode()
     polled = re.search(r'hx-get="([^"]+)"', page)
     assert polled is not None
-    quiet = text_of(alice.get(polled[1], **HTMX))
+    quiet = text_of(alice.get(polled[1], headers=HTMX))
     assert "Alice asked" not in quiet
     assert "Withdraw it" not in quiet
     grant(site, asked)
-    part = alice.get(polled[1], **HTMX)
+    part = alice.get(polled[1], headers=HTMX)
     said = text_of(part)
     assert "Dana approved" in said
     assert "Ask for the same again" in said
@@ -510,7 +510,7 @@ def test_a_page_left_open_follows_what_others_do(site: Site, alice: Client) -> N
     assert "waits for Dana" not in said
     followed = re.search(r'hx-get="([^"]+)"', part.content.decode())
     assert followed is not None
-    assert "Dana approved" not in text_of(alice.get(followed[1], **HTMX))
+    assert "Dana approved" not in text_of(alice.get(followed[1], headers=HTMX))
 
 
 def test_a_refused_delivery_is_said_in_a_sentence(site: Site, alice: Client) -> None:

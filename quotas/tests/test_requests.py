@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from portal.lib.errors import Conflict, Invalid
 from portal.testing.servers import DatabaseCopy
-from quotas.actions import requests
+from quotas.actions import drafts, requests
 from quotas.actions.wishes import Wish
 from quotas.models import Comment, QuotaRequest
 from quotas.states import LineState
@@ -28,13 +28,13 @@ def test_the_last_day_is_the_sites_and_not_the_readers(site: Site) -> None:
 
 
 def test_nobody_remarks_on_a_draft_so_it_can_be_thrown_away(site: Site) -> None:
-    draft = requests.save_draft(
+    draft = drafts.save(
         project=site.project, wish=Wish({site.vcpu.slug: 8}, ""), actor=site.alice, now=NOW
     )
     with pytest.raises(Conflict):
         requests.comment(quota_request=draft, text="A thought.", actor=site.alice, now=NOW)
     assert not Comment.objects.exists()
-    requests.discard_draft(draft=draft, actor=site.alice, now=NOW)
+    drafts.discard(draft=draft, actor=site.alice, now=NOW)
     assert not QuotaRequest.objects.exists()
 
 

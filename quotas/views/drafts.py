@@ -14,7 +14,7 @@ from portal.lib.amounts import input_text
 from portal.lib.errors import Conflict, Invalid, NotVisible
 from projects.queries.viewers import Viewer
 from projects.views.viewer import viewer_of
-from quotas.actions import requests
+from quotas.actions import drafts, requests
 from quotas.actions.wishes import Wish, check_wish
 from quotas.forms import WishForm, typed_amounts
 from quotas.models import QuotaRequest
@@ -80,7 +80,7 @@ def request_submit(request: HttpRequest, number: int) -> HttpResponse:
     draft = _draft(viewer, number)
     sheet = sheet_of_draft(viewer, draft)
     try:
-        requests.submit_draft(draft=draft, actor=viewer.user, now=viewer.now)
+        drafts.submit(draft=draft, actor=viewer.user, now=viewer.now)
     except (Invalid, Conflict) as error:
         return _refuse(request, with_posted_form(sheet), error)
     return _sent(request, draft)
@@ -95,7 +95,7 @@ def request_discard(request: HttpRequest, number: int) -> HttpResponse:
     if request.method != "POST":
         context = {"asked": draft, "here": "requests"}
         return render(request, "requests/discard.html", context)
-    requests.discard_draft(draft=draft, actor=viewer.user, now=viewer.now)
+    drafts.discard(draft=draft, actor=viewer.user, now=viewer.now)
     messages.success(request, _("The draft is gone."))
     return redirect("request_list")
 
@@ -158,11 +158,11 @@ def _keep(request: HttpRequest, sheet: Sheet, *, is_sent: bool) -> HttpResponse:
         if is_sent and sheet.draft is None:
             asked = requests.submit(project=project, wish=wish, actor=actor, now=now)
             return _sent(request, asked)
-        sheet.draft = requests.save_draft(
+        sheet.draft = drafts.save(
             project=project, wish=wish, actor=actor, now=now, draft=sheet.draft
         )
         if is_sent:
-            asked = requests.submit_draft(draft=sheet.draft, actor=actor, now=now)
+            asked = drafts.submit(draft=sheet.draft, actor=actor, now=now)
             return _sent(request, asked)
     except (Invalid, Conflict) as error:
         return _refuse(request, sheet, error)
