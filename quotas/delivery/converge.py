@@ -140,13 +140,11 @@ def _set_limits(lease: Lease) -> bool:
         figures = _write(lease, handle, wanted, plan.write)
         plan = compare(wanted, figures)
     if plan.write:
-        raise outcomes.not_taken(
-            {key: (units, figures[key].limit) for key, units in plan.write.items()}
-        )
+        raise outcomes.not_taken(plan, figures)
     if plan.below:
-        raise outcomes.below_usage(plan.below)
+        raise outcomes.below_usage(plan)
     if plan.missing:
-        raise outcomes.missing_keys(plan.missing)
+        raise outcomes.missing_keys(plan)
     return True
 
 

@@ -19,7 +19,7 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from portal.lib.locks import lock_ids
-from quotas.models import Delivery, Endpoint, Target
+from quotas.models import Contribution, Delivery, Endpoint, Target
 from quotas.states import TAKEABLE, EndpointState, TargetState
 
 # What is kept back from a lease for the last writes to our own database.
@@ -170,10 +170,21 @@ def finish_applied(lease: Lease) -> bool:
         target = Target.objects.get(pk=lease.target.pk)
         if target.applied_generation < lease.generation:
             return False
-        Delivery.objects.filter(
-            target=target, generation__lte=lease.generation, applied_at__isnull=True
-        ).update(applied_at=Now())
+        deliver_lines(lease, set())
     return True
+
+
+def deliver_lines(lease: Lease, untrue: set[int]) -> None:
+    """Call lines applied whose limits were all read back as true; others wait.
+
+    untrue: ids of the limits that were not. While a former holder may still write, nothing
+    is called applied.
+    """
+    clean = Q(target__dirty_until__isnull=True) | Q(target__dirty_until__lte=Now())
+    hindered = Contribution.objects.filter(limit__in=untrue).values("offering")
+    Delivery.objects.filter(
+        clean, target=lease.target, generation__lte=lease.generation, applied_at__isnull=True
+    ).exclude(decision_line__line__offering__in=hindered).update(applied_at=Now())
 
 
 def expire() -> int:

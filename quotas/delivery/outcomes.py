@@ -2,6 +2,7 @@
 
 import random
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -16,8 +17,16 @@ from quotas.backends.errors import BackendError, Kind
 from quotas.models import Target
 from quotas.states import ErrorKind, TargetState
 
-from .leases import Lease, LeaseLost, finish_applied, in_seconds, mark_dirty, release
-from .wanted import Wanted
+from .leases import (
+    Lease,
+    LeaseLost,
+    deliver_lines,
+    finish_applied,
+    in_seconds,
+    mark_dirty,
+    release,
+)
+from .wanted import Plan, Wanted
 
 # Without the letters and digits that people confuse when they read an id out.
 _ID_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -25,42 +34,48 @@ WAIT_SECONDS = 30
 
 
 class Refusal(Exception):
-    """The target cannot be made true until somebody acts; words for operators."""
+    """The target cannot be made true until somebody acts; words for operators.
 
-    def __init__(self, code: str, words: str) -> None:
+    untrue: ids of the limits that are concerned; the others were read back as they should
+    be. None: nothing is known to be true.
+    """
+
+    def __init__(self, code: str, words: str, untrue: set[int] | None = None) -> None:
         super().__init__(f"{code}: {words}")
         self.code = code
         self.words = words
+        self.untrue = untrue
 
 
-def below_usage(found: list[tuple[Wanted, Figure]]) -> Refusal:
+def below_usage(plan: Plan) -> Refusal:
     """Names every limit that is in use beyond what was granted, with the figures."""
     parts = [
         f"{each.limit.key}: "
         f"{_amount(each, figure.floor)} in use, {_amount(each, each.units)} granted"
-        for each, figure in found
+        for each, figure in plan.below
     ]
-    return Refusal("below_usage", "Nothing is set below what is in use. " + "; ".join(parts))
+    words = "Nothing is set below what is in use. " + "; ".join(parts)
+    return Refusal("below_usage", words, plan.untrue)
 
 
 def _amount(wanted: Wanted, units: int | None) -> str:
     return format_amount((units or 0) * wanted.limit.step, wanted.limit.unit)
 
 
-def missing_keys(found: list[Wanted]) -> Refusal:
+def missing_keys(plan: Plan) -> Refusal:
     """Names every limit that the service does not know."""
-    keys = ", ".join(each.limit.key for each in found)
-    return Refusal("key_missing", f"This service has no limit called {keys}.")
+    keys = ", ".join(each.limit.key for each in plan.missing)
+    return Refusal("key_missing", f"This service has no limit called {keys}.", plan.untrue)
 
 
-def not_taken(differing: dict[str, tuple[int, int | None]]) -> Refusal:
-    """The service said yes, but another value is read back. {key: (written, read)}."""
-    parts = [f"{key}: {written} set, {read} read" for key, (written, read) in differing.items()]
-    return Refusal(
-        "not_taken",
+def not_taken(plan: Plan, figures: Mapping[str, Figure]) -> Refusal:
+    """The service said yes, but another value is read back."""
+    parts = [f"{key}: {units} set, {figures[key].limit} read" for key, units in plan.write.items()]
+    words = (
         "The service accepted the change and did not make it; its limits may be kept "
-        "elsewhere (unified limits). " + "; ".join(parts),
+        "elsewhere (unified limits). " + "; ".join(parts)
     )
+    return Refusal("not_taken", words, plan.untrue)
 
 
 def applied(lease: Lease) -> None:
@@ -96,6 +111,7 @@ def refused(lease: Lease, refusal: Refusal) -> None:
         code=refusal.code,
         words=refusal.words,
         after=settings.REFUSED_RECHECK_SECONDS,
+        untrue=refusal.untrue,
     )
 
 
@@ -131,7 +147,14 @@ def back_off(failure_count: int) -> float:
 
 
 def _failed(
-    lease: Lease, *, state: TargetState, kind: ErrorKind, code: str, words: str, after: float
+    lease: Lease,
+    *,
+    state: TargetState,
+    kind: ErrorKind,
+    code: str,
+    words: str,
+    after: float,
+    untrue: set[int] | None = None,
 ) -> None:
     # What failed is no longer what is wanted: a decision made meanwhile does not wait for it.
     newer = Q(generation__gt=lease.generation)
@@ -149,6 +172,9 @@ def _failed(
             error_at=in_seconds(0),
             next_try_at=Case(When(newer, then=Now()), default=in_seconds(after)),
         )
+        if kept and untrue is not None:
+            # One limit that cannot be true holds up no line that does not feed it.
+            deliver_lines(lease, untrue)
         if kept and is_news:
             _record(state.value, lease, code=code, error=error_id)
     if not kept:

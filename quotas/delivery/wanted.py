@@ -49,21 +49,22 @@ class Plan:
     below: list[tuple[Wanted, Figure]]
     missing: list[Wanted]
 
-    @property
-    def is_true(self) -> bool:
-        return not (self.write or self.below or self.missing)
+    # Ids of the limits that are not as they should be, for any of these reasons.
+    untrue: set[int]
 
 
 def compare(wanted: list[Wanted], figures: Mapping[str, Figure]) -> Plan:
     """Only the keys that differ; nothing is ever written below what is in use."""
-    plan = Plan({}, [], [])
+    plan = Plan({}, [], [], set())
     for each in wanted:
         figure = figures.get(each.limit.key)
-        if figure is None:
-            if each.amount:
-                plan.missing.append(each)
-        elif figure.limit == each.units:
+        if (figure is None and not each.amount) or (
+            figure is not None and figure.limit == each.units
+        ):
             continue
+        plan.untrue.add(each.limit.pk)
+        if figure is None:
+            plan.missing.append(each)
         elif figure.floor is not None and each.units < figure.floor:
             plan.below.append((each, figure))
         else:

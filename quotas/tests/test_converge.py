@@ -320,3 +320,18 @@ def test_a_sweep_looks_at_enough_to_see_all_in_time(site: Site, settings: Settin
     assert batch_size(30) == BATCH
     settings.OBSERVE_SECONDS = 0.1
     assert batch_size(30) == targets * 300
+
+
+def test_one_limit_that_cannot_be_true_holds_up_no_line_that_does_not_feed_it(
+    standing: Site, cloud: RunningSandbox
+) -> None:
+    ram = standing.offerings["geneva.compute-a.ram"]
+    grant(standing, ask(standing, {standing.vcpu.slug: 50, ram.slug: 8 * GIB}))
+    work(standing, "nova-geneva")
+    cloud.set_usage(ProjectHandle.objects.get().external_id, "geneva", "compute", {"cores": 40})
+    grant(standing, ask(standing, {standing.vcpu.slug: 20}))
+    grant(standing, ask(standing, {ram.slug: 16 * GIB}))
+    assert work(standing, "nova-geneva") == [TargetState.REFUSED]
+    assert limits(cloud, "compute")["ram"] == 16 * 1024
+    waiting = Delivery.objects.filter(applied_at__isnull=True)
+    assert [each.decision_line.line.offering for each in waiting] == [standing.vcpu]
