@@ -132,6 +132,16 @@ def amount_texts(wanted: Mapping[Offering, int]) -> dict[str, str]:
     }
 
 
+class TextField(forms.CharField):
+    """A text that the domain judges, for the API alike: its length and its characters."""
+
+    def __init__(self, *, rows: int, **options: Any) -> None:
+        widget = forms.Textarea(attrs={"rows": rows, "maxlength": MAX_TEXT})
+        super().__init__(required=False, strip=False, widget=widget, **options)
+        # NUL is a control character like the others: one sentence about it is enough.
+        self.validators = []
+
+
 class WishForm(forms.Form):
     """How long, why, and all or nothing; the amounts are rows beside it."""
 
@@ -148,13 +158,7 @@ class WishForm(forms.Form):
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         error_messages={"invalid": _("That is no day. Write it as 2027-03-31.")},
     )
-    # Length and control characters are the domain's to judge, for the API alike.
-    reason = forms.CharField(
-        label=_("Why"),
-        required=False,
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 4, "maxlength": MAX_TEXT}),
-    )
+    reason = TextField(label=_("Why"), rows=4)
     all_or_nothing = forms.BooleanField(
         label=_("All or nothing: apply no line before every line is approved"), required=False
     )
@@ -193,23 +197,13 @@ class WishForm(forms.Form):
 class TextForm(forms.Form):
     """One text: a comment, or an answer."""
 
-    text = forms.CharField(
-        label=_("Text"),
-        required=False,
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 3, "maxlength": MAX_TEXT}),
-    )
+    text = TextField(label=_("Text"), rows=3)
 
 
 class AmendForm(forms.Form):
     """The reason of a request that is changed before it is decided."""
 
-    reason = forms.CharField(
-        label=_("Why"),
-        required=False,
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 4, "maxlength": MAX_TEXT}),
-    )
+    reason = TextField(label=_("Why"), rows=4)
 
 
 def version_in(data: Mapping[str, Any]) -> int:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from projects.models import Membership, Project, in_force
 from projects.queries.viewers import Viewer
 from projects.states import ROLES_THAT_ASK, ProjectState
-from quotas.models import Offering, Preset, Region, RequestLine
-from quotas.states import PENDING
+from quotas.models import Offering, Preset, Region
 
 from .accounts import balances
 from .figures import Figures, LimitRow, PartRow, Seen
-from .preview import Room, rooms_of
+from .preview import Room, pending_numbers, rooms_of
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,7 @@ def ask_rows(
     places = _places(project)
     held = balances(project)
     rooms = rooms_of(viewer, project, dict.fromkeys(offerings, 0))
-    pending = dict(
-        RequestLine.objects.filter(project=project, state__in=PENDING).values_list(
-            "offering", "request"
-        )
-    )
+    pending = pending_numbers(project)
     return [
         _row(each, held.get(each.pk, 0), places.get(each.pk), rooms[each.pk], pending.get(each.pk))
         for each in offerings

@@ -17,8 +17,8 @@ from projects.models import Group, Project, User
 from projects.queries.viewers import Viewer
 from projects.rules import may_see_figures
 from projects.states import Power
-from quotas.models import Account, Contribution, Offering, Reading, UsagePeak
-from quotas.states import EndpointState
+from quotas.models import Account, Contribution, Offering, Reading, RequestLine, UsagePeak
+from quotas.states import PENDING, EndpointState
 
 from .accounts import Fill, balances, envelope_fills, room_word, sources, zone_fills
 from .authority import delegate_of, mandates_for, nearest, with_free_holder
@@ -36,6 +36,7 @@ class Warn:
     text: str
     hint: str = ""
     tone: str = "warn"
+    number: int | None = None  # of the request that the text is about
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class PreviewLine:
     wanted: int
     room: Room
     decider: Decider | None
+    pending_number: int | None
 
     @property
     def change(self) -> int:
@@ -94,6 +96,7 @@ def preview(viewer: Viewer, project: Project, wanted: Mapping[Offering, int]) ->
     }
     rooms = rooms_of(viewer, project, {o: a - held.get(o.pk, 0) for o, a in changed.items()})
     deciders = _deciders(viewer, project, changed, held)
+    pending = pending_numbers(project)
     lines = tuple(
         PreviewLine(
             offering=offering,
@@ -101,16 +104,24 @@ def preview(viewer: Viewer, project: Project, wanted: Mapping[Offering, int]) ->
             wanted=amount,
             room=rooms[offering.pk],
             decider=deciders[offering.pk],
+            pending_number=pending.get(offering.pk),
         )
         for offering, amount in changed.items()
     )
     today = timezone.localdate(viewer.now)
     warnings = [
+        *_asked_already(lines),
         *_room_warnings(lines),
         *_use_warnings(project, lines, held, today),
         *_lost(lines),
     ]
     return Preview(lines, tuple(warnings), may_see_figures(viewer, project.unit.path))
+
+
+def pending_numbers(project: Project) -> dict[int, int]:
+    """{offering id: number of the request in which it waits for a decision}."""
+    lines = RequestLine.objects.filter(project=project, state__in=PENDING)
+    return dict(lines.values_list("offering", "request"))
 
 
 def rooms_of(viewer: Viewer, project: Project, changes: Mapping[Offering, int]) -> dict[int, Room]:
@@ -163,6 +174,21 @@ def _deciders(
 
 def _where(offering: Offering) -> dict[str, str]:
     return {"resource": offering.resource.name, "zone": offering.zone.name}
+
+
+def _asked_already(lines: Collection[PreviewLine]) -> list[Warn]:
+    return [
+        Warn(
+            "W02",
+            _("%(resource)s in %(zone)s is asked for in #%(number)s already.")
+            % (_where(line.offering) | {"number": line.pending_number}),
+            _("Amend or withdraw that one first: this one would be refused."),
+            "bad",
+            line.pending_number,
+        )
+        for line in lines
+        if line.pending_number is not None
+    ]
 
 
 def _room_warnings(lines: Collection[PreviewLine]) -> list[Warn]:
@@ -252,7 +278,7 @@ def _limit_warnings(reading: Reading, quota: int, change: int, highest: int) -> 
         "days": PEAK_DAYS,
     }
     if change < 0 and quota + change < taken:
-        text = _("%(endpoint)s counts %(used)s of %(limit)s in use; the limit would be %(after)s.")
+        text = _("%(limit)s: %(used)s in use in %(endpoint)s, above the new limit of %(after)s.")
         hint = _("It is written only once use has fallen to that.")
         return [Warn("W01", text % words, hint, "bad")]
     if change > 0 and quota and highest * 100 < quota * LOW_USE_PERCENT:

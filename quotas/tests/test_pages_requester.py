@@ -330,7 +330,7 @@ def test_sending_stores_what_was_typed_and_leads_to_the_request(site: Site, alic
         ({}, {}, "Change at least one amount"),
         ({"vcpu": "4"}, {"reason": ""}, "Write a sentence"),
         ({"vcpu": "4"}, {"reason": "x" * 1_000_000}, "characters are too many"),
-        ({"vcpu": "4"}, {"reason": "a\0b"}, "Null characters"),
+        ({"vcpu": "4"}, {"reason": "a\0b"}, "It holds control characters."),
         ({"vcpu": "4"}, {"reason": "a\x07b"}, "control characters"),
         ({"vcpu": "4"}, {"until": "date"}, "Choose the last day"),
         ({"vcpu": "4"}, {"until": "date", "until_on": "soon"}, "That is no day"),
@@ -370,6 +370,7 @@ def test_what_is_asked_for_already_is_409_and_the_form_stays(site: Site, alice: 
     response = alice.post("/requests/new/", form(site, vcpu="64"))
     assert response.status_code == 409
     assert f"is asked for in #{number} already" in text_of(response)
+    assert f'See <a href="/requests/{number}/">#{number}</a>' in response.content.decode()
     assert 'value="64"' in response.content.decode()
     assert QuotaRequest.objects.count() == 1
 
@@ -399,6 +400,28 @@ def test_preview_says_what_changes_against_what_and_who_decides(site: Site, alic
         assert "2000" not in said  # figures are not for members
     assert b"<html" not in response.content
     assert not QuotaRequest.objects.exists()
+
+
+def test_the_room_of_a_row_follows_what_is_typed(site: Site, alice: Client) -> None:
+    row = 'id="room-amount-geneva_compute-a_vcpu"'
+    for answer in (
+        alice.post("/requests/new/", form(site, "preview", vcpu="5000")),
+        alice.post("/requests/preview/", form(site, vcpu="5000"), headers=HTMX),
+    ):
+        page = answer.content.decode()
+        assert "</svg>none" in page[page.index(row) :][:300]
+        assert "room none" in text_of(answer)
+    fresh = alice.get("/requests/new/", {"project": "atlas-reco"}).content.decode()
+    assert "</svg>ample" in fresh[fresh.index(row) :][:300]
+
+
+def test_preview_says_what_is_asked_for_already_with_a_link(site: Site, alice: Client) -> None:
+    number = ask(site).pk
+    response = alice.post("/requests/preview/", form(site, vcpu="64", ram="4G"), headers=HTMX)
+    assert text_of(response).count("W02") == 1
+    assert f'is asked for in <a href="/requests/{number}/">#{number}</a> already' in (
+        response.content.decode()
+    )
 
 
 def test_preview_of_a_text_that_is_no_amount_says_so(site: Site, alice: Client) -> None:

@@ -91,7 +91,9 @@ def test_below_the_usage_last_seen_is_a_warning(site: Site) -> None:
     give(site, site.vcpu.slug, 100)
     read(site, "cores", used=75, reserved=5, limit=100)
     assert codes(look(site, {site.vcpu.slug: 80})) == []
-    assert codes(look(site, {site.vcpu.slug: 79})) == ["W01"]
+    found = look(site, {site.vcpu.slug: 79})
+    assert codes(found) == ["W01"]
+    assert found.warnings[0].text == "cores: 80 in use in Nova geneva, above the new limit of 79."
 
 
 def test_more_where_little_is_used_asks_for_a_reason(site: Site) -> None:

@@ -138,10 +138,7 @@ def _fill(request: HttpRequest, sheet: Sheet, slug: str) -> HttpResponse:
 
 
 def _preview(request: HttpRequest, sheet: Sheet) -> HttpResponse:
-    context = _context(sheet) | {
-        "preview": preview(sheet.viewer, sheet.project, sheet.wanted),
-        "has_preview": True,
-    }
+    context = _context(sheet) | {"has_preview": True}
     if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
         return render(request, "requests/_preview_part.html", context)
     sheet.other_errors.clear()
@@ -198,14 +195,15 @@ def _sent(request: HttpRequest, asked: QuotaRequest) -> HttpResponseRedirect:
 
 
 def _show(request: HttpRequest, sheet: Sheet, status: int = 200) -> HttpResponse:
-    context = _context(sheet)
-    context["preview"] = preview(sheet.viewer, sheet.project, sheet.wanted)
-    return render(request, "requests/new.html", context, status=status)
+    return render(request, "requests/new.html", _context(sheet), status=status)
 
 
 def _context(sheet: Sheet) -> dict[str, object]:
+    previewed = preview(sheet.viewer, sheet.project, sheet.wanted)
     return {
         "sheet": sheet,
+        "rows": sheet.rows(previewed),
+        "preview": previewed,
         "project": sheet.project,
         "form": sheet.form,
         "draft": sheet.draft,

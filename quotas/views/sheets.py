@@ -1,6 +1,7 @@
 """A request in the making: read from a post, a draft or an earlier request."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -22,8 +23,18 @@ from quotas.forms import (
 from quotas.models import Offering, QuotaRequest, Region
 from quotas.queries.accounts import balances
 from quotas.queries.ask import AskRow, ask_rows, first_region, regions
+from quotas.queries.preview import Preview, Room
 
 from .pages import visible_project
+
+
+class SheetRow(NamedTuple):
+    """A row of the form; `change` is what is typed, 0 for nothing and for what is no amount."""
+
+    ask: AskRow
+    input: LineInput
+    change: int
+    room: Room
 
 
 @dataclass
@@ -52,12 +63,17 @@ class Sheet:
         rows = [AmountRow(each.key, each.offering, each.quota) for each in self.asks]
         self.amounts = read_amounts(self.typed, rows)
 
-    @property
-    def rows(self) -> list[tuple[AskRow, LineInput, int]]:
-        """Each row, its input, and the change that is typed (0: none, or not readable)."""
+    def rows(self, previewed: Preview) -> list["SheetRow"]:
+        """Each row with the room for what is typed in it."""
+        rooms = {line.offering.pk: line.room for line in previewed.lines}
         wanted = self.amounts.wanted
         return [
-            (each, self.amounts.input(each.key), wanted.get(each.key, each.quota) - each.quota)
+            SheetRow(
+                each,
+                self.amounts.input(each.key),
+                wanted.get(each.key, each.quota) - each.quota,
+                rooms.get(each.offering.pk, each.room),
+            )
             for each in self.asks
         ]
 
