@@ -42,16 +42,20 @@ class RequestState(models.TextChoices):
     OPEN = "open", _("waits for a decision")
     RETURNED = "returned", _("returned to you")
     APPLYING = "applying", _("applying")
+    REFUSED = "refused", _("refused by the cloud")
     APPLIED = "applied", _("applied")
     DECLINED = "declined", _("declined")
     WITHDRAWN = "withdrawn", _("withdrawn")
 
 
-def request_state(line_states: Collection[str], *, undelivered_count: int) -> RequestState:
+def request_state(
+    line_states: Collection[str], *, undelivered_count: int, refused_count: int
+) -> RequestState:
     """The state of a request from those of its lines.
 
-    undelivered_count: how many of its granted lines are not applied yet. A request that
-    waits for anything says so first; only then comes what became of it.
+    undelivered_count: how many of its deliveries are not applied yet; refused_count: how
+    many of these wait for somebody to act. A request that waits for a person says so
+    first; only then comes what became of it.
     """
     states = set(line_states)
     for state, word in (
@@ -62,6 +66,8 @@ def request_state(line_states: Collection[str], *, undelivered_count: int) -> Re
         if state in states:
             return word
     if LineState.GRANTED in states:
+        if refused_count:
+            return RequestState.REFUSED
         return RequestState.APPLYING if undelivered_count else RequestState.APPLIED
     if LineState.DECLINED in states:
         return RequestState.DECLINED

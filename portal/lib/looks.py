@@ -29,6 +29,7 @@ LOOKS: dict[tuple[str, str], Look] = {
     ("request", "partly_decided"): Look(_("partly decided"), "half", "busy"),
     ("request", "granted"): Look(_("granted"), "stamp", "busy"),
     ("request", "applying"): Look(_("applying"), "half", "busy"),
+    ("request", "refused"): Look(_("refused by the cloud"), "stop", "bad"),
     ("request", "applied"): Look(_("applied"), "check", "ok"),
     ("request", "declined"): Look(_("declined"), "cross", "bad"),
     ("request", "withdrawn"): Look(_("withdrawn"), "back"),

@@ -58,9 +58,8 @@ def compare(wanted: list[Wanted], figures: Mapping[str, Figure]) -> Plan:
     plan = Plan({}, [], [], set())
     for each in wanted:
         figure = figures.get(each.limit.key)
-        if (figure is None and not each.amount) or (
-            figure is not None and figure.limit == each.units
-        ):
+        is_nothing = figure is None and not each.amount
+        if is_nothing or (figure is not None and figure.limit == each.units):
             continue
         plan.untrue.add(each.limit.pk)
         if figure is None:

@@ -8,7 +8,7 @@ from projects.models import Membership, in_force
 from projects.queries.viewers import Viewer, visible_projects
 from projects.states import ROLES_ABOVE_READER
 from quotas.models import Assignment, Delivery, QuotaRequest, RequestLine
-from quotas.states import PENDING, LineState, RequestState, request_state
+from quotas.states import PENDING, LineState, RequestState, TargetState, request_state
 
 
 def visible_requests(viewer: Viewer) -> QuerySet[QuotaRequest]:
@@ -58,12 +58,21 @@ def states_of(requests: Iterable[QuotaRequest]) -> dict[int, RequestState]:
         "request", "state"
     ):
         line_states[request_id].append(state)
-    undelivered = dict(
-        Delivery.objects.filter(decision_line__decision__request__in=ids, applied_at__isnull=True)
+    undelivered = {
+        request_id: (count, refused)
+        for request_id, count, refused in Delivery.objects.filter(
+            decision_line__decision__request__in=ids, applied_at__isnull=True
+        )
         .values_list("decision_line__decision__request")
-        .annotate(count=Count("pk"))
-    )
-    return {
-        each: request_state(line_states[each], undelivered_count=undelivered.get(each, 0))
-        for each in ids
+        .annotate(
+            count=Count("pk"),
+            refused=Count("pk", filter=Q(target__state=TargetState.REFUSED)),
+        )
     }
+    found = {}
+    for each in ids:
+        count, refused = undelivered.get(each, (0, 0))
+        found[each] = request_state(
+            line_states[each], undelivered_count=count, refused_count=refused
+        )
+    return found

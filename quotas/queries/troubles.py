@@ -103,6 +103,10 @@ def _refused(target: Target) -> tuple[str, str, str, str]:
         "%(name)s refused the change, and trying again would not help. The cloud operators must "
         "act; what was granted stays yours."
     )
+    if target.error_code == "below_usage":
+        # The sentence is ours, not the service's; its figures are the reader's own.
+        figures = target.error_words.partition(". ")[2].replace("%", "%%")
+        text = f"{text} {figures}."
     return "bad", "stop", _("%(name)s did not take the change"), text
 
 

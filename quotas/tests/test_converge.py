@@ -25,7 +25,9 @@ from quotas.models import (
     Target,
     UsagePeak,
 )
-from quotas.states import EndpointState, TargetState
+from quotas.queries.requests import states_of
+from quotas.queries.troubles import sentence_of
+from quotas.states import EndpointState, RequestState, TargetState
 from quotas.tests.site import GIB, Site
 from quotas.tests.test_decide import ask, grant
 
@@ -335,3 +337,15 @@ def test_one_limit_that_cannot_be_true_holds_up_no_line_that_does_not_feed_it(
     assert limits(cloud, "compute")["ram"] == 16 * 1024
     waiting = Delivery.objects.filter(applied_at__isnull=True)
     assert [each.decision_line.line.offering for each in waiting] == [standing.vcpu]
+
+
+def test_a_request_that_the_cloud_refused_says_so(standing: Site, cloud: RunningSandbox) -> None:
+    grant(standing, ask(standing, {standing.vcpu.slug: 50}))
+    work(standing, "nova-geneva")
+    cloud.set_usage(ProjectHandle.objects.get().external_id, "geneva", "compute", {"cores": 40})
+    asked = ask(standing, {standing.vcpu.slug: 20})
+    grant(standing, asked)
+    assert states_of([asked]) == {asked.pk: RequestState.APPLYING}
+    work(standing, "nova-geneva")
+    assert states_of([asked]) == {asked.pk: RequestState.REFUSED}
+    assert "cores: 40 in use, 20 granted" in sentence_of(target_at("nova-geneva", standing))
