@@ -3,10 +3,11 @@
 It holds ids, terms and figures only; names are looked up by whoever reads it.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce, Greatest
 
 from projects.models import Delegation, Project
@@ -91,19 +92,17 @@ def _consumed(
     link_ids: Collection[int], lines: Collection[RequestLine]
 ) -> dict[tuple[int, int], int]:
     """{(delegation id, offering id): what was granted through it before}; only increases count."""
-    offering_ids = [line.offering_id for line in lines]
-    added = Coalesce(Sum(Greatest(F("granted") - F("before"), 0)), 0)
-    found: dict[tuple[int, int], int] = {}
-    for link_id in set(link_ids):
-        through = Delegation.objects.filter(pk=link_id) | Delegation.objects.filter(
-            ancestors__contains=[link_id]
+    links = set(link_ids)
+    through = Q(delegation__in=links) | Q(delegation__ancestors__overlap=list(links))
+    rows = (
+        DecisionLine.objects.filter(
+            through, line__offering__in=[line.offering_id for line in lines], granted__isnull=False
         )
-        rows = (
-            DecisionLine.objects.filter(
-                delegation__in=through, line__offering__in=offering_ids, granted__isnull=False
-            )
-            .values_list("line__offering")
-            .annotate(total=added)
-        )
-        found.update({(link_id, offering_id): total for offering_id, total in rows})
+        .values_list("delegation", "delegation__ancestors", "line__offering")
+        .annotate(total=Coalesce(Sum(Greatest(F("granted") - F("before"), 0)), 0))
+    )
+    found: dict[tuple[int, int], int] = defaultdict(int)
+    for delegation_id, ancestors, offering_id, total in rows:
+        for link_id in links & {delegation_id, *ancestors}:
+            found[link_id, offering_id] += total
     return found

@@ -323,3 +323,14 @@ def test_an_offering_that_was_retired_can_only_be_given_back(site: Site) -> None
         grant(site, more)
     grant(site, less)
     assert (site.quota(site.vcpu), site.quota(site.space)) == (10, 0)
+
+
+def test_the_proof_tells_what_each_link_had_consumed(site: Site) -> None:
+    grant(site, ask(site, {site.vcpu.slug: 100}))
+    grant(site, ask(site, {site.vcpu.slug: 300}), actor="erin")
+    grant(site, ask(site, {site.vcpu.slug: 250}))
+    decision = grant(site, ask(site, {site.vcpu.slug: 260}))
+    links = {name: str(site.delegations[name].pk) for name in ("otto", "erin", "dana")}
+    assert decision.snapshot["lines"][0]["consumed"] == {
+        links["otto"]: 300, links["erin"]: 300, links["dana"]: 100,
+    }  # fmt: skip
