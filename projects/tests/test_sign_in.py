@@ -131,6 +131,15 @@ def test_me_saves_language_and_time_zone(client: Client, alice: User) -> None:
     assert '<html lang="fr"' in client.get("/me/").content.decode()
 
 
+def test_me_asks_for_language_and_zone_without_calling_them_optional(
+    client: Client, alice: User
+) -> None:
+    client.force_login(alice)
+    html = client.get("/me/").content.decode()
+    assert '<label for="id_language">Language</label>' in html
+    assert '<label for="id_time_zone">Time zone</label>' in html
+
+
 @pytest.mark.parametrize("fields", [{"language": "tlh"}, {"time_zone": "Mars/Olympus"}])
 def test_me_refuses_what_nobody_knows(client: Client, alice: User, fields: dict[str, str]) -> None:
     client.force_login(alice)

@@ -141,6 +141,11 @@ class LineFigures:
         return self.use.known_limit + self.change < self.use.used + self.use.reserved
 
     @property
+    def is_reached(self) -> bool:
+        """Whether a mandate of the person says anything about it; else nothing of it is theirs."""
+        return any(each.reaches(self.offering) for each in self.mandates)
+
+    @property
     def bound(self) -> int | None:
         """The most that the person's widest mandate adds in one decision; None: any amount."""
         bounds = [each.most_per_decision(self.offering) for each in self.mandates]
@@ -156,7 +161,7 @@ class LineFigures:
     @property
     def can_be_granted(self) -> bool:
         """As asked, by this person, with what the source has."""
-        return not self.short and not self.is_beyond_bound
+        return self.is_reached and not self.short and not self.is_beyond_bound
 
     @property
     def most(self) -> int:

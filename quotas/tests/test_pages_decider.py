@@ -8,12 +8,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.testing.html import Reader
 from projects.models import Unit
 from projects.states import Role
 from quotas.actions import requests
 from quotas.actions.wishes import Wish
 from quotas.models import (
     Capacity,
+    DelegationBound,
     Endpoint,
     QuotaRequest,
     Reading,
@@ -94,7 +96,7 @@ def test_queue_notices_what_is_short_beyond_the_bound_or_lent(site_today: Site) 
     until = timezone.localdate() + timedelta(days=30)
     ask(site_today, {site_today.vcpu.slug: 1100}, until_on=until)
     html = text(page(site_today, "erin", reverse("queue")))
-    assert "100 short: trim to 1000" in html
+    assert "100 short: grant up to 1000 in all" in html
     assert "returns by itself" in html
 
 
@@ -399,6 +401,76 @@ def test_frame_counts_the_queue_up_to_a_hundred(site_today: Site) -> None:
     ask(site_today)
     assert '<span class="count">1<' in text(page(site_today, "dana", reverse("catalogue")))
     assert '<span class="count">' not in text(page(site_today, "bob", reverse("catalogue")))
+
+
+def reach_only(site: Site, *slugs: str) -> None:
+    """Narrow what Dana's delegation speaks of to some resources."""
+    bounds = DelegationBound.objects.filter(delegation=site.delegations["dana"])
+    bounds.exclude(resource__slug__in=slugs).delete()
+
+
+def input_of(html: str, name: str, value: str | None = None) -> dict[str, str]:
+    """The attributes of the page's one input of that name, and of that value."""
+    found = Reader(html.replace("<!doctype html>", "")).all("input")
+    (attrs,) = [
+        each
+        for each in found
+        if each.get("name") == name and value in (None, each.get("value"))
+    ]  # fmt: skip
+    return attrs
+
+
+def test_decide_shows_beforehand_which_line_is_beyond_my_remit(site_today: Site) -> None:
+    site = site_today
+    reach_only(site, "vcpu")
+    asked = ask(site, {site.vcpu.slug: 10, site.space.slug: GIB})
+    html = text(page(site, "dana", reverse("decide", args=[asked.pk])))
+    assert "Your remit says nothing about Volume space in storage-a" in html
+    assert "It stays open; Erin or Otto can decide it." in html
+    mine, other = (asked.lines.get(offering=each) for each in (site.vcpu, site.space))
+    tick = input_of(html, "line", str(mine.pk))
+    assert ("checked" in tick, "disabled" in tick) == (True, False)
+    tick = input_of(html, "line", str(other.pk))
+    assert ("checked" in tick, "disabled" in tick) == (False, True)
+    assert "disabled" in input_of(html, f"grant-{other.pk}")
+    assert "Approve as asked" in html
+    # What the page lets through is what the action lets through.
+    data = form(site, asked, do="asked") | {"line": [str(mine.pk)]}
+    assert act(site, "dana", "approve", asked, data).status_code == 302
+    other.refresh_from_db()
+    assert other.state == LineState.OPEN
+
+
+@pytest.mark.parametrize("all_or_nothing", [True, False])
+def test_decide_offers_no_verb_where_my_remit_names_nothing_of_it(
+    site_today: Site, all_or_nothing: bool
+) -> None:
+    site = site_today
+    reach_only(site, "vcpu" if all_or_nothing else "ram")
+    amounts = {site.vcpu.slug: 10, site.space.slug: GIB}
+    asked = ask(site, amounts, all_or_nothing=all_or_nothing)
+    html = text(page(site, "dana", reverse("decide", args=[asked.pk])))
+    assert "somebody above you decides" in html
+    for words in ("Approve as", "Return with this question", "Decline…"):
+        assert words not in html
+
+
+def test_queue_notices_what_my_remit_does_not_name(site_today: Site) -> None:
+    site = site_today
+    ask(site, {site.vcpu.slug: 10, site.space.slug: GIB})
+    reach_only(site, "vcpu")
+    html = text(page(site, "dana", reverse("queue")))
+    assert "not in your remit: Volume space in storage-a" in html
+    assert "above your 0" not in html
+
+
+def test_decide_tells_what_r_and_d_do(site_today: Site) -> None:
+    asked = ask(site_today)
+    html = text(page(site_today, "dana", reverse("decide", args=[asked.pk])))
+    assert 'data-key="r d"' in html
+    assert "write here" in html
+    assert "on to Return, then to Decline" in html
+    assert html.index("Return with this question") < html.index("Decline…")
 
 
 # Operators

@@ -38,7 +38,8 @@ class Typed:
             lines=frozenset(
                 each.line.pk
                 for each in figures
-                if not can_trim or each.can_be_granted or each.most > each.balance
+                if each.is_reached
+                and (not can_trim or each.can_be_granted or each.most > each.balance)
             ),
             grants={each.line.pk: input_text(grants[each.line.pk], each.unit) for each in figures},
             seen={},

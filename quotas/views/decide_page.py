@@ -138,6 +138,8 @@ def page_context(desk: Desk, typed: Typed | None, error: DomainError | None) -> 
     if typed is None:
         typed = Typed.first_look(desk.figures.values(), is_all_or_nothing=is_whole)
     above = _mandates_above(desk)
+    reached = [each for each in desk.figures.values() if each.is_reached]
+    can_decide = len(reached) == len(desk.figures) if is_whole else bool(reached)
     wrong = error.errors if isinstance(error, Invalid) else {}
     boxes = [_box(each, typed, wrong, above) for each in desk.figures.values()]
     return {
@@ -150,7 +152,8 @@ def page_context(desk: Desk, typed: Typed | None, error: DomainError | None) -> 
         "error_rows": _error_rows(wrong),
         "reason_errors": wrong.get("reason", []),
         "summary": _summary(boxes),
-        "can_as_asked": all(each.figures.can_be_granted for each in boxes),
+        "can_decide": can_decide,
+        "can_as_asked": can_decide and all(each.can_be_granted for each in reached),
         "place": place_in_queue(desk.viewer, desk.wanted, desk.request.pk),
         "wanted_query": desk.wanted.query(page=1),
         "chains": [_chain(each, desk.viewer) for each in desk.mandates],
@@ -172,7 +175,7 @@ def _box(
     return Box(
         figures=figures,
         text=typed.grants.get(line.pk, ""),
-        is_ticked=line.pk in typed.lines,
+        is_ticked=figures.is_reached and line.pk in typed.lines,
         granting=granting,
         obstacles=tuple(_obstacles(figures, above)),
         errors=tuple(wrong.get(f"granted.{line.pk}", ())),
@@ -181,6 +184,8 @@ def _box(
 
 def _obstacles(figures: LineFigures, above: Collection[Mandate]) -> list[Obstacle]:
     """What stands against granting as asked, known before anything is sent."""
+    if not figures.is_reached:
+        return [_beyond_remit(figures, above)]
     found = []
     words = {
         "wanted": format_amount(figures.line.wanted, figures.unit),
@@ -210,6 +215,22 @@ def _obstacles(figures: LineFigures, above: Collection[Mandate]) -> list[Obstacl
         text = _("You may grant it; it is written only once use has fallen to that.")
         found.append(Obstacle(heading, text, "warn", "warn"))
     return found
+
+
+def _beyond_remit(figures: LineFigures, above: Collection[Mandate]) -> Obstacle:
+    """Of a line that the person can neither grant nor refuse, whatever the amount."""
+    words = {
+        "resource": figures.offering.resource.name,
+        "zone": figures.offering.zone.name,
+        "people": _people(each for each in above if each.allows(figures.offering, figures.change)),
+    }
+    heading = _("Your remit says nothing about %(resource)s in %(zone)s") % words
+    text = (
+        _("It stays open; %(people)s can decide it.")
+        if words["people"]
+        else _("It stays open, and nobody else may decide it yet either.")
+    )
+    return Obstacle(heading, text % words, "busy", "info")
 
 
 def _helper_of_source(figures: LineFigures, above: Collection[Mandate]) -> str:

@@ -103,12 +103,15 @@ def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
     found = []
     if line.short:
         said = (
-            _("%(short)s short: trim to %(most)s")
+            _("%(short)s short: grant up to %(most)s in all")
             if line.most > line.balance
             else _("%(short)s short in %(zone)s")
         )
         found.append({"tone": "bad", "icon": "stop", "text": said % words})
-    if line.is_beyond_bound:
+    if not line.is_reached:
+        said = _("not in your remit: %(resource)s in %(zone)s")
+        found.append({"tone": "busy", "icon": "up", "text": said % words})
+    elif line.is_beyond_bound:
         said = _("above your %(bound)s %(resource)s per decision")
         found.append({"tone": "busy", "icon": "up", "text": said % words})
     if line.is_below_use:
