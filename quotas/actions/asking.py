@@ -5,6 +5,7 @@ Callers are inside a transaction. The order is the project, its place, then the 
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -106,9 +107,9 @@ def refuse_second_pending(project: Project, lines: Mapping[Offering, int]) -> No
         )
 
 
-def send(quota_request: QuotaRequest, viewer: Viewer) -> None:
+def send(quota_request: QuotaRequest, viewer: Viewer, lines: Mapping[Offering, int]) -> None:
     QuotaRequest.objects.filter(pk=quota_request.pk).update(submitted_at=viewer.now)
-    note(quota_request, "submitted", viewer)
+    note(quota_request, "submitted", viewer, lines)
     route(quota_request, viewer.now)
 
 
@@ -160,7 +161,16 @@ def move_lines(
     )
 
 
-def note(quota_request: QuotaRequest, verb: str, viewer: Viewer) -> None:
+def note(
+    quota_request: QuotaRequest,
+    verb: str,
+    viewer: Viewer,
+    wanted: Mapping[Offering, int] | None = None,
+) -> None:
+    """Record a verb; `wanted` is what it asked for, as the lines may be changed later."""
+    data: dict[str, Any] = {}
+    if wanted:
+        data["wanted"] = {offering.slug: amount for offering, amount in wanted.items()}
     record(
         verb,
         actor=viewer.user,
@@ -168,4 +178,5 @@ def note(quota_request: QuotaRequest, verb: str, viewer: Viewer) -> None:
         project=quota_request.project,
         subject_kind="request",
         subject_id=quota_request.pk,
+        **data,
     )

@@ -64,7 +64,7 @@ def submit(*, draft: QuotaRequest, actor: User, now: datetime) -> QuotaRequest:
         _remember_balances(quota_request, locked)
         move_lines(quota_request, "submit", now)
         QuotaRequest.objects.filter(pk=quota_request.pk).update(submitted_at=now)
-        send(quota_request, viewer)
+        send(quota_request, viewer, lines)
     return quota_request
 
 

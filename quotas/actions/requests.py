@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from portal.lib.errors import Conflict, Forbidden, NotVisible
 from projects.models import Project, User
 from projects.queries.viewers import Viewer, roles_in
-from quotas.models import Comment, QuotaRequest, RequestLine
+from quotas.models import Comment, Offering, QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
 from quotas.queries.requests import visible_requests
 from quotas.rules import may_comment
@@ -47,7 +47,7 @@ def submit(*, project: Project, wish: Wish, actor: User, now: datetime) -> Quota
         refuse_second_pending(locked, lines)
         quota_request = create(locked, wish, actor, now)
         add_lines(quota_request, lines, LineState.OPEN)
-        send(quota_request, viewer)
+        send(quota_request, viewer, lines)
     return quota_request
 
 
@@ -68,9 +68,9 @@ def amend(
         locked, viewer = lock_own(quota_request, actor, now)
         check_moves(locked, "amend", list(wanted))
         check_version(locked, version)
-        _rewrite(locked, wanted, reason, now)
+        lines = _rewrite(locked, wanted, reason, now)
         move_lines(locked, "amend", now, list(wanted))
-        note(locked, "amended", viewer)
+        note(locked, "amended", viewer, lines)
         route(locked, viewer.now)
     return locked
 
@@ -92,11 +92,10 @@ def answer(
         check_version(locked, version)
         check_known(wanted, returned)
         cleaned = clean_text(text, field="text", required=True)
-        if wanted:
-            _rewrite(locked, wanted, locked.reason, now)
+        lines = _rewrite(locked, wanted, locked.reason, now) if wanted else {}
         Comment.objects.create(request=locked, author=actor, text=cleaned, at=now)
         move_lines(locked, "answer", now, returned)
-        note(locked, "answered", viewer)
+        note(locked, "answered", viewer, lines)
         route(locked, viewer.now)
     return locked
 
@@ -131,7 +130,7 @@ def comment(*, quota_request: QuotaRequest, text: str, actor: User, now: datetim
 
 def _rewrite(
     quota_request: QuotaRequest, wanted: Mapping[int, int], reason: str, now: datetime
-) -> None:
+) -> dict[Offering, int]:
     """Check the new wish as a whole, then change the lines that it names."""
     lines = {line.pk: line for line in lines_of(quota_request)}
     check_known(wanted, lines)
@@ -141,7 +140,7 @@ def _rewrite(
         quota_request.until_on,
     )
     held = balances(quota_request.project)
-    check_wish(wish, balances=held, now=now)
+    changed = check_wish(wish, balances=held, now=now)
     for line_id, amount in wanted.items():
         lines[line_id].wanted = amount
         lines[line_id].balance_seen = held.get(lines[line_id].offering_id, 0)
@@ -149,3 +148,4 @@ def _rewrite(
     QuotaRequest.objects.filter(pk=quota_request.pk).update(
         reason=clean_text(reason, field="reason", required=True)
     )
+    return changed

@@ -4,7 +4,7 @@ Events hold ids; the names, the texts and the proofs are looked up here.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,11 +16,14 @@ from quotas.models import (
     DecisionLine,
     Delivery,
     Endpoint,
+    Offering,
     QuotaRequest,
+    RequestLine,
     Target,
 )
 
 PROJECT_EVENTS = 15
+ASKED_LINES = 6  # that a sentence about what was asked for names
 # {verb: (icon, tone)}; a verb that is not here is told by its name.
 MARKS = {
     "submitted": ("pencil", "busy"),
@@ -70,6 +73,14 @@ class Proof:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a verb asked for, as a sentence tells it: {place: [(offering, amount)]}."""
+
+    places: Mapping[str, list[tuple[Offering, int]]]
+    more_count: int
+
+
+@dataclass(frozen=True)
 class Entry:
     """One line of a timeline. `text` is what somebody wrote."""
 
@@ -83,6 +94,7 @@ class Entry:
     endpoint: Endpoint | None = None
     target: Target | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    asked: Asked | None = None
 
     @property
     def icon(self) -> str:
@@ -106,31 +118,68 @@ def request_timeline(quota_request: QuotaRequest) -> list[Entry]:
     comments = list(Comment.objects.filter(request=quota_request).select_related("author"))
     decisions = list(Decision.objects.filter(request=quota_request).select_related("person"))
     proofs = proofs_of(decisions)
-    events = Event.objects.filter(
-        subject_kind="request", subject_id=quota_request.pk
-    ).select_related("actor")
-    answered = {(event.actor_id, event.at) for event in events if event.verb == "answered"}
-    entries = [
-        Entry(
-            "answered" if (each.author_id, each.at) in answered else "commented",
-            each.at,
-            each.author,
-            each.text,
+    events = list(
+        Event.objects.filter(subject_kind="request", subject_id=quota_request.pk).select_related(
+            "actor"
         )
-        for each in comments
-    ]
+    )
+    asked = _asked_by(events, quota_request)
+    answers = {(each.actor_id, each.at): each for each in events if each.verb == "answered"}
+    entries = [_written(each, answers.get((each.author_id, each.at)), asked) for each in comments]
     entries += [
         Entry(_verb(each), each.at, each.person, each.reason, decision=each, proof=proofs[each.pk])
         for each in decisions
     ]
     told = {"commented", "answered", "approved", "declined", "returned"}
     entries += [
-        Entry(event.verb, event.at, event.actor, _first_words(event, quota_request))
+        Entry(
+            event.verb,
+            event.at,
+            event.actor,
+            _first_words(event, quota_request),
+            asked=asked.get(event.pk),
+        )
         for event in events
         if event.verb not in told
     ]
     entries += _delivered(quota_request)
     return sorted(entries, key=lambda each: each.at)
+
+
+def _written(comment: Comment, answer: Event | None, asked: Mapping[int, Asked]) -> Entry:
+    if answer is None:
+        return Entry("commented", comment.at, comment.author, comment.text)
+    return Entry("answered", comment.at, comment.author, comment.text, asked=asked.get(answer.pk))
+
+
+def _asked_by(events: Collection[Event], quota_request: QuotaRequest) -> dict[int, Asked]:
+    """{event id: what it asked for}, where that is known."""
+    lines = list(
+        RequestLine.objects.filter(request=quota_request).select_related(
+            "offering__resource", "offering__zone__region"
+        )
+    )
+    has_changed = any(event.verb in ("amended", "answered") for event in events)
+    found = {}
+    for event in events:
+        wanted = event.data.get("wanted")
+        if wanted is None and event.verb == "submitted" and not has_changed:
+            # Written before events held amounts: the lines are still as they were sent.
+            wanted = {line.offering.slug: line.wanted for line in lines}
+        if wanted:
+            found[event.pk] = _told(wanted, [line.offering for line in lines])
+    return found
+
+
+def _told(wanted: Mapping[str, int], offerings: Collection[Offering]) -> Asked:
+    has_regions = len({each.zone.region_id for each in offerings}) > 1
+    named = [each for each in offerings if each.slug in wanted]
+    places: dict[str, list[tuple[Offering, int]]] = defaultdict(list)
+    for offering in named[:ASKED_LINES]:
+        zone = offering.zone
+        place = f"{zone.name}, {zone.region.name}" if has_regions else zone.name
+        places[place].append((offering, wanted[offering.slug]))
+    return Asked(dict(places), len(named) - min(len(named), ASKED_LINES))
 
 
 def _verb(decision: Decision) -> str:

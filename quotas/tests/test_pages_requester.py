@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.lib.errors import Conflict
+from projects.actions.events import record
 from projects.models import Project
 from projects.states import ProjectState, Role
 from quotas.actions import decide, drafts, requests
@@ -26,6 +27,7 @@ from quotas.models import (
     RequestLine,
     Target,
 )
+from quotas.queries.timeline import request_timeline
 from quotas.states import EndpointState, LineState, TargetState
 from quotas.tests.counting import assert_flat
 from quotas.tests.site import GIB, Site, join, make_project
@@ -557,7 +559,7 @@ def test_the_timeline_tells_the_decision_with_its_authority_and_proof(
     asked = ask(site)
     grant(site, asked, 60)
     said = text_of(alice.get(reverse("request_detail", args=[asked.pk])))
-    assert "Alice asked reprocessing" in said
+    assert "Alice asked for 100 vCPU in compute-a reprocessing" in said
     assert "Dana approved: 60 vCPU compute-a ( 100 asked for)" in said
     assert "authority Otto → Erin → Dana" in said
     assert "40 less than asked" in said
@@ -609,8 +611,36 @@ def test_answering_opens_the_lines_again(site: Site, alice: Client) -> None:
     assert sent.status_code == 302
     line.refresh_from_db()
     assert (line.state, line.wanted) == (LineState.OPEN, 80)
+    assert "Alice answered and asks for 80 vCPU in compute-a Run 4" in text_of(alice.get(detail))
     assert Comment.objects.get().text == "Run 4"
     assert alice.post(url, typed | {"text": "again", f"amount-{line.pk}": ""}).status_code == 409
+
+
+def test_the_timeline_keeps_the_amounts_of_each_step(site: Site, alice: Client) -> None:
+    asked = ask(site, {site.vcpu.slug: 100, "geneva.compute-a.ram": 4 * GIB, site.space.slug: GIB})
+    detail = reverse("request_detail", args=[asked.pk])
+    first = "Alice asked for 100 vCPU and 4 GiB RAM in compute-a , 1 GiB Volume space in storage-a"
+    assert first in text_of(alice.get(detail))
+    line = asked.lines.get(offering=site.vcpu)
+    typed = {f"amount-{each.pk}": "8G" for each in asked.lines.exclude(pk=line.pk)}
+    typed |= {f"amount-{line.pk}": "120", "reason": "more", "version": str(asked.version)}
+    assert alice.post(reverse("request_amend", args=[asked.pk]), typed).status_code == 302
+    said = text_of(alice.get(detail))
+    assert first in said
+    assert "Alice changed what is asked for: 120 vCPU and 8 GiB RAM in compute-a" in said
+
+
+def test_amounts_of_events_without_figures_are_those_of_the_lines_until_they_change(
+    site: Site,
+) -> None:
+    asked = draft(site)
+    about = {"project": site.project, "subject_kind": "request", "subject_id": asked.pk}
+    record("submitted", actor=site.alice, now=timezone.now(), **about)
+    (sent,) = request_timeline(asked)
+    assert sent.asked is not None
+    assert sent.asked.places == {"compute-a": [(site.vcpu, 100)]}
+    record("amended", actor=site.alice, now=timezone.now(), **about)
+    assert [each.asked for each in request_timeline(asked)] == [None, None]
 
 
 def test_withdrawing_asks_first(site: Site, alice: Client) -> None:
