@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 OLDEST = (3, 11)
@@ -48,7 +49,12 @@ def install(requirements: Path) -> None:
         return
     if not works():
         make_venv()
-    print(f"Installing {requirements.name} into .venv (some minutes the first time) …", flush=True)
+    count = len(pins(requirements))
+    print(
+        f"Installing {requirements.name} into .venv, {count} packages and what they need: "
+        "one to five minutes the first time …",
+        flush=True,
+    )
     run_pip(requirements)
     stamp.write_text(digest)
 
@@ -61,6 +67,17 @@ def fingerprint(requirements: Path) -> str:
         if line.startswith("-r "):
             digest.update(fingerprint(requirements.parent / line[3:].strip()).encode())
     return digest.hexdigest()
+
+
+def pins(requirements: Path) -> list[str]:
+    """The lines that name a package, with those of the files that are included."""
+    found: list[str] = []
+    for line in requirements.read_text().splitlines():
+        if line.startswith("-r "):
+            found += pins(requirements.parent / line[3:].strip())
+        elif line.strip() and not line.startswith(("#", "-")):
+            found.append(line)
+    return found
 
 
 def works() -> bool:
@@ -92,14 +109,19 @@ def make_venv() -> None:
 
 
 def run_pip(requirements: Path) -> None:
-    """pip's progress is shown; its complaints are kept for the one sentence at the end."""
+    """Of what pip says a line is shown; its complaints are kept for the sentence at the end."""
     log = VENV / "pip-errors.log"
-    command = [str(VENV / "bin" / "python"), "-m", "pip", "install"]
+    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--progress-bar", "off"]
     command += ["--disable-pip-version-check", "--no-input", "--retries", "2", "--timeout", "20"]
     command += ["--requirement", str(requirements)]
     with log.open("w") as complaints:
-        done = subprocess.run(command, stderr=complaints, check=False)
-    if done.returncode == 0:
+        pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
+        try:
+            tell(pip.stdout or [])
+        finally:
+            # Ctrl-C reaches pip too; it is waited for, so that it does not outlive us.
+            status = pip.wait()
+    if status == 0:
         return
     said = log.read_text(errors="replace")
     if any(words in said for words in NO_NETWORK):
@@ -109,6 +131,22 @@ def run_pip(requirements: Path) -> None:
         )
     last = said.strip().splitlines()[-1:] or ["no reason was given"]
     sys.exit(f"pip could not install {requirements.name}: {last[0]} (all of it: {log}).")
+
+
+def tell(lines: Iterable[str]) -> None:
+    """How far pip is: on a terminal one line that changes, elsewhere a line for each phase."""
+    is_terminal = sys.stdout.isatty()
+    found = 0
+    for line in lines:
+        words = line.split()
+        if line.startswith("Collecting ") and is_terminal:
+            found += 1
+            print(f"\r  {found} fetched, now {words[1][:50]}\033[K", end="", flush=True)
+        elif line.startswith("Installing collected packages: "):
+            start = "\r\033[K" if is_terminal else ""
+            print(f"{start}  Fetched; unpacking {len(words) - 3} packages …", flush=True)
+    if found and is_terminal:
+        print("\r\033[K", end="", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,6 +186,37 @@ def test_no_network_is_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("The package index could not be reached: check the network")
     assert len(done.stderr.splitlines()) == 1
+
+
+def write_wheel(folder: Path, name: str) -> None:
+    """A package with nothing in it, so that pip needs no index."""
+    facts = f"{name}-1.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{facts}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        wheel.writestr(f"{facts}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{facts}/RECORD", "")
+
+
+def test_first_install_tells_a_line_a_phase_and_a_failure_pips_own_words(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        write_wheel(tmp_path, name)
+    wanted = tmp_path / "requirements.txt"
+    wanted.write_text(f"# offline\n--no-index\n--find-links {tmp_path}\nfirst==1\nsecond==1\n")
+    own = f"b.VENV = b.Path({str(tmp_path / 'venv')!r})"
+    done = bootstrap(own, str(wanted))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "Making .venv …",
+        "Installing requirements.txt into .venv, 2 packages and what they need: "
+        "one to five minutes the first time …",
+        "  Fetched; unpacking 2 packages …",
+    ]
+    assert bootstrap(own, str(wanted)).stdout == ""
+
+    wanted.write_text("--no-index\nremit-no-such-distribution==1\n")
+    done = bootstrap(own, str(wanted))
+    assert done.returncode == 1
+    assert "No matching distribution found for remit-no-such-distribution==1" in done.stderr
 
 
 def test_installed_requirements_are_not_installed_again(tmp_path: Path) -> None:
