@@ -50,15 +50,23 @@ def format_amount(value: int, unit: str) -> str:
         return MINUS + format_amount(-value, unit)
     if unit != BYTES or value == 0:
         return _grouped(value)
-    power = _natural_power(value)
-    if not _is_short(value, power) and power > 1:
-        lower = Fraction(value, 1024 ** (power - 1))
-        if lower < _LARGEST_LOWER and _is_short(value, power - 1):
-            power -= 1
-    hundredths = round(Fraction(value * 100, 1024**power))
-    if hundredths >= 1024 * 100 and not _is_short(value, power) and power < len(_PREFIXES) - 1:
-        power, hundredths = power + 1, 100
-    return f"{_decimal(hundredths)}{THIN}{_unit_name(power)}"
+    return _in_power(value, _written_power(value))
+
+
+def format_pair(one: int, other: int, unit: str) -> tuple[str, str]:
+    """Return two amounts that stand side by side in one unit, the larger's: "1.43 TiB", "1.75 TiB".
+
+    An amount that two decimals would make nothing, or the same as the other, keeps its own unit.
+    """
+    own = format_amount(one, unit), format_amount(other, unit)
+    if unit != BYTES or not one or not other or one == other:
+        return own
+    power = _written_power(max(abs(one), abs(other)))
+    shared = _in_power(one, power), _in_power(other, power)
+    is_lost = shared[0] == shared[1] or _in_power(0, power) in (
+        text.lstrip(MINUS) for text in shared
+    )
+    return own if is_lost else shared
 
 
 def format_change(value: int, unit: str) -> str:
@@ -187,6 +195,26 @@ def _not_an_amount(text: str, unit: str) -> str:
 
 def _quoted(text: str) -> str:
     return _("“%(text)s”") % {"text": text.strip()}
+
+
+def _written_power(value: int) -> int:
+    """The prefix in which an amount above zero is said: exact and readable if there is one."""
+    power = _natural_power(value)
+    if not _is_short(value, power) and power > 1:
+        lower = Fraction(value, 1024 ** (power - 1))
+        if lower < _LARGEST_LOWER and _is_short(value, power - 1):
+            return power - 1
+    rounds_up = round(Fraction(value * 100, 1024**power)) >= 1024 * 100
+    if rounds_up and not _is_short(value, power) and power < len(_PREFIXES) - 1:
+        return power + 1
+    return power
+
+
+def _in_power(value: int, power: int) -> str:
+    """With at most two decimals, rounded: "1.43 TiB"."""
+    sign = MINUS if value < 0 else ""
+    hundredths = round(Fraction(abs(value) * 100, 1024**power))
+    return f"{sign}{_decimal(hundredths)}{THIN}{_unit_name(power)}"
 
 
 def _natural_power(value: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
 
-from portal.lib.amounts import format_amount
+from portal.lib.amounts import format_amount, format_pair
 
 NEARLY_FULL = 90  # per cent, from which a bar warns
 
@@ -44,11 +44,8 @@ def fill_words(label: str, now: int, add: int, limit: int, *, unit: str) -> str:
 
 def fill_figures(now: int, add: int, limit: int, *, unit: str) -> str:
     """Return the figures beside such a bar: "380 → 444 of 500"."""
-    figures = {
-        "now": format_amount(now, unit),
-        "after": format_amount(now + add, unit),
-        "limit": format_amount(limit, unit),
-    }
+    said, whole = format_pair(now, limit, unit)
+    figures = {"now": said, "after": format_pair(now + add, limit, unit)[0], "limit": whole}
     if add == 0:
         return _("%(now)s of %(limit)s") % figures
     return _("%(now)s → %(after)s of %(limit)s") % figures

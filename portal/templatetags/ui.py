@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from portal.lib import bar_words, bars, moments
-from portal.lib.amounts import format_amount, format_change, format_exact, input_text
+from portal.lib.amounts import format_amount, format_change, format_exact, format_pair, input_text
 from portal.lib.facts import known_facts
 from portal.lib.folding import fold
 from portal.lib.looks import look_of
@@ -39,9 +39,13 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
-def amount(value: int, unit: str = "", noun: str = "") -> SafeString:
-    """`{% amount line.quota resource.unit %}`: 1.5 TiB, the exact value in the title."""
-    return _data(format_amount(value, unit), value, unit, noun)
+def amount(value: int, unit: str = "", noun: str = "", *, beside: int | None = None) -> SafeString:
+    """`{% amount line.quota resource.unit %}`: 1.5 TiB, the exact value in the title.
+
+    `beside` is the amount next to it: `{% amount used unit beside=limit %} of …` in its unit.
+    """
+    text = format_amount(value, unit) if beside is None else format_pair(value, beside, unit)[0]
+    return _data(text, value, unit, noun)
 
 
 @register.simple_tag

@@ -11,6 +11,7 @@ from portal.lib.amounts import (
     format_amount,
     format_change,
     format_exact,
+    format_pair,
     input_text,
     parse_amount,
 )
@@ -68,6 +69,37 @@ def test_format_amount_speaks_the_readers_language():
 )
 def test_format_change(value, unit, text):
     assert format_change(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "unit", "texts"),
+    [
+        (288, 384, "", ("288", "384")),
+        (1462 * GIB, 1792 * GIB, "B", ("1.43_TiB", "1.75_TiB")),
+        (2 * TIB, 512 * GIB, "B", ("2_TiB", "0.5_TiB")),
+        (512 * GIB, 1152 * GIB, "B", ("512_GiB", "1152_GiB")),
+        (0, 2 * TIB, "B", ("0", "2_TiB")),
+        (512 * GIB, 0, "B", ("512_GiB", "0")),
+        (-256 * GIB, TIB, "B", ("−0.25_TiB", "1_TiB")),
+        (3 * TIB, 3 * TIB, "B", ("3_TiB", "3_TiB")),
+        # Two decimals would say "nothing", or "all of it".
+        (GIB, 4 * 1024 * TIB, "B", ("1_GiB", "4_PiB")),
+        (-GIB, 4 * 1024 * TIB, "B", ("−1_GiB", "4_PiB")),
+        (2047 * GIB, 2 * TIB, "B", ("2047_GiB", "2_TiB")),
+    ],
+)
+def test_format_pair(one, other, unit, texts):
+    expected = tuple(text.replace("_", "\u202f") for text in texts)
+    assert format_pair(one, other, unit) == expected
+    assert format_pair(other, one, unit) == expected[::-1]
+
+
+@given(AMOUNTS, AMOUNTS, UNITS)
+def test_a_pair_never_looks_equal_where_it_differs_by_its_own_units(one, other, unit):
+    texts = format_pair(one, other, unit)
+    if format_amount(one, unit) != format_amount(other, unit):
+        assert texts[0] != texts[1]
+    assert (texts[0] == "0") == (one == 0)
 
 
 def test_format_exact_has_every_digit():

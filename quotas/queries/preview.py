@@ -12,7 +12,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal.lib.amounts import format_amount
+from portal.lib.amounts import format_amount, format_pair
 from projects.models import Group, Project, User
 from projects.queries.viewers import Viewer
 from projects.rules import may_see_figures
@@ -206,10 +206,8 @@ def _room_warnings(lines: Collection[PreviewLine]) -> list[Warn]:
             warnings.append(Warn("W07", text))
         zone = line.room.zone
         if zone is not None and zone.promised + line.change > zone.size:
-            figures = {
-                "after": format_amount(zone.promised + line.change, line.unit),
-                "size": format_amount(zone.size, line.unit),
-            }
+            after, size = format_pair(zone.promised + line.change, zone.size, line.unit)
+            figures = {"after": after, "size": size}
             text = _(
                 "%(resource)s in %(zone)s would be oversold: %(after)s promised of %(size)s."
             ) % (words | figures)
@@ -268,11 +266,12 @@ def _limit_warnings(reading: Reading, quota: int, change: int, highest: int) -> 
     if reading.used is None:
         return []
     taken = reading.used + (0 if reading.reserved is None else reading.reserved)
+    used, after = format_pair(taken, quota + change, reading.limit.unit)
     words = {
         "limit": reading.limit.name,
         "endpoint": reading.limit.endpoint.name,
-        "used": format_amount(taken, reading.limit.unit),
-        "after": format_amount(quota + change, reading.limit.unit),
+        "used": used,
+        "after": after,
         "quota": format_amount(quota, reading.limit.unit),
         "share": highest * 100 // quota if quota else 0,
         "days": PEAK_DAYS,

@@ -18,7 +18,9 @@ from quotas.actions import decide, drafts, requests
 from quotas.actions.wishes import Wish
 from quotas.models import (
     Comment,
+    Contribution,
     Delivery,
+    Offering,
     Preset,
     PresetLine,
     QuotaRequest,
@@ -26,6 +28,7 @@ from quotas.models import (
     Region,
     RequestLine,
     Target,
+    Zone,
 )
 from quotas.queries.timeline import request_timeline
 from quotas.states import EndpointState, LineState, TargetState
@@ -641,6 +644,28 @@ def test_amounts_of_events_without_figures_are_those_of_the_lines_until_they_cha
     assert sent.asked.places == {"compute-a": [(site.vcpu, 100)]}
     record("amended", actor=site.alice, now=timezone.now(), **about)
     assert [each.asked for each in request_timeline(asked)] == [None, None]
+
+
+def test_a_limit_that_zones_share_is_never_shown_as_one_zones_own(
+    site: Site, alice: Client
+) -> None:
+    asked = ask(site, {site.vcpu.slug: 100, site.space.slug: 100 * GIB})
+    grant(site, asked)
+    zone = Zone.objects.create(
+        region=site.vcpu.zone.region, slug="compute-b", name="compute-b", kind="compute"
+    )
+    other = Offering.objects.create(
+        slug="geneva.compute-b.vcpu", zone=zone, resource=site.vcpu.resource
+    )
+    Contribution.objects.create(
+        offering=other, limit=site.endpoints["nova-geneva"].limits.get(key="cores")
+    )
+    read_back(site, used=10, limit=448)
+    said = text_of(alice.get(reverse("request_detail", args=[asked.pk])))
+    assert (
+        "448 in all the limit of all zones of geneva, compute-a is one of them, 1 min ago" in said
+    )
+    assert "448 GiB Cinder geneva, 1 min ago" in said
 
 
 def test_withdrawing_asks_first(site: Site, alice: Client) -> None:
