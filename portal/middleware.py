@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
 from django.utils import timezone, translation
 
 from portal.lib import request_id
+from portal.lib.access import kept_query
 from portal.lib.errors import DomainError
 from portal.lib.locks import refusal_of
 
@@ -74,6 +76,7 @@ class SignInMiddleware(LoginRequiredMiddleware):
     """Who is not signed in comes to the sign-in page; a part of a page gets a bare 401.
 
     htmx would follow the redirect and put the whole sign-in page in the part's place.
+    Who posted a form comes back to it with the fields that its view keeps.
     """
 
     def process_view(
@@ -86,6 +89,18 @@ class SignInMiddleware(LoginRequiredMiddleware):
         answer = super().process_view(request, view_func, view_args, view_kwargs)
         is_part = request.headers.get("HX-Request") == "true"
         return HttpResponse(status=401) if answer is not None and is_part else answer
+
+    def handle_no_permission(
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
+    ) -> HttpResponseRedirect:
+        query = kept_query(view_func, request.POST.dict()) if request.method == "POST" else ""
+        if not query:
+            return super().handle_no_permission(request, view_func)
+        return redirect_to_login(
+            f"{request.path}?{query}",
+            resolve_url(self.get_login_url(view_func)),
+            self.get_redirect_field_name(view_func),
+        )
 
 
 class ReaderMiddleware:

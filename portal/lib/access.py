@@ -5,8 +5,10 @@ derives from this table who gets 200, 403 or 404. It documents and checks; the q
 and the actions are what refuses.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import TypeVar
+from urllib.parse import urlencode
 
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -62,3 +64,31 @@ def shows(row: str) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+MAX_KEPT = 1500  # characters of a query that every server and browser takes
+
+
+def keeps(*patterns: str) -> Callable[[View], View]:
+    """Name the posted fields that the same address takes in its query: `keeps("project")`.
+
+    Who was signed out comes back to the form with them after signing in.
+    """
+
+    def mark(view: View) -> View:
+        view.kept_fields = patterns  # type: ignore[attr-defined]  # read by kept_query
+        return view
+
+    return mark
+
+
+def kept_query(view: Callable[..., object], posted: Mapping[str, str]) -> str:
+    """The query with what a view keeps of a post; as much, in that order, as an address takes."""
+    kept: dict[str, str] = {}
+    for pattern in getattr(view, "kept_fields", ()):
+        for name, value in posted.items():
+            if value and fnmatchcase(name, pattern):
+                more = kept | {name: value}
+                if len(urlencode(more)) <= MAX_KEPT:
+                    kept = more
+    return urlencode(kept)

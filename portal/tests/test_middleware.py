@@ -9,6 +9,7 @@ from django.test import Client, RequestFactory
 from pythonjsonlogger.json import JsonFormatter
 
 from portal.lib import request_id
+from portal.lib.access import keeps, kept_query
 from portal.lib.errors import Conflict
 from portal.middleware import DomainErrorMiddleware
 
@@ -55,6 +56,12 @@ def test_log_line_is_one_json_object_with_the_request_id() -> None:
         "message": "hello\nworld",
         "request_id": request_id.current.get(),
     }
+
+
+def test_what_a_view_keeps_of_a_post_is_never_longer_than_an_address_may_be() -> None:
+    posted = {"amount-a": "1", "amount-b": "x" * 2000, "other": "2", "amount-c": "", "zone": "b"}
+    assert kept_query(keeps("zone", "amount-*")(never), posted) == "zone=b&amount-a=1"
+    assert kept_query(str, posted) == ""
 
 
 def never(request: HttpRequest) -> HttpResponse:

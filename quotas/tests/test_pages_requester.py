@@ -4,6 +4,7 @@ import html
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from django.test import Client
@@ -170,6 +171,23 @@ def test_nobody_is_let_in_without_signing_in(site: Site) -> None:
         response = Client().get(reverse(view))
         assert response.status_code == 302
         assert reverse("sign_in") in response["Location"]
+
+
+def test_a_form_that_was_posted_while_signed_out_is_there_again_after_signing_in(
+    site: Site,
+) -> None:
+    somebody = Client()
+    sent = somebody.post("/requests/new/", form(site, vcpu="64", ram=""))
+    assert sent.status_code == 302
+    sign_in, __, query = sent["Location"].partition("?")
+    assert sign_in == reverse("sign_in")
+    back = parse_qs(query)["next"][0]
+    assert back.startswith("/requests/new/?project=atlas-reco&region=geneva")
+    assert "reason" not in back
+    somebody.force_login(site.alice)
+    page = somebody.get(back).content.decode()
+    assert "New request for atlas-reco" in page
+    assert 'value="64"' in page
 
 
 @pytest.mark.parametrize("name", ["alice", "dana", "otto", "mallory", "audrey"])

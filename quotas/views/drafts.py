@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from portal.lib.access import shows
+from portal.lib.access import keeps, shows
 from portal.lib.amounts import input_text
 from portal.lib.errors import Conflict, Invalid, NotVisible
 from projects.queries.viewers import Viewer
@@ -36,6 +36,7 @@ from .sheets import (
 
 
 @shows("own")
+@keeps("project", "region", "amount-*")
 @require_http_methods(["GET", "HEAD", "POST"])
 def request_new(request: HttpRequest) -> HttpResponse:
     """`?project=`, `?region=`, `?again=<number>` and `?amount-<offering>=` fill the form."""
