@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from projects.models import User
 from quotas.actions import requests
@@ -20,7 +20,8 @@ from quotas.tests.site import GIB, Site
 
 pytestmark = pytest.mark.needs("chromium")
 STYLE = Path(__file__).parents[2] / "portal" / "static" / "remit.css"
-PHONE, DESK = {"width": 360, "height": 780}, {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 780}
+DESK: ViewportSize = {"width": 1280, "height": 900}
 TOPS = """
 (() => ["[name^=grant-]", "#decision", "#earlier"].map(
   (found) => document.querySelector(found).getBoundingClientRect().top))()
