@@ -26,7 +26,8 @@ VAL_KINDS = ("requested", "granted", "applied", "observed")
 
 
 def _render(template_name: str, /, **context: Any) -> SafeString:
-    return render_to_string(f"ui/{template_name}.html", context)
+    """Without the white space around it: most of these stand in the middle of a sentence."""
+    return mark_safe(render_to_string(f"ui/{template_name}.html", context).strip())  # noqa: S308 - Django rendered and escaped it
 
 
 # Figures
