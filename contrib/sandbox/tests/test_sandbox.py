@@ -1,5 +1,6 @@
 """The sandbox as a program and a bench: what it keeps, what it holds, what it refuses."""
 
+import contextlib
 import json
 import os
 import stat
@@ -65,7 +66,8 @@ def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 def test_it_ends_on_sigterm_while_it_holds_a_call(tmp_path: Path) -> None:
     def ask() -> None:
-        with pytest.raises(OSError, match="closed"):
+        # Answered or cut off, whichever the end of the server came to first.
+        with contextlib.suppress(OSError):
             plain.project("x")
 
     with running_sandbox(tmp_path) as sandbox:
@@ -76,6 +78,7 @@ def test_it_ends_on_sigterm_while_it_holds_a_call(tmp_path: Path) -> None:
         pause.wait_until_held()
         assert sandbox.stop() == 0
     thread.join(20)
+    assert not thread.is_alive()
 
 
 def test_it_refuses_an_external_database() -> None:
