@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from projects.models import Delegation, Event, User
 from quotas.models import Account, DelegationBound, Loan, Region, Transfer
+from quotas.tests.catalogue.sample import SITE
 from quotas.tests.site import GIB, Site
-from quotas.tests.test_load_catalogue import SITE
 
 
 def run(*arguments: str) -> str:

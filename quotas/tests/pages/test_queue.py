@@ -1,0 +1,124 @@
+"""The queue: what waits for whom, what is noticed, what it costs."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from projects.models import Unit
+from projects.states import Role
+from quotas.actions import requests
+from quotas.actions.wishes import Wish
+from quotas.tests.counting import assert_flat
+from quotas.tests.pages.deciding import (
+    ask,
+    ask_for_many,
+    note_use,
+    numbers,
+    page,
+    reach_only,
+    signed_in,
+    text,
+)
+from quotas.tests.site import GIB, Site, join, make_project
+
+
+def test_queue_shows_what_waits_for_me_with_its_envelope(site_today: Site) -> None:
+    asked = ask(site_today)
+    html = text(page(site_today, "dana", reverse("queue")))
+    assert f"#{asked.pk}" in html
+    assert "0 → 100 of 1000" in html
+    assert "&lt;b&gt;2026" in html
+
+
+def test_queue_is_empty_for_others_and_says_what_to_do(site_today: Site) -> None:
+    ask(site_today)
+    assert "Nothing waits for you" in text(page(site_today, "erin", reverse("queue")))
+    assert "You decide for nobody yet" in text(page(site_today, "alice", reverse("queue")))
+
+
+def test_queue_notices_what_is_short_beyond_the_bound_or_lent(site_today: Site) -> None:
+    until = timezone.localdate() + timedelta(days=30)
+    ask(site_today, {site_today.vcpu.slug: 1100}, until_on=until)
+    html = text(page(site_today, "erin", reverse("queue")))
+    assert "100 short: grant up to 1000 in all" in html
+    assert "returns by itself" in html
+
+
+def test_queue_notices_low_use(site_today: Site) -> None:
+    asked = ask(site_today)
+    note_use(site_today, used=10, limit=100)
+    assert "vCPU in compute-a 10\u00a0% used" in text(page(site_today, "dana", reverse("queue")))
+    assert "10 of 100" in text(page(site_today, "dana", reverse("decide", args=[asked.pk])))
+
+
+def test_queue_narrows_by_unit_and_zone_and_orders_by_size(site_today: Site) -> None:
+    site = site_today
+    ask_for_many(site, 4)
+    # Erin decides where no nearer delegate is: the odd ones are of EP itself.
+    rows = numbers(page(site, "erin", reverse("queue")))
+    assert rows == sorted(rows)
+    assert len(rows) == 2
+    assert numbers(page(site, "erin", reverse("queue") + "?order=largest")) == rows[::-1]
+    assert numbers(page(site, "erin", reverse("queue") + "?unit=atlas")) == []
+    assert numbers(page(site, "erin", reverse("queue") + "?unit=ep")) == rows
+    zone = site.vcpu.zone_id
+    assert numbers(page(site, "erin", reverse("queue") + f"?zone={zone}")) == rows
+    assert numbers(page(site, "erin", reverse("queue") + "?zone=99999")) == []
+
+
+@pytest.mark.parametrize(
+    "query", ["unit=%00", "zone=-1", "zone=9" * 9, "page=0", "page=999999", "order=x"]
+)
+def test_queue_takes_nonsense_for_nothing(site_today: Site, query: str) -> None:
+    assert page(site_today, "dana", f"{reverse('queue')}?{query}").status_code == 200
+
+
+def test_queue_pages_through_more_than_fifty(site_today: Site) -> None:
+    ask_for_many(site_today, 104)
+    answer = page(site_today, "erin", reverse("queue"))
+    assert len(numbers(answer)) == 50
+    assert "1–50 of 52" in text(answer)
+    assert len(numbers(page(site_today, "erin", reverse("queue") + "?page=2"))) == 2
+
+
+def test_queue_costs_the_same_for_three_rows_and_fifty(site_today: Site) -> None:
+    site = site_today
+    ask_for_many(site, 6)
+    erin = signed_in(site, "erin")
+
+    def load() -> None:
+        assert len(numbers(erin.get(reverse("queue")))) in (3, 50)
+
+    def grow() -> None:
+        since = timezone.now() - timedelta(hours=3)
+        for number in range(47):
+            unit = Unit.objects.create(
+                slug=f"u{number}", name=f"U{number}", parent=site.units["ep"],
+                path=f"org/ep/u{number}/",
+            )  # fmt: skip
+            site.units[unit.slug] = unit
+            project = make_project(site, f"more-{number}", unit.slug, since)
+            join(project, site.alice, Role.OWNER, since)
+            requests.submit(
+                project=project, wish=Wish({site.vcpu.slug: 10}, "wave"), actor=site.alice,
+                now=since,
+            )  # fmt: skip
+
+    assert_flat("queue", load, grow)
+
+
+def test_frame_counts_the_queue_up_to_a_hundred(site_today: Site) -> None:
+    ask(site_today)
+    assert '<span class="count">1<' in text(page(site_today, "dana", reverse("catalogue")))
+    assert '<span class="count">' not in text(page(site_today, "bob", reverse("catalogue")))
+
+
+def test_queue_notices_what_my_remit_does_not_name(site_today: Site) -> None:
+    site = site_today
+    ask(site, {site.vcpu.slug: 10, site.space.slug: GIB})
+    reach_only(site, "vcpu")
+    html = text(page(site, "dana", reverse("queue")))
+    assert "not in your remit: Volume space in storage-a" in html
+    assert "above your 0" not in html
