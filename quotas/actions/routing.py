@@ -69,10 +69,16 @@ def chain_end(mandate: Mandate) -> datetime | None:
 
 
 def _end_others(wanted: dict[int, list[Mandate]], now: datetime) -> None:
-    for assignment in Assignment.objects.filter(in_force(now), line__in=list(wanted)):
-        kept = {mandate.delegation.pk for mandate in wanted[assignment.line_id]}
-        if assignment.delegation_id not in kept:
-            Assignment.objects.filter(pk=assignment.pk).update(ends_at=now)
+    kept = {
+        (line_id, mandate.delegation.pk)
+        for line_id, mandates in wanted.items()
+        for mandate in mandates
+    }
+    live = Assignment.objects.filter(in_force(now), line__in=list(wanted))
+    rows = live.values_list("pk", "line", "delegation")
+    over = [pk for pk, line_id, delegation_id in rows if (line_id, delegation_id) not in kept]
+    if over:
+        Assignment.objects.filter(pk__in=over).update(ends_at=now)
 
 
 def unrouted(now: datetime) -> list[QuotaRequest]:
