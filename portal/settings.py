@@ -126,6 +126,9 @@ OBSERVE_SWEEP_SECONDS = min(30.0, OBSERVE_SECONDS)
 RETRY_BASE_SECONDS = env.seconds("RETRY_BASE_SECONDS", 5, low=0.1, high=600)
 RETRY_CAP_SECONDS = env.seconds("RETRY_CAP_SECONDS", 600, low=1, high=86_400)
 REFUSED_RECHECK_SECONDS = env.seconds("REFUSED_RECHECK_SECONDS", 300, low=1, high=86_400)
+# For endpoints whose row of the catalogue says nothing; 0: as fast as it answers.
+ENDPOINT_CONCURRENCY = env.integer("ENDPOINT_CONCURRENCY", 8, low=1, high=500)
+ENDPOINT_CALLS_PER_SECOND = env.integer("ENDPOINT_CALLS_PER_SECOND", 0, low=0, high=10_000)
 if CALL_TIMEOUT_SECONDS >= LEASE_SECONDS:
     raise env.Refused(
         [

@@ -119,9 +119,92 @@ class EndpointState(models.TextChoices):
     UNREACHABLE = "unreachable", _("unreachable")
 
 
+# The breaker's own two moves stand beside those of people: a pause outlasts a silence.
+ENDPOINT_MOVES = {
+    **{
+        (state, "pause"): EndpointState.PAUSED
+        for state in (EndpointState.OPEN, EndpointState.READ_ONLY, EndpointState.UNREACHABLE)
+    },
+    **{
+        (state, "restrict"): EndpointState.READ_ONLY
+        for state in (EndpointState.OPEN, EndpointState.PAUSED, EndpointState.UNREACHABLE)
+    },
+    (EndpointState.PAUSED, "resume"): EndpointState.OPEN,
+    (EndpointState.READ_ONLY, "resume"): EndpointState.OPEN,
+    (EndpointState.OPEN, "lose"): EndpointState.UNREACHABLE,
+    (EndpointState.UNREACHABLE, "answer"): EndpointState.OPEN,
+}
+
+
 class ErrorKind(models.TextChoices):
     """How a failure of a backend is treated."""
 
     TRANSIENT = "transient", _("tried again by itself")
     REFUSED = "refused", _("somebody must act")
     UNREACHABLE = "unreachable", _("the service does not answer")
+
+
+class DriftKind(models.TextChoices):
+    """How a cloud differs from what was once applied there."""
+
+    LIMIT_CHANGED = "limit changed", _("limit changed outside")
+    UNLIMITED = "unlimited", _("unlimited")
+    USAGE_ABOVE = "usage above", _("usage above the limit")
+    KEY_MISSING = "key missing", _("limit missing")
+    PROJECT_MISSING = "project missing", _("project missing")
+    PROJECT_DISABLED = "project disabled", _("project disabled")
+    PROJECT_RENAMED = "project renamed", _("project renamed")
+
+
+# Drift of one limit; the other kinds are of a whole project at an identity endpoint.
+LIMIT_DRIFT = (
+    DriftKind.LIMIT_CHANGED,
+    DriftKind.UNLIMITED,
+    DriftKind.USAGE_ABOVE,
+    DriftKind.KEY_MISSING,
+)
+# What Remit can put right by writing. Use above a limit falls by itself, a key does not appear.
+RESTORABLE = (
+    DriftKind.LIMIT_CHANGED,
+    DriftKind.UNLIMITED,
+    DriftKind.PROJECT_MISSING,
+    DriftKind.PROJECT_DISABLED,
+    DriftKind.PROJECT_RENAMED,
+)
+# A project that somebody deleted is made again by a person's word only.
+RESTORED_BY_POLICY = tuple(kind for kind in RESTORABLE if kind != DriftKind.PROJECT_MISSING)
+
+
+class DriftPolicy(models.TextChoices):
+    """What an endpoint's drift leads to by itself."""
+
+    REPORT = "report", _("report")
+    RESTORE = "restore", _("restore")
+
+
+class DriftEnd(models.TextChoices):
+    """How a drift ended."""
+
+    RESTORED = "restored", _("restored")
+    ADOPTED = "adopted", _("adopted")
+    GONE = "gone", _("gone by itself")
+
+
+class JobState(models.TextChoices):
+    QUEUED = "queued", _("queued")
+    RUNNING = "running", _("running")
+    ENDED = "ended", _("ended")
+
+
+JOB_MOVES = {
+    (JobState.QUEUED, "start"): JobState.RUNNING,
+    (JobState.RUNNING, "end"): JobState.ENDED,
+}
+
+
+class ItemState(models.TextChoices):
+    """What became of one item of a job."""
+
+    WAITING = "waiting", _("waiting")
+    DONE = "done", _("done")
+    REFUSED = "refused", _("not done")

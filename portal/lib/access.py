@@ -12,10 +12,12 @@ from urllib.parse import urlencode
 
 View = TypeVar("View", bound=Callable[..., object])
 
-# Who asks, as the tests cast them. An operator, a decider and an auditor hold nothing else.
+# Who asks, as the tests cast them. A decider, a repairer (who holds `pause endpoint` and
+# `retry deliveries` for all zones of the project's unit), an operator and an auditor hold
+# nothing else.
 ROLES = (
-    "anonymous", "stranger", "reader", "member", "manager", "owner", "decider", "operator",
-    "auditor",
+    "anonymous", "stranger", "reader", "member", "manager", "owner", "decider", "repairer",
+    "operator", "auditor",
 )  # fmt: skip
 
 OK, NO, HIDDEN, SIGN_IN = 200, 403, 404, 401
@@ -42,15 +44,15 @@ ROWS: dict[str, dict[str, int]] = {
     # Delegations: one's own, those in the subtree one decides for.
     "delegation": _row(HIDDEN, decider=OK, operator=OK, auditor=OK),
     # Endpoints and deliveries, in the services' own words.
-    "operations": _row(NO, operator=OK, auditor=OK),
+    "operations": _row(NO, repairer=OK, operator=OK, auditor=OK),
     # Acts: asking for a project, ...
     "ask": _row(NO, stranger=HIDDEN, manager=OK, owner=OK),
     # ... writing a remark, ...
-    "comment": _row(OK, stranger=HIDDEN, reader=NO, operator=NO, auditor=NO),
+    "comment": _row(OK, stranger=HIDDEN, reader=NO, repairer=NO, operator=NO, auditor=NO),
     # ... deciding, ...
     "decide": _row(NO, stranger=HIDDEN, decider=OK),
     # ... and repairing.
-    "operate": _row(NO, operator=OK),
+    "operate": _row(NO, repairer=OK, operator=OK),
 }
 
 

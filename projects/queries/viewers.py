@@ -106,7 +106,15 @@ def below(paths: Iterable[str], field_name: str) -> Q:
     return condition
 
 
-SEE_PROJECTS = (Power.DECIDE_QUOTA, Power.DECIDE_PROJECTS, Power.MANAGE_ENVELOPES, Power.AUDIT)
+SEE_PROJECTS = (
+    Power.DECIDE_QUOTA,
+    Power.DECIDE_PROJECTS,
+    Power.MANAGE_ENVELOPES,
+    Power.AUDIT,
+    # Who repairs must see what of.
+    Power.PAUSE_ENDPOINT,
+    Power.RETRY_DELIVERIES,
+)
 
 
 def visible_projects(viewer: Viewer) -> QuerySet[Project]:

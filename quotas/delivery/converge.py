@@ -5,22 +5,18 @@ No transaction is open during a call, and no call begins that could outlive the 
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from django.db import transaction
-from django.db.models.functions import Now
 from django.utils import timezone
 
-from quotas.actions.targets import wake_targets
-from quotas.backends.base import Figure, IdentityProject
+from quotas.backends.base import Figure
 from quotas.backends.errors import BackendError, Kind
 from quotas.backends.registry import UnknownDriver
-from quotas.models import Endpoint, ProjectHandle, Target
-from quotas.states import TargetState
+from quotas.models import ProjectHandle
 
-from . import breaker, outcomes, readings
-from .clouds import identity_driver, quota_driver
+from . import outcomes, readings
+from .calling import calling
+from .clouds import quota_driver
+from .identity import check_project, ensure_project
 from .leases import Lease, LeaseOver, take
 from .outcomes import Refusal
 from .wanted import Wanted, compare, wanted_limits
@@ -35,7 +31,7 @@ def converge(target_id: int) -> None:
         return
     try:
         is_true = (
-            _ensure_project(lease) if lease.target.endpoint.identity is None else _set_limits(lease)
+            ensure_project(lease) if lease.target.endpoint.identity is None else _set_limits(lease)
         )
     except LeaseOver:
         outcomes.ran_out(lease)
@@ -54,75 +50,6 @@ def converge(target_id: int) -> None:
             outcomes.applied(lease)
         else:
             outcomes.wait(lease)
-
-
-@contextmanager
-def calling(endpoint: Endpoint) -> Iterator[None]:
-    """Around a call: tells the endpoint's breaker whether somebody answered."""
-    try:
-        yield
-    except BackendError as error:
-        if error.kind is Kind.UNREACHABLE:
-            breaker.silent(endpoint, error.words)
-        elif error.http_status is not None:
-            breaker.answered(endpoint)
-        raise
-    breaker.answered(endpoint)
-
-
-def _ensure_project(lease: Lease) -> bool:
-    """The project exists once, with our tag, and its handle is known."""
-    project, endpoint = lease.target.project, lease.target.endpoint
-    driver = identity_driver(endpoint)
-    handle = ProjectHandle.objects.filter(project=project, identity=endpoint).first()
-    with calling(endpoint):
-        if handle is None:
-            found = driver.ensure(
-                name=project.name, description=project.description, tag=project.tag,
-                timeout=lease.timeout(),
-            )  # fmt: skip
-        else:
-            found = _living(driver.get(handle.external_id, timeout=lease.timeout()), handle)
-    if handle is None:
-        _keep_handle(lease.target, found)
-    Target.objects.filter(pk=lease.target.pk).update(observed_at=Now())
-    return True
-
-
-def _keep_handle(target: Target, found: IdentityProject) -> None:
-    with transaction.atomic():
-        ProjectHandle.objects.get_or_create(
-            project=target.project,
-            identity=target.endpoint,
-            defaults={"external_id": found.external_id, "created_at": timezone.now()},
-        )
-        wake_targets(_siblings(target))
-
-
-def _siblings(target: Target) -> list[Target]:
-    """The targets of the same project at the services of an identity endpoint."""
-    identity = target.endpoint.identity or target.endpoint
-    return list(
-        Target.objects.filter(project=target.project, endpoint__identity=identity).exclude(
-            pk=target.pk
-        )
-    )
-
-
-def _living(found: IdentityProject | None, handle: ProjectHandle) -> IdentityProject:
-    """The project, or the refusal that says what happened to it."""
-    if found is None:
-        raise Refusal(
-            "project_gone",
-            f"The project {handle.external_id} no longer exists in Keystone: it was deleted "
-            "outside Remit.",
-        )
-    if not found.is_enabled:
-        raise Refusal(
-            "project_disabled",
-            f"The project {handle.external_id} was disabled in Keystone outside Remit.",
-        )
-    return found
 
 
 def _set_limits(lease: Lease) -> bool:
@@ -156,7 +83,7 @@ def _read(
     Cinder and Neutron answer 200 for projects that are gone, so Keystone is asked first.
     """
     endpoint = lease.target.endpoint
-    _check_project(lease, handle)
+    check_project(lease, handle)
     read_at = timezone.now()
     with calling(endpoint):
         figures = quota_driver(endpoint).read(
@@ -164,19 +91,6 @@ def _read(
         )
     readings.store(lease.target, figures, read_at=read_at, written=written)
     return figures
-
-
-def _check_project(lease: Lease, handle: ProjectHandle) -> None:
-    identity = handle.identity
-    with calling(identity):
-        found = identity_driver(identity).get(handle.external_id, timeout=lease.timeout())
-    try:
-        _living(found, handle)
-    except Refusal:
-        # The others must not stay applied either: they look for themselves.
-        others = Target.objects.filter(project=lease.target.project).exclude(pk=lease.target.pk)
-        wake_targets(list(others.filter(state=TargetState.APPLIED)))
-        raise
 
 
 def _write(

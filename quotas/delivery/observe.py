@@ -16,8 +16,8 @@ from quotas.models import ProjectHandle, Target
 from quotas.states import TargetState
 
 from . import readings
+from .calling import calling
 from .clouds import identity_driver, quota_driver
-from .converge import calling
 from .leases import READABLE, callable_now, may_call
 from .wanted import compare, wanted_limits
 

@@ -10,16 +10,21 @@ from .catalogue import (
     Zone,
     ZoneKind,
 )
+from .drift import Drift
 from .enforcement import (
     Contribution,
     Endpoint,
+    HolderHandle,
     Limit,
     ProjectHandle,
     Reading,
+    RoleGrant,
     Target,
     UsagePeak,
 )
+from .jobs import Job, JobItem
 from .ledger import Account, Holder, Loan, Transfer, TransferKind
+from .pacing import CallPace, CallSlot
 from .requests import (
     Assignment,
     Comment,
@@ -35,6 +40,8 @@ from .requests import (
 __all__ = [
     "Account",
     "Assignment",
+    "CallPace",
+    "CallSlot",
     "Capacity",
     "Comment",
     "Contribution",
@@ -43,8 +50,12 @@ __all__ = [
     "DecisionLine",
     "DelegationBound",
     "Delivery",
+    "Drift",
     "Endpoint",
     "Holder",
+    "HolderHandle",
+    "Job",
+    "JobItem",
     "Limit",
     "Loan",
     "Offering",
@@ -56,6 +67,7 @@ __all__ = [
     "Region",
     "RequestLine",
     "Resource",
+    "RoleGrant",
     "Target",
     "Transfer",
     "TransferKind",

@@ -5,8 +5,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from projects.models import Project, User
-from quotas.states import TAKEABLE, EndpointState, ErrorKind, TargetState
+from projects.models import Group, Project, User
+from quotas.states import TAKEABLE, DriftPolicy, EndpointState, ErrorKind, TargetState
 
 from .catalogue import Offering, Region
 
@@ -30,9 +30,14 @@ class Endpoint(models.Model):
         "self", models.PROTECT, null=True, blank=True, related_name="services"
     )
     options = models.JSONField(default=dict, blank=True)
+    # How many calls at once, and how many a second, all workers together; null: the setting's.
+    concurrency = models.PositiveSmallIntegerField(null=True, blank=True)
+    calls_per_second = models.PositiveSmallIntegerField(null=True, blank=True)
+    drift_policy = models.CharField(max_length=8, choices=DriftPolicy, default=DriftPolicy.REPORT)
     state = models.CharField(max_length=12, choices=EndpointState, default=EndpointState.OPEN)
     state_reason = models.CharField(max_length=500, blank=True)
     state_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    state_since = models.DateTimeField(null=True, blank=True)
     state_until = models.DateTimeField(null=True, blank=True)
     failure_count = models.PositiveIntegerField(default=0)
     next_probe_at = models.DateTimeField(null=True, blank=True)
@@ -49,6 +54,15 @@ class Endpoint(models.Model):
                 condition=Q(identity__isnull=True) | ~Q(identity=F("id")),
                 name="endpoint_identity_is_another",
             ),
+            models.CheckConstraint(
+                condition=Q(drift_policy__in=DriftPolicy.values),
+                name="endpoint_drift_policy_known",
+            ),
+            models.CheckConstraint(
+                condition=(Q(concurrency__isnull=True) | Q(concurrency__gte=1))
+                & (Q(calls_per_second__isnull=True) | Q(calls_per_second__gte=1)),
+                name="endpoint_pace_positive",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -56,14 +70,23 @@ class Endpoint(models.Model):
 
 
 class Limit(models.Model):
-    """A key that an endpoint enforces; one of the service's own units is `step` base units."""
+    """A key that an endpoint enforces; one of the service's own units is `step` base units.
+
+    `maximum` is the most that the service takes, in base units. A limit that the service
+    turned out to lack can be left out, with a reason: it is then written by nobody, and what
+    it alone would enforce is shown as not enforced.
+    """
 
     endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="limits")
     key = models.CharField(max_length=255)
     name = models.CharField(max_length=100)
     unit = models.CharField(max_length=1, blank=True)
     step = models.BigIntegerField(default=1)
+    maximum = models.BigIntegerField(null=True, blank=True)
     order = models.PositiveSmallIntegerField(default=0)
+    left_out_at = models.DateTimeField(null=True, blank=True)
+    left_out_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    left_out_reason = models.CharField(max_length=500, blank=True)
 
     class Meta:
         ordering: ClassVar = ["endpoint__slug", "order", "key"]
@@ -107,6 +130,55 @@ class ProjectHandle(models.Model):
         ]
 
 
+class HolderHandle(models.Model):
+    """What an identity endpoint calls a person or a group of ours."""
+
+    user = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="identity_handles"
+    )
+    group = models.ForeignKey(
+        Group, models.PROTECT, null=True, blank=True, related_name="identity_handles"
+    )
+    identity = models.ForeignKey(Endpoint, models.PROTECT, related_name="holder_handles")
+    external_id = models.CharField(max_length=255)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=True) ^ Q(group__isnull=True),
+                name="holderhandle_one_holder",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "identity"],
+                condition=Q(user__isnull=False),
+                name="holderhandle_once_a_user",
+            ),
+            models.UniqueConstraint(
+                fields=["group", "identity"],
+                condition=Q(group__isnull=False),
+                name="holderhandle_once_a_group",
+            ),
+        ]
+
+
+class RoleGrant(models.Model):
+    """A role in a project that Remit set: noted before it is written, confirmed when read back.
+
+    What is not noted here was granted by others and is never touched.
+    """
+
+    handle = models.ForeignKey(ProjectHandle, models.CASCADE, related_name="role_grants")
+    holder = models.ForeignKey(HolderHandle, models.PROTECT, related_name="role_grants")
+    role = models.CharField(max_length=64)
+    asked_at = models.DateTimeField()
+    granted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["handle", "holder", "role"], name="rolegrant_once"),
+        ]
+
+
 class Target(models.Model):
     """What must become true for a project at an endpoint, and how far that is.
 
@@ -136,6 +208,9 @@ class Target(models.Model):
     # Last read; and last tried to, so that what does not answer holds up nobody else.
     observed_at = models.DateTimeField(null=True, blank=True)
     looked_at = models.DateTimeField(null=True, blank=True)
+    # Why the last look saw nothing; empty after one that did.
+    look_error_code = models.CharField(max_length=60, blank=True)
+    look_error_words = models.CharField(max_length=1000, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -172,6 +247,8 @@ class Target(models.Model):
                 fields=["lease_until"], condition=Q(lease_until__isnull=False), name="target_leased"
             ),
             models.Index(fields=["looked_at"], name="target_looked_at"),
+            # The next one at an endpoint, and its work list.
+            models.Index(fields=["endpoint", "state", "next_try_at"], name="target_of_endpoint"),
         ]
 
     def __str__(self) -> str:

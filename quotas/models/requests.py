@@ -129,21 +129,27 @@ class Delivery(models.Model):
     """A granted line must become true at a target, from the generation it raised on.
 
     `applied_at` is when that generation was read back; until then nothing is done.
+    `left_out_at`: every limit that the line feeds there is left out, so nothing enforces it.
     """
 
     decision_line = models.ForeignKey(DecisionLine, models.PROTECT, related_name="deliveries")
     target = models.ForeignKey(Target, models.PROTECT, related_name="deliveries")
     generation = models.PositiveBigIntegerField()
     applied_at = models.DateTimeField(null=True, blank=True)
+    left_out_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["decision_line", "target"], name="delivery_once"),
+            models.CheckConstraint(
+                condition=Q(applied_at__isnull=True) | Q(left_out_at__isnull=True),
+                name="delivery_applied_or_left_out",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(
                 fields=["target", "generation"],
-                condition=Q(applied_at__isnull=True),
+                condition=Q(applied_at__isnull=True, left_out_at__isnull=True),
                 name="delivery_pending",
             ),
         ]

@@ -17,11 +17,11 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from portal.lib.access import HIDDEN, NO, OK, ROLES, ROWS, SIGN_IN
-from projects.models import User
-from projects.states import Role
+from projects.models import Delegation, User
+from projects.states import Power, Role
 from quotas.actions import decide, drafts, requests
 from quotas.actions.wishes import Wish
-from quotas.models import Preset, PresetLine, QuotaRequest, Target
+from quotas.models import DelegationBound, Preset, PresetLine, QuotaRequest, Target
 from quotas.states import TargetState
 from quotas.tests.site import GIB, Site, join
 
@@ -58,8 +58,14 @@ def case(site_today: Site) -> Case:
         "operator": User.objects.create(
             subject="olga", name="Olga", is_operator=True, password="!"
         ),
+        "repairer": User.objects.create(subject="rosa", name="Rosa", password="!"),
     }  # fmt: skip
     join(site.project, people["manager"], Role.MANAGER, now - timedelta(hours=1))
+    repairs = Delegation.objects.create(
+        user=people["repairer"], powers=[Power.PAUSE_ENDPOINT, Power.RETRY_DELIVERIES],
+        unit=site.units["org"], starts_at=now - timedelta(days=1), created_at=now,
+    )  # fmt: skip
+    DelegationBound.objects.create(delegation=repairs)
     common: dict[str, Any] = {"project": site.project, "actor": site.alice, "now": now}
     ram = site.offerings["geneva.compute-a.ram"]
     returned = requests.submit(wish=Wish({ram.slug: 5 * GIB}, "tests"), **common)
