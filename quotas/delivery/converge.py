@@ -70,6 +70,8 @@ def _set_limits(lease: Lease) -> bool:
         raise outcomes.not_taken(plan, figures)
     if plan.below:
         raise outcomes.below_usage(plan)
+    if plan.above:
+        raise outcomes.above_maximum(plan)
     if plan.missing:
         raise outcomes.missing_keys(plan)
     return True

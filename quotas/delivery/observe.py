@@ -89,4 +89,4 @@ def _look(target: Target) -> bool:
     readings.store(target, figures, read_at=read_at)
     plan = compare(wanted, figures)
     # A refusal whose cause has gone, as when use fell below what was granted.
-    return target.state == TargetState.REFUSED and not plan.below and not plan.missing
+    return target.state == TargetState.REFUSED and not plan.is_hindered

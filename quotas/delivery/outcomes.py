@@ -68,6 +68,21 @@ def missing_keys(plan: Plan) -> Refusal:
     return Refusal("key_missing", f"This service has no limit called {keys}.", plan.untrue)
 
 
+def above_maximum(plan: Plan) -> Refusal:
+    """Names every limit that is beyond what the service takes, with the bound and the way out."""
+    parts = [
+        f"{each.limit.key}: {format_amount(each.amount, each.limit.unit)} granted, at most "
+        f"{format_amount(each.limit.maximum or 0, each.limit.unit)} taken"
+        for each in plan.above
+    ]
+    words = (
+        "More was granted than this service can hold; its other limits are written. "
+        + "; ".join(parts)
+        + ". Grant no more than that here, or spread the rest over other zones."
+    )
+    return Refusal("above_maximum", words, plan.untrue)
+
+
 def not_taken(plan: Plan, figures: Mapping[str, Figure]) -> Refusal:
     """The service said yes, but another value is read back."""
     parts = [f"{key}: {units} set, {figures[key].limit} read" for key, units in plan.write.items()]

@@ -1,7 +1,7 @@
 """What the ledger says a target should be, beside what the service says it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import DecimalField, ExpressionWrapper, F, Q, Sum, Value
 from django.db.models.functions import Cast, Coalesce
@@ -42,20 +42,29 @@ class Plan:
     """What to do with a target: keys to write, and keys that cannot be made true.
 
     write: {key: limit in the service's units}; below: limits that would fall below what
-    is in use; missing: limits that the service does not know though quota feeds them.
+    is in use; missing: limits that the service does not know though quota feeds them;
+    above: limits beyond the most that the service takes. untrue: ids of the limits that are
+    not as they should be, for any of these reasons.
     """
 
-    write: dict[str, int]
-    below: list[tuple[Wanted, Figure]]
-    missing: list[Wanted]
+    write: dict[str, int] = field(default_factory=dict)
+    below: list[tuple[Wanted, Figure]] = field(default_factory=list)
+    missing: list[Wanted] = field(default_factory=list)
+    above: list[Wanted] = field(default_factory=list)
+    untrue: set[int] = field(default_factory=set)
 
-    # Ids of the limits that are not as they should be, for any of these reasons.
-    untrue: set[int]
+    @property
+    def is_hindered(self) -> bool:
+        """Whether some limit cannot be made true until somebody acts."""
+        return bool(self.below or self.missing or self.above)
 
 
 def compare(wanted: list[Wanted], figures: Mapping[str, Figure]) -> Plan:
-    """Only the keys that differ; nothing is ever written below what is in use."""
-    plan = Plan({}, [], [], set())
+    """Only the keys that differ; nothing is ever written below what is in use.
+
+    What the service would not take holds up no other key: it is found here, not by its no.
+    """
+    plan = Plan()
     for each in wanted:
         figure = figures.get(each.limit.key)
         is_nothing = figure is None and not each.amount
@@ -64,6 +73,8 @@ def compare(wanted: list[Wanted], figures: Mapping[str, Figure]) -> Plan:
         plan.untrue.add(each.limit.pk)
         if figure is None:
             plan.missing.append(each)
+        elif each.limit.maximum is not None and each.amount > each.limit.maximum:
+            plan.above.append(each)
         elif figure.floor is not None and each.units < figure.floor:
             plan.below.append((each, figure))
         else:
