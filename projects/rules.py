@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from projects.models import Project
 from projects.queries.viewers import Viewer
-from projects.states import ROLES_ABOVE_READER, ROLES_THAT_ASK, Power
+from projects.states import REPAIRING, ROLES_ABOVE_READER, ROLES_THAT_ASK, Power
 
 
 def may_ask(roles: Collection[str]) -> bool:
@@ -28,13 +28,18 @@ def may_decide_in(viewer: Viewer, project: Project) -> bool:
 
 
 def may_operate(viewer: Viewer) -> bool:
-    """See endpoints and deliveries in the services' own words."""
+    """Repair everything, and what nobody else may."""
     return viewer.is_operator
 
 
+def may_repair_somewhere(viewer: Viewer) -> bool:
+    """Holds a power of those who repair (which zones is a question for quotas.queries)."""
+    return bool(viewer.paths(*REPAIRING))
+
+
 def may_read_operations(viewer: Viewer) -> bool:
-    """Read what operators read."""
-    return viewer.is_operator or viewer.is_auditor
+    """Read about endpoints and deliveries at all; repairers within their zones only."""
+    return viewer.sees_everything or may_repair_somewhere(viewer)
 
 
 def may_see_figures(viewer: Viewer, unit_path: str) -> bool:

@@ -49,3 +49,7 @@ class Power(models.TextChoices):
     ASK_FOR_OTHERS = "ask for others", _("ask for others")
     EDIT_CATALOGUE = "edit catalogue", _("edit catalogue")
     AUDIT = "audit", _("audit")
+
+
+# The powers of those who repair: they read what services say, in their own words.
+REPAIRING = (Power.PAUSE_ENDPOINT, Power.RETRY_DELIVERIES)

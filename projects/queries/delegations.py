@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from projects.models import Delegation
 
-from .viewers import SEE_PROJECTS, Viewer, below, live_delegations
+from .viewers import SEE_DELEGATIONS, Viewer, below, live_delegations
 
 
 def visible_delegations(viewer: Viewer) -> QuerySet[Delegation]:
@@ -21,7 +21,7 @@ def visible_delegations(viewer: Viewer) -> QuerySet[Delegation]:
     if viewer.sees_everything:
         return rows
     return rows.filter(
-        viewer.own() | Q(grantor=viewer.user) | below(viewer.paths(*SEE_PROJECTS), "unit__path")
+        viewer.own() | Q(grantor=viewer.user) | below(viewer.paths(*SEE_DELEGATIONS), "unit__path")
     )
 
 

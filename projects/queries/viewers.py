@@ -12,7 +12,7 @@ from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySe
 from django.db.models.lookups import StartsWith
 
 from projects.models import Delegation, GroupMembership, Membership, Project, Unit, User, in_force
-from projects.states import Power
+from projects.states import REPAIRING, Power
 
 
 class IsAnyOf(Func):
@@ -106,15 +106,14 @@ def below(paths: Iterable[str], field_name: str) -> Q:
     return condition
 
 
-SEE_PROJECTS = (
+SEE_DELEGATIONS = (
     Power.DECIDE_QUOTA,
     Power.DECIDE_PROJECTS,
     Power.MANAGE_ENVELOPES,
     Power.AUDIT,
-    # Who repairs must see what of.
-    Power.PAUSE_ENDPOINT,
-    Power.RETRY_DELIVERIES,
 )
+# Who repairs must see what of, but not who decides there.
+SEE_PROJECTS = (*SEE_DELEGATIONS, *REPAIRING)
 
 
 def visible_projects(viewer: Viewer) -> QuerySet[Project]:
