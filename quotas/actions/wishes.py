@@ -31,13 +31,13 @@ class Wish:
     all_or_nothing: bool = False
 
 
-def clean_text(text: str, *, field: str, required: bool) -> str:
-    """A text for people: trimmed, of at most 2,000 characters, without control characters."""
+def clean_text(text: str, *, field: str, required: bool, most: int = MAX_TEXT) -> str:
+    """A text for people: trimmed, of at most `most` characters, without control characters."""
     cleaned = text.replace("\r\n", "\n").strip()
     if required and not cleaned:
         raise Invalid({field: [_("Write a sentence: the other side reads it.")]})
-    if len(cleaned) > MAX_TEXT:
-        words = {"count": len(cleaned), "most": MAX_TEXT}
+    if len(cleaned) > most:
+        words = {"count": len(cleaned), "most": most}
         raise Invalid(
             {field: [_("%(count)s characters are too many; %(most)s is the most.") % words]}
         )
