@@ -62,12 +62,14 @@ class KeySpec:
     """A key that a driver counts. One of the service's own is `step` base units.
 
     `unit` is the base unit: "" for counts, "B" for bytes, so that Nova's `ram`, in MiB,
-    is unit "B" and step 1048576. `key` may hold one "*", as in "gigabytes_*".
+    is unit "B" and step 1048576. `key` may hold one "*", as in "gigabytes_*". `maximum` is
+    the most that the service takes, in its own units; None: no bound that is known.
     """
 
     key: str
     unit: str
     step: int
+    maximum: int | None = None
 
 
 class QuotaDriver(Protocol):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from quotas.backends.base import KeySpec
-from quotas.backends.quotasets import QuotaSets
+from quotas.backends.quotasets import LARGEST, QuotaSets
 from quotas.backends.sorting import Rule
 
 
@@ -19,12 +19,12 @@ class CinderDriver(QuotaSets):
 
     SERVICE_TYPE = "block-storage"
     SPECS = (
-        KeySpec("volumes", "", 1),
-        KeySpec("gigabytes", "B", 2**30),
-        KeySpec("snapshots", "", 1),
-        KeySpec("volumes_*", "", 1),
-        KeySpec("gigabytes_*", "B", 2**30),
-        KeySpec("snapshots_*", "", 1),
+        KeySpec("volumes", "", 1, LARGEST),
+        KeySpec("gigabytes", "B", 2**30, LARGEST),
+        KeySpec("snapshots", "", 1, LARGEST),
+        KeySpec("volumes_*", "", 1, LARGEST),
+        KeySpec("gigabytes_*", "B", 2**30, LARGEST),
+        KeySpec("snapshots_*", "", 1, LARGEST),
     )
     RULES = (
         Rule(400, "equal or greater than existing resources", "below_usage"),

@@ -5,7 +5,7 @@ that Keystone does not know. No options.
 """
 
 from quotas.backends.base import KeySpec
-from quotas.backends.quotasets import QuotaSets
+from quotas.backends.quotasets import LARGEST, QuotaSets
 from quotas.backends.sorting import Rule
 
 
@@ -13,7 +13,11 @@ class NovaDriver(QuotaSets):
     """The quota driver for Nova. `ram` is in MiB."""
 
     SERVICE_TYPE = "compute"
-    SPECS = (KeySpec("cores", "", 1), KeySpec("ram", "B", 2**20), KeySpec("instances", "", 1))
+    SPECS = (
+        KeySpec("cores", "", 1, LARGEST),
+        KeySpec("ram", "B", 2**20, LARGEST),
+        KeySpec("instances", "", 1, LARGEST),
+    )
     RULES = (
         Rule(400, "is not a valid project", "project_gone"),
         Rule(400, "already used and reserved", "below_usage"),

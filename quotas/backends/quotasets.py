@@ -1,6 +1,7 @@
 """What Nova and Cinder share: quota sets with the same shape of question and answer."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from quotas.backends.base import UNLIMITED, EndpointConfig, Figure, KeySpec
@@ -39,7 +40,7 @@ class QuotaSets:
             if known.key == key:
                 return known if not star else None
             if star and key.startswith(start) and key.endswith(end) and len(key) > len(start + end):
-                return KeySpec(key, known.unit, known.step)
+                return replace(known, key=key)
         return None
 
     def read(
@@ -64,9 +65,10 @@ class QuotaSets:
                 raise BackendError(
                     Kind.REFUSED, "unknown_key", f"{self.SERVICE_TYPE} counts no {key!r}"
                 )
-            if not UNLIMITED < value <= LARGEST:
+            # Text too, which Nova would take for its digits.
+            if type(value) is not int or not UNLIMITED < value <= LARGEST:
                 raise BackendError(
-                    Kind.REFUSED, "bad_request", f"{key} must be from 0 to {LARGEST}, not {value}"
+                    Kind.REFUSED, "bad_request", f"{key} must be from 0 to {LARGEST}, not {value!r}"
                 )
         if not values:
             return

@@ -28,6 +28,7 @@ from quotas.states import PENDING
 
 from . import site as said
 from .changes import CHANGED, RETIRED, Writer, listed
+from .maxima import maximum_of
 
 
 class CloudLoader:
@@ -134,10 +135,14 @@ class CloudLoader:
         }
         for key, each in self.site.limits.items():
             before = held.get(key)
+            driver = self.endpoints[each.endpoint].driver
             held[key], differ = self.writer.put(
                 "limit", f"{each.endpoint} {each.key}", before, Limit,
                 {"endpoint": self.endpoints[each.endpoint], "key": each.key},
-                {"name": each.name, "unit": each.unit, "step": each.step, "order": each.order},
+                {
+                    "name": each.name, "unit": each.unit, "step": each.step, "order": each.order,
+                    "maximum": maximum_of(driver, each.key, each.step),
+                },
                 how=None if each.endpoint in self.new_endpoints else "",
             )  # fmt: skip
             if differ & {"unit", "step"}:

@@ -71,14 +71,14 @@ def missing_keys(plan: Plan) -> Refusal:
 def above_maximum(plan: Plan) -> Refusal:
     """Names every limit that is beyond what the service takes, with the bound and the way out."""
     parts = [
-        f"{each.limit.key}: {format_amount(each.amount, each.limit.unit)} granted, at most "
-        f"{format_amount(each.limit.maximum or 0, each.limit.unit)} taken"
+        # In the service's own numbers: 2 EiB less 1 GiB would read as 2 EiB.
+        f"{each.limit.key}: {each.units} granted, at most "
+        f"{(each.limit.maximum or 0) // each.limit.step} taken"
         for each in plan.above
     ]
     words = (
         "More was granted than this service can hold; its other limits are written. "
-        + "; ".join(parts)
-        + ". Grant no more than that here, or spread the rest over other zones."
+        f"{'; '.join(parts)}. Grant no more than that here, and the rest in another region."
     )
     return Refusal("above_maximum", words, plan.untrue)
 

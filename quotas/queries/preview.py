@@ -12,12 +12,12 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal.lib.amounts import format_amount, format_pair
+from portal.lib.amounts import format_amount, format_exact, format_pair
 from projects.models import Group, Project, User
 from projects.queries.viewers import Viewer
 from projects.rules import may_see_figures
 from projects.states import Power
-from quotas.models import Account, Contribution, Offering, Reading, RequestLine, UsagePeak
+from quotas.models import Account, Contribution, Limit, Offering, Reading, RequestLine, UsagePeak
 from quotas.states import PENDING, EndpointState
 
 from .accounts import Fill, balances, envelope_fills, room_word, sources, zone_fills
@@ -252,14 +252,31 @@ def _use_warnings(
     )
     warnings: list[Warn] = []
     for limit_id, rows in sorted(feeding.items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        quota = sum(held.get(row.offering_id, 0) * row.factor for row in rows)
+        change = sum(changes.get(row.offering_id, 0) * row.factor for row in rows)
+        warnings += _above_maximum(rows[0].limit, quota, change)
         reading = readings.get(limit_id)
         if reading is None or reading.used is None:
             continue
-        quota = sum(held.get(row.offering_id, 0) * row.factor for row in rows)
-        change = sum(changes.get(row.offering_id, 0) * row.factor for row in rows)
         highest = max(peaks.get(limit_id, 0), reading.used)
         warnings += _limit_warnings(reading, quota, change, highest)
     return _once(warnings) + _silent(readings.values())
+
+
+def _above_maximum(limit: Limit, quota: int, change: int) -> list[Warn]:
+    """What the service could not hold, whoever granted it."""
+    if limit.maximum is None or change <= 0 or quota + change <= limit.maximum:
+        return []
+    words = {
+        "limit": limit.name,
+        "endpoint": limit.endpoint.name,
+        # Every digit: the bound is one less than a round number.
+        "after": format_exact(quota + change, limit.unit),
+        "most": format_exact(limit.maximum, limit.unit),
+    }
+    text = _("%(limit)s: %(endpoint)s takes no more than %(most)s, and this would be %(after)s.")
+    hint = _("It could be granted and never applied. Ask for less here, the rest elsewhere.")
+    return [Warn("W10", text % words, hint, "bad")]
 
 
 def _limit_warnings(reading: Reading, quota: int, change: int, highest: int) -> list[Warn]:

@@ -183,6 +183,16 @@ def test_load_raises_generations_where_limits_are_fed_differently(db: None) -> N
     assert after == before | {"nova-geneva": before["nova-geneva"] + 1}
 
 
+def test_load_keeps_the_most_that_each_driver_says_its_service_takes(db: None) -> None:
+    load(read_site(SITE), now=NOW)
+
+    assert dict(Limit.objects.values_list("key", "maximum")) == {
+        "cores": 2**31 - 1,
+        "gigabytes": (2**31 - 1) * GIB,
+        "gigabytes_ssd": (2**31 - 1) * GIB,
+    }
+
+
 def test_load_takes_away_a_contribution_and_keeps_its_limit(db: None) -> None:
     load(read_site(SITE), now=NOW)
 
