@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from contrib.sandbox.bench import Bench
-from contrib.sandbox.server import HOST, Server
+from contrib.sandbox.server import Server
+from contrib.sandbox.serving import HOST
 from contrib.sandbox.state import Cloud, write_private
 
 

@@ -39,7 +39,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """`body` is JSON, unless it is text."""
+    """`body` is JSON, unless it is text or bytes."""
 
     status: int = 200
     body: Any = None
@@ -49,6 +49,8 @@ class Answer:
         """The bytes and their content type."""
         if self.body is None:
             return b"", "application/json"
+        if isinstance(self.body, bytes):
+            return self.body, "application/octet-stream"
         if isinstance(self.body, str):
             return self.body.encode(), "text/plain; charset=UTF-8"
         return json.dumps(self.body).encode(), "application/json"

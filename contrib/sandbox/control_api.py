@@ -1,4 +1,4 @@
-"""The control API under `/_sandbox/`: usage, deletions, latency, faults, pauses, calls.
+"""The control API under `/_sandbox/`: usage, limits and deletions, beside the bench's calls.
 
 It has no authentication: the server listens on loopback only. `control.py` is its client.
 """
@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from contrib.sandbox import compute, volume
-from contrib.sandbox.bench import Fault, Pause
+from contrib.sandbox.bench_api import bench_control
 from contrib.sandbox.calls import Answer
 from contrib.sandbox.identity import forget_project
 from contrib.sandbox.state import Project, Usage
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from contrib.sandbox.server import Server
 
 _KEYS = {"compute": compute.DEFAULTS, "volume": volume.DEFAULTS}
-_WAIT_MAX = 30.0
 
 
 def control(
@@ -33,7 +32,6 @@ def control(
 def _route(
     server: "Server", method: str, parts: list[str], query: dict[str, str], body: Any
 ) -> Answer:
-    bench = server.bench
     match (method, *parts):
         case ("GET", "ready"):
             return Answer(200, {"regions": server.cloud.regions})
@@ -49,29 +47,8 @@ def _route(
             with server.cloud.lock:
                 server.cloud.tokens.clear()
             return Answer(200, {})
-        case ("PUT", "latency"):
-            bench.latency[body["service"], body.get("region")] = float(body["seconds"])
-            return Answer(200, {})
-        case ("POST", "faults"):
-            return Answer(201, {"number": bench.add_fault(Fault(**body))})
-        case ("POST", "pauses"):
-            return Answer(201, {"number": bench.add_pause(Pause(**body))})
-        case ("DELETE", "faults" | "pauses", number):
-            bench.remove(int(number))
-            return Answer(200, {})
-        case ("GET", "pauses", number):
-            seconds = min(float(query.get("wait", "0")), _WAIT_MAX)
-            count = int(query.get("count", "1"))
-            return Answer(200, {"held": bench.wait_until_held(int(number), count, seconds)})
-        case ("GET", "calls"):
-            return Answer(200, {"calls": bench.calls_seen()})
-        case ("DELETE", "calls"):
-            bench.calls.clear()
-            return Answer(200, {})
-        case ("POST", "reset"):
-            bench.clear()
-            return Answer(200, {})
-    return Answer(404, {"error": "there is no such control"})
+    found = bench_control(server.bench, method, parts, query, body)
+    return found or Answer(404, {"error": "there is no such control"})
 
 
 def _project(server: "Server", name_or_id: str) -> Project:

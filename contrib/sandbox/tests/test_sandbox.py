@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from contrib.sandbox.control import ROOT, RunningSandbox, running_sandbox
+from contrib.sandbox.control import RunningSandbox, running_sandbox
+from contrib.sandbox.program import ROOT
 from contrib.testing.plain import PlainClient, Reply
 
 FIELDS = {"name": "p-kept", "domain_id": "default", "tags": ["remit:kept"]}

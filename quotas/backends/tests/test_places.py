@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contrib.sandbox.control import RunningSandbox
-from contrib.sandbox.server import free_port
+from contrib.sandbox.serving import free_port
 from contrib.testing.clouds import SandboxSite
 from quotas.backends import BackendError, EndpointConfig, Kind
 from quotas.backends.nova import NovaDriver
