@@ -6,6 +6,7 @@ A decision never calls a cloud: it raises generations here, and workers do the r
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import partial
+from itertools import islice
 
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
@@ -19,6 +20,8 @@ from quotas.models import DecisionLine, Delivery, Endpoint, Target
 from quotas.states import TARGET_MOVES, TargetState
 
 APPLY_TASK = "quotas.tasks.apply_target"
+# More at once than workers begin on; the sweep takes the others, at its own pace.
+HINTS_AT_ONCE = 50
 
 
 def ensure_targets(projects: Iterable[Project]) -> None:
@@ -137,8 +140,8 @@ def wake_targets(targets: Collection[Target]) -> int:
 
 
 def wake_after_commit(target_ids: Iterable[int]) -> None:
-    """Hint to workers once the rows are there; a lost hint is found by the sweep."""
-    for target_id in target_ids:
+    """Hint to workers once the rows are there, for the first of many; the sweep finds the rest."""
+    for target_id in islice(target_ids, HINTS_AT_ONCE):
         transaction.on_commit(partial(wake, APPLY_TASK, target_id=target_id), robust=True)
 
 
