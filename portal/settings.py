@@ -129,6 +129,8 @@ REFUSED_RECHECK_SECONDS = env.seconds("REFUSED_RECHECK_SECONDS", 300, low=1, hig
 # For endpoints whose row of the catalogue says nothing; 0: as fast as it answers.
 ENDPOINT_CONCURRENCY = env.integer("ENDPOINT_CONCURRENCY", 8, low=1, high=500)
 ENDPOINT_CALLS_PER_SECOND = env.integer("ENDPOINT_CALLS_PER_SECOND", 0, low=0, high=10_000)
+# A file of the site beside quotas/problems/known.yaml, which says what stands in it.
+KNOWN_PROBLEMS = env.text("KNOWN_PROBLEMS")
 if CALL_TIMEOUT_SECONDS >= LEASE_SECONDS:
     raise env.Refused(
         [
