@@ -13,7 +13,7 @@ from quotas.backends.errors import BackendError, Kind
 from quotas.backends.registry import UnknownDriver
 from quotas.models import ProjectHandle
 
-from . import outcomes, readings
+from . import drift, outcomes, readings
 from .calling import calling
 from .clouds import quota_driver
 from .identity import check_project, ensure_project
@@ -86,12 +86,14 @@ def _read(
     """
     endpoint = lease.target.endpoint
     check_project(lease, handle)
+    stood = drift.standing(lease.target)
     read_at = timezone.now()
     with calling(endpoint):
         figures = quota_driver(endpoint).read(
             handle.external_id, [each.limit.key for each in wanted], timeout=lease.timeout()
         )
     readings.store(lease.target, figures, read_at=read_at, written=written)
+    drift.note_limits(stood, wanted, figures)
     return figures
 
 

@@ -9,6 +9,7 @@ from quotas.backends.base import IdentityProject
 from quotas.models import ProjectHandle, Target
 from quotas.states import TargetState
 
+from . import drift
 from .calling import calling
 from .clouds import identity_driver
 from .leases import Lease
@@ -20,6 +21,8 @@ def ensure_project(lease: Lease) -> bool:
     project, endpoint = lease.target.project, lease.target.endpoint
     driver = identity_driver(endpoint)
     handle = ProjectHandle.objects.filter(project=project, identity=endpoint).first()
+    stood = drift.standing(lease.target)
+    found: IdentityProject | None
     with calling(endpoint):
         if handle is None:
             found = driver.ensure(
@@ -27,7 +30,10 @@ def ensure_project(lease: Lease) -> bool:
                 timeout=lease.timeout(),
             )  # fmt: skip
         else:
-            found = living(driver.get(handle.external_id, timeout=lease.timeout()), handle)
+            found = driver.get(handle.external_id, timeout=lease.timeout())
+    drift.note_project(stood, found)
+    # What was found by its tag may be disabled, too.
+    found = living(found, handle.external_id if handle else "")
     if handle is None:
         _keep_handle(lease.target, found)
     Target.objects.filter(pk=lease.target.pk).update(observed_at=Now())
@@ -54,28 +60,31 @@ def _siblings(target: Target) -> list[Target]:
     )
 
 
-def living(found: IdentityProject | None, handle: ProjectHandle) -> IdentityProject:
+def living(found: IdentityProject | None, external_id: str) -> IdentityProject:
     """The project, or the refusal that says what happened to it."""
     if found is None:
         raise Refusal(
             "project_gone",
-            f"The project {handle.external_id} no longer exists in Keystone: it was deleted "
+            f"The project {external_id} no longer exists in Keystone: it was deleted "
             "outside Remit.",
         )
     if not found.is_enabled:
         raise Refusal(
             "project_disabled",
-            f"The project {handle.external_id} was disabled in Keystone outside Remit.",
+            f"The project {external_id or found.external_id} was disabled in Keystone outside "
+            "Remit.",
         )
     return found
 
 
 def check_project(lease: Lease, handle: ProjectHandle) -> None:
     identity = handle.identity
+    stood = drift.project_standing(lease.target.project, identity)
     with calling(identity):
         found = identity_driver(identity).get(handle.external_id, timeout=lease.timeout())
+    drift.note_project(stood, found)
     try:
-        living(found, handle)
+        living(found, handle.external_id)
     except Refusal:
         # The others must not stay applied either: they look for themselves.
         others = Target.objects.filter(project=lease.target.project).exclude(pk=lease.target.pk)

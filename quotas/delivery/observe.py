@@ -15,7 +15,7 @@ from quotas.backends.registry import UnknownDriver
 from quotas.models import ProjectHandle, Target
 from quotas.states import TargetState
 
-from . import readings
+from . import drift, readings
 from .calling import calling
 from .clouds import identity_driver, quota_driver
 from .leases import READABLE, callable_now, may_call
@@ -48,7 +48,10 @@ def stale() -> QuerySet[Target]:
 
 
 def observe(target_id: int) -> None:
-    """Refresh the readings of a target, unless somebody else just did."""
+    """Look at a target, unless somebody else just did; every end of it is in the row.
+
+    What did not answer is named there, so that it is never counted as fine.
+    """
     target = stale().filter(pk=target_id).first()
     if target is None or not Target.objects.filter(pk=target_id, looked_at=target.looked_at).update(
         looked_at=Now()
@@ -58,35 +61,65 @@ def observe(target_id: int) -> None:
         return
     try:
         needs_work = _look(target)
-    except (BackendError, UnknownDriver) as error:
-        logger.warning("observation failed", extra={"target": target_id, "error": str(error)})
+    except BackendError as error:
+        _saw_nothing(target, error.code, error.words)
         return
+    except UnknownDriver as error:
+        _saw_nothing(target, "configuration", str(error))
+        return
+    except Exception as error:
+        # A mistake of ours about one project must not end the sweep, nor pass for a look.
+        logger.exception("target could not be looked at", extra={"target": target_id})
+        _saw_nothing(target, "internal", type(error).__name__)
+        return
+    Target.objects.filter(pk=target_id).update(look_error_code="", look_error_words="")
     if needs_work:
         wake_targets([target])
 
 
+def _saw_nothing(target: Target, code: str, words: str) -> None:
+    logger.warning("observation failed", extra={"target": target.pk, "error": f"{code}: {words}"})
+    Target.objects.filter(pk=target.pk).update(
+        look_error_code=code[:60], look_error_words=words[:1000]
+    )
+
+
 def _look(target: Target) -> bool:
     """Read; True where the state in the row is no longer what is seen."""
-    identity = target.endpoint.identity or target.endpoint
+    endpoint = target.endpoint
+    identity = endpoint.identity or endpoint
     handle = ProjectHandle.objects.filter(project=target.project, identity=identity).first()
     if handle is None:
         return False
-    timeout = settings.CALL_TIMEOUT_SECONDS
+    is_identity = endpoint.identity is None
+    if is_identity:
+        stood: drift.Standing | None = drift.standing(target)
+    else:
+        stood = drift.project_standing(target.project, identity)
     with calling(identity):
-        found = identity_driver(identity).get(handle.external_id, timeout=timeout)
-    if found is None or not found.is_enabled:
+        found = identity_driver(identity).get(
+            handle.external_id, timeout=settings.CALL_TIMEOUT_SECONDS
+        )
+    drift.note_project(stood, found)
+    is_living = found is not None and found.is_enabled
+    if is_identity or not is_living:
         Target.objects.filter(pk=target.pk).update(observed_at=Now())
-        return target.state == TargetState.APPLIED
-    if target.endpoint.identity is None:
-        Target.objects.filter(pk=target.pk).update(observed_at=Now())
-        return target.state == TargetState.REFUSED
+        wrong = TargetState.REFUSED if is_living else TargetState.APPLIED
+        return target.state == wrong
+    return _read_limits(target, handle)
+
+
+def _read_limits(target: Target, handle: ProjectHandle) -> bool:
+    stood = drift.standing(target)
     wanted = wanted_limits(target)
     read_at = timezone.now()
     with calling(target.endpoint):
         figures = quota_driver(target.endpoint).read(
-            handle.external_id, [each.limit.key for each in wanted], timeout=timeout
+            handle.external_id,
+            [each.limit.key for each in wanted],
+            timeout=settings.CALL_TIMEOUT_SECONDS,
         )
     readings.store(target, figures, read_at=read_at)
-    plan = compare(wanted, figures)
+    drift.note_limits(stood, wanted, figures)
     # A refusal whose cause has gone, as when use fell below what was granted.
-    return target.state == TargetState.REFUSED and not plan.is_hindered
+    return target.state == TargetState.REFUSED and not compare(wanted, figures).is_hindered

@@ -16,7 +16,8 @@ class Drift(models.Model):
     """One difference at one target, from when it was found until it ended.
 
     `limit` is null for the kinds that concern the whole project. `wanted` and `seen` are in
-    base units, as when last confirmed (`seen` −1: unlimited; null: not a number), `seen_name`
+    base units, as when last confirmed (`seen` −1: unlimited; null: not a number); of use above a
+    limit, `wanted` is the limit that was seen and `seen` the use. `seen_name` is
     what a renamed project is called now. `restore_asked_at`: workers shall put it right.
     """
 

@@ -1,0 +1,284 @@
+"""What a reading says of drift: which differences there are, since when, and what has ended.
+
+A difference is drift only where what is wanted was once true there; one that a decision
+made and delivery has not yet carried out is none. Called after every look and at the end of
+every attempt, under the lock of the target, so that each difference has one open row.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from portal.lib.locks import lock
+from projects.actions.events import record
+from projects.models import Project
+from quotas.actions.targets import wake_targets
+from quotas.backends.base import Figure, IdentityProject
+from quotas.models import Drift, Endpoint, Limit, Reading, Target
+from quotas.states import (
+    RESTORED_BY_POLICY,
+    DriftEnd,
+    DriftKind,
+    DriftPolicy,
+    TargetState,
+)
+
+from .readings import in_base_units
+from .wanted import Wanted
+
+logger = logging.getLogger(__name__)
+
+# What a bigint column holds; a factor can carry what is wanted beyond it.
+_LARGEST = 2**63 - 1
+_CHANGED = (DriftKind.LIMIT_CHANGED, DriftKind.UNLIMITED)
+Key = tuple[DriftKind, int | None]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as it should be, as a reading has it; amounts in base units.
+
+    Of use above a limit, `wanted` is the limit that was seen and `seen` the use.
+    """
+
+    kind: DriftKind
+    limit: Limit | None = None
+    wanted: int | None = None
+    seen: int | None = None
+    name: str = ""
+
+    @property
+    def key(self) -> Key:
+        return self.kind, self.limit.pk if self.limit else None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a target stood before it was read; what was read counts only if it still does.
+
+    last_seen: {limit id: the limit at the last reading, in base units}.
+    """
+
+    target_id: int
+    mark: tuple[Any, ...]
+    is_true: bool
+    last_seen: Mapping[int, int | None]
+
+    def was_true(self, wanted: Wanted) -> bool:
+        """Whether a limit was once read back as what is wanted now."""
+        return self.is_true or self.last_seen.get(wanted.limit.pk) == wanted.amount
+
+
+def _mark(target: Target) -> tuple[Any, ...]:
+    # Each attempt moves one of these, even one that ends where the last one did.
+    return (
+        target.state, target.generation, target.lease_token, target.applied_at, target.error_at
+    )  # fmt: skip
+
+
+def standing(target: Target) -> Standing:
+    """How a target stands, to be asked right before it is read; one query."""
+    rows = Reading.objects.filter(target=target.pk).values_list("limit", "limit_seen")
+    return Standing(
+        target_id=target.pk,
+        mark=_mark(target),
+        is_true=target.generation == target.applied_generation,
+        last_seen=dict(rows),
+    )
+
+
+def project_standing(project: Project, identity: Endpoint) -> Standing | None:
+    """How a project stands in its identity service; None while somebody works on just that.
+
+    For those who ask for the project on the way to another service.
+    """
+    target = Target.objects.filter(project=project, endpoint=identity).first()
+    if target is None or target.state == TargetState.LEASED:
+        return None
+    return Standing(target.pk, _mark(target), is_true=True, last_seen={})
+
+
+def note_limits(before: Standing, wanted: list[Wanted], figures: Mapping[str, Figure]) -> None:
+    """Keep what the figures of a service, {key: Figure} in its units, say of drift."""
+    with transaction.atomic():
+        target = _unmoved(before)
+        if target is None:
+            return
+        rows = _open_rows(target, is_of_limit=True)
+        found = [
+            difference
+            for each in wanted
+            if each.limit.left_out_at is None
+            for difference in _differences(each, figures.get(each.limit.key), before, rows)
+        ]
+        _keep(target, rows, found)
+        true_ids = {
+            each.limit.pk
+            for each in wanted
+            if (figure := figures.get(each.limit.key)) and figure.limit == each.units
+        }
+        _end(target, rows, found, true_ids)
+
+
+def _differences(
+    wanted: Wanted, figure: Figure | None, before: Standing, rows: Mapping[Key, Drift]
+) -> list[Difference]:
+    limit, amount = wanted.limit, min(wanted.amount, _LARGEST)
+    if figure is None:
+        # Nothing is wanted of what is not there: no difference.
+        return [Difference(DriftKind.KEY_MISSING, limit, amount)] if wanted.amount else []
+    found = []
+    if figure.limit is not None and figure.limit != wanted.units:
+        kind = DriftKind.UNLIMITED if figure.is_unlimited else DriftKind.LIMIT_CHANGED
+        is_known = any(
+            (row := rows.get((each, limit.pk))) and row.wanted == amount for each in _CHANGED
+        )
+        if is_known or before.was_true(wanted):
+            found.append(Difference(kind, limit, amount, in_base_units(figure.limit, limit)))
+    if _is_over(figure):
+        found.append(
+            Difference(
+                DriftKind.USAGE_ABOVE,
+                limit,
+                in_base_units(figure.limit, limit),
+                in_base_units(figure.floor, limit),
+            )
+        )
+    return found
+
+
+def _is_over(figure: Figure) -> bool:
+    if figure.limit is None or figure.floor is None or figure.is_unlimited:
+        return False
+    return figure.floor > figure.limit
+
+
+def note_project(before: Standing | None, found: IdentityProject | None) -> None:
+    """Keep what an identity service says of a project; None: that it is not there."""
+    if before is None:
+        return
+    with transaction.atomic():
+        target = _unmoved(before)
+        if target is None:
+            return
+        differences = _project_differences(target.project, found)
+        rows = _open_rows(target, is_of_limit=False)
+        _keep(target, rows, differences)
+        _end(target, rows, differences, set())
+
+
+def _project_differences(project: Project, found: IdentityProject | None) -> list[Difference]:
+    if found is None:
+        return [Difference(DriftKind.PROJECT_MISSING)]
+    differences = []
+    if not found.is_enabled:
+        differences.append(Difference(DriftKind.PROJECT_DISABLED))
+    if found.name != project.name:
+        differences.append(Difference(DriftKind.PROJECT_RENAMED, name=found.name[:255]))
+    return differences
+
+
+def _unmoved(before: Standing) -> Target | None:
+    """The target, locked; None where it moved on while it was read: others read it anew.
+
+    `moment` is the database's clock.
+    """
+    rows = Target.objects.filter(pk=before.target_id).annotate(moment=Now())
+    target = next(iter(lock(rows.select_related("endpoint", "project"))), None)
+    return target if target is not None and _mark(target) == before.mark else None
+
+
+def _open_rows(target: Target, *, is_of_limit: bool) -> dict[Key, Drift]:
+    rows = Drift.objects.filter(
+        target=target, ended_at__isnull=True, limit__isnull=not is_of_limit
+    ).select_related("limit")
+    return {(DriftKind(row.kind), row.limit_id): row for row in rows}
+
+
+def _keep(target: Target, rows: Mapping[Key, Drift], found: Iterable[Difference]) -> None:
+    """Open or confirm a row for each difference, and have restored what shall be."""
+    must_wake = False
+    for each in found:
+        row = rows.get(each.key) or Drift(
+            target=target, kind=each.kind, limit=each.limit, found_at=_moment(target)
+        )
+        row.wanted, row.seen, row.seen_name = each.wanted, each.seen, each.name
+        row.confirmed_at = _moment(target)
+        asks_now = _policy_asks(target, row)
+        if asks_now:
+            row.restore_asked_at = _moment(target)
+        is_new = row.pk is None
+        row.save(
+            update_fields=None
+            if is_new
+            else ["wanted", "seen", "seen_name", "confirmed_at", "restore_asked_at"]
+        )
+        if is_new:
+            _record("drift_found", target, row)
+        # Asked for already, and yet taken for true: whoever was to do it did not.
+        is_left = row.restore_asked_at is not None and target.state == TargetState.APPLIED
+        must_wake |= asks_now or is_left
+    if must_wake:
+        wake_targets([target])
+
+
+def _policy_asks(target: Target, row: Drift) -> bool:
+    return (
+        target.endpoint.drift_policy == DriftPolicy.RESTORE
+        and row.kind in RESTORED_BY_POLICY
+        and row.restore_asked_at is None
+        and (row.ignored_until is None or row.ignored_until <= _moment(target))
+        # Somebody left this out, and said why.
+        and target.state != TargetState.SKIPPED
+    )
+
+
+def _end(
+    target: Target, rows: Mapping[Key, Drift], found: Iterable[Difference], true_ids: set[int]
+) -> None:
+    """End the rows that no longer hold. true_ids: limits that are as wanted now."""
+    still = {each.key for each in found}
+    over = [row for key, row in rows.items() if key not in still]
+    if not over:
+        return
+    written_at = dict(
+        Reading.objects.filter(target=target, written_at__isnull=False).values_list(
+            "limit", "written_at"
+        )
+    )
+    for row in over:
+        row.ended_at, row.end = _moment(target), _end_of(row, written_at, true_ids)
+        row.save(update_fields=["ended_at", "end"])
+        _record("drift_ended", target, row, end=row.end)
+
+
+def _end_of(row: Drift, written_at: Mapping[int, datetime | None], true_ids: set[int]) -> DriftEnd:
+    if row.limit_id is None:
+        return DriftEnd.RESTORED if row.restore_asked_at else DriftEnd.GONE
+    if row.kind not in _CHANGED or row.limit_id not in true_ids:
+        return DriftEnd.GONE
+    # Also where nobody asked: delivery of a later change writes every key that differs.
+    written = written_at.get(row.limit_id)
+    is_ours = row.restore_asked_at is not None or (written is not None and written >= row.found_at)
+    return DriftEnd.RESTORED if is_ours else DriftEnd.GONE
+
+
+def _moment(target: Target) -> datetime:
+    moment: datetime = target.moment  # type: ignore[attr-defined]  # annotated by _unmoved
+    return moment
+
+
+def _record(verb: str, target: Target, row: Drift, **data: Any) -> None:
+    if row.limit is not None:
+        data["limit"] = row.limit.key
+    record(
+        verb, actor=None, now=_moment(target), project=target.project, subject_kind="drift",
+        subject_id=row.pk, endpoint=target.endpoint.slug, kind=row.kind, wanted=row.wanted,
+        seen=row.seen, **data,
+    )  # fmt: skip
+    logger.info(verb.replace("_", " "), extra={"drift": row.pk, "kind": row.kind})
