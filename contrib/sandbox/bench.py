@@ -109,6 +109,7 @@ class Seen:
     path: str
     body: Any
     status: int | None = None  # None: no answer was given, or not yet
+    fault: str = ""  # the kind that it met, of a status its number
     token: str = ""  # a digest of what the caller signed it with
 
     @property
@@ -194,6 +195,13 @@ class Bench:
     def calls_seen(self) -> list[dict[str, Any]]:
         with self._changed:
             return [asdict(call) for call in self.calls]
+
+    def take_calls(self) -> list[dict[str, Any]]:
+        """The calls seen, which are forgotten: each is taken once."""
+        with self._changed:
+            calls = self.calls_seen()
+            self.calls.clear()
+            return calls
 
     def take_fault(self, seen: Seen) -> tuple[int, Fault] | None:
         """The first fault that is meant for the call, counted."""

@@ -108,6 +108,24 @@ class Child:
         while any(_lives(pid) for pid in family[1:]):
             time.sleep(0.01)
 
+    def kill_alone(self, seconds: float) -> None:
+        """SIGKILL to it, and to nothing that it has forked: returns when that has ended too.
+
+        Raises TimeoutError where something of it does not end by itself.
+        """
+        orphans = self.descendants()
+        _signal(self.pid, signal.SIGKILL)
+        self.popen.wait()
+        deadline = time.monotonic() + seconds
+        while any(_lives(pid) for pid in orphans):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"what {self.command[0]} had forked is still there")
+            time.sleep(0.01)
+
+    def descendants(self) -> list[int]:
+        """All that it has forked and they have, eldest first."""
+        return self._family()[1:]
+
     def suspend(self) -> None:
         """SIGSTOP: it accepts connections, and never answers."""
         for pid in self._family():
