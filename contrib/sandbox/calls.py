@@ -9,7 +9,8 @@ from contrib.sandbox.state import Cloud, Token
 
 @dataclass
 class Call:
-    """`path` is what follows the service's own prefix; `base` is the URL of that prefix."""
+    """`path` is what follows the service's own prefix; `base` is the URL of that prefix as the
+    caller wrote it, `root` the server's own."""
 
     method: str
     service: str
@@ -19,6 +20,7 @@ class Call:
     headers: dict[str, str]
     raw_body: bytes
     base: str
+    root: str
     cloud: Cloud
     ignores_writes: bool = False
 

@@ -140,11 +140,11 @@ def _moment(when: datetime.datetime) -> str:
 
 
 def _catalogue(call: Call, project_id: str) -> list[dict[str, Any]]:
-    root = call.base.removesuffix("/identity")
-    services = [("identity", "keystone", dict.fromkeys(call.cloud.regions, f"{call.base}/v3"))]
+    identity = f"{call.root}/identity/v3"
+    services = [("identity", "keystone", dict.fromkeys(call.cloud.regions, identity))]
     for kind, (name, path) in _CATALOGUE.items():
         urls = {
-            region: f"{root}/{region}/{path.format(project_id=project_id)}"
+            region: f"{call.root}/{region}/{path.format(project_id=project_id)}"
             for region in call.cloud.regions
         }
         services.append((kind, name, urls))

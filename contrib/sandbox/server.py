@@ -49,7 +49,9 @@ class Handler(BenchHandler):
             query=query,
             headers={key.lower(): value for key, value in self.headers.items()},
             raw_body=body,
-            base=self.server.url + base,
+            # Links lead to where the caller came in, as real services have it.
+            base=f"http://{self.headers['Host']}{base}",
+            root=self.server.url,
             cloud=self.server.cloud,
         )
 

@@ -1,16 +1,18 @@
 """pytest plugin: `sandbox_site` and `openstack_site`, two clouds with the same handles.
 
 A test that takes `site` runs on both; real services need `needs("openstack")`, which
-`site` brings along.
+`site` brings along. `faulty` is the same behind the fault proxy.
 """
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
+from contrib.proxy.control import RunningProxy, running_proxy
 from contrib.sandbox.control import RunningSandbox, running_sandbox
 from contrib.testing import openstack
 from contrib.testing.plain import PlainClient
@@ -111,6 +113,51 @@ def site(request: pytest.FixtureRequest) -> Site:
     """Both clouds, one after the other."""
     found: Site = request.getfixturevalue(f"{request.param}_site")
     return found
+
+
+@dataclass(frozen=True)
+class FaultySite:
+    """A cloud whose clients go through the fault proxy; `plain` goes past it."""
+
+    site: Site
+    proxy: RunningProxy
+
+    @property
+    def clouds_yaml(self) -> Path:
+        return self.proxy.clouds_yaml
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.site, name)
+
+
+def _behind_proxy(site: Site, folder: Path) -> Iterator[FaultySite]:
+    with running_proxy(folder, site.clouds_yaml, site.cloud) as proxy:
+        yield FaultySite(site, proxy)
+
+
+@pytest.fixture(scope="session")
+def proxied_sandbox(
+    sandbox_site: SandboxSite, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FaultySite]:
+    """The sandbox behind the fault proxy, where each service has a port that can refuse."""
+    yield from _behind_proxy(sandbox_site, tmp_path_factory.mktemp("proxy"))
+
+
+@pytest.fixture(scope="session")
+def proxied_openstack(
+    openstack_site: OpenstackSite, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FaultySite]:
+    """Real services behind the fault proxy; mark the test `needs("openstack")`."""
+    yield from _behind_proxy(openstack_site, tmp_path_factory.mktemp("proxy"))
+
+
+@pytest.fixture(params=["sandbox", pytest.param("openstack", marks=pytest.mark.needs("openstack"))])
+def faulty(request: pytest.FixtureRequest) -> Iterator[FaultySite]:
+    """Both clouds behind the proxy, one after the other; without faults before and after."""
+    found: FaultySite = request.getfixturevalue(f"proxied_{request.param}")
+    found.proxy.reset()
+    yield found
+    found.proxy.reset()
 
 
 @pytest.fixture

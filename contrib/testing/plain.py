@@ -7,6 +7,7 @@ cannot hide itself by reading back wrongly what it wrote wrongly.
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,11 @@ class PlainClient:
                 if endpoint["interface"] == "public":
                     key = (service["type"], endpoint["region"])
                     self._endpoints[key] = endpoint["url"].rstrip("/")
+
+    @property
+    def endpoints(self) -> Mapping[tuple[str, str], str]:
+        """{(the catalogue's type, region): URL}."""
+        return self._endpoints
 
     def _request(self, method: str, url: str, body: Any) -> urllib.request.Request:
         data = None if body is None else json.dumps(body).encode()
