@@ -12,6 +12,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from portal.lib.amounts import AmountError, input_text, parse_amount
+from quotas.actions.endpoints import MAX_REASON
 from quotas.actions.wishes import MAX_TEXT, Wish
 from quotas.models import Offering
 
@@ -135,8 +136,8 @@ def amount_texts(wanted: Mapping[Offering, int]) -> dict[str, str]:
 class TextField(forms.CharField):
     """A text that the domain judges, for the API alike: its length and its characters."""
 
-    def __init__(self, *, rows: int, **options: Any) -> None:
-        widget = forms.Textarea(attrs={"rows": rows, "maxlength": MAX_TEXT})
+    def __init__(self, *, rows: int, most: int = MAX_TEXT, **options: Any) -> None:
+        widget = forms.Textarea(attrs={"rows": rows, "maxlength": most})
         super().__init__(required=False, strip=False, widget=widget, **options)
         # NUL is a control character like the others: one sentence about it is enough.
         self.validators = []
@@ -198,6 +199,18 @@ class TextForm(forms.Form):
     """One text: a comment, or an answer."""
 
     text = TextField(label=_("Text"), rows=3)
+
+
+class CloseForm(forms.Form):
+    """Why an endpoint is paused or made read-only, and until when; in the reader's zone."""
+
+    reason = TextField(label=_("Why"), rows=3, most=MAX_REASON)
+    until = forms.DateTimeField(
+        label=_("Until"),
+        required=False,
+        widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
+        error_messages={"invalid": _("That is no moment. Write it as 2027-03-31 14:00.")},
+    )
 
 
 class AmendForm(forms.Form):

@@ -6,6 +6,7 @@ from quotas.views import (
     catalogue,
     decide,
     drafts,
+    endpoints,
     home,
     operations,
     progress,
@@ -49,6 +50,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("operations/endpoints/<slug:slug>/", operations.endpoint_detail, name="endpoint_detail"),
     path(
         "operations/endpoints/<slug:slug>/retry/", operations.endpoint_retry, name="endpoint_retry"
+    ),
+    path(
+        "operations/endpoints/<slug:slug>/pause/", endpoints.endpoint_pause, name="endpoint_pause"
+    ),
+    path(
+        "operations/endpoints/<slug:slug>/restrict/",
+        endpoints.endpoint_restrict,
+        name="endpoint_restrict",
+    ),
+    path(
+        "operations/endpoints/<slug:slug>/resume/",
+        endpoints.endpoint_resume,
+        name="endpoint_resume",
     ),
     path(
         "operations/endpoints/<slug:slug>/targets/<int:target_id>/retry/",

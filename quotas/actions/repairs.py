@@ -32,6 +32,19 @@ def held_viewer(actor: User, now: datetime) -> Viewer:
     return Viewer.of(actor, now)
 
 
+def check_read(viewer: Viewer, endpoint: Endpoint) -> None:
+    """Raise Forbidden unless the person may read about the endpoint at all."""
+    if Repairs(viewer).may_read(endpoint):
+        return
+    words = {"name": endpoint.name, "zones": zone_names(zones_served(endpoint))}
+    if not words["zones"]:
+        raise Forbidden(_("%(name)s serves no zone yet: it is for operators alone.") % words)
+    raise Forbidden(
+        _("%(name)s serves %(zones)s, which you do not repair: ask the operators.") % words,
+        endpoint=endpoint.slug,
+    )
+
+
 def check_pause(viewer: Viewer, endpoint: Endpoint) -> None:
     """Raise Forbidden unless the person may pause, restrict and resume the endpoint."""
     if Repairs(viewer).may_pause(endpoint):

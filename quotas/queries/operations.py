@@ -1,14 +1,22 @@
-"""What operators look at: how the endpoints are, and what is not applied there."""
+"""What operators and repairers look at: how the endpoints are, and what is not applied there."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import Count, Min, Q, QuerySet
+from django.db.models.functions import Now
 
-from quotas.models import Endpoint, Target
+from projects.queries.viewers import Viewer
+from quotas.models import CallSlot, Endpoint, Target
 from quotas.states import EndpointState, TargetState
+
+from .repairers import Repairs, readable_endpoints, readable_targets
+
+# Nothing is left to be made true, or somebody left it out.
+SETTLED = (TargetState.APPLIED, TargetState.SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -34,10 +42,17 @@ def clouds_now() -> Clouds:
 
 @dataclass(frozen=True)
 class EndpointRow:
-    """An endpoint with {state: how many of its targets are in it}, in the order of the states."""
+    """An endpoint, its targets and its calls.
+
+    counts: {state: how many of its targets are in it}, in the order of the states.
+    calls: how many are under way now. reads_words: whether the reader sees what the
+    service said, in its own words.
+    """
 
     endpoint: Endpoint
     counts: dict[str, int] = field(default_factory=dict)
+    calls: int = 0
+    reads_words: bool = False
 
     @property
     def target_count(self) -> int:
@@ -48,12 +63,43 @@ class EndpointRow:
         """Only the states in which something is still to be made true."""
         return {state: n for state, n in self.counts.items() if state != TargetState.APPLIED}
 
+    @property
+    def waiting_count(self) -> int:
+        """How many projects' changes wait to be made true."""
+        return sum(n for state, n in self.counts.items() if state not in SETTLED)
 
-def endpoint_rows() -> list[EndpointRow]:
-    """Every endpoint with its targets counted; two queries."""
-    endpoints = list(Endpoint.objects.select_related("region", "identity", "state_by"))
-    counts = target_counts(endpoints)
-    return [EndpointRow(each, counts[each.pk]) for each in endpoints]
+    @property
+    def calls_at_once(self) -> int:
+        """The most calls under way, all workers together."""
+        return self.endpoint.concurrency or settings.ENDPOINT_CONCURRENCY
+
+    @property
+    def calls_per_second(self) -> int:
+        """The most calls begun in a second, all workers together; 0: no limit."""
+        return self.endpoint.calls_per_second or settings.ENDPOINT_CALLS_PER_SECOND
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether a person has paused it or made it read-only."""
+        return self.endpoint.state in (EndpointState.PAUSED, EndpointState.READ_ONLY)
+
+
+def endpoint_rows(viewer: Viewer) -> list[EndpointRow]:
+    """The endpoints that the person reads, with their targets counted; three queries.
+
+    A repairer's mandates and zones take three more.
+    """
+    rows = readable_endpoints(viewer).select_related("region", "identity", "state_by")
+    return rows_of(list(rows), Repairs(viewer))
+
+
+def rows_of(endpoints: Collection[Endpoint], repairs: Repairs) -> list[EndpointRow]:
+    """The rows of some endpoints for one reader; two queries."""
+    counts, calls = target_counts(endpoints), calls_under_way(endpoints)
+    return [
+        EndpointRow(each, counts[each.pk], calls.get(each.pk, 0), repairs.may_read_words_of(each))
+        for each in endpoints
+    ]
 
 
 def target_counts(endpoints: Iterable[Endpoint]) -> dict[int, dict[str, int]]:
@@ -75,9 +121,50 @@ def target_counts(endpoints: Iterable[Endpoint]) -> dict[int, dict[str, int]]:
     return defaultdict(dict, ordered)
 
 
-def unapplied_targets(endpoint: Endpoint, state: str = "") -> QuerySet[Target]:
-    """The targets of an endpoint that are not true: what somebody must do first."""
-    rows = Target.objects.filter(endpoint=endpoint).exclude(state=TargetState.APPLIED)
+def calls_under_way(endpoints: Iterable[Endpoint]) -> dict[int, int]:
+    """{endpoint id: how many calls hold a slot now}; those without one are left out."""
+    rows = (
+        CallSlot.objects.filter(
+            endpoint__in=[each.pk for each in endpoints], held_until__gt=Now()
+        )
+        .values_list("endpoint")
+        .annotate(count=Count("pk"))
+        .order_by()
+    )  # fmt: skip
+    return dict(rows)
+
+
+def unapplied_targets(viewer: Viewer, endpoint: Endpoint, state: str = "") -> QuerySet[Target]:
+    """The targets of an endpoint that are not true, as far as the person reads of them."""
+    rows = readable_targets(viewer).filter(endpoint=endpoint).exclude(state=TargetState.APPLIED)
     if state:
         rows = rows.filter(state=state)
     return rows.select_related("project__unit").order_by("error_at", "next_try_at", "pk")
+
+
+@dataclass(frozen=True)
+class HeldUp:
+    """What stops when an endpoint is paused: it and the services behind it, row by row."""
+
+    rows: list[EndpointRow]
+    project_count: int
+
+    @property
+    def waiting_count(self) -> int:
+        return sum(row.waiting_count for row in self.rows)
+
+    @property
+    def behind(self) -> list[EndpointRow]:
+        """The services behind it; none, where it is no identity endpoint."""
+        return self.rows[1:]
+
+
+def held_up_by(endpoint: Endpoint, repairs: Repairs) -> HeldUp:
+    """What a pause of an endpoint would hold up, and how many projects it concerns."""
+    behind = endpoint.services.select_related("region").order_by("region__order", "slug")
+    stopped = [endpoint, *behind]
+    projects = Target.objects.filter(endpoint__in=stopped).order_by()
+    return HeldUp(
+        rows=rows_of(stopped, repairs),
+        project_count=projects.values("project").distinct().count(),
+    )

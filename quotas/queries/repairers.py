@@ -77,20 +77,36 @@ class Repairs:
             target.endpoint_id, [self.zones(Power.RETRY_DELIVERIES, path)]
         )
 
-    def may_read_words(self, target: Target) -> bool:
-        """Whether the person reads what the service said in its own words."""
-        path = target.project.unit.path
+    def may_read_words(self, endpoint: Endpoint, unit_path: str) -> bool:
+        """Whether the person reads, in its own words, what it said of a project of that unit."""
         return self.viewer.sees_everything or self._within(
-            target.endpoint_id, [self.zones(power, path) for power in REPAIRING]
+            endpoint.pk, [self.zones(power, unit_path) for power in REPAIRING]
+        )
+
+    def may_read_words_of(self, endpoint: Endpoint) -> bool:
+        """Whether the person reads what the service says about itself, as when it is silent."""
+        return self.viewer.sees_everything or any(
+            self.covers(endpoint, power) for power in REPAIRING
         )
 
     def may_read(self, endpoint: Endpoint) -> bool:
-        """Whether it serves one of the person's zones at all."""
-        if self.viewer.sees_everything:
-            return True
+        """Whether the person reads about the endpoint: it serves one of their zones at all."""
+        return self.viewer.sees_everything or endpoint.pk in self.readable_ids
+
+    @cached_property
+    def readable_ids(self) -> list[int]:
+        """Of the endpoints that serve a zone of the person's, for those who see no others."""
         zones = [self.zones(power) for power in REPAIRING]
-        served = self.zones_at.get(endpoint.pk, frozenset())
-        return any(zone_id in each for each in zones for zone_id in served)
+        return [
+            endpoint_id
+            for endpoint_id, served in self.zones_at.items()
+            if any(zone_id in each for each in zones for zone_id in served)
+        ]
+
+    def unrepaired(self, zones: Iterable[Zone]) -> list[Zone]:
+        """Of some zones, those that the person repairs by neither power."""
+        own = [self.zones(power) for power in REPAIRING]
+        return [zone for zone in zones if not any(zone.pk in each for each in own)]
 
     def targets(self, *powers: Power) -> QuerySet[Target]:
         """The targets within one of these powers' zones and subtrees."""
@@ -179,15 +195,7 @@ def readable_endpoints(viewer: Viewer) -> QuerySet[Endpoint]:
     """The endpoints whose page the person may read: those that serve a zone of theirs."""
     if viewer.sees_everything:
         return Endpoint.objects.all()
-    repairs = Repairs(viewer)
-    zones = [repairs.zones(power) for power in REPAIRING]
-    return Endpoint.objects.filter(
-        pk__in=[
-            endpoint_id
-            for endpoint_id, served in repairs.zones_at.items()
-            if any(zone_id in each for each in zones for zone_id in served)
-        ]
-    )
+    return Endpoint.objects.filter(pk__in=Repairs(viewer).readable_ids)
 
 
 def readable_targets(viewer: Viewer) -> QuerySet[Target]:
