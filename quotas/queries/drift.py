@@ -1,0 +1,214 @@
+"""Which clouds differ from what was applied there, how many, and how much of them was read.
+
+What did not answer is never counted as fine: coverage says how old each endpoint's readings
+are and how many of its targets could not be read at all.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, F, Min, Q, QuerySet
+
+from projects.models import Project
+from projects.queries.viewers import Viewer, visible_projects
+from quotas.models import Account, Contribution, Drift, Endpoint, Offering, Target
+from quotas.states import DriftKind, EndpointState
+
+from .accounts import balances, sources
+
+# A target that was not read for so many rounds of looking is not up to date.
+FRESH_ROUNDS = 2
+SHOWN, IGNORED, ENDED = "open", "ignored", "ended"
+
+
+def drifts() -> QuerySet[Drift]:
+    """All, with what their sentences name."""
+    return Drift.objects.select_related(
+        "target__project__unit", "target__endpoint", "limit", "ignored_by", "restore_asked_by"
+    )
+
+
+def visible_drifts(viewer: Viewer) -> QuerySet[Drift]:
+    """Those of the projects that a person may see: a limit is part of the project's quota."""
+    return drifts().filter(target__project__in=visible_projects(viewer))
+
+
+def shown_as(show: str, now: datetime) -> Q:
+    """The condition of one list: open, ignored for now, or ended."""
+    if show == ENDED:
+        return Q(ended_at__isnull=False)
+    is_ignored = Q(ignored_until__isnull=False, ignored_until__gt=now)
+    return Q(ended_at__isnull=True) & (is_ignored if show == IGNORED else ~is_ignored)
+
+
+def drift_counts(endpoints: Iterable[Endpoint], now: datetime) -> dict[int, int]:
+    """{endpoint id: how much open drift it has}; what is ignored for now does not count."""
+    rows = (
+        Drift.objects.filter(
+            shown_as(SHOWN, now), target__endpoint__in=[each.pk for each in endpoints]
+        )
+        .order_by()
+        .values_list("target__endpoint")
+        .annotate(count=Count("pk"))
+    )
+    return defaultdict(int, dict(rows))
+
+
+def kind_counts(rows: QuerySet[Drift]) -> dict[str, int]:
+    """{kind: count} in the order of the kinds; kinds without a row are left out."""
+    counts = dict(rows.order_by().values_list("kind").annotate(count=Count("pk")))
+    return {kind: counts[kind] for kind in DriftKind.values if kind in counts}
+
+
+def drift_of_project(project: Project, now: datetime) -> list[Drift]:
+    """The open drift of a project, the oldest first; what is ignored for now is left out."""
+    return list(drifts().filter(shown_as(SHOWN, now), target__project=project))
+
+
+# --- Adopting ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An offering that could take the difference of an adopted limit; in base units.
+
+    `granted` is what its quota would become, None where that cannot be said in its steps.
+    """
+
+    offering: Offering
+    factor: int
+    balance: int
+    granted: int | None
+    source: Account | None
+
+    @property
+    def change(self) -> int:
+        return 0 if self.granted is None else self.granted - self.balance
+
+    @property
+    def shortfall(self) -> int:
+        """By how much the source is too small; 0 where there is room."""
+        if self.source is None:
+            return max(self.change, 0)
+        return max(self.change - self.source.balance, 0)
+
+
+def choices_of(drift: Drift) -> list[Choice]:
+    """The offerings that feed a drifted limit, with what adopting would make of each."""
+    rows = list(
+        Contribution.objects.filter(limit=drift.limit)
+        .select_related("offering__resource", "offering__zone__region")
+        .order_by("offering__zone__slug", "offering__resource__order")
+    )
+    ids = [each.offering_id for each in rows]
+    project = drift.target.project
+    held = balances(project, ids)
+    above = sources(ids, project.unit.path)
+    return [
+        Choice(
+            offering=each.offering,
+            factor=each.factor,
+            balance=held.get(each.offering_id, 0),
+            granted=_granted(drift, each, held.get(each.offering_id, 0)),
+            source=next(iter(above.get(each.offering_id, [])), None),
+        )
+        for each in rows
+    ]
+
+
+def wanted_by(choices: Iterable[Choice]) -> int:
+    """The limit that the quotas of now make together."""
+    return sum(each.balance * each.factor for each in choices)
+
+
+def _granted(drift: Drift, feed: Contribution, balance: int) -> int | None:
+    """The quota that makes the limit what was seen; None: not in steps, or below zero."""
+    if drift.seen is None or drift.seen < 0 or drift.wanted is None:
+        return None
+    change, rest = divmod(drift.seen - drift.wanted, feed.factor)
+    granted = balance + change
+    if rest or granted < 0 or granted % feed.offering.resource.step:
+        return None
+    return granted
+
+
+# --- Coverage ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of an endpoint was looked at: counts of targets, and the oldest reading.
+
+    fresh: read within FRESH_ROUNDS rounds; unread: never; unanswered: the last look saw
+    nothing. Whatever is not fresh is not known to be fine.
+    """
+
+    endpoint: Endpoint
+    target_count: int
+    fresh_count: int
+    unread_count: int
+    unanswered_count: int
+    oldest_at: datetime | None
+    drift_count: int
+
+    @property
+    def stale_count(self) -> int:
+        return self.target_count - self.fresh_count
+
+    @property
+    def is_complete(self) -> bool:
+        return self.target_count > 0 and self.stale_count == 0
+
+    @property
+    def is_held(self) -> bool:
+        """Not looked at, by somebody's word."""
+        return self.endpoint.state == EndpointState.PAUSED
+
+
+def coverage(endpoints: Collection[Endpoint], now: datetime) -> list[Coverage]:
+    """The coverage of each endpoint; two queries."""
+    fresh_from = now - timedelta(seconds=FRESH_ROUNDS * settings.OBSERVE_SECONDS)
+    rows = {
+        row["endpoint"]: row
+        for row in Target.objects.filter(endpoint__in=[each.pk for each in endpoints])
+        .order_by()
+        .values("endpoint")
+        .annotate(
+            target_count=Count("pk"),
+            fresh_count=Count("pk", filter=Q(observed_at__gte=fresh_from)),
+            unread_count=Count("pk", filter=Q(observed_at__isnull=True)),
+            unanswered_count=Count("pk", filter=_unanswered()),
+            oldest_at=Min("observed_at"),
+        )
+    }
+    counts = drift_counts(endpoints, now)
+    nothing = {
+        "target_count": 0, "fresh_count": 0, "unread_count": 0, "unanswered_count": 0,
+        "oldest_at": None,
+    }  # fmt: skip
+    return [
+        Coverage(
+            endpoint=each,
+            drift_count=counts[each.pk],
+            **{name: rows.get(each.pk, nothing)[name] for name in nothing},
+        )
+        for each in endpoints
+    ]
+
+
+def unanswered(targets: QuerySet[Target]) -> QuerySet[Target]:
+    """Those whose last look saw nothing, with what was said; the longest unread first."""
+    return (
+        targets.filter(_unanswered())
+        .select_related("project__unit", "endpoint")
+        .order_by(F("observed_at").asc(nulls_first=True), "pk")
+    )
+
+
+def _unanswered() -> Q:
+    # An attempt may have read it since.
+    is_unread = Q(observed_at__isnull=True) | Q(observed_at__lt=F("looked_at"))
+    return ~Q(look_error_code="") & is_unread
