@@ -1,16 +1,18 @@
-"""Keystone's part: tokens with a catalogue, projects with tags, users, roles and grants."""
+"""Keystone's part: tokens with a catalogue, and projects with tags."""
 
 import datetime
 import re
 import secrets
+import urllib.parse
 from dataclasses import asdict
 from typing import Any
 
+from contrib.sandbox import people
 from contrib.sandbox.calls import NOT_FOUND, UNAUTHORIZED, Answer, Call, Refusal, signed_in
-from contrib.sandbox.state import DOMAIN, Cloud, Project, Token, User, new_id
+from contrib.sandbox.people import require_admin
+from contrib.sandbox.state import DOMAIN, Cloud, Project, Token, new_id
 
 _DOMAIN = {"id": DOMAIN, "name": "Default"}
-_FORBIDDEN = "You are not authorized to perform the requested action: identity:{}."
 # Service types and the path of each in its region.
 _CATALOGUE = {
     "compute": ("nova", "compute/v2.1"),
@@ -20,7 +22,7 @@ _CATALOGUE = {
 
 def handle(call: Call) -> Answer:
     """Answer one call; the path begins after `/identity`."""
-    parts = [part for part in call.path.split("/") if part]
+    parts = [urllib.parse.unquote(part) for part in call.path.split("/") if part]
     if not parts:
         return Answer(300, {"versions": {"values": [_version(call)]}})
     if parts == ["v3"]:
@@ -36,19 +38,11 @@ def handle(call: Call) -> Answer:
             return _create_project(call)
         case ("GET" | "PATCH" | "DELETE", "projects", project_id):
             return _one_project(call, project_id)
-        case ("PUT" | "HEAD" | "DELETE", "projects", project_id, "users", user_id, "roles", role):
-            return _grant(call, project_id, user_id, role)
-        case ("GET", "role_assignments"):
-            return _assignments(call)
-        case ("GET", "roles"):
-            _require_admin(call, "list_roles")
-            rows = [{"id": key, "name": name} for key, name in call.cloud.roles.items()]
-            return Answer(200, {"roles": rows})
-        case ("GET" | "POST", "users"):
-            return _users(call)
-        case ("DELETE", "users", user_id):
-            return _delete_user(call, user_id)
-    return Answer(404, NOT_FOUND)
+        case ("PUT", "projects", project_id, "tags", tag):
+            return _add_tag(call, project_id, tag)
+        case ("DELETE", "projects", project_id, "tags", tag):
+            return _drop_tag(call, project_id, tag)
+    return people.handle(call, parts[1:]) or Answer(404, NOT_FOUND)
 
 
 def _version(call: Call) -> dict[str, Any]:
@@ -61,11 +55,6 @@ def _version(call: Call) -> dict[str, Any]:
             {"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}
         ],
     }
-
-
-def _require_admin(call: Call, action: str) -> None:
-    if "admin" not in signed_in(call).roles:
-        raise Refusal(403, _FORBIDDEN.format(action))
 
 
 # --- tokens -----------------------------------------------------------------------
@@ -178,14 +167,17 @@ def _row(call: Call, project: Project) -> dict[str, Any]:
 
 
 def _list_projects(call: Call) -> Answer:
-    _require_admin(call, "list_projects")
+    require_admin(call, "list_projects")
     tags = set(filter(None, call.query.get("tags", "").split(",")))
     name = call.query.get("name")
+    domain = call.query.get("domain_id")
     with call.cloud.lock:
         rows = [
             _row(call, project)
             for project in call.cloud.projects.values()
-            if tags <= set(project.tags) and name in (None, project.name)
+            if tags <= set(project.tags)
+            and (name is None or _same(name, project.name))
+            and domain in (None, project.domain_id)
         ]
     links = {"next": None, "self": f"{call.base}/v3/projects", "previous": None}
     return Answer(200, {"projects": rows, "links": links})
@@ -211,9 +203,15 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
     return {key: fields[key] for key in known if key in fields}
 
 
+def _same(name: str, other: str) -> bool:
+    """As Keystone's MariaDB compares names."""
+    return name.casefold() == other.casefold()
+
+
 def _refuse_taken(call: Call, name: str, domain_id: str, project_id: str) -> None:
     for other in call.cloud.projects.values():
-        if (other.name, other.domain_id) == (name, domain_id) and other.id != project_id:
+        is_same = other.domain_id == domain_id and _same(other.name, name)
+        if is_same and other.id != project_id:
             raise Refusal(
                 409,
                 "Conflict occurred attempting to store project - it is not permitted to have two "
@@ -223,7 +221,7 @@ def _refuse_taken(call: Call, name: str, domain_id: str, project_id: str) -> Non
 
 
 def _create_project(call: Call) -> Answer:
-    _require_admin(call, "create_project")
+    require_admin(call, "create_project")
     fields = _checked((call.body or {}).get("project") or {})
     if "name" not in fields:
         raise Refusal(400, "'name' is a required property")
@@ -236,11 +234,9 @@ def _create_project(call: Call) -> Answer:
 
 def _one_project(call: Call, project_id: str) -> Answer:
     verb = {"GET": "get", "PATCH": "update", "DELETE": "delete"}[call.method]
-    _require_admin(call, f"{verb}_project")
+    require_admin(call, f"{verb}_project")
     with call.cloud.lock:
-        project = call.cloud.projects.get(project_id)
-        if project is None:
-            raise Refusal(404, f"Could not find project: {project_id}.")
+        project = _project(call, project_id)
         if call.method == "GET":
             return Answer(200, {"project": _row(call, project)})
         with call.cloud.change():
@@ -264,67 +260,27 @@ def forget_project(cloud: Cloud, project_id: str) -> None:
     }
 
 
-# --- people -----------------------------------------------------------------------
+def _add_tag(call: Call, project_id: str, tag: str) -> Answer:
+    require_admin(call, "create_project_tag")
+    with call.cloud.change():
+        project = _project(call, project_id)
+        if tag in project.tags:
+            raise Refusal(400, f"{[*project.tags, tag]} has non-unique elements")
+        project.tags = _checked({"tags": [*project.tags, tag]})["tags"]
+    return Answer(201)
 
 
-def _grant(call: Call, project_id: str, user_id: str, role_id: str) -> Answer:
-    _require_admin(call, "create_grant")
-    cloud = call.cloud
-    with cloud.change():
-        for kind, rows, key in (
-            ("project", cloud.projects, project_id),
-            ("user", cloud.users, user_id),
-            ("role", cloud.roles, role_id),
-        ):
-            if key not in rows:
-                raise Refusal(404, f"Could not find {kind}: {key}.")
-        grant = (project_id, user_id, role_id)
-        if call.method == "PUT":
-            cloud.grants.add(grant)
-        elif grant not in cloud.grants:
-            raise Refusal(404, f"Could not find role assignment with role: {role_id}.")
-        elif call.method == "DELETE":
-            cloud.grants.discard(grant)
+def _drop_tag(call: Call, project_id: str, tag: str) -> Answer:
+    require_admin(call, "delete_project_tag")
+    with call.cloud.change():
+        project = _project(call, project_id)
+        if tag not in project.tags:
+            raise Refusal(404, f"Could not find project tag: {tag}.")
+        project.tags = [each for each in project.tags if each != tag]
     return Answer(204)
 
 
-def _assignments(call: Call) -> Answer:
-    _require_admin(call, "list_role_assignments")
-    wanted = call.query.get("scope.project.id")
-    rows = [
-        {"scope": {"project": {"id": project}}, "user": {"id": user}, "role": {"id": role}}
-        for project, user, role in sorted(call.cloud.grants)
-        if wanted in (None, project)
-    ]
-    return Answer(200, {"role_assignments": rows})
-
-
-def _users(call: Call) -> Answer:
-    _require_admin(call, "list_users" if call.method == "GET" else "create_user")
-    cloud = call.cloud
-    if call.method == "GET":
-        wanted = call.query.get("name")
-        rows = [_person(row) for row in cloud.users.values() if wanted in (None, row.name)]
-        return Answer(200, {"users": rows})
-    fields = (call.body or {}).get("user") or {}
-    with cloud.change():
-        if any(row.name == fields.get("name") for row in cloud.users.values()):
-            raise Refusal(409, "Conflict occurred attempting to store user - Duplicate entry.")
-        user = User(new_id(), fields["name"], fields.get("password", ""))
-        cloud.users[user.id] = user
-        return Answer(201, {"user": _person(user)})
-
-
-def _person(user: User) -> dict[str, Any]:
-    return {key: value for key, value in asdict(user).items() if key != "password"}
-
-
-def _delete_user(call: Call, user_id: str) -> Answer:
-    _require_admin(call, "delete_user")
-    cloud = call.cloud
-    with cloud.change():
-        if cloud.users.pop(user_id, None) is None:
-            raise Refusal(404, f"Could not find user: {user_id}.")
-        cloud.grants = {grant for grant in cloud.grants if grant[1] != user_id}
-        cloud.tokens = {k: v for k, v in cloud.tokens.items() if v.user_id != user_id}
-    return Answer(204)
+def _project(call: Call, project_id: str) -> Project:
+    if project_id not in call.cloud.projects:
+        raise Refusal(404, f"Could not find project: {project_id}.")
+    return call.cloud.projects[project_id]

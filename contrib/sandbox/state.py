@@ -42,6 +42,14 @@ class User:
     domain_id: str = DOMAIN
 
 
+@dataclass
+class Group:
+    id: str
+    name: str
+    description: str = ""
+    domain_id: str = DOMAIN
+
+
 @dataclass(frozen=True)
 class Token:
     user_id: str
@@ -70,8 +78,9 @@ class Cloud:
         self.regions = dict(regions or REGIONS)
         self.projects: dict[str, Project] = {}
         self.users: dict[str, User] = {}
+        self.groups: dict[str, Group] = {}
         self.roles: dict[str, str] = {}  # name by id
-        self.grants: set[tuple[str, str, str]] = set()  # project, user, role ids
+        self.grants: set[tuple[str, str, str]] = set()  # project, user or group, role ids
         # By "region/service/project", then by key: rows of their own, defaults are not here.
         self.limits: dict[str, dict[str, int]] = {}
         self.usage: dict[str, dict[str, Usage]] = {}
@@ -140,6 +149,7 @@ class Cloud:
     def _load(self, kept: dict[str, Any]) -> None:
         self.projects = {row["id"]: Project(**row) for row in kept["projects"]}
         self.users = {row["id"]: User(**row) for row in kept["users"]}
+        self.groups = {row["id"]: Group(**row) for row in kept.get("groups", [])}
         self.roles = dict(kept["roles"])
         self.grants = {(row[0], row[1], row[2]) for row in kept["grants"]}
         self.limits = {key: dict(rows) for key, rows in kept["limits"].items()}
@@ -157,6 +167,7 @@ class Cloud:
                 {
                     "projects": [asdict(row) for row in self.projects.values()],
                     "users": [asdict(row) for row in self.users.values()],
+                    "groups": [asdict(row) for row in self.groups.values()],
                     "roles": self.roles,
                     "grants": sorted(self.grants),
                     "limits": self.limits,

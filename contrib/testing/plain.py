@@ -127,6 +127,28 @@ class PlainClient:
         ]
         return found
 
+    def new_user(self, name: str) -> str:
+        """The id of a person made in Keystone."""
+        body = {"user": {"name": name, "domain_id": "default"}}
+        return str(self.done("POST", "identity", "/users", body)["user"]["id"])
+
+    def new_group(self, name: str) -> str:
+        """The id of a group made in Keystone."""
+        body = {"group": {"name": name, "domain_id": "default"}}
+        return str(self.done("POST", "identity", "/groups", body)["group"]["id"])
+
+    def granted(self, project_id: str) -> set[tuple[str, str, str]]:
+        """Who holds what in a project: ("user" or "group", id, the role's name)."""
+        roles = self.done("GET", "identity", "/roles")["roles"]
+        names = {row["id"]: row["name"] for row in roles}
+        path = f"/role_assignments?scope.project.id={project_id}"
+        return {
+            (kind, row[kind]["id"], names[row["role"]["id"]])
+            for row in self.done("GET", "identity", path)["role_assignments"]
+            for kind in ("user", "group")
+            if kind in row
+        }
+
 
 def _open(request: urllib.request.Request) -> Any:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

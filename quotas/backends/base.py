@@ -10,6 +10,7 @@ over the call has ended and nothing more is sent.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final, Protocol
 
 UNLIMITED: Final = -1
@@ -117,14 +118,46 @@ class IdentityProject:
     tags: frozenset[str]
 
 
+class HolderKind(StrEnum):
+    """Who can hold a role."""
+
+    USER = "user"
+    GROUP = "group"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A person or a group, by the id that the identity service knows them by."""
+
+    kind: HolderKind
+    external_id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.external_id}"
+
+
+@dataclass(frozen=True)
+class HeldRole:
+    """A role that somebody holds in a project: by its name, or its id where it has none."""
+
+    holder: Holder
+    role: str
+
+
 class IdentityDriver(Protocol):
-    """Projects of one identity service; ours are known by their tag alone."""
+    """Projects of one identity service and who holds roles in them.
+
+    Our projects are known by their tag alone. Roles are only ever added.
+    """
 
     def __init__(self, config: EndpointConfig) -> None:
         """Makes no call and reads no file."""
 
     def find(self, tag: str, *, timeout: float) -> IdentityProject | None:
         """The project that carries the tag. Two of them are refused (`tag_twice`)."""
+
+    def find_by_name(self, name: str, *, timeout: float) -> IdentityProject | None:
+        """The project that has the name where ours are made, whoever made it."""
 
     def get(self, external_id: str, *, timeout: float) -> IdentityProject | None:
         """The project with this id; None when the service says that there is none."""
@@ -156,3 +189,22 @@ class IdentityDriver(Protocol):
         timeout: float,
     ) -> IdentityProject:
         """Change only what is given. Raises `project_gone`, `name_taken`."""
+
+    def add_tag(self, external_id: str, tag: str, *, timeout: float) -> None:
+        """Put a tag on a project beside those that it has; one that is there is no error.
+
+        Raises `project_gone`.
+        """
+
+    def roles(self, external_id: str, *, timeout: float) -> frozenset[HeldRole]:
+        """The roles that were granted in a project, to whomever, by whomever.
+
+        Not those that come through a group or from above. Some services answer for a
+        project that does not exist with nothing.
+        """
+
+    def grant(self, external_id: str, holder: Holder, role: str, *, timeout: float) -> None:
+        """Give a role, by its name; one that is held already is no error.
+
+        Raises `holder_gone`, `unknown_role`, `project_gone`.
+        """

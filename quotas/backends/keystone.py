@@ -1,12 +1,18 @@
-"""Projects in Keystone: made once, known by our tag.
+"""Projects in Keystone: made once, known by our tag; and who holds roles in them.
 
 Options: `domain_id`, where projects are made (default: the domain of the project that
-clouds.yaml signs in to); `parent_id`, the project above them (default: none).
+clouds.yaml signs in to); `parent_id`, the project above them (default: none); `role`, the
+name of the role that delivery grants to those who work in a project (default: none is
+granted). The driver itself grants what it is told.
+
+The account in clouds.yaml needs an admin's role in Keystone: to list and make projects, to
+list roles and role assignments, and to grant.
 """
 
 from typing import Any, Final
+from urllib.parse import quote
 
-from quotas.backends.base import EndpointConfig, IdentityProject
+from quotas.backends.base import EndpointConfig, HeldRole, Holder, HolderKind, IdentityProject
 from quotas.backends.deadline import TimeLeft
 from quotas.backends.errors import BackendError, Kind
 from quotas.backends.openstack import Service, broken
@@ -17,6 +23,8 @@ TAG_MAX: Final = 255
 
 _RULES = (
     Rule(404, "could not find project", "project_gone"),
+    Rule(404, "could not find (user|group)", "holder_gone"),
+    Rule(404, "could not find role", "unknown_role"),
     Rule(409, "duplicate|same name|same id|already exists", "name_taken"),
 )
 
@@ -31,10 +39,7 @@ class KeystoneDriver:
 
     def find(self, tag: str, *, timeout: float) -> IdentityProject | None:
         _check_tag(tag)
-        answer = self._service.call("GET", "/projects", query={"tags": tag}, timeout=timeout)
-        rows = answer.get("projects")
-        if not isinstance(rows, list):
-            raise broken(str(answer))
+        rows = self._list("projects", {"tags": tag}, timeout)
         # The tag is compared again: a service that ignores the filter lists everything.
         found = [project for project in map(_project, rows) if tag in project.tags]
         if len(found) > 1:
@@ -43,6 +48,18 @@ class KeystoneDriver:
                 Kind.REFUSED, "tag_twice", f"{len(found)} projects carry {tag}: {ids}"
             )
         return found[0] if found else None
+
+    def find_by_name(self, name: str, *, timeout: float) -> IdentityProject | None:
+        _check_name(name)
+        left = TimeLeft(timeout)
+        query = {"name": name}
+        domain_id = self._domain(left)
+        if domain_id:
+            query["domain_id"] = domain_id
+        rows = self._list("projects", query, left())
+        # Keystone on MariaDB takes "Atlas" for "atlas", when it lists and when it refuses.
+        found = [each for each in map(_project, rows) if each.name.casefold() == name.casefold()]
+        return min(found, key=lambda each: each.name != name) if found else None
 
     def get(self, external_id: str, *, timeout: float) -> IdentityProject | None:
         try:
@@ -65,7 +82,7 @@ class KeystoneDriver:
             "enabled": is_enabled,
             "tags": [tag],
         }
-        domain_id = self._domain_id or self._service.home_domain(timeout=left())
+        domain_id = self._domain(left)
         if domain_id:
             fields["domain_id"] = domain_id
         if self._parent_id:
@@ -111,11 +128,82 @@ class KeystoneDriver:
         )
         return _project(answer.get("project"), uncertain=True)
 
+    def add_tag(self, external_id: str, tag: str, *, timeout: float) -> None:
+        _check_tag(tag)
+        left = TimeLeft(timeout)
+        path = f"{_path(external_id)}/tags/{quote(tag, safe='')}"
+        try:
+            # Its answer has no body: 201 is all that is said.
+            self._service.call("PUT", path, timeout=left())
+        except BackendError as error:
+            # A tag that is there already is a bad request to Keystone, not a success.
+            if error.http_status != 400 or "non-unique" not in error.words:
+                raise
+
+    def roles(self, external_id: str, *, timeout: float) -> frozenset[HeldRole]:
+        left = TimeLeft(timeout)
+        _path(external_id)  # a project's id, or nothing is asked
+        rows = self._list("role_assignments", {"scope.project.id": external_id}, left())
+        names = self._role_names({}, left()) if rows else {}
+        return frozenset(_held(row, names) for row in rows)
+
+    def grant(self, external_id: str, holder: Holder, role: str, *, timeout: float) -> None:
+        left = TimeLeft(timeout)
+        found = [
+            role_id
+            for role_id, name in self._role_names({"name": role}, left()).items()
+            if name == role
+        ]
+        if not found:
+            raise BackendError(
+                Kind.REFUSED, "unknown_role", f"this Keystone has no role called {role!r}"
+            )
+        path = f"{_path(external_id)}/{_holder_path(holder)}/roles/{found[0]}"
+        self._service.call("PUT", path, timeout=left())
+
+    def _domain(self, left: TimeLeft) -> str | None:
+        """Where our projects are made."""
+        return self._domain_id or self._service.home_domain(timeout=left())
+
+    def _role_names(self, query: dict[str, str], timeout: float) -> dict[str, str]:
+        """{id: name}."""
+        rows = self._list("roles", query, timeout)
+        try:
+            return {str(row["id"]): str(row["name"]) for row in rows}
+        except (KeyError, TypeError) as error:
+            raise broken(str(rows)) from error
+
+    def _list(self, what: str, query: dict[str, str], timeout: float) -> list[Any]:
+        answer = self._service.call("GET", f"/{what}", query=query, timeout=timeout)
+        rows = answer.get(what)
+        if not isinstance(rows, list):
+            raise broken(str(answer))
+        return rows
+
+
+def _held(row: Any, names: dict[str, str]) -> HeldRole:
+    try:
+        kind = HolderKind.USER if "user" in row else HolderKind.GROUP
+        role_id = str(row["role"]["id"])
+        # Roles of a single domain are not listed: they stay ids.
+        return HeldRole(Holder(kind, str(row[kind]["id"])), names.get(role_id, role_id))
+    except (KeyError, TypeError) as error:
+        raise broken(str(row)) from error
+
 
 def _path(external_id: str) -> str:
     if not external_id or not external_id.replace("-", "").isalnum():
         raise BackendError(Kind.REFUSED, "bad_request", f"not a project's id: {external_id!r}")
     return f"/projects/{external_id}"
+
+
+def _holder_path(holder: Holder) -> str:
+    # The id may come from a directory and hold much; what no path can hold, nobody has.
+    if not holder.external_id.strip(".") or "/" in holder.external_id:
+        raise BackendError(
+            Kind.REFUSED, "holder_gone", f"not the id of a {holder.kind}: {holder.external_id!r}"
+        )
+    return f"{holder.kind}s/{quote(holder.external_id, safe='')}"
 
 
 def _check_name(name: str) -> None:

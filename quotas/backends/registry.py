@@ -12,6 +12,10 @@ from typing import Any
 from quotas.backends.base import EndpointConfig, IdentityDriver, QuotaDriver
 
 GROUP = "remit.backends"
+QUOTA_VERBS = ("specs", "spec", "read", "write")
+IDENTITY_VERBS = (
+    "find", "find_by_name", "get", "create", "ensure", "update", "add_tag", "roles", "grant",
+)  # fmt: skip
 
 
 class UnknownDriver(LookupError):
@@ -53,12 +57,12 @@ class Registry:
 
     def quota(self, config: EndpointConfig) -> QuotaDriver:
         """The quota driver of an endpoint."""
-        driver: QuotaDriver = self._make(config, ("specs", "spec", "read", "write"))
+        driver: QuotaDriver = self._make(config, QUOTA_VERBS)
         return driver
 
     def identity(self, config: EndpointConfig) -> IdentityDriver:
         """The identity driver of an endpoint."""
-        driver: IdentityDriver = self._make(config, ("find", "get", "create", "ensure", "update"))
+        driver: IdentityDriver = self._make(config, IDENTITY_VERBS)
         return driver
 
     def _make(self, config: EndpointConfig, verbs: tuple[str, ...]) -> Any:

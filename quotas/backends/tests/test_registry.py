@@ -9,6 +9,7 @@ import pytest
 from quotas.backends import EndpointConfig, KeySpec, Registry
 from quotas.backends.cinder import CinderDriver
 from quotas.backends.nova import NovaDriver
+from quotas.backends.quotasets import LARGEST
 from quotas.backends.registry import GROUP, UnknownDriver
 from quotas.backends.tests.conftest import REGISTRY
 
@@ -56,9 +57,9 @@ def test_an_identity_driver_is_no_quota_driver() -> None:
 
 
 def test_a_spec_fills_in_its_family() -> None:
-    assert CinderDriver.spec("gigabytes_zone_b") == KeySpec("gigabytes_zone_b", "B", 2**30)
-    assert CinderDriver.spec("gigabytes") == KeySpec("gigabytes", "B", 2**30)
-    assert NovaDriver.spec("ram") == KeySpec("ram", "B", 2**20)
+    assert CinderDriver.spec("gigabytes_zone_b") == KeySpec("gigabytes_zone_b", "B", 2**30, LARGEST)
+    assert CinderDriver.spec("gigabytes") == KeySpec("gigabytes", "B", 2**30, LARGEST)
+    assert NovaDriver.spec("ram") == KeySpec("ram", "B", 2**20, LARGEST)
 
 
 @pytest.mark.parametrize("key", ["gigabytes_", "gigabytes_*", "per_volume_gigabytes", "", "cores"])
