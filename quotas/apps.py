@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 
+from portal.lib import metrics
 from quotas.problems import known
 
 
@@ -11,4 +12,8 @@ class QuotasConfig(AppConfig):
 
     def ready(self) -> None:
         """A file of known problems that cannot be used stops the start, not the first error."""
+        # An import that needs the loaded models.
+        from quotas.queries.metrics import collect_delivery
+
         known()
+        metrics.register("delivery", collect_delivery)

@@ -4,9 +4,11 @@ from celery import current_app, shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from portal.lib.wake import wake
 from quotas.actions.routing import route_again, unrouted
+from quotas.actions.targets import APPLY_TASK
 from quotas.delivery import leases, observe
-from quotas.delivery.converge import converge
+from quotas.delivery.converge import work
 
 SWEEP_BATCH = 500
 # What the sweep sends is sent again by the next ones as long as the row is due.
@@ -15,17 +17,26 @@ HINT_SECONDS = 30
 
 @shared_task
 def apply_target(*, target_id: int) -> None:
-    """Make one target true, if it is due."""
-    converge(target_id)
+    """Make one target true, if it is due; else the one that waits longest at its endpoint.
+
+    Then the next one there is hinted at, so that what has gathered at an endpoint drains in
+    order and at its own speed, and the hints of other endpoints come in between.
+    """
+    lease = leases.take(target_id) or leases.take_beside(target_id)
+    if lease is None:
+        return
+    work(lease)
+    following = leases.next_due(lease.target.endpoint_id)
+    if following is not None:
+        wake(APPLY_TASK, target_id=following)
 
 
 @shared_task
 def sweep_due() -> None:
     """Find what is due, whoever forgot it, and what a lost worker held."""
     leases.expire()
-    due = leases.due().order_by("next_try_at").values_list("pk", flat=True)[:SWEEP_BATCH]
-    for target_id in list(due):
-        _hint("quotas.tasks.apply_target", target_id)
+    for target_id in leases.due_in_turn(SWEEP_BATCH):
+        _hint(APPLY_TASK, target_id)
 
 
 @shared_task

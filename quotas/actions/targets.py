@@ -4,7 +4,6 @@ A decision never calls a cloud: it raises generations here, and workers do the r
 """
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
 from functools import partial
 from itertools import islice
 
@@ -20,7 +19,8 @@ from quotas.models import DecisionLine, Delivery, Endpoint, Target
 from quotas.states import TARGET_MOVES, TargetState
 
 APPLY_TASK = "quotas.tasks.apply_target"
-# More at once than workers begin on; the sweep takes the others, at its own pace.
+# More at once than workers begin on. Each sets off work on what is due at its endpoint; the
+# sweep takes the others, at its own pace.
 HINTS_AT_ONCE = 50
 
 
@@ -143,8 +143,3 @@ def wake_after_commit(target_ids: Iterable[int]) -> None:
     """Hint to workers once the rows are there, for the first of many; the sweep finds the rest."""
     for target_id in islice(target_ids, HINTS_AT_ONCE):
         transaction.on_commit(partial(wake, APPLY_TASK, target_id=target_id), robust=True)
-
-
-def undelivered(now: datetime) -> int:
-    """How many targets are due and not yet true; for the metrics."""
-    return Target.objects.filter(next_try_at__lte=now).exclude(state=TargetState.APPLIED).count()

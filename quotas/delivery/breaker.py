@@ -22,10 +22,15 @@ def answered(endpoint: Endpoint) -> None:
     """The service spoke, whatever it said: close the breaker and let its targets go on."""
     # Written now and then only: every call of every worker comes by here.
     long_ago = Now() - Value(timedelta(seconds=ANSWERED_EVERY_SECONDS))
-    Endpoint.objects.filter(
-        Q(failure_count__gt=0) | Q(answered_at__isnull=True) | Q(answered_at__lte=long_ago),
+    is_news = Endpoint.objects.filter(
+        Q(failure_count__gt=0)
+        | Q(answered_at__isnull=True)
+        | Q(answered_at__lte=long_ago)
+        | Q(state=EndpointState.UNREACHABLE),
         pk=endpoint.pk,
     ).update(failure_count=0, failing_since=None, answered_at=Now())
+    if not is_news:
+        return
     reopened = Endpoint.objects.filter(pk=endpoint.pk, state=EndpointState.UNREACHABLE).update(
         state=EndpointState.OPEN, next_probe_at=None, state_reason=""
     )

@@ -1,23 +1,37 @@
-"""Around every call to an endpoint: what its answer, or its silence, means for others."""
+"""Around every call to an endpoint: its turn, and what its answer or silence means for others."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from django.conf import settings
 
 from quotas.backends.errors import BackendError, Kind
 from quotas.models import Endpoint
 
 from . import breaker
+from .permits import hold_back, permit
 
 
 @contextmanager
-def calling(endpoint: Endpoint) -> Iterator[None]:
-    """Around a call: tells the endpoint's breaker whether somebody answered."""
+def calling(endpoint: Endpoint, *, observing: bool = False) -> Iterator[None]:
+    """Around one call, of CALL_TIMEOUT_SECONDS at most: take its timeout from the lease inside.
+
+    Waits shortly for a slot that holds across all workers, and for the endpoint's pace; raises
+    permits.Busy where none is to be had. observing: the call only looks, so it leaves room
+    for writes. Tells the endpoint's breaker whether somebody answered, and keeps the calls of
+    others back where the service asked for patience.
+    """
     try:
-        yield
+        with permit(endpoint, observing=observing):
+            yield
     except BackendError as error:
         if error.kind is Kind.UNREACHABLE:
             breaker.silent(endpoint, error.words)
         elif error.http_status is not None:
             breaker.answered(endpoint)
+        if error.retry_after is not None:
+            hold_back(endpoint, error.retry_after)
+        elif error.code == "rate_limited":
+            hold_back(endpoint, settings.RETRY_BASE_SECONDS)
         raise
     breaker.answered(endpoint)

@@ -17,24 +17,34 @@ from . import drift, outcomes, readings
 from .calling import calling
 from .clouds import quota_driver
 from .identity import check_project, ensure_project
-from .leases import Lease, LeaseOver, take
+from .leases import Lease, LeaseLost, LeaseOver, take
 from .outcomes import Refusal
+from .permits import Busy
 from .wanted import Wanted, compare, wanted_limits
 
 logger = logging.getLogger(__name__)
 
 
 def converge(target_id: int) -> None:
-    """Work on a target if it is due and nobody else does; every end of it is in the row."""
+    """Work on a target if it is due and nobody else does."""
     lease = take(target_id)
-    if lease is None:
-        return
+    if lease is not None:
+        work(lease)
+
+
+def work(lease: Lease) -> None:
+    """Make the leased target true; every end of it is in the row."""
+    target_id = lease.target.pk
     try:
-        is_true = (
-            ensure_project(lease) if lease.target.endpoint.identity is None else _set_limits(lease)
+        left_out = (
+            _ensure_project(lease) if lease.target.endpoint.identity is None else _set_limits(lease)
         )
     except LeaseOver:
         outcomes.ran_out(lease)
+    except LeaseLost:
+        outcomes.lost(lease)
+    except Busy as busy:
+        outcomes.busy(lease, busy)
     except Refusal as refusal:
         outcomes.refused(lease, refusal)
     except BackendError as error:
@@ -42,23 +52,31 @@ def converge(target_id: int) -> None:
     except UnknownDriver as error:
         outcomes.refused(lease, Refusal("configuration", str(error)))
     except Exception as error:
-        # A mistake of ours must not hold the target for ever, nor hide.
+        # A mistake of ours must not hold the target for ever, nor hide, nor what it wrote.
         logger.exception("target could not be worked on", extra={"target": target_id})
-        outcomes.failed(lease, BackendError(Kind.TRANSIENT, "internal", type(error).__name__))
+        name, uncertain = type(error).__name__, lease.has_written
+        outcomes.failed(lease, BackendError(Kind.TRANSIENT, "internal", name, uncertain=uncertain))
     else:
-        if is_true:
-            outcomes.applied(lease)
-        else:
+        if left_out is None:
             outcomes.wait(lease)
+        else:
+            outcomes.applied(lease, left_out)
 
 
-def _set_limits(lease: Lease) -> bool:
-    """The project's limits at one service; False while its project is not there yet."""
+def _ensure_project(lease: Lease) -> set[int] | None:
+    return set() if ensure_project(lease) else None
+
+
+def _set_limits(lease: Lease) -> set[int] | None:
+    """The project's limits at one service; None while its project is not there yet.
+
+    Returns the ids of the limits that are left out, as the service lacks them.
+    """
     target = lease.target
     identity = target.endpoint.identity
     handle = ProjectHandle.objects.filter(project=target.project, identity=identity).first()
     if handle is None:
-        return False
+        return None
     # Read after the generation, so it is at least as new as what we call applied.
     wanted = wanted_limits(target)
     figures = _read(lease, handle, wanted)
@@ -74,7 +92,7 @@ def _set_limits(lease: Lease) -> bool:
         raise outcomes.above_maximum(plan)
     if plan.missing:
         raise outcomes.missing_keys(plan)
-    return True
+    return plan.left_out
 
 
 def _read(
@@ -87,8 +105,8 @@ def _read(
     endpoint = lease.target.endpoint
     check_project(lease, handle)
     stood = drift.standing(lease.target)
-    read_at = timezone.now()
     with calling(endpoint):
+        read_at = timezone.now()
         figures = quota_driver(endpoint).read(
             handle.external_id, [each.limit.key for each in wanted], timeout=lease.timeout()
         )
@@ -103,5 +121,5 @@ def _write(
     """Write only what differs, then read back; the lease is checked right before."""
     endpoint = lease.target.endpoint
     with calling(endpoint):
-        quota_driver(endpoint).write(handle.external_id, values, timeout=lease.timeout())
+        quota_driver(endpoint).write(handle.external_id, values, timeout=lease.write_timeout())
     return _read(lease, handle, wanted, written=values)

@@ -8,19 +8,36 @@ is not called applied.
 
 import time
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.expressions import CombinedExpression
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now, RowNumber
 
 from portal.lib.locks import lock_ids
 from quotas.models import Contribution, Delivery, Endpoint, Target
 from quotas.states import TAKEABLE, EndpointState, TargetState
+
+from .permits import PATIENCE_SECONDS
 
 # What is kept back from a lease for the last writes to our own database.
 MARGIN_SECONDS = 1.0
@@ -36,13 +53,19 @@ class LeaseLost(Exception):
     """Somebody else took the target over: what we did is for them to read."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Lease:
-    """The right to work on one target. `ends` is on this process's own monotonic clock."""
+    """The right to work on one target. `ends` is on this process's own monotonic clock.
+
+    `found`: the state that the target was taken in. `has_written`: a call that changes
+    something was begun under it.
+    """
 
     target: Target
     token: uuid.UUID
     ends: float
+    found: str = TargetState.DUE
+    has_written: bool = False
 
     @property
     def generation(self) -> int:
@@ -60,6 +83,25 @@ class Lease:
             raise LeaseOver
         return min(settings.CALL_TIMEOUT_SECONDS, left)
 
+    def write_timeout(self) -> float:
+        """`timeout` for a call that changes something. Raises LeaseOver, and LeaseLost.
+
+        Asks the database first whose the lease is: this process, or its machine, may have
+        been asleep since, and the clock of one that sleeps may stand still.
+        """
+        asked = time.monotonic()
+        held = Target.objects.filter(
+            pk=self.target.pk, lease_token=self.token, state=TargetState.LEASED
+        )
+        left = ExpressionWrapper(F("lease_until") - Now(), output_field=DurationField())
+        found = held.annotate(left=left).values_list("left", flat=True).first()
+        if found is None:
+            raise LeaseLost
+        self.ends = min(self.ends, asked + found.total_seconds())
+        timeout = self.timeout()
+        self.has_written = True
+        return timeout
+
 
 def in_seconds(seconds: float) -> CombinedExpression:
     """A moment from now on the database's clock."""
@@ -75,6 +117,24 @@ def due() -> QuerySet[Target]:
     )
 
 
+def next_due(endpoint_id: int) -> int | None:
+    """The id of the target that waits longest at an endpoint; None where none is due."""
+    waiting = due().filter(endpoint=endpoint_id).order_by("next_try_at", "pk")
+    return waiting.values_list("pk", flat=True).first()
+
+
+def due_in_turn(most: int) -> list[int]:
+    """Ids of due targets: of each endpoint as many as it can have in work, those first that
+    wait longest; endpoints take turns, so that none of them takes the place of the others."""
+    place = Window(RowNumber(), partition_by="endpoint", order_by=["next_try_at", "pk"])
+    ranked = due().annotate(place=place).filter(place__lte=_concurrency())
+    return list(ranked.order_by("place", "next_try_at").values_list("pk", flat=True)[:most])
+
+
+def _concurrency() -> Coalesce:
+    return Coalesce("endpoint__concurrency", Value(settings.ENDPOINT_CONCURRENCY))
+
+
 def callable_now(*states: EndpointState) -> Q:
     """Targets whose endpoint is in one of these states, or silent and due for its next probe."""
     identity = _usable("endpoint__identity__", *READABLE)
@@ -82,31 +142,69 @@ def callable_now(*states: EndpointState) -> Q:
 
 
 def _usable(prefix: str, *states: EndpointState) -> Q:
-    return Q(**{f"{prefix}state__in": states}) | Q(
+    may_answer = Q(**{f"{prefix}state__in": states}) | Q(
         **{f"{prefix}state": EndpointState.UNREACHABLE, f"{prefix}next_probe_at__lte": Now()}
+    )
+    # One that asked for patience is left in peace: see permits.hold_back.
+    pace = f"{prefix}call_pace__"
+    return may_answer & (
+        Q(**{f"{pace}isnull": True}) | Q(**{f"{pace}next_at__lte": in_seconds(PATIENCE_SECONDS)})
     )
 
 
 def take(target_id: int) -> Lease | None:
-    """The lease of a due target, or None: not due, held by another, or no endpoint for it."""
+    """The lease of a due target, or None: not due, held by another, or no room or endpoint for
+    it now."""
+    return _take(due().filter(pk=target_id))
+
+
+def take_beside(target_id: int) -> Lease | None:
+    """The lease of the target that waits longest at the same endpoint as this one."""
+    endpoint = Target.objects.filter(pk=target_id).values("endpoint")
+    return _take(due().filter(endpoint=Subquery(endpoint)).order_by("next_try_at", "pk"))
+
+
+def _take(wanted: QuerySet[Target]) -> Lease | None:
     token = uuid.uuid4()
     begun = time.monotonic()
-    taken = due().filter(pk=target_id)
-    if not Target.objects.filter(pk__in=taken.values("pk"), state__in=TAKEABLE).update(
-        state=TargetState.LEASED,
-        lease_token=token,
-        lease_until=in_seconds(settings.LEASE_SECONDS),
-    ):
-        return None
-    target = Target.objects.select_related("project", "endpoint__identity").get(pk=target_id)
-    lease = Lease(target=target, token=token, ends=begun + settings.LEASE_SECONDS)
+    free = (
+        _with_room(wanted)
+        .select_related("project", "endpoint__identity")
+        .select_for_update(of=("self",), no_key=True, skip_locked=True)
+    )
+    with transaction.atomic():
+        target = free.first()
+        if target is None:
+            return None
+        Target.objects.filter(pk=target.pk).update(
+            state=TargetState.LEASED,
+            lease_token=token,
+            lease_until=in_seconds(settings.LEASE_SECONDS),
+        )
+    lease = Lease(target, token, begun + settings.LEASE_SECONDS, found=target.state)
     if not (
         may_call(target.endpoint, EndpointState.OPEN)
         and may_call(target.endpoint.identity, *READABLE)
     ):
-        release(lease, state=TargetState.DUE, next_try_at=F("next_try_at"))
+        give_back(lease)
         return None
     return lease
+
+
+def _with_room(targets: QuerySet[Target]) -> QuerySet[Target]:
+    """Those whose endpoint has fewer targets in work than calls at once.
+
+    So that workers do not queue up for one endpoint while others wait. About so many: what
+    holds exactly are the slots of calls (permits).
+    """
+    in_work = (
+        Target.objects.filter(endpoint=OuterRef("endpoint"), state=TargetState.LEASED)
+        .order_by()
+        .values("endpoint")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
+    return targets.alias(in_work=Coalesce(Subquery(in_work), 0)).filter(in_work__lt=_concurrency())
 
 
 def may_call(endpoint: Endpoint | None, *states: EndpointState) -> bool:
@@ -133,11 +231,26 @@ def release(lease: Lease, **fields: Any) -> bool:
     )
 
 
-def finish_applied(lease: Lease) -> bool:
+def give_back(lease: Lease, *, after: float | None = None) -> bool:
+    """Give the lease back as if it had not been taken; False where it was lost meanwhile.
+
+    State, error and time are what they were; after: seconds until the next try instead. What
+    failed before is no longer what is wanted where a newer generation came meanwhile.
+    """
+    anew = Q(generation__gt=lease.generation) & ~Q(dirty_until__gt=Now())
+    return release(
+        lease,
+        state=Case(When(anew, then=Value(TargetState.DUE)), default=Value(lease.found)),
+        next_try_at=F("next_try_at") if after is None else in_seconds(after),
+    )
+
+
+def finish_applied(lease: Lease, left_out: Collection[int] = ()) -> bool:
     """Record that the lease's generation was read back as true; False where it may not be said.
 
     Raises LeaseLost. A newer generation leaves the target due. While a former holder may
-    still write, it is dirty instead: the next reading decides.
+    still write, it is dirty instead: the next reading decides. left_out: ids of limits that
+    the service lacks, by an operator's word.
     """
     still_dirty = Q(dirty_until__gt=Now())
     newer = Q(generation__gt=lease.generation)
@@ -170,21 +283,33 @@ def finish_applied(lease: Lease) -> bool:
         target = Target.objects.get(pk=lease.target.pk)
         if target.applied_generation < lease.generation:
             return False
-        deliver_lines(lease, set())
+        deliver_lines(lease, left_out=left_out)
     return True
 
 
-def deliver_lines(lease: Lease, untrue: set[int]) -> None:
+def deliver_lines(
+    lease: Lease, *, untrue: Collection[int] = (), left_out: Collection[int] = ()
+) -> None:
     """Call lines applied whose limits were all read back as true; others wait.
 
-    untrue: ids of the limits that were not. While a former holder may still write, nothing
-    is called applied.
+    untrue, left_out: ids of the limits that were not, and of those that the service lacks. A
+    line that feeds nothing here but these is noted as left out, never as applied. While a
+    former holder may still write, nothing is said.
     """
     clean = Q(target__dirty_until__isnull=True) | Q(target__dirty_until__lte=Now())
-    hindered = Contribution.objects.filter(limit__in=untrue).values("offering")
-    Delivery.objects.filter(
+    feeds = Contribution.objects.filter(limit__endpoint=lease.target.endpoint_id)
+    pending = Delivery.objects.filter(
         clean, target=lease.target, generation__lte=lease.generation, applied_at__isnull=True
-    ).exclude(decision_line__line__offering__in=hindered).update(applied_at=Now())
+    ).exclude(decision_line__line__offering__in=feeds.filter(limit__in=untrue).values("offering"))
+    if left_out:
+        enforced = feeds.exclude(limit__in=left_out).values("offering")
+        lacking = feeds.filter(limit__in=left_out).exclude(offering__in=enforced).values("offering")
+        pending.filter(left_out_at__isnull=True, decision_line__line__offering__in=lacking).update(
+            left_out_at=Now()
+        )
+        pending = pending.exclude(decision_line__line__offering__in=lacking)
+    # One that was left out, too, once the service knows its limit.
+    pending.update(applied_at=Now(), left_out_at=None)
 
 
 def expire() -> int:

@@ -19,6 +19,7 @@ from . import drift, readings
 from .calling import calling
 from .clouds import identity_driver, quota_driver
 from .leases import READABLE, callable_now, may_call
+from .permits import Busy
 from .wanted import compare, wanted_limits
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,10 @@ def observe(target_id: int) -> None:
         return
     try:
         needs_work = _look(target)
+    except Busy:
+        # Others are at work there, and looking comes after that: soon again, before the rest.
+        Target.objects.filter(pk=target_id).update(looked_at=target.looked_at)
+        return
     except BackendError as error:
         _saw_nothing(target, error.code, error.words)
         return
@@ -96,7 +101,7 @@ def _look(target: Target) -> bool:
         stood: drift.Standing | None = drift.standing(target)
     else:
         stood = drift.project_standing(target.project, identity)
-    with calling(identity):
+    with calling(identity, observing=True):
         found = identity_driver(identity).get(
             handle.external_id, timeout=settings.CALL_TIMEOUT_SECONDS
         )
@@ -113,7 +118,7 @@ def _read_limits(target: Target, handle: ProjectHandle) -> bool:
     stood = drift.standing(target)
     wanted = wanted_limits(target)
     read_at = timezone.now()
-    with calling(target.endpoint):
+    with calling(target.endpoint, observing=True):
         figures = quota_driver(target.endpoint).read(
             handle.external_id,
             [each.limit.key for each in wanted],

@@ -2,13 +2,12 @@
 
 import random
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Now
 
 from portal.lib.amounts import format_amount
 from projects.actions.events import record
@@ -22,10 +21,12 @@ from .leases import (
     LeaseLost,
     deliver_lines,
     finish_applied,
+    give_back,
     in_seconds,
     mark_dirty,
     release,
 )
+from .permits import AGAIN_SECONDS, Busy
 from .wanted import Plan, Wanted
 
 # Without the letters and digits that people confuse when they read an id out.
@@ -36,15 +37,15 @@ WAIT_SECONDS = 30
 class Refusal(Exception):
     """The target cannot be made true until somebody acts; words for operators.
 
-    untrue: ids of the limits that are concerned; the others were read back as they should
-    be. None: nothing is known to be true.
+    plan: says which limits are concerned; the others were read back as they should be.
+    None: nothing is known to be true.
     """
 
-    def __init__(self, code: str, words: str, untrue: set[int] | None = None) -> None:
+    def __init__(self, code: str, words: str, plan: Plan | None = None) -> None:
         super().__init__(f"{code}: {words}")
         self.code = code
         self.words = words
-        self.untrue = untrue
+        self.plan = plan
 
 
 def below_usage(plan: Plan) -> Refusal:
@@ -55,7 +56,7 @@ def below_usage(plan: Plan) -> Refusal:
         for each, figure in plan.below
     ]
     words = "Nothing is set below what is in use. " + "; ".join(parts)
-    return Refusal("below_usage", words, plan.untrue)
+    return Refusal("below_usage", words, plan)
 
 
 def _amount(wanted: Wanted, units: int | None) -> str:
@@ -65,7 +66,7 @@ def _amount(wanted: Wanted, units: int | None) -> str:
 def missing_keys(plan: Plan) -> Refusal:
     """Names every limit that the service does not know."""
     keys = ", ".join(each.limit.key for each in plan.missing)
-    return Refusal("key_missing", f"This service has no limit called {keys}.", plan.untrue)
+    return Refusal("key_missing", f"This service has no limit called {keys}.", plan)
 
 
 def above_maximum(plan: Plan) -> Refusal:
@@ -80,7 +81,7 @@ def above_maximum(plan: Plan) -> Refusal:
         "More was granted than this service can hold; its other limits are written. "
         f"{'; '.join(parts)}. Grant no more than that here, and the rest in another region."
     )
-    return Refusal("above_maximum", words, plan.untrue)
+    return Refusal("above_maximum", words, plan)
 
 
 def not_taken(plan: Plan, figures: Mapping[str, Figure]) -> Refusal:
@@ -90,31 +91,45 @@ def not_taken(plan: Plan, figures: Mapping[str, Figure]) -> Refusal:
         "The service accepted the change and did not make it; its limits may be kept "
         "elsewhere (unified limits). " + "; ".join(parts)
     )
-    return Refusal("not_taken", words, plan.untrue)
+    return Refusal("not_taken", words, plan)
 
 
-def applied(lease: Lease) -> None:
-    """Everything was read back as it should be."""
+def applied(lease: Lease, left_out: Collection[int] = ()) -> None:
+    """Everything was read back as it should be, but for limits that an operator left out."""
     try:
         with transaction.atomic():
-            if finish_applied(lease):
+            if finish_applied(lease, left_out):
                 _record("applied", lease, generation=lease.generation)
     except LeaseLost:
-        # Whoever has it now does not know what we wrote, nor when.
-        mark_dirty(lease.target.pk)
+        lost(lease)
+
+
+def lost(lease: Lease) -> None:
+    """Somebody took the target over, who does not know what we wrote, nor when."""
+    mark_dirty(lease.target.pk)
 
 
 def ran_out(lease: Lease) -> None:
     """The lease is nearly over: leave it to be read again when nobody can write any more."""
     later = in_seconds(settings.LEASE_SECONDS)
     if not release(lease, state=TargetState.DIRTY, dirty_until=later, next_try_at=later):
-        # Taken over meanwhile, and perhaps called applied before our last write came through.
-        mark_dirty(lease.target.pk)
+        # Perhaps called applied before our last write came through.
+        lost(lease)
 
 
 def wait(lease: Lease) -> None:
     """The project is not there yet; that is no failure, and its arrival wakes the target."""
     release(lease, state=TargetState.WAITING, next_try_at=in_seconds(WAIT_SECONDS))
+
+
+def busy(lease: Lease, busy: Busy) -> None:
+    """No call could begin: nothing failed, and others shall not all come back at once.
+
+    What was written under this lease was answered; the next reading sees it.
+    """
+    later = busy.seconds + random.uniform(0, AGAIN_SECONDS)  # noqa: S311 - it only spreads
+    if not give_back(lease, after=later):
+        lost(lease)
 
 
 def refused(lease: Lease, refusal: Refusal) -> None:
@@ -126,30 +141,30 @@ def refused(lease: Lease, refusal: Refusal) -> None:
         code=refusal.code,
         words=refusal.words,
         after=settings.REFUSED_RECHECK_SECONDS,
-        untrue=refusal.untrue,
+        plan=refusal.plan,
     )
 
 
 def failed(lease: Lease, error: BackendError) -> None:
-    """What a driver raised: refused, or tried again with exponential back-off."""
-    if error.kind is Kind.REFUSED:
-        refused(lease, Refusal(error.code, error.words))
-    else:
-        _failed(
-            lease,
-            state=TargetState.RETRYING,
-            kind=ErrorKind(error.kind.value),
-            code=error.code,
-            words=error.words,
-            # A service may ask for patience, not for years.
-            after=max(
-                back_off(lease.target.failure_count),
-                min(error.retry_after or 0, settings.RETRY_CAP_SECONDS),
-            ),
-        )
-    if error.uncertain:
-        # It may have happened, or may yet happen while we look elsewhere.
-        mark_dirty(lease.target.pk)
+    """What a driver raised: refused, or tried again with exponential back-off.
+
+    A write that may have happened, or may yet happen while we look elsewhere, leaves the
+    target dirty.
+    """
+    is_refused = error.kind is Kind.REFUSED
+    # A service may ask for patience, not for years. It is never asked again any sooner.
+    patience = min(error.retry_after or 0, settings.RETRY_CAP_SECONDS)
+    again = settings.REFUSED_RECHECK_SECONDS if is_refused else back_off(lease.target.failure_count)
+    _failed(
+        lease,
+        state=TargetState.REFUSED if is_refused else TargetState.RETRYING,
+        kind=ErrorKind(error.kind.value),
+        code=error.code,
+        words=error.words,
+        after=max(again, patience),
+        at_least=patience,
+        uncertain=error.uncertain,
+    )
 
 
 def back_off(failure_count: int) -> float:
@@ -169,31 +184,45 @@ def _failed(
     code: str,
     words: str,
     after: float,
-    untrue: set[int] | None = None,
+    at_least: float = 0,
+    uncertain: bool = False,
+    plan: Plan | None = None,
 ) -> None:
-    # What failed is no longer what is wanted: a decision made meanwhile does not wait for it.
-    newer = Q(generation__gt=lease.generation)
+    """The end of an attempt that made not everything true.
+
+    after: seconds until the next one; at_least: also for a decision made meanwhile, which
+    does not wait for what is no longer wanted. plan: see Refusal.
+    """
     is_news = (lease.target.error_kind, lease.target.error_code) != (kind, code)
     error_id = new_error_id() if is_news else lease.target.error_id
+    newer = Q(generation__gt=lease.generation)
+    next_state: Any = Case(When(newer, then=Value(TargetState.DUE)), default=Value(state))
+    next_try_at: Any = Case(When(newer, then=in_seconds(at_least)), default=in_seconds(after))
+    dirty: dict[str, Any] = {}
+    if uncertain:
+        next_state = TargetState.DIRTY
+        next_try_at = in_seconds(max(at_least, settings.LEASE_SECONDS))
+        dirty = {"dirty_until": in_seconds(settings.LEASE_SECONDS)}
     with transaction.atomic():
         kept = release(
             lease,
-            state=Case(When(newer, then=Value(TargetState.DUE)), default=Value(state)),
+            state=next_state,
             failure_count=Case(When(newer, then=Value(0)), default=F("failure_count") + 1),
             error_kind=kind,
             error_code=code,
             error_words=words[:1000],
             error_id=error_id,
             error_at=in_seconds(0),
-            next_try_at=Case(When(newer, then=Now()), default=in_seconds(after)),
+            next_try_at=next_try_at,
+            **dirty,
         )
-        if kept and untrue is not None:
+        if kept and plan is not None:
             # One limit that cannot be true holds up no line that does not feed it.
-            deliver_lines(lease, untrue)
+            deliver_lines(lease, untrue=plan.untrue, left_out=plan.left_out)
         if kept and is_news:
             _record(state.value, lease, code=code, error=error_id)
     if not kept:
-        mark_dirty(lease.target.pk)
+        lost(lease)
 
 
 def new_error_id() -> str:

@@ -44,7 +44,8 @@ class Plan:
     write: {key: limit in the service's units}; below: limits that would fall below what
     is in use; missing: limits that the service does not know though quota feeds them;
     above: limits beyond the most that the service takes. untrue: ids of the limits that are
-    not as they should be, for any of these reasons.
+    not as they should be, for any of these reasons. left_out: ids of those that an operator
+    left out and that the service still lacks; they are as they should be.
     """
 
     write: dict[str, int] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class Plan:
     missing: list[Wanted] = field(default_factory=list)
     above: list[Wanted] = field(default_factory=list)
     untrue: set[int] = field(default_factory=set)
+    left_out: set[int] = field(default_factory=set)
 
     @property
     def is_hindered(self) -> bool:
@@ -63,10 +65,14 @@ def compare(wanted: list[Wanted], figures: Mapping[str, Figure]) -> Plan:
     """Only the keys that differ; nothing is ever written below what is in use.
 
     What the service would not take holds up no other key: it is found here, not by its no.
+    A limit that was left out is managed again as soon as the service knows it.
     """
     plan = Plan()
     for each in wanted:
         figure = figures.get(each.limit.key)
+        if figure is None and each.limit.left_out_at is not None:
+            plan.left_out.add(each.limit.pk)
+            continue
         is_nothing = figure is None and not each.amount
         if is_nothing or (figure is not None and figure.limit == each.units):
             continue

@@ -1,0 +1,206 @@
+"""How many calls an endpoint gets at once, and how fast, from all workers of all machines.
+
+The database alone keeps count: each call holds a slot and, where the endpoint has a pace, has
+a moment of its own. What a killed worker held comes back by itself, by when its call has
+certainly ended.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from quotas.models import CallPace, CallSlot, Endpoint
+
+# How long a call waits for its turn at most; of a short lease, a tenth.
+PATIENCE_SECONDS = 5.0
+OBSERVERS_PATIENCE_SECONDS = 0.5
+# Beyond the call's own timeout, for what comes before and after it.
+MARGIN_SECONDS = 5.0
+# A service that asks for patience is asked again by one call after so long, whatever it said.
+HOLD_CAP_SECONDS = 60.0
+# When to come back where all slots are taken: others are at work there all the time.
+AGAIN_SECONDS = 1.0
+_POLL_SECONDS = (0.02, 0.25)
+
+
+class Busy(Exception):
+    """No call may begin at the endpoint now; coming back in `seconds` makes sense."""
+
+    def __init__(self, endpoint: Endpoint, seconds: float) -> None:
+        super().__init__(f"no call to {endpoint.slug} may begin for {seconds:.1f} s")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True)
+class _Asker:
+    """A call that asks to be let in."""
+
+    endpoint: Endpoint
+    is_observer: bool
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait at most; an observer never stands in the way of writes for long."""
+        longest = OBSERVERS_PATIENCE_SECONDS if self.is_observer else PATIENCE_SECONDS
+        return min(longest, settings.LEASE_SECONDS / 10)
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Its slots: first, and behind the last. Observers have half of them, at least one."""
+        count = concurrency(self.endpoint)
+        return (count - max(1, count // 2) if self.is_observer else 0), count
+
+
+def concurrency(endpoint: Endpoint) -> int:
+    """How many calls at once the endpoint gets."""
+    own = endpoint.concurrency
+    return int(settings.ENDPOINT_CONCURRENCY) if own is None else own
+
+
+def calls_per_second(endpoint: Endpoint) -> int:
+    """How many calls a second the endpoint gets; 0: as many as it answers."""
+    own = endpoint.calls_per_second
+    return int(settings.ENDPOINT_CALLS_PER_SECOND) if own is None else own
+
+
+@contextmanager
+def permit(endpoint: Endpoint, *, observing: bool = False) -> Iterator[None]:
+    """The right to one call, of CALL_TIMEOUT_SECONDS at most, inside. Raises Busy.
+
+    Waits for a turn, though not for long. Observers use the upper half of the slots, so that
+    some are always left for writes; of a single slot they have what writes leave.
+    """
+    asker = _Asker(endpoint, observing)
+    holder = uuid.uuid4()
+    slot_id = _wait_for_slot(asker, holder)
+    try:
+        _wait_for_pace(asker)
+        yield
+    finally:
+        # Only what is still ours: one that was held for too long went to somebody else.
+        CallSlot.objects.filter(pk=slot_id, holder=holder).update(holder=None, held_until=None)
+
+
+def hold_back(endpoint: Endpoint, seconds: float) -> None:
+    """No call begins for so long, by any worker: the service asked for patience."""
+    _fetch(
+        """
+        INSERT INTO {pace} AS pace (endpoint_id, next_at)
+        VALUES (%s, statement_timestamp() + make_interval(secs => %s))
+        ON CONFLICT (endpoint_id) DO UPDATE
+            SET next_at = GREATEST(pace.next_at, EXCLUDED.next_at)
+        RETURNING 1
+        """,
+        [endpoint.pk, min(seconds, HOLD_CAP_SECONDS)],
+    )
+
+
+def _wait_for_slot(asker: _Asker, holder: uuid.UUID) -> int:
+    ends = time.monotonic() + asker.patience
+    pause, longest = _POLL_SECONDS
+    while True:
+        slot_id = _take_slot(asker, holder)
+        if slot_id is not None:
+            return slot_id
+        if _make_slots(asker.endpoint):
+            continue
+        left, held_back = ends - time.monotonic(), _held_back(asker.endpoint)
+        if left <= 0 or held_back > left:
+            raise Busy(asker.endpoint, max(held_back, AGAIN_SECONDS))
+        # Spread, so that those who wait do not ask together; no secret.
+        time.sleep(min(left, pause * random.uniform(0.5, 1)))  # noqa: S311
+        pause = min(longest, pause * 1.5)
+
+
+def _take_slot(asker: _Asker, holder: uuid.UUID) -> int | None:
+    """The lowest free slot, taken; none while the service has asked for patience."""
+    first, behind = asker.numbers
+    # A pace keeps its next moment in the same row: so near it is no wish of the service's.
+    slack = asker.patience if calls_per_second(asker.endpoint) else 0.0
+    held_for = settings.CALL_TIMEOUT_SECONDS + asker.patience + MARGIN_SECONDS
+    found = _fetch(
+        """
+        UPDATE {slot} SET holder = %s,
+            held_until = statement_timestamp() + make_interval(secs => %s)
+        WHERE (holder IS NULL OR held_until <= statement_timestamp()) AND id = (
+            SELECT id FROM {slot} WHERE endpoint_id = %s AND number >= %s AND number < %s
+                AND (holder IS NULL OR held_until <= statement_timestamp())
+                AND NOT EXISTS (
+                    SELECT 1 FROM {pace} WHERE endpoint_id = %s
+                        AND next_at > statement_timestamp() + make_interval(secs => %s)
+                )
+            ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
+        )
+        RETURNING id
+        """,
+        [holder, held_for, asker.endpoint.pk, first, behind, asker.endpoint.pk, slack],
+    )
+    return None if found is None else int(found)
+
+
+def _make_slots(endpoint: Endpoint) -> bool:
+    """Make the rows that are missing; whether there were any."""
+    made = _fetch(
+        """
+        INSERT INTO {slot} (endpoint_id, number)
+        SELECT %s, number FROM generate_series(0, %s) AS number
+        WHERE NOT EXISTS (
+            SELECT 1 FROM {slot} AS known
+            WHERE known.endpoint_id = %s AND known.number = number.number
+        )
+        ON CONFLICT DO NOTHING
+        RETURNING 1
+        """,
+        [endpoint.pk, concurrency(endpoint) - 1, endpoint.pk],
+    )
+    return made is not None
+
+
+def _held_back(endpoint: Endpoint) -> float:
+    """Seconds until the next call may begin, as far as the pace's row says; 0: now."""
+    seconds = _fetch(
+        "SELECT extract(epoch FROM next_at - statement_timestamp()) FROM {pace}"
+        " WHERE endpoint_id = %s",
+        [endpoint.pk],
+    )
+    return max(0.0, float(seconds or 0))
+
+
+def _wait_for_pace(asker: _Asker) -> None:
+    """Take the next moment of the endpoint's pace and wait for it, if that is soon."""
+    rate = calls_per_second(asker.endpoint)
+    if not rate:
+        return
+    seconds = _fetch(
+        """
+        INSERT INTO {pace} AS pace (endpoint_id, next_at)
+        VALUES (%(endpoint)s, statement_timestamp() + make_interval(secs => %(between)s))
+        ON CONFLICT (endpoint_id) DO UPDATE
+            SET next_at = GREATEST(pace.next_at, statement_timestamp())
+                + make_interval(secs => %(between)s)
+            WHERE pace.next_at <= statement_timestamp() + make_interval(secs => %(patience)s)
+        RETURNING extract(epoch FROM
+            next_at - make_interval(secs => %(between)s) - clock_timestamp())
+        """,
+        {"endpoint": asker.endpoint.pk, "between": 1 / rate, "patience": asker.patience},
+    )
+    if seconds is None:
+        raise Busy(asker.endpoint, max(_held_back(asker.endpoint), AGAIN_SECONDS))
+    time.sleep(max(0.0, float(seconds)))
+
+
+def _fetch(statement: str, parameters: Any) -> Any:
+    """The first value of the first row; None where there is no row."""
+    quote = connection.ops.quote_name
+    tables = {"slot": quote(CallSlot._meta.db_table), "pace": quote(CallPace._meta.db_table)}
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(**tables), parameters)
+        row = cursor.fetchone()
+    return None if row is None else row[0]
