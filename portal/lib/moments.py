@@ -3,7 +3,7 @@
 The zone is the one Django has active, the language too; `now` is always given.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -38,9 +38,19 @@ def exact_words(moment: datetime) -> str:
     return date_format(timezone.localtime(moment), "D j M Y, H:i:s T")
 
 
+def minute_words(moment: datetime) -> str:
+    """Return "Tue 17 Nov 2026, 08:02 CET": exact enough for a sentence."""
+    return date_format(timezone.localtime(moment), "D j M Y, H:i T")
+
+
 def day_words(day: date, now: datetime) -> str:
     """Return "30 Nov" in this year, "31 Mar 2027" in others."""
     return date_format(day, "j M" if day.year == timezone.localtime(now).year else "j M Y")
+
+
+def span_words(span: timedelta) -> str:
+    """Return "40 s", "3 min", "2 h": how long something took or will take."""
+    return _span(max(0, round(span.total_seconds())))
 
 
 def _span(seconds: int) -> str:

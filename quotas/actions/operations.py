@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from portal.lib.errors import Conflict, NotVisible
 from projects.actions.events import record
 from projects.models import Project, User
+from projects.queries.viewers import visible_projects
 from quotas.models import Endpoint, Target
 from quotas.queries.repairers import repairable_targets
 from quotas.states import TargetState
@@ -32,7 +33,9 @@ def retry_target(*, endpoint: Endpoint, target_id: int, actor: User, now: dateti
     with transaction.atomic():
         viewer = held_viewer(actor, now)
         rows = Target.objects.select_related("endpoint", "project__unit")
-        target = rows.filter(endpoint=endpoint, pk=target_id).first()
+        target = rows.filter(
+            endpoint=endpoint, pk=target_id, project__in=visible_projects(viewer)
+        ).first()
         if target is None:
             raise NotVisible(_("There is no such target."))
         check_retry(viewer, target)

@@ -1,5 +1,8 @@
 """Endpoints and targets in the services' own words, for those who run them."""
 
+from collections.abc import Callable, Collection
+from typing import Any
+
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -11,20 +14,30 @@ from portal.lib.access import shows
 from portal.lib.errors import Forbidden
 from projects.queries.viewers import Viewer
 from projects.rules import may_read_operations
+from quotas.actions.endpoints import pause, restrict, resume
 from quotas.actions.operations import retry_endpoint, retry_target
+from quotas.actions.repairs import check_pause, check_read
 from quotas.models import Endpoint, Target
-from quotas.queries.operations import target_counts
+from quotas.queries.operations import rows_of
+from quotas.queries.repairers import Repairs, readable_endpoints, readable_targets
 from quotas.states import TargetState
 
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, operation
 from .fields import Filters
 from .pages import answer_page, page_of
-from .shapes.operations import EndpointSerializer, RetriedSerializer, TargetSerializer
+from .shapes.operations import (
+    CloseInput,
+    EndpointSerializer,
+    RetriedSerializer,
+    TargetSerializer,
+)
 from .shapes.requests import NothingInput
 
 TAG = "operations"
 ACT = (400, 401, 403, 404, 406, 409, 413, 415, 422, 503)
+
+CLOSE_EXAMPLE = {"reason": "Database upgrade, #4711", "until": "2027-03-31T14:00:00Z"}
 
 
 class TargetFilters(Filters):
@@ -35,17 +48,18 @@ class TargetFilters(Filters):
 
 @shows("operations")
 @operation(
-    "list_endpoints", "List the services",
-    answers=page_of(EndpointSerializer), refuses=(*LIST, 403),
+    "list_endpoints", "List the services", about="A repairer sees those that serve a zone of "
+    "theirs.", answers=page_of(EndpointSerializer), refuses=(*LIST, 403),
     tag=TAG,
 )  # fmt: skip
 @api_view(["GET"])
 def endpoint_list(request: Request) -> Response:
     filters(request)
-    rows = _endpoints(viewer_in(request))
+    viewer = viewer_in(request)
+    rows = readable_endpoints(_reader(viewer)).select_related("region", "identity", "state_by")
     return answer_page(
         request, rows, EndpointSerializer, ordering="slug",
-        context=lambda page: {"counts": target_counts(page)},
+        context=lambda page: _with_rows(viewer, page),
     )  # fmt: skip
 
 
@@ -55,8 +69,47 @@ def endpoint_list(request: Request) -> Response:
 )
 @api_view(["GET"])
 def endpoint_detail(request: Request, slug: str) -> Response:
-    found = one(_endpoints(viewer_in(request)), slug=slug)
-    return Response(EndpointSerializer(found, context={"counts": target_counts([found])}).data)
+    viewer = viewer_in(request)
+    return _answer(viewer, _endpoint(viewer, slug))
+
+
+@shows("operate")
+@operation(
+    "pause_endpoint", "Pause a service: nothing is called there", method="POST",
+    body=CloseInput, answers=EndpointSerializer, refuses=ACT, tag=TAG,
+    about="Changes wait and go on in order when it is resumed. 403 names the zone that is not "
+    "the caller's.", sent=CLOSE_EXAMPLE,
+)  # fmt: skip
+@api_view(["POST"])
+def endpoint_pause(request: Request, slug: str) -> Response:
+    return _close(request, slug, pause)
+
+
+@shows("operate")
+@operation(
+    "restrict_endpoint", "Make a service read-only: it is looked at, not written", method="POST",
+    body=CloseInput, answers=EndpointSerializer, refuses=ACT, tag=TAG,
+    about="As pausing it, but its figures stay fresh.", sent=CLOSE_EXAMPLE,
+)  # fmt: skip
+@api_view(["POST"])
+def endpoint_restrict(request: Request, slug: str) -> Response:
+    return _close(request, slug, restrict)
+
+
+@shows("operate")
+@operation(
+    "resume_endpoint", "Open a service again", method="POST", body=NothingInput,
+    answers=EndpointSerializer, refuses=ACT, tag=TAG,
+    about="409 where it is neither paused nor read-only.",
+)  # fmt: skip
+@api_view(["POST"])
+def endpoint_resume(request: Request, slug: str) -> Response:
+    viewer = viewer_in(request)
+    found = _endpoint(viewer, slug)
+    check_pause(viewer, found)
+    body(request, NothingInput)
+    resume(endpoint=found, actor=viewer.user, now=viewer.now)
+    return _answer(viewer, _endpoint(viewer, slug))
 
 
 @shows("operate")
@@ -68,7 +121,7 @@ def endpoint_detail(request: Request, slug: str) -> Response:
 def endpoint_retry(request: Request, slug: str) -> Response:
     body(request, NothingInput)
     viewer = viewer_in(request)
-    found = one(_endpoints(viewer), slug=slug)
+    found = _endpoint(viewer, slug)
     woken = retry_endpoint(endpoint=found, actor=viewer.user, now=viewer.now)
     return Response(RetriedSerializer({"count": woken}).data)
 
@@ -76,6 +129,8 @@ def endpoint_retry(request: Request, slug: str) -> Response:
 @shows("operations")
 @operation(
     "list_targets", "List what must become true where", answers=page_of(TargetSerializer),
+    about="In the services' own words. A repairer sees the projects of their units, at services "
+    "all of whose zones are theirs.",
     refuses=(*LIST, 403), tag=TAG, filters=[TargetFilters],
 )  # fmt: skip
 @api_view(["GET"])
@@ -106,21 +161,42 @@ def target_detail(request: Request, pk: int) -> Response:
 def target_retry(request: Request, pk: int) -> Response:
     body(request, NothingInput)
     viewer = viewer_in(request)
-    found = one(_targets(viewer), pk=pk)
+    _reader(viewer)
+    found = one(Target.objects.select_related("endpoint"), pk=pk)
     retry_target(endpoint=found.endpoint, target_id=pk, actor=viewer.user, now=viewer.now)
     return Response(TargetSerializer(one(_targets(viewer), pk=pk)).data)
 
 
-def _may_read(viewer: Viewer) -> None:
+def _close(request: Request, slug: str, verb: Callable[..., Endpoint]) -> Response:
+    viewer = viewer_in(request)
+    found = _endpoint(viewer, slug)
+    check_pause(viewer, found)
+    asked = {"until": None} | body(request, CloseInput)
+    verb(endpoint=found, **asked, actor=viewer.user, now=viewer.now)
+    return _answer(viewer, _endpoint(viewer, slug))
+
+
+def _answer(viewer: Viewer, endpoint: Endpoint) -> Response:
+    return Response(EndpointSerializer(endpoint, context=_with_rows(viewer, [endpoint])).data)
+
+
+def _with_rows(viewer: Viewer, page: Collection[Endpoint]) -> dict[str, Any]:
+    """What the shape of an endpoint needs beside its row: two queries, whatever the page."""
+    return {"rows": {row.endpoint.pk: row for row in rows_of(page, Repairs(viewer))}}
+
+
+def _reader(viewer: Viewer) -> Viewer:
     if not may_read_operations(viewer):
-        raise Forbidden(_("This is for operators and auditors."))
+        raise Forbidden(_("This is for operators, auditors and those who repair."))
+    return viewer
 
 
-def _endpoints(viewer: Viewer) -> QuerySet[Endpoint]:
-    _may_read(viewer)
-    return Endpoint.objects.select_related("region", "identity")
+def _endpoint(viewer: Viewer, slug: str) -> Endpoint:
+    _reader(viewer)
+    found = one(Endpoint.objects.select_related("region", "identity", "state_by"), slug=slug)
+    check_read(viewer, found)
+    return found
 
 
 def _targets(viewer: Viewer) -> QuerySet[Target]:
-    _may_read(viewer)
-    return Target.objects.select_related("project", "endpoint")
+    return readable_targets(_reader(viewer)).select_related("project", "endpoint")

@@ -74,7 +74,9 @@ def project_detail(request: Request, slug: str) -> Response:
     viewer = viewer_in(request)
     project = visible_project(viewer, slug)
     quota = Account.objects.filter(project=project).order_by("offering__slug")
-    services = Target.objects.filter(project=project).select_related("endpoint")
+    services = Target.objects.filter(project=project).select_related(
+        "endpoint__state_by", "endpoint__identity__state_by"
+    )
     context = {
         "quota": [
             {"offering": offering, "balance": balance}

@@ -52,6 +52,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("endpoints/", operations.endpoint_list, name="api_endpoints"),
     path("endpoints/<slug:slug>/", operations.endpoint_detail, name="api_endpoint"),
     path("endpoints/<slug:slug>/retry/", operations.endpoint_retry, name="api_endpoint_retry"),
+    path("endpoints/<slug:slug>/pause/", operations.endpoint_pause, name="api_endpoint_pause"),
+    path(
+        "endpoints/<slug:slug>/restrict/",
+        operations.endpoint_restrict,
+        name="api_endpoint_restrict",
+    ),
+    path("endpoints/<slug:slug>/resume/", operations.endpoint_resume, name="api_endpoint_resume"),
     path("targets/", operations.target_list, name="api_targets"),
     path("targets/<int:pk>/", operations.target_detail, name="api_target"),
     path("targets/<int:pk>/retry/", operations.target_retry, name="api_target_retry"),

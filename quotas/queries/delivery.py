@@ -155,7 +155,7 @@ def progress_of(quota_request: QuotaRequest) -> Progress:
     deliveries: dict[int, list[Delivery]] = defaultdict(list)
     for delivery in (
         Delivery.objects.filter(decision_line__in=[each.pk for each in decided.values()])
-        .select_related("target__endpoint")
+        .select_related("target__endpoint__state_by", "target__endpoint__identity__state_by")
         .order_by("target__endpoint__slug")
     ):
         deliveries[delivery.decision_line_id].append(delivery)

@@ -334,7 +334,7 @@ def _services(project_ids: Sequence[int]) -> dict[tuple[int, int], list[ServiceR
     found: dict[tuple[int, int], list[ServiceRow]] = defaultdict(list)
     targets = (
         Target.objects.filter(project__in=project_ids, endpoint__region__isnull=False)
-        .select_related("endpoint")
+        .select_related("endpoint__state_by", "endpoint__identity__state_by")
         .order_by("endpoint__slug")
     )
     for target in targets:

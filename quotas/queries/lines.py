@@ -71,7 +71,7 @@ class Lines:
 
     def _read_deliveries(self, ids: Collection[int]) -> None:
         rows = Delivery.objects.filter(decision_line__line__request__in=ids).select_related(
-            "target__endpoint", "decision_line"
+            "target__endpoint__state_by", "target__endpoint__identity__state_by", "decision_line"
         )
         for each in rows.order_by("target__endpoint__slug"):
             self._deliveries[each.decision_line.line_id].append(each)

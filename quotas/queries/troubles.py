@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from quotas.models import Endpoint, Target
+from portal.lib.moments import minute_words
+from quotas.models import Endpoint, Limit, Target
 from quotas.states import EndpointState, TargetState
 
 
@@ -24,29 +25,14 @@ class Trouble:
 
 
 def trouble_of(endpoint: Endpoint, target: Target | None) -> Trouble | None:
-    """None where all is well, or will be in a moment."""
-    name = {"name": endpoint.name}
-    if endpoint.state == EndpointState.UNREACHABLE:
-        return Trouble(
-            "bad",
-            "plug",
-            _("%(name)s does not answer") % name,
-            _(
-                "The figures are from when it last did. What runs there is not touched by this, "
-                "and what was approved is applied as soon as it answers."
-            ),
-            target.error_id if target else "",
-            target.error_words if target else "",
-        )
-    if endpoint.state in (EndpointState.PAUSED, EndpointState.READ_ONLY):
-        heading = (
-            _("%(name)s is paused")
-            if endpoint.state == EndpointState.PAUSED
-            else _("%(name)s is read-only")
-        )
-        text = _("Ask as usual. What is approved meanwhile is applied once it is open again.")
-        return Trouble("warn", "lock", heading % name, _with_reason(text, endpoint))
-    return _target_trouble(target, name) if target is not None else None
+    """None where all is well, or will be in a moment.
+
+    endpoint: with its identity endpoint, whose pause or silence stops it too.
+    """
+    held_by = _held_by(endpoint)
+    if held_by is not None:
+        return _closed(held_by) or _silent(held_by, target)
+    return _target_trouble(target, {"name": endpoint.name}) if target is not None else None
 
 
 def sentence_of(target: Target) -> str:
@@ -55,9 +41,69 @@ def sentence_of(target: Target) -> str:
     return f"{trouble.heading}. {trouble.text}" if trouble else ""
 
 
-def _with_reason(text: str, endpoint: Endpoint) -> str:
-    reason = endpoint.state_reason.strip()
-    return f"{text} {_('The operators say:')} {reason}" if reason else text
+def left_out_sentence(limit: Limit) -> str:
+    """Why a limit is enforced nowhere; empty where it is enforced."""
+    if limit.left_out_at is None:
+        return ""
+    words = {"name": limit.endpoint.name, "limit": limit.name, "reason": limit.left_out_reason}
+    return _("%(name)s does not have %(limit)s, so it is not enforced. %(reason)s") % words
+
+
+def _held_by(endpoint: Endpoint) -> Endpoint | None:
+    """The endpoint that stops work at this one: itself or its identity endpoint; None: none.
+
+    One that a person closed is said rather than one that fails: there somebody can be asked.
+    A read-only identity endpoint stops no service behind it.
+    """
+    if endpoint.state in (EndpointState.PAUSED, EndpointState.READ_ONLY):
+        return endpoint
+    identity = endpoint.identity
+    if identity is not None and identity.state == EndpointState.PAUSED:
+        return identity
+    for each in (endpoint, identity):
+        if each is not None and each.state == EndpointState.UNREACHABLE:
+            return each
+    return None
+
+
+def _silent(endpoint: Endpoint, target: Target | None) -> Trouble:
+    return Trouble(
+        "bad",
+        "plug",
+        _("%(name)s does not answer") % {"name": endpoint.name},
+        _(
+            "The figures are from when it last did. What runs there is not touched by this, "
+            "and what was approved is applied as soon as it answers."
+        ),
+        target.error_id if target else "",
+        target.error_words if target else "",
+    )
+
+
+def _closed(endpoint: Endpoint) -> Trouble | None:
+    """Paused or read-only: by whom, why, until when; None where it is neither."""
+    name = {"name": endpoint.name}
+    if endpoint.state == EndpointState.PAUSED:
+        heading = _("%(name)s is paused") % name
+    elif endpoint.state == EndpointState.READ_ONLY:
+        heading = _("%(name)s is read-only") % name
+    else:
+        return None
+    sentences = [
+        _until_when(endpoint),
+        _("Ask as usual. What is approved meanwhile is applied once it is open again."),
+    ]
+    if reason := endpoint.state_reason.strip():
+        who = str(endpoint.state_by).strip() if endpoint.state_by else ""
+        words = _("%(who)s says:") % {"who": who} if who else _("The operators say:")
+        sentences.append(f"{words} {reason}")
+    return Trouble("warn", "lock", heading, " ".join(each for each in sentences if each))
+
+
+def _until_when(endpoint: Endpoint) -> str:
+    if endpoint.state_until is None:
+        return ""
+    return _("It opens again by %(moment)s.") % {"moment": minute_words(endpoint.state_until)}
 
 
 def _target_trouble(target: Target, name: dict[str, str]) -> Trouble | None:

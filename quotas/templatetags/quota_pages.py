@@ -19,10 +19,18 @@ from quotas.queries.troubles import trouble_of as find_trouble
 register = template.Library()
 
 
-@register.simple_tag
-def trouble_of(endpoint: Endpoint, target: Target | None) -> Trouble | None:
-    """`{% trouble_of service.endpoint service.target as trouble %}`: None where all is well."""
-    return find_trouble(endpoint, target)
+@register.simple_tag(takes_context=True)
+def trouble_of(context: Context, endpoint: Endpoint, target: Target | None) -> Trouble | None:
+    """`{% trouble_of service.endpoint service.target as trouble %}`: None where all is well.
+
+    With the service's own words only for those who may read them of the page's `project`;
+    the page gives `repairs`.
+    """
+    found = find_trouble(endpoint, target)
+    if found is None or not found.own_words:
+        return found
+    may_read = context["repairs"].may_read_words(endpoint, context["project"].unit.path)
+    return found if may_read else replace(found, own_words="")
 
 
 @register.simple_tag(takes_context=True)

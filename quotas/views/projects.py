@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
 from projects.queries.viewers import roles_in
-from projects.rules import may_ask, may_read_operations
+from projects.rules import may_ask
 from projects.states import Power, ProjectState
 from projects.views.viewer import viewer_of
 from quotas.queries.figures import figures_of, open_loans
@@ -20,6 +20,7 @@ from quotas.queries.project_pages import (
     rooms_in_words,
     who_decides,
 )
+from quotas.queries.repairers import Repairs
 from quotas.queries.timeline import project_timeline
 from quotas.queries.usage import DAYS, usage_of
 
@@ -71,7 +72,7 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "rooms": rooms_in_words(viewer, project, regions),
         "external_ids": external_ids(project),
         "may_ask": may_ask(roles_in(viewer, project)) and project.state == ProjectState.ACTIVE,
-        "has_own_words": may_read_operations(viewer),
+        "repairs": Repairs(viewer),
         "here": "projects",
     }
     return render(request, "projects/detail.html", context)

@@ -13,7 +13,7 @@ from portal.lib.access import shows
 from portal.lib.amounts import input_text
 from portal.lib.errors import Conflict, DomainError, Forbidden, Invalid, Stale
 from projects.queries.viewers import Viewer, roles_in
-from projects.rules import may_ask, may_read_operations
+from projects.rules import may_ask
 from projects.views.viewer import viewer_of
 from quotas.actions import requests
 from quotas.forms import (
@@ -30,6 +30,7 @@ from quotas.forms import (
 from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
 from quotas.queries.delivery import LineProgress, progress_of
+from quotas.queries.repairers import Repairs
 from quotas.queries.request_lists import (
     Scope,
     Stage,
@@ -123,7 +124,7 @@ def request_context(viewer: Viewer, asked: QuotaRequest, typed: Typed) -> dict[s
         "comment": typed.comment,
         "error": typed.refused,
         "errors": typed.errors,
-        "has_own_words": may_read_operations(viewer),
+        "repairs": Repairs(viewer),
         "here": "requests",
     }
 

@@ -5,30 +5,65 @@ from typing import Any
 from rest_framework import serializers
 
 from projects.models import Event
+from quotas.api.fields import Input, Text
 from quotas.models import Endpoint, Target
+from quotas.queries.operations import EndpointRow
 from quotas.states import EndpointState, TargetState
 
-from .people import ProjectRef
+from .people import Person, ProjectRef
 
 
 class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
-    """One service of one region; `targets` counts its projects by state."""
+    """One service of one region; `targets` counts its projects by state.
+
+    `calls` says how many are under way, how many may be at once and a second (0: no limit),
+    all workers together. `state_reason` of a service that does not answer is its own words,
+    and null for who may not read them.
+    """
 
     region = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
     identity = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
     state = serializers.ChoiceField(choices=EndpointState.values)
+    state_by = Person(allow_null=True)
+    state_reason = serializers.SerializerMethodField()
+    calls = serializers.SerializerMethodField()
     targets = serializers.SerializerMethodField()
+    waiting_count = serializers.SerializerMethodField()
 
     class Meta:
         model = Endpoint
         fields = (
             "slug", "name", "region", "driver", "cloud", "region_name", "identity", "state",
-            "state_reason", "state_until", "failure_count", "failing_since", "answered_at",
-            "next_probe_at", "targets",
+            "state_reason", "state_by", "state_since", "state_until", "failure_count",
+            "failing_since", "answered_at", "next_probe_at", "calls", "targets", "waiting_count",
         )  # fmt: skip
 
+    def get_state_reason(self, endpoint: Endpoint) -> str | None:
+        row = self._row(endpoint)
+        return endpoint.state_reason if row.is_closed or row.reads_words else None
+
+    def get_calls(self, endpoint: Endpoint) -> dict[str, int]:
+        row = self._row(endpoint)
+        return {
+            "now": row.calls, "at_once": row.calls_at_once, "per_second": row.calls_per_second
+        }  # fmt: skip
+
     def get_targets(self, endpoint: Endpoint) -> dict[str, int]:
-        return dict(self.context["counts"][endpoint.pk])
+        return dict(self._row(endpoint).counts)
+
+    def get_waiting_count(self, endpoint: Endpoint) -> int:
+        return self._row(endpoint).waiting_count
+
+    def _row(self, endpoint: Endpoint) -> EndpointRow:
+        found: EndpointRow = self.context["rows"][endpoint.pk]
+        return found
+
+
+class CloseInput(Input):
+    """Why a service is paused or made read-only, and until when; without an end, until resumed."""
+
+    reason = Text(help_text="At most 500 characters; requesters read it.")
+    until = serializers.DateTimeField(required=False, allow_null=True)
 
 
 class TargetSerializer(serializers.ModelSerializer[Target]):
