@@ -10,7 +10,9 @@ import itertools
 import json
 import re
 import threading
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -127,6 +129,9 @@ class Bench:
     pauses: dict[int, Pause] = field(default_factory=dict)
     latency: dict[Place, float] = field(default_factory=dict)
     calls: deque[Seen] = field(default_factory=lambda: deque(maxlen=MEMORY))
+    # Calls under way, and the most that ever were; signing in is no call of a service.
+    in_flight: Counter[Place] = field(default_factory=Counter)
+    most_in_flight: Counter[Place] = field(default_factory=Counter)
     # Where each service has a port of its own.
     gates: dict[Place, Gate] = field(default_factory=dict)
 
@@ -175,7 +180,7 @@ class Bench:
             self.remove(number)
         with self._changed:
             self.latency.clear()
-            self.calls.clear()
+            self.forget_calls()
 
     def close(self) -> None:
         """Let everything go: the server ends."""
@@ -192,6 +197,25 @@ class Bench:
             self.calls.append(seen)
             return seen
 
+    @contextmanager
+    def under_way(self, seen: Seen) -> Iterator[None]:
+        """Count a call until its answer leaves."""
+        place = ("sign-in", None) if "/auth/" in seen.path else seen.place
+        with self._changed:
+            self.in_flight[place] += 1
+            self.most_in_flight[place] = max(self.most_in_flight[place], self.in_flight[place])
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.in_flight[place] -= 1
+
+    def forget_calls(self) -> None:
+        """Those that were answered; those under way count on."""
+        with self._changed:
+            self.calls.clear()
+            self.most_in_flight = Counter(+self.in_flight)
+
     def calls_seen(self) -> list[dict[str, Any]]:
         with self._changed:
             return [asdict(call) for call in self.calls]
@@ -207,7 +231,11 @@ class Bench:
         """The first fault that is meant for the call, counted."""
         with self._changed:
             found = (item for item in self.faults.items() if item[1].take(seen))
-            return next(found, None)
+            number, fault = next(found, (0, None))
+            if fault is None:
+                return None
+            seen.fault = str(fault.status) if fault.kind == "status" else fault.kind
+            return number, fault
 
     def answered(self, seen: Seen) -> bool:
         """Before an answer leaves: whether its port refuses everything after it."""

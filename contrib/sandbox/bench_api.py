@@ -33,8 +33,11 @@ def bench_control(
             return Answer(200, {"held": bench.wait_until_held(int(number), count, seconds)})
         case ("GET", "calls"):
             return Answer(200, {"calls": bench.calls_seen()})
+        case ("GET", "most-in-flight"):
+            rows = [[*place, count] for place, count in bench.most_in_flight.items()]
+            return Answer(200, {"most": rows})
         case ("DELETE", "calls"):
-            bench.calls.clear()
+            bench.forget_calls()
             return Answer(200, {})
         case ("POST", "reset"):
             bench.clear()

@@ -41,6 +41,11 @@ class BenchClient:
             if all(value in (None, call[key]) for key, value in wanted.items())
         ]
 
+    def most_in_flight(self) -> dict[tuple[str, str | None], int]:
+        """The most calls at once of each (service, region) since calls were forgotten."""
+        rows = self._call("GET", "most-in-flight")["most"]
+        return {(service, region): count for service, region, count in rows}
+
     def forget_calls(self) -> None:
         self._call("DELETE", "calls")
 
