@@ -74,27 +74,35 @@ class BenchHandler(BaseHTTPRequestHandler):
     def serve(self, seen: Seen, act: Callable[[bool], Answer]) -> None:
         """Send what `act` answers, or what a fault makes of it; `act(True)` changes nothing."""
         bench = self.server.bench
-        bench.delay(seen)
-        bench.hold(seen, "before")
-        number, fault = bench.take_fault(seen) or (0, None)
-        kind = fault.kind if fault else ""
-        if kind == "hang":
-            bench.hang(number)
-        if kind in ("hang", "drop"):
+        with bench.under_way(seen):
+            bench.delay(seen)
+            bench.hold(seen, "before")
+            number, fault = bench.take_fault(seen) or (0, None)
+            answer = self.made(seen, act, number, fault)
+        if answer is None:
             self.close_connection = True
             return
-        if kind == "slow" and fault:
-            bench.wait(fault.seconds)
-        answer = _instead(seen.service, fault) or act(kind == "ignore")
-        bench.hold(seen, "after")
-        if kind == "drop_after":
-            self.close_connection = True
-            return
-        if kind not in ("half_body", "drip"):
+        if fault is None or fault.kind not in ("half_body", "drip"):
             seen.status = answer.status
         if bench.answered(seen):
             self.close_connection = True
         self.send(answer, fault)
+
+    def made(
+        self, seen: Seen, act: Callable[[bool], Answer], number: int, fault: Fault | None
+    ) -> Answer | None:
+        """The answer to a call; None where it gets none."""
+        bench = self.server.bench
+        kind = fault.kind if fault else ""
+        if kind == "hang":
+            bench.hang(number)
+        if kind in ("hang", "drop"):
+            return None
+        if kind == "slow" and fault:
+            bench.wait(fault.seconds)
+        answer = _instead(seen.service, fault) or act(kind == "ignore")
+        bench.hold(seen, "after")
+        return None if kind == "drop_after" else answer
 
     def send(self, answer: Answer, fault: Fault | None = None) -> None:
         body, kind = answer.encoded()

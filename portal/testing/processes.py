@@ -36,13 +36,20 @@ QUICK = {
 class RunningSite:
     """A site's processes; `url` is where its web server answers."""
 
-    def __init__(self, copy: DatabaseCopy, clouds_yaml: Path, folder: Path, stack: ExitStack):
+    def __init__(
+        self,
+        copy: DatabaseCopy,
+        clouds_yaml: Path,
+        folder: Path,
+        stack: ExitStack,
+        settings: Mapping[str, str],
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._stack = stack
         self._clouds_yaml = clouds_yaml
-        self._environment = copy.environment | QUICK | {"PORT": str(self.port)}
+        self._environment = copy.environment | QUICK | dict(settings) | {"PORT": str(self.port)}
 
     def start_web(self) -> Child:
         """Return once it answers."""
@@ -62,10 +69,10 @@ class RunningSite:
         wait_until(answers, 30, "the web server answers")
         return web
 
-    def start_worker(self, concurrency: int = 2) -> Child:
+    def start_worker(self, concurrency: int = 2, *, name: str = "worker") -> Child:
         """A worker of all queues; it alone knows the clouds' credentials."""
         return self._start(
-            "worker", "celery", "--app", "portal", *WORKER_ARGUMENTS,
+            name, "celery", "--app", "portal", *WORKER_ARGUMENTS,
             "--queues=apply,observe,notify", f"--concurrency={concurrency}",
             more={"CLOUDS_YAML": str(self._clouds_yaml)},
         )  # fmt: skip
@@ -93,8 +100,11 @@ class RunningSite:
 
 
 @contextmanager
-def running_site(copy: DatabaseCopy, clouds_yaml: Path) -> Iterator[RunningSite]:
-    """A site whose processes are started one by one and all end here."""
+def running_site(copy: DatabaseCopy, clouds_yaml: Path, **settings: str) -> Iterator[RunningSite]:
+    """A site whose processes are started one by one and all end here.
+
+    settings: variables of the environment, beside or instead of those above.
+    """
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="remit-site-"))
-        yield RunningSite(copy, clouds_yaml, Path(folder), stack)
+        yield RunningSite(copy, clouds_yaml, Path(folder), stack, settings)
