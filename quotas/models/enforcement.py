@@ -211,6 +211,12 @@ class Target(models.Model):
     # Why the last look saw nothing; empty after one that did.
     look_error_code = models.CharField(max_length=60, blank=True)
     look_error_words = models.CharField(max_length=1000, blank=True)
+    # Of an identity endpoint. Who has the name, as long as the error is `name_taken`: id, name,
+    # description, is_enabled, tags. What an operator asked workers for: to make that project
+    # ours, or to make a new one in the place of one that was deleted; empty once it is done.
+    name_taken_by = models.JSONField(default=dict, blank=True)
+    adopt_external_id = models.CharField(max_length=255, blank=True)
+    recreate_external_id = models.CharField(max_length=255, blank=True)
 
     class Meta:
         constraints: ClassVar = [
