@@ -69,12 +69,22 @@ class RunningSite:
         wait_until(answers, 30, "the web server answers")
         return web
 
-    def start_worker(self, concurrency: int = 2, *, name: str = "worker") -> Child:
-        """A worker of all queues; it alone knows the clouds' credentials."""
+    def start_worker(
+        self,
+        concurrency: int = 2,
+        *,
+        name: str = "worker",
+        queues: str = "apply,observe,notify",
+        settings: Mapping[str, str] | None = None,
+    ) -> Child:
+        """A worker, of all queues by default; it alone knows the clouds' credentials.
+
+        settings: environment variables for it alone.
+        """
         return self._start(
             name, "celery", "--app", "portal", *WORKER_ARGUMENTS,
-            "--queues=apply,observe,notify", f"--concurrency={concurrency}",
-            more={"CLOUDS_YAML": str(self._clouds_yaml)},
+            f"--queues={queues}", f"--concurrency={concurrency}",
+            more={"CLOUDS_YAML": str(self._clouds_yaml), **(settings or {})},
         )  # fmt: skip
 
     def start_beat(self) -> Child:

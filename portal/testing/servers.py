@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -111,21 +112,41 @@ def database_copy(
     """
     if request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
         pytest.fail("database_copy and django_db exclude each other: keep one of them")
+    with _copied(migrated_template, servers, servers_data_dir, django_db_blocker) as copy:
+        yield copy
+
+
+@pytest.fixture(scope="module")
+def module_database(
+    migrated_template: str,
+    servers: Servers,
+    servers_data_dir: Path,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[DatabaseCopy]:
+    """As `database_copy`, one for all tests of a module, none of which may ask for `db`."""
+    with _copied(migrated_template, servers, servers_data_dir, django_db_blocker) as copy:
+        yield copy
+
+
+@contextmanager
+def _copied(
+    template: str, servers: Servers, data_dir: Path, blocker: DjangoDbBlocker
+) -> Iterator[DatabaseCopy]:
     name = f"copy_{uuid.uuid4().hex[:12]}"
     _maintain(
         servers,
         sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-            sql.Identifier(name), sql.Identifier(migrated_template)
+            sql.Identifier(name), sql.Identifier(template)
         ),
     )
-    with django_db_blocker.unblock():
+    with blocker.unblock():
         before = _point_django_at(name)
         try:
             yield DatabaseCopy(
                 name=name,
                 url=_with_database(servers.database_url, name),
                 broker_url=servers.broker_url,
-                data_dir=servers_data_dir,
+                data_dir=data_dir,
             )
         finally:
             _point_django_at(before)
