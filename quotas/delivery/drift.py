@@ -82,12 +82,13 @@ def _mark(target: Target) -> tuple[Any, ...]:
 
 
 def standing(target: Target) -> Standing:
-    """How a target stands, to be asked right before it is read; one query."""
+    """How a target stands, to be asked right before it is read; two queries."""
+    found = Target.objects.get(pk=target.pk)
     rows = Reading.objects.filter(target=target.pk).values_list("limit", "limit_seen")
     return Standing(
-        target_id=target.pk,
-        mark=_mark(target),
-        is_true=target.generation == target.applied_generation,
+        target_id=found.pk,
+        mark=_mark(found),
+        is_true=found.generation == found.applied_generation,
         last_seen=dict(rows),
     )
 

@@ -5,9 +5,10 @@ are and how many of its targets could not be read at all.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, F, Min, Q, QuerySet
@@ -171,7 +172,7 @@ class Coverage:
 def coverage(endpoints: Collection[Endpoint], now: datetime) -> list[Coverage]:
     """The coverage of each endpoint; two queries."""
     fresh_from = now - timedelta(seconds=FRESH_ROUNDS * settings.OBSERVE_SECONDS)
-    rows = {
+    rows: dict[int, Mapping[str, Any]] = {
         row["endpoint"]: row
         for row in Target.objects.filter(endpoint__in=[each.pk for each in endpoints])
         .order_by()
@@ -185,18 +186,20 @@ def coverage(endpoints: Collection[Endpoint], now: datetime) -> list[Coverage]:
         )
     }
     counts = drift_counts(endpoints, now)
-    nothing = {
-        "target_count": 0, "fresh_count": 0, "unread_count": 0, "unanswered_count": 0,
-        "oldest_at": None,
-    }  # fmt: skip
-    return [
-        Coverage(
-            endpoint=each,
-            drift_count=counts[each.pk],
-            **{name: rows.get(each.pk, nothing)[name] for name in nothing},
-        )
-        for each in endpoints
-    ]
+    return [_coverage_of(each, rows.get(each.pk), counts[each.pk]) for each in endpoints]
+
+
+def _coverage_of(endpoint: Endpoint, row: Mapping[str, Any] | None, drift_count: int) -> Coverage:
+    found: Mapping[str, Any] = row or {}
+    return Coverage(
+        endpoint=endpoint,
+        target_count=found.get("target_count", 0),
+        fresh_count=found.get("fresh_count", 0),
+        unread_count=found.get("unread_count", 0),
+        unanswered_count=found.get("unanswered_count", 0),
+        oldest_at=found.get("oldest_at"),
+        drift_count=drift_count,
+    )
 
 
 def unanswered(targets: QuerySet[Target]) -> QuerySet[Target]:
