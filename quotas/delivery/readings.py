@@ -27,27 +27,52 @@ def store(
     """
     limits = {each.key: each for each in Limit.objects.filter(endpoint=target.endpoint_id)}
     seen = [(limits[key], figure) for key, figure in figures.items() if key in limits]
+    # Always in the same order: two who store at once must not wait for each other.
+    seen.sort(key=lambda pair: pair[0].pk)
     with transaction.atomic():
-        for limit, figure in seen:
-            _store_one(target, limit, figure, read_at, (written or {}).get(limit.key))
+        _store_last(target, seen, read_at, written or {})
         _store_peaks(target, seen, read_at)
         Target.objects.filter(pk=target.pk).update(observed_at=Now())
 
 
-def _store_one(
-    target: Target, limit: Limit, figure: Figure, read_at: datetime, written: int | None
+def _store_last(
+    target: Target,
+    seen: list[tuple[Limit, Figure]],
+    read_at: datetime,
+    written: Mapping[str, int],
 ) -> None:
-    values: dict[str, object] = {
-        "limit_seen": in_base_units(figure.limit, limit),
-        "used": in_base_units(figure.used, limit),
-        "reserved": in_base_units(figure.reserved, limit),
-        "read_at": read_at,
-    }
-    if written is not None:
-        values |= {"written": in_base_units(written, limit), "written_at": read_at}
-    reading, made = Reading.objects.get_or_create(target=target, limit=limit, defaults=values)
-    if not made:
-        Reading.objects.filter(pk=reading.pk, read_at__lte=read_at).update(**values)
+    rows = [
+        {
+            "target": target.pk,
+            "limit": limit.pk,
+            "written": in_base_units(written.get(limit.key), limit),
+            "written_at": read_at if limit.key in written else None,
+            "limit_seen": in_base_units(figure.limit, limit),
+            "used": in_base_units(figure.used, limit),
+            "reserved": in_base_units(figure.reserved, limit),
+            "read_at": read_at,
+        }
+        for limit, figure in seen
+    ]
+    table = connection.ops.quote_name(Reading._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"""
+            INSERT INTO {table} AS known (
+                target_id, limit_id, written, written_at, limit_seen, used, reserved, read_at
+            ) VALUES (
+                %(target)s, %(limit)s, %(written)s, %(written_at)s, %(limit_seen)s, %(used)s,
+                %(reserved)s, %(read_at)s
+            )
+            ON CONFLICT (target_id, limit_id) DO UPDATE
+                SET written = COALESCE(EXCLUDED.written, known.written),
+                    written_at = COALESCE(EXCLUDED.written_at, known.written_at),
+                    limit_seen = EXCLUDED.limit_seen, used = EXCLUDED.used,
+                    reserved = EXCLUDED.reserved, read_at = EXCLUDED.read_at
+                WHERE known.read_at <= EXCLUDED.read_at
+            """,  # noqa: S608 - a table's own name
+            rows,
+        )
 
 
 def in_base_units(units: int | None, limit: Limit) -> int | None:
