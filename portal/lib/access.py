@@ -45,6 +45,8 @@ ROWS: dict[str, dict[str, int]] = {
     "delegation": _row(HIDDEN, decider=OK, operator=OK, auditor=OK),
     # Endpoints and deliveries, in the services' own words.
     "operations": _row(NO, repairer=OK, operator=OK, auditor=OK),
+    # Long work: of whoever started it (in the tests an operator).
+    "job": _row(HIDDEN, operator=OK, auditor=OK),
     # Acts: asking for a project, ...
     "ask": _row(NO, stranger=HIDDEN, manager=OK, owner=OK),
     # ... writing a remark, ...
@@ -53,6 +55,8 @@ ROWS: dict[str, dict[str, int]] = {
     "decide": _row(NO, stranger=HIDDEN, decider=OK),
     # ... and repairing.
     "operate": _row(NO, repairer=OK, operator=OK),
+    # What concerns every project at an endpoint: a limit that is left out there.
+    "operators": _row(NO, operator=OK),
 }
 
 

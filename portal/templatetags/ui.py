@@ -4,7 +4,7 @@ Amounts are integers in base units with their unit ("" or "B"); labels and words
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django import forms, template
@@ -267,6 +267,12 @@ def _time(moment: datetime, words: str) -> SafeString:
         moments.exact_words(moment),
         words,
     )
+
+
+@register.filter
+def span_words(span: timedelta) -> str:
+    """`{{ row.elapsed|span_words }}`: "40 s", "3 min"."""
+    return moments.span_words(span)
 
 
 @register.simple_tag(takes_context=True)

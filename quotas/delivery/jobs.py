@@ -1,0 +1,129 @@
+"""Running a job: item by item, each exactly once, whoever dies in between.
+
+An item is claimed by compare-and-set in the same transaction as what is done to it, so a
+worker that is killed leaves it as it was. The job is held for a while that is renewed with
+each item; after that another worker goes on with the items that wait.
+"""
+
+import logging
+import time
+import uuid
+
+from django.db import OperationalError, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+import quotas.actions.problems  # noqa: F401 - registers its kinds of work
+from portal.lib.errors import DomainError
+from portal.lib.locks import refusal_of
+from quotas.actions.jobs import KINDS
+from quotas.models import Job, JobItem
+from quotas.states import ItemState, JobState
+
+from .leases import in_seconds
+
+logger = logging.getLogger(__name__)
+
+# Longer than any one item takes.
+HOLD_SECONDS = 60
+# A worker gives the job back after so long: the sweeps of its queue must have their turn.
+SLICE_SECONDS = 5.0
+
+
+class Lost(Exception):
+    """Another worker holds the job now."""
+
+
+def unended() -> QuerySet[Job]:
+    """Jobs that nobody works on, the oldest first."""
+    return Job.objects.filter(_free()).exclude(state=JobState.ENDED).order_by("created_at", "pk")
+
+
+def run(job_id: int, *, seconds: float = SLICE_SECONDS) -> bool:
+    """Work on a job for a while; True where more of it is left to do."""
+    token = uuid.uuid4()
+    if not _take(job_id, token):
+        return False
+    job = Job.objects.select_related("actor").get(pk=job_id)
+    until = time.monotonic() + seconds
+    try:
+        while (item := _next(job)) is not None:
+            _do(item, job, token)
+            if time.monotonic() >= until:
+                return _give_back(job, token)
+    except Lost:
+        return False
+    _end(job, token)
+    return False
+
+
+def _free() -> Q:
+    return Q(held_until__isnull=True) | Q(held_until__lte=Now())
+
+
+def _take(job_id: int, token: uuid.UUID) -> bool:
+    mine = {"holder": token, "held_until": in_seconds(HOLD_SECONDS)}
+    free = Job.objects.filter(_free(), pk=job_id)
+    begun = free.filter(state=JobState.QUEUED).update(
+        state=JobState.RUNNING, started_at=Now(), **mine
+    )
+    return bool(begun or free.filter(state=JobState.RUNNING).update(**mine))
+
+
+def _give_back(job: Job, token: uuid.UUID) -> bool:
+    """Free for the next worker; whether any item still waits is for that one to find out."""
+    return bool(
+        Job.objects.filter(pk=job.pk, holder=token, state=JobState.RUNNING).update(
+            holder=None, held_until=None
+        )
+    )
+
+
+def _end(job: Job, token: uuid.UUID) -> None:
+    waiting = JobItem.objects.filter(job=OuterRef("pk"), state=ItemState.WAITING)
+    Job.objects.filter(~Exists(waiting), pk=job.pk, holder=token, state=JobState.RUNNING).update(
+        state=JobState.ENDED, ended_at=Now(), holder=None, held_until=None
+    )
+
+
+def _next(job: Job) -> JobItem | None:
+    return JobItem.objects.filter(job=job, state=ItemState.WAITING).order_by("pk").first()
+
+
+def _do(item: JobItem, job: Job, token: uuid.UUID) -> None:
+    """Claim the item and do it, both or neither. Raises Lost."""
+    with transaction.atomic():
+        # Holds the job's row until the item is done: who comes late waits, and then is late.
+        if not Job.objects.filter(pk=job.pk, holder=token, state=JobState.RUNNING).update(
+            held_until=in_seconds(HOLD_SECONDS)
+        ):
+            raise Lost
+        own = JobItem.objects.filter(pk=item.pk)
+        if not own.filter(state=ItemState.WAITING).update(state=ItemState.DONE, ended_at=Now()):
+            return
+        if words := _act(item, job):
+            own.update(state=ItemState.REFUSED, words=words[:1000])
+
+
+def _act(item: JobItem, job: Job) -> str:
+    """Do it; the words that say why not, empty where it was done. A refusal undoes its part."""
+    kind = KINDS.get(job.kind)
+    if kind is None:
+        return _("This release of Remit knows no such work.")
+    try:
+        with transaction.atomic():
+            kind.act(item, job, timezone.now())
+    except DomainError as refusal:
+        return refusal.sentence or refusal.code
+    except OperationalError as error:
+        busy = refusal_of(error)
+        if busy is None:
+            raise
+        return busy.sentence
+    except Exception:
+        # A mistake of ours in one item must not keep the others from being done.
+        logger.exception("item failed", extra={"job": job.pk, "item": item.pk})
+        return _("This failed by a mistake of Remit's own; its operators see it in the log.")
+    return ""

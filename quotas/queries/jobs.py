@@ -1,0 +1,125 @@
+"""How far a job is, what became of each of its items, and who may look."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, QuerySet
+
+from projects.models import Project
+from projects.queries.viewers import Viewer
+from quotas.models import Job, JobItem, Target
+from quotas.states import ItemState, JobState
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job with its items counted, as it stands at `now`."""
+
+    job: Job
+    waiting: int
+    done: int
+    refused: int
+    now: datetime
+
+    @property
+    def total(self) -> int:
+        return self.waiting + self.ended
+
+    @property
+    def ended(self) -> int:
+        """How many items nothing will happen to any more, done or not."""
+        return self.done + self.refused
+
+    @property
+    def has_ended(self) -> bool:
+        return self.job.state == JobState.ENDED
+
+    @property
+    def elapsed(self) -> timedelta | None:
+        """Since somebody began with it, until it ended; None before."""
+        if self.job.started_at is None:
+            return None
+        return max((self.job.ended_at or self.now) - self.job.started_at, timedelta(0))
+
+    @property
+    def remaining(self) -> timedelta | None:
+        """A guess from the pace so far; None where there is none yet, or nothing is left."""
+        if self.elapsed is None or self.has_ended or not self.ended:
+            return None
+        return self.elapsed / self.ended * self.waiting
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an item is about, for people: a place, and the project it concerns."""
+
+    place: str
+    project: Project | None = None
+
+
+@dataclass(frozen=True)
+class ItemRow:
+    item: JobItem
+    subject: Subject
+
+
+def visible_jobs(viewer: Viewer) -> QuerySet[Job]:
+    """Those that the person started; operators and auditors see all."""
+    jobs = Job.objects.select_related("actor")
+    return jobs if viewer.sees_everything else jobs.filter(actor=viewer.user)
+
+
+def job_rows(jobs: Iterable[Job], now: datetime) -> list[JobRow]:
+    """Each job with its counts: one query for any number of them."""
+    found = list(jobs)
+    counts: dict[int, dict[str, int]] = defaultdict(dict)
+    rows = JobItem.objects.filter(job__in=found).order_by().values_list("job", "state")
+    for job_id, state, count in rows.annotate(count=Count("pk")):
+        counts[job_id][state] = count
+    return [
+        JobRow(
+            job=job,
+            waiting=counts[job.pk].get(ItemState.WAITING, 0),
+            done=counts[job.pk].get(ItemState.DONE, 0),
+            refused=counts[job.pk].get(ItemState.REFUSED, 0),
+            now=now,
+        )
+        for job in found
+    ]
+
+
+def items_of(job: Job, state: str = "") -> QuerySet[JobItem]:
+    """The items of a job, in the order given; of one state, if one is named."""
+    items = JobItem.objects.filter(job=job)
+    return items.filter(state=state) if state else items
+
+
+Describe = Callable[[Collection[int]], dict[int, Subject]]
+
+
+def _targets(ids: Collection[int]) -> dict[int, Subject]:
+    rows = Target.objects.filter(pk__in=ids).select_related("project", "endpoint")
+    return {each.pk: Subject(each.endpoint.name, each.project) for each in rows}
+
+
+# {subject kind: how its rows are told}, one query each. Who adds a kind of job about
+# something else adds a line.
+SUBJECTS: dict[str, Describe] = {"target": _targets}
+
+
+def item_rows(items: Collection[JobItem]) -> list[ItemRow]:
+    """Each item with what it is about: one query for each kind of subject."""
+    ids: dict[str, list[int]] = defaultdict(list)
+    for item in items:
+        ids[item.subject_kind].append(item.subject_id)
+    found = {kind: SUBJECTS[kind](some) for kind, some in ids.items() if kind in SUBJECTS}
+    return [
+        ItemRow(
+            item,
+            found.get(item.subject_kind, {}).get(item.subject_id)
+            or Subject(f"{item.subject_kind} {item.subject_id}"),
+        )
+        for item in items
+    ]
