@@ -224,7 +224,7 @@ class Bench:
         """The calls seen, which are forgotten: each is taken once."""
         with self._changed:
             calls = self.calls_seen()
-            self.calls.clear()
+            self.forget_calls()
             return calls
 
     def take_fault(self, seen: Seen) -> tuple[int, Fault] | None:

@@ -37,8 +37,7 @@ def bench_control(
             rows = [[*place, count] for place, count in bench.most_in_flight.items()]
             return Answer(200, {"most": rows})
         case ("DELETE", "calls"):
-            bench.forget_calls()
-            return Answer(200, {})
+            return Answer(200, {"calls": bench.take_calls()})
         case ("POST", "reset"):
             bench.clear()
             return Answer(200, {})

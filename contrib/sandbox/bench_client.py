@@ -46,8 +46,13 @@ class BenchClient:
         rows = self._call("GET", "most-in-flight")["most"]
         return {(service, region): count for service, region, count in rows}
 
+    def take_calls(self) -> list[dict[str, Any]]:
+        """All calls seen, with the fault that each met; the bench forgets them."""
+        found: list[dict[str, Any]] = self._call("DELETE", "calls")["calls"]
+        return found
+
     def forget_calls(self) -> None:
-        self._call("DELETE", "calls")
+        self.take_calls()
 
     def reset(self) -> None:
         """No faults, pauses, latency or calls; what the services hold stays."""
