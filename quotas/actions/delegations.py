@@ -13,7 +13,7 @@ from portal.lib.errors import Conflict, Invalid
 from portal.lib.locks import lock
 from projects.actions import delegations as chain
 from projects.models import Delegation, Group, Project, Unit, User
-from projects.states import Power
+from projects.states import REPAIRING, Power
 from quotas.models import DelegationBound, QuotaRequest, RequestLine, Resource, Zone
 from quotas.states import LineState
 
@@ -98,7 +98,8 @@ def delegate(
     """Hand a part of one's authority on, with bounds that lie within one's own.
 
     Raises what projects.actions.delegations.grant raises, and Invalid on `bounds` with the
-    parent's bound (facts: dimension, bound). What waits below is routed anew.
+    parent's bound (facts: dimension, bound). Bounds of powers to repair name zones; what they
+    say of resources and amounts does not matter. What waits below is routed anew.
     """
     _check_bounds(bounds)
     with transaction.atomic():
@@ -108,8 +109,9 @@ def delegate(
             ends_at=ends_at, depth=depth, user=user, group=group, purpose=purpose, now=now,
         )  # fmt: skip
         held = DelegationBound.objects.filter(delegation=parent).select_related("resource", "zone")
+        check = _check_zone if set(powers) <= set(REPAIRING) else _check_within
         for bound in bounds:
-            _check_within(bound, list(held))
+            check(bound, list(held))
         _store(made, bounds)
         reroute(unit, now)
     return made
@@ -159,6 +161,21 @@ def _check_bounds(bounds: Collection[Bound]) -> None:
         if bound.per_decision is not None and not 0 <= bound.per_decision <= MAX_AMOUNT:
             words = {"amount": bound.per_decision, "most": MAX_AMOUNT}
             raise Invalid({"bounds": [_("%(amount)s must lie between 0 and %(most)s.") % words]})
+
+
+def _check_zone(bound: Bound, held: Collection[DelegationBound]) -> None:
+    """For powers of those who repair, by which nothing is given: the zones alone count."""
+    zones = {row.zone for row in held}
+    if None in zones or bound.zone in zones:
+        return
+    yours = ", ".join(sorted(zone.name for zone in zones if zone is not None))
+    if bound.zone is None:
+        sentence = _("You repair %(yours)s alone: name a zone.") % {"yours": yours}
+    else:
+        words = {"zone": bound.zone.name, "yours": yours or _("nothing")}
+        sentence = _("%(zone)s is not yours to repair; you repair %(yours)s.") % words
+    slugs = sorted(zone.slug for zone in zones if zone is not None)
+    raise Invalid({"bounds": [sentence]}, dimension="zone", bound=slugs)
 
 
 def _check_within(bound: Bound, held: Collection[DelegationBound]) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from portal.lib.amounts import AmountError, parse_amount
 from portal.lib.errors import DomainError
 from projects.models import Unit, User
-from quotas.models import Offering
+from quotas.models import Offering, Zone
 
 
 class Sentences:
@@ -61,6 +61,17 @@ def unit(slug: str) -> Unit:
         raise CommandError(f"There is no unit {slug!r}; there is {known or 'none'}.")
     if found.retired_at is not None:
         raise CommandError(f"{found.label} is retired.")
+    return found
+
+
+def zone(name: str) -> Zone:
+    """The zone of a name such as "geneva.compute-a"."""
+    region, __, slug = name.partition(".")
+    found = Zone.objects.filter(region__slug=region, slug=slug).first()
+    if found is None:
+        zones = Zone.objects.select_related("region")[:12]
+        known = ", ".join(f"{each.region.slug}.{each.slug}" for each in zones)
+        raise CommandError(f"There is no zone {name!r}; there is {known or 'none'}.")
     return found
 
 

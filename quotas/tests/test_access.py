@@ -21,8 +21,8 @@ from projects.models import Delegation, User
 from projects.states import Power, Role
 from quotas.actions import decide, drafts, requests
 from quotas.actions.wishes import Wish
-from quotas.models import DelegationBound, Preset, PresetLine, QuotaRequest, Target
-from quotas.states import TargetState
+from quotas.models import DelegationBound, Endpoint, Preset, PresetLine, QuotaRequest, Target
+from quotas.states import EndpointState, TargetState
 from quotas.tests.site import GIB, Site, join
 
 JSON = "application/json"
@@ -77,6 +77,7 @@ def case(site_today: Site) -> Case:
     PresetLine.objects.create(preset=preset, offering=site.vcpu, increase=1)
     target = Target.objects.get(project=site.project, endpoint__slug="nova-geneva")
     Target.objects.filter(pk=target.pk).update(state=TargetState.REFUSED)
+    Endpoint.objects.filter(slug="cinder-geneva").update(state=EndpointState.PAUSED)
     return Case(
         site=site,
         people=people,
@@ -173,6 +174,10 @@ def answered(case: Case) -> dict[str, Any]:
     return {"version": case.version(case.returned), "text": "Because."}
 
 
+def because(case: Case) -> dict[str, Any]:
+    return {"reason": "Upgrade"}
+
+
 PROJECT = slug("atlas-reco")
 ENDPOINT = slug("nova-geneva")
 
@@ -222,9 +227,21 @@ SAMPLES: dict[str, list[Sample]] = {
     "endpoint_list": [get()],
     "endpoint_detail": [get(ENDPOINT)],
     "endpoint_retry": [post(ENDPOINT)],
+    "endpoint_pause": [get(ENDPOINT), post(ENDPOINT, because)],
+    "endpoint_restrict": [get(ENDPOINT), post(ENDPOINT, because)],
+    "endpoint_resume": [post(slug("cinder-geneva"))],
     "target_retry": [
         post(lambda case: {"slug": "nova-geneva", "target_id": case.refused.pk}),
     ],
+    "endpoint_plan": [get(ENDPOINT)],
+    "endpoint_refresh": [
+        post(ENDPOINT, lambda case: {"target": [case.refused.pk]}),
+    ],
+    "target_plan": [get(lambda case: {"slug": "nova-geneva", "target_id": case.refused.pk})],
+    "target_refresh": [
+        post(lambda case: {"slug": "nova-geneva", "target_id": case.refused.pk}),
+    ],
+    "project_plan": [get(PROJECT)],
     # The API
     "api_schema": [get()],
     "api_me": [get()],
@@ -279,9 +296,17 @@ SAMPLES: dict[str, list[Sample]] = {
     "api_endpoints": [get()],
     "api_endpoint": [get(ENDPOINT)],
     "api_endpoint_retry": [post(ENDPOINT)],
+    "api_endpoint_pause": [post(ENDPOINT, because)],
+    "api_endpoint_restrict": [post(ENDPOINT, because)],
+    "api_endpoint_resume": [post(slug("cinder-geneva"))],
+    "api_endpoint_plan": [get(ENDPOINT)],
+    "api_endpoint_refresh": [
+        post(ENDPOINT, lambda case: {"targets": [case.refused.pk]}),
+    ],
     "api_targets": [get()],
     "api_target": [get(pk("refused"))],
     "api_target_retry": [post(pk("refused"))],
+    "api_target_refresh": [post(pk("refused"))],
     "api_events": [get()],
 }
 

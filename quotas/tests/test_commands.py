@@ -175,6 +175,19 @@ def test_grant_root_with_terms(site: Site) -> None:
     }
 
 
+def test_grant_root_of_the_powers_to_repair_in_a_zone(site: Site) -> None:
+    run(
+        "grant_root", "erin", "dana", "--unit", "org", "--power", "pause endpoint",
+        "--power", "retry deliveries", "--zone", "geneva.compute-a", "--zone", "geneva.storage-a",
+    )  # fmt: skip
+
+    made = Delegation.objects.filter(parent=None, powers__contains=["pause endpoint"])
+    assert {each.user.subject for each in made if each.user} == {"erin", "dana"}
+    assert [each.powers for each in made] == [["pause endpoint", "retry deliveries"]] * 2
+    zones = made[0].bounds.values_list("resource", "zone__slug", "per_decision")
+    assert set(zones) == {(None, "compute-a", None), (None, "storage-a", None)}
+
+
 def test_grant_root_dry_run_stores_nothing(site: Site) -> None:
     count = Delegation.objects.count()
 
@@ -193,6 +206,10 @@ def test_grant_root_dry_run_stores_nothing(site: Site) -> None:
         (("--ends", "2020-01-01"), "2020-01-01 is over already."),
         (("--depth", "21"), "It lies between 0 and 20."),
         (("--bound", "gpu=1"), "There is no resource 'gpu'."),
+        (
+            ("--zone", "compute-a"),
+            "There is no zone 'compute-a'; there is geneva.compute-a, geneva.storage-a.",
+        ),
         (("--bound", "ram=1"), "ram: “1” needs a unit. Write 1G for GiB or 1T for TiB."),
     ],
 )

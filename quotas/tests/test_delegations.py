@@ -8,11 +8,11 @@ import pytest
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from projects.models import Delegation, User
 from projects.queries.viewers import Viewer
-from projects.states import Power
+from projects.states import REPAIRING, Power
 from quotas.actions import decide, requests
 from quotas.actions.delegations import Bound, delegate, delegate_root, revoke
 from quotas.actions.wishes import Wish
-from quotas.models import Decision, QuotaRequest
+from quotas.models import Decision, DelegationBound, QuotaRequest, Zone
 from quotas.queries.requests import queue
 from quotas.tests.site import GIB, NOW, Site
 from quotas.tests.threads import at_once
@@ -61,6 +61,45 @@ def test_delegate_more_than_ones_own_bound_names_it(site: Site, amount: int | No
 
     assert refused.value.facts == {"dimension": "per_decision", "bound": 128}
     assert refused.value.sentence == "Of vCPU you may give 128 per decision."
+
+
+def repairs_of(site: Site, *zones: str) -> Delegation:
+    """Dana repairs in these zones of Geneva, and may hand it on."""
+    held = Delegation.objects.create(
+        user=site.dana, powers=list(REPAIRING), unit=site.units["atlas"], depth=2,
+        starts_at=NOW - DAY, created_at=NOW,
+    )  # fmt: skip
+    for slug in zones:
+        DelegationBound.objects.create(delegation=held, zone=Zone.objects.get(slug=slug))
+    return held
+
+
+def test_delegate_powers_to_repair_within_ones_zones(site: Site) -> None:
+    parent, zone = repairs_of(site, "compute-a"), Zone.objects.get(slug="compute-a")
+
+    made = hand_on(site, Bound(zone=zone), parent=parent, powers=REPAIRING)
+
+    assert made.powers == list(REPAIRING)
+    assert list(made.bounds.values_list("resource", "zone")) == [(None, zone.pk)]
+
+
+@pytest.mark.parametrize(
+    ("slug", "sentence"),
+    [
+        ("storage-a", "storage-a is not yours to repair; you repair compute-a."),
+        ("", "You repair compute-a alone: name a zone."),
+    ],
+)
+def test_delegate_powers_to_repair_beyond_ones_zones_names_them(
+    site: Site, slug: str, sentence: str
+) -> None:
+    parent, zone = repairs_of(site, "compute-a"), Zone.objects.filter(slug=slug).first()
+
+    with pytest.raises(Invalid) as refused:
+        hand_on(site, Bound(zone=zone), parent=parent, powers=REPAIRING)
+
+    assert refused.value.sentence == sentence
+    assert refused.value.facts == {"dimension": "zone", "bound": ["compute-a"]}
 
 
 def test_delegate_bytes_names_the_bound_with_its_unit(site: Site) -> None:

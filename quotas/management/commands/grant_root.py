@@ -1,6 +1,7 @@
 """Give the root of a unit to people: the authority that every other one comes from."""
 
 from argparse import ArgumentParser
+from dataclasses import replace
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
@@ -11,8 +12,8 @@ from portal.lib.amounts import AmountError, parse_amount
 from projects.models import Unit
 from projects.states import Power
 from quotas.actions.delegations import UNBOUNDED, Bound, delegate_root
-from quotas.management.lookup import Sentences, dry, end_of_day, person, unit
-from quotas.models import Resource
+from quotas.management.lookup import Sentences, dry, end_of_day, person, unit, zone
+from quotas.models import Resource, Zone
 
 DEPTH = 5
 
@@ -39,6 +40,10 @@ class Command(BaseCommand):
             help="the most of a resource in one decision, like vcpu=512 (default: no bound)",
         )  # fmt: skip
         parser.add_argument(
+            "--zone", action="append", metavar="REGION.ZONE", default=[],
+            help="only in this zone, like geneva.compute-a; may be given again (default: any)",
+        )  # fmt: skip
+        parser.add_argument(
             "--depth", type=int, default=DEPTH, help=f"how often it may be handed on ({DEPTH})"
         )
         parser.add_argument("--ends", metavar="DATE", help="the last day of it, like 2027-03-31")
@@ -56,7 +61,7 @@ class Command(BaseCommand):
         with Sentences(), transaction.atomic():
             made = delegate_root(
                 users=users, units=units, powers=powers, depth=options["depth"], ends_at=ends_at,
-                bounds=self._bounds(options["bound"]), now=now,
+                bounds=self._bounds(options["bound"], options["zone"]), now=now,
             )  # fmt: skip
             dry(options["dry_run"])
         for root in made:
@@ -76,16 +81,21 @@ class Command(BaseCommand):
             raise CommandError("There is no unit yet; load them with load_catalogue.")
         return top
 
-    def _bounds(self, pairs: list[str]) -> tuple[Bound, ...]:
-        bounds = []
-        for pair in pairs:
-            slug, __, text = pair.partition("=")
-            resource = Resource.objects.filter(slug=slug).first()
-            if resource is None:
-                raise CommandError(f"There is no resource {slug!r}.")
-            try:
-                amount = parse_amount(text, unit=resource.unit, current=0, step=resource.step)
-            except AmountError as error:
-                raise CommandError(f"{slug}: {error.sentence}") from error
-            bounds.append(Bound(resource=resource, per_decision=amount))
-        return tuple(bounds) or UNBOUNDED
+    def _bounds(self, pairs: list[str], zone_ids: list[str]) -> tuple[Bound, ...]:
+        """Each amount in each zone; without amounts each zone without bound."""
+        zones: list[Zone | None] = [zone(each) for each in zone_ids]
+        if not pairs and not zones:
+            return UNBOUNDED
+        amounts = [self._amount(pair) for pair in pairs] or [Bound()]
+        return tuple(replace(each, zone=where) for each in amounts for where in zones or [None])
+
+    def _amount(self, pair: str) -> Bound:
+        slug, __, text = pair.partition("=")
+        resource = Resource.objects.filter(slug=slug).first()
+        if resource is None:
+            raise CommandError(f"There is no resource {slug!r}.")
+        try:
+            amount = parse_amount(text, unit=resource.unit, current=0, step=resource.step)
+        except AmountError as error:
+            raise CommandError(f"{slug}: {error.sentence}") from error
+        return Bound(resource=resource, per_decision=amount)

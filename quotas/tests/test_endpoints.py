@@ -1,0 +1,356 @@
+"""An endpoint's life, and who directs it: pause, read-only, resume, zones of those who repair."""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import F
+
+from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible
+from projects.models import Delegation, Event, User
+from projects.queries.viewers import Viewer
+from projects.states import REPAIRING, Power
+from quotas.actions import endpoints, operations
+from quotas.delivery import breaker, leases, observe
+from quotas.models import (
+    Contribution,
+    DelegationBound,
+    Endpoint,
+    Limit,
+    Offering,
+    Target,
+    Zone,
+)
+from quotas.queries.repairers import (
+    readable_endpoints,
+    readable_targets,
+    repairable_targets,
+    zones_outside,
+)
+from quotas.states import ENDPOINT_MOVES, EndpointState, ErrorKind, TargetState
+from quotas.tests.site import NOW, Site, make_project
+
+HOUR = timedelta(hours=1)
+REASON = "Database upgrade"
+
+
+def nova(site: Site) -> Endpoint:
+    found = site.endpoints["nova-geneva"]
+    found.refresh_from_db()
+    return found
+
+
+def close(site: Site, verb: str = "pause", name: str = "nova-geneva", **changes: Any) -> Endpoint:
+    terms = {
+        "endpoint": site.endpoints[name], "reason": REASON, "until": None, "actor": site.otto,
+        "now": NOW,
+    }  # fmt: skip
+    return getattr(endpoints, verb)(**(terms | changes))
+
+
+def repairer(
+    site: Site,
+    *zones: str,
+    unit: str = "org",
+    powers: Collection[Power] = REPAIRING,
+    parent: Delegation | None = None,
+) -> User:
+    """Somebody who repairs in these zones of a unit; no zone named: in all of them."""
+    rosa, _made = User.objects.get_or_create(subject="rosa", name="Rosa", password="!")
+    held = Delegation.objects.create(
+        user=rosa, powers=list(powers), unit=site.units[unit], parent=parent,
+        ancestors=parent.chain_ids if parent else [], grantor=site.otto if parent else None,
+        starts_at=NOW - HOUR, created_at=NOW,
+    )  # fmt: skip
+    for slug in zones or (None,):
+        zone = Zone.objects.get(slug=slug) if slug else None
+        DelegationBound.objects.create(delegation=held, zone=zone)
+    return rosa
+
+
+def share_nova(site: Site) -> Zone:
+    """A second compute zone, which feeds the same limit of the same Nova."""
+    first = site.vcpu.zone
+    other = Zone.objects.create(
+        region=first.region, slug="compute-b", name="compute-b", kind="compute"
+    )
+    offering = Offering.objects.create(
+        slug="geneva.compute-b.vcpu", zone=other, resource=site.vcpu.resource
+    )
+    limit = Limit.objects.get(endpoint=site.endpoints["nova-geneva"], key="cores")
+    Contribution.objects.create(offering=offering, limit=limit)
+    return other
+
+
+def viewer(person: User) -> Viewer:
+    return Viewer.of(person, NOW)
+
+
+# --- the moves --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", EndpointState.values)
+@pytest.mark.parametrize("verb", endpoints.VERBS)
+def test_each_verb_moves_as_the_table_says(site: Site, state: str, verb: str) -> None:
+    Endpoint.objects.filter(slug="nova-geneva").update(state=state)
+    expected = ENDPOINT_MOVES.get((EndpointState(state), verb))
+
+    def act() -> None:
+        if verb == "resume":
+            endpoints.resume(endpoint=nova(site), actor=site.otto, now=NOW)
+        else:
+            close(site, verb)
+
+    if expected is None:
+        with pytest.raises(Conflict) as refused:
+            act()
+        assert refused.value.facts == {"state": state}
+    else:
+        act()
+    assert nova(site).state == (expected or state)
+
+
+def test_pause_keeps_who_why_and_until_when_and_is_an_event(site: Site) -> None:
+    close(site, until=NOW + HOUR)
+
+    found = nova(site)
+    assert (found.state_by, found.state_reason) == (site.otto, REASON)
+    assert (found.state_since, found.state_until) == (NOW, NOW + HOUR)
+    event = Event.objects.latest("pk")
+    assert (event.verb, event.actor, event.subject_id) == ("endpoint paused", site.otto, found.pk)
+    assert event.data == {"was": "open", "until": (NOW + HOUR).isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"reason": "  "}, "reason"),
+        ({"reason": "x" * 501}, "reason"),
+        ({"reason": "a\x00b"}, "reason"),
+        ({"until": NOW}, "until"),
+        ({"until": NOW - HOUR}, "until"),
+    ],
+)
+def test_pause_without_a_reason_or_with_an_end_that_is_past(
+    site: Site, changes: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        close(site, **changes)
+    assert list(refused.value.errors) == [field]
+    assert nova(site).state == EndpointState.OPEN
+
+
+def test_resume_forgets_the_pause_and_wakes_what_an_outage_had_put_off(site: Site) -> None:
+    silenced = Target.objects.get(project=site.project, endpoint__slug="nova-geneva")
+    Target.objects.filter(pk=silenced.pk).update(
+        state=TargetState.RETRYING, error_kind=ErrorKind.UNREACHABLE, next_try_at=NOW + 900 * HOUR
+    )
+    Endpoint.objects.filter(slug="nova-geneva").update(
+        state=EndpointState.UNREACHABLE, failure_count=9, failing_since=NOW, next_probe_at=NOW
+    )
+    close(site)
+    endpoints.resume(endpoint=nova(site), actor=site.otto, now=NOW)
+
+    found = nova(site)
+    assert (found.state, found.state_by, found.state_reason) == (EndpointState.OPEN, None, "")
+    assert (found.failure_count, found.failing_since, found.next_probe_at) == (0, None, None)
+    assert silenced.pk in leases.due().values_list("pk", flat=True)
+
+
+def test_a_pause_ends_by_itself_when_its_time_has_come(site: Site) -> None:
+    close(site, until=NOW + HOUR)
+    close(site, "restrict", "cinder-geneva")
+
+    assert endpoints.resume_over(NOW + HOUR - timedelta(seconds=1)) == 0
+    assert endpoints.resume_over(NOW + HOUR) == 1
+    assert endpoints.resume_over(NOW + HOUR) == 0
+
+    assert nova(site).state == EndpointState.OPEN
+    event = Event.objects.latest("pk")
+    assert (event.verb, event.actor) == ("endpoint resumed", None)
+
+
+# --- what a closed endpoint means for workers -------------------------------------------
+
+
+def test_nothing_is_due_or_looked_at_where_it_is_paused(site: Site) -> None:
+    close(site)
+    here = Target.objects.filter(endpoint__slug="nova-geneva")
+    assert not leases.due().filter(pk__in=here.values("pk")).exists()
+    here.update(state=TargetState.APPLIED, next_try_at=None, applied_generation=F("generation"))
+    assert not observe.stale().filter(pk__in=here.values("pk")).exists()
+
+
+def test_a_read_only_endpoint_is_looked_at_and_not_written(site: Site) -> None:
+    close(site, "restrict")
+    here = Target.objects.filter(endpoint__slug="nova-geneva")
+    assert not leases.due().filter(pk__in=here.values("pk")).exists()
+    here.update(state=TargetState.APPLIED, next_try_at=None, applied_generation=F("generation"))
+    assert observe.stale().filter(pk__in=here.values("pk")).exists()
+
+
+def test_a_paused_identity_endpoint_stops_everything_behind_it(site: Site) -> None:
+    close(site, name="keystone")
+    assert not leases.due().exists()
+
+
+def test_the_breaker_overwrites_neither_a_pause_nor_its_reason(site: Site) -> None:
+    stale = nova(site)
+    close(site)
+    for _time in range(breaker.OPEN_AFTER + 1):
+        breaker.silent(stale, "connection refused")
+    breaker.answered(stale)
+
+    found = nova(site)
+    assert (found.state, found.state_reason, found.state_by) == ("paused", REASON, site.otto)
+
+
+# --- zones ------------------------------------------------------------------------------
+
+
+def test_a_repairer_pauses_what_serves_their_zone_alone(site: Site) -> None:
+    rosa = repairer(site, "compute-a")
+    close(site, actor=rosa)
+    assert nova(site).state_by == rosa
+
+
+def test_a_shared_endpoint_is_refused_naming_the_zone_outside(site: Site) -> None:
+    share_nova(site)
+    rosa = repairer(site, "compute-a")
+
+    with pytest.raises(Forbidden) as refused:
+        close(site, actor=rosa)
+
+    assert refused.value.sentence == (
+        "Nova geneva also serves compute-b in geneva, which you do not repair: operators can do "
+        "this."
+    )
+    assert refused.value.facts["zones"] == ["geneva.compute-b"]
+    assert nova(site).state == EndpointState.OPEN
+    with pytest.raises(Forbidden):
+        close(site, "restrict", actor=rosa)
+    with pytest.raises(Forbidden):
+        endpoints.resume(endpoint=nova(site), actor=rosa, now=NOW)
+
+
+def test_mandates_for_two_zones_together_reach_what_serves_both(site: Site) -> None:
+    share_nova(site)
+    repairer(site, "compute-a")
+    rosa = repairer(site, "compute-b", unit="it")
+    close(site, actor=rosa)
+    assert nova(site).state == EndpointState.PAUSED
+
+
+def test_an_identity_endpoint_serves_the_zones_of_all_its_services(site: Site) -> None:
+    rosa = repairer(site, "compute-a")
+    outside = zones_outside(viewer(rosa), Power.PAUSE_ENDPOINT, site.endpoints["keystone"])
+    assert [zone.slug for zone in outside] == ["storage-a"]
+    with pytest.raises(Forbidden, match="storage-a"):
+        close(site, name="keystone", actor=rosa)
+
+
+def test_zones_of_a_chain_are_those_that_every_link_names(site: Site) -> None:
+    parent = Delegation.objects.create(
+        user=site.erin, powers=list(REPAIRING), unit=site.units["org"], depth=2,
+        starts_at=NOW - HOUR, created_at=NOW,
+    )  # fmt: skip
+    DelegationBound.objects.create(delegation=parent, zone=Zone.objects.get(slug="storage-a"))
+    rosa = repairer(site, "compute-a", "storage-a", parent=parent)
+
+    with pytest.raises(Forbidden, match="compute-a"):
+        close(site, actor=rosa)
+    close(site, name="cinder-geneva", actor=rosa)
+    read = readable_endpoints(viewer(rosa)).values_list("slug", flat=True)
+    assert set(read) == {"keystone", "cinder-geneva"}
+
+
+def test_a_revoked_mandate_repairs_nothing(site: Site) -> None:
+    rosa = repairer(site)
+    Delegation.objects.filter(user=rosa).update(revoked_at=NOW)
+    with pytest.raises(Forbidden):
+        close(site, actor=rosa)
+
+
+def test_the_power_to_retry_does_not_pause_nor_the_other_way_round(site: Site) -> None:
+    rosa = repairer(site, powers=[Power.RETRY_DELIVERIES])
+    target = fail(site)
+    with pytest.raises(Forbidden, match="power to pause"):
+        close(site, actor=rosa)
+    retry(target, rosa)
+    Delegation.objects.filter(user=rosa).update(powers=[Power.PAUSE_ENDPOINT])
+    fail(site)
+    with pytest.raises(Forbidden, match="power to retry"):
+        retry(target, rosa)
+    close(site, actor=rosa)
+
+
+def test_an_endpoint_that_serves_no_zone_is_for_operators(site: Site) -> None:
+    lone = Endpoint.objects.create(slug="lone", name="Lone", driver="nova", cloud="sandbox")
+    rosa = repairer(site)
+    with pytest.raises(Forbidden, match="no zone"):
+        close(site, endpoint=lone, actor=rosa)
+    close(site, endpoint=lone)
+    assert lone.state == EndpointState.PAUSED
+
+
+# --- retries ----------------------------------------------------------------------------
+
+
+def fail(site: Site, slug: str = "atlas-reco", endpoint: str = "nova-geneva") -> Target:
+    target = Target.objects.get(project__slug=slug, endpoint__slug=endpoint)
+    Target.objects.filter(pk=target.pk).update(
+        state=TargetState.REFUSED, next_try_at=NOW + HOUR, error_words="no"
+    )
+    return target
+
+
+def retry(target: Target, person: User) -> Target:
+    return operations.retry_target(
+        endpoint=target.endpoint, target_id=target.pk, actor=person, now=NOW
+    )
+
+
+def test_a_repairer_retries_projects_of_their_units_in_their_zones_alone(site: Site) -> None:
+    make_project(site, "other", "it", NOW)
+    targets = [fail(site), fail(site, "other"), fail(site, endpoint="cinder-geneva")]
+    rosa = repairer(site, "compute-a", unit="ep")
+
+    assert [each.pk for each in repairable_targets(viewer(rosa))] == [targets[0].pk]
+    assert [each.pk for each in readable_targets(viewer(rosa))] == [targets[0].pk]
+    retry(targets[0], rosa)
+    with pytest.raises(NotVisible):
+        retry(targets[1], rosa)
+    with pytest.raises(Forbidden, match="storage-a"):
+        retry(targets[2], rosa)
+
+
+def test_a_retry_of_an_endpoint_leaves_the_projects_of_others(site: Site) -> None:
+    make_project(site, "other", "it", NOW)
+    own, others = fail(site), fail(site, "other")
+    rosa = repairer(site, unit="ep")
+
+    count = operations.retry_endpoint(endpoint=nova(site), actor=rosa, now=NOW)
+
+    assert count == 1
+    states = dict(Target.objects.filter(pk__in=[own.pk, others.pk]).values_list("pk", "state"))
+    assert states == {own.pk: TargetState.DUE, others.pk: TargetState.REFUSED}
+
+
+def test_a_retry_of_very_many_keeps_few_ids_and_sends_few_hints(
+    site: Site, django_capture_on_commit_callbacks: Any
+) -> None:
+    total = 3 * operations.IDS_KEPT
+    for number in range(total):
+        make_project(site, f"many-{number}", "atlas", NOW)
+    Target.objects.filter(endpoint__slug="nova-geneva", project__slug__startswith="many").update(
+        state=TargetState.REFUSED
+    )
+
+    with django_capture_on_commit_callbacks() as hints:
+        count = operations.retry_endpoint(endpoint=nova(site), actor=site.otto, now=NOW)
+
+    event = Event.objects.latest("pk")
+    assert (count, event.data["count"]) == (total, total)
+    assert len(event.data["targets"]) == operations.IDS_KEPT
+    assert len(hints) <= operations.IDS_KEPT
