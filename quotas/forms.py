@@ -213,6 +213,26 @@ class CloseForm(forms.Form):
     )
 
 
+class IgnoreForm(forms.Form):
+    """Until the end of which day a drift is left as it is, and why."""
+
+    until_on = forms.DateField(
+        label=_("Until the end of"),
+        required=False,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        error_messages={"invalid": _("That is no day. Write it as 2027-03-31.")},
+    )
+    reason = TextField(label=_("Why"), rows=3, most=MAX_REASON)
+
+
+class AdoptForm(forms.Form):
+    """Which offering takes the difference of an adopted limit, and a word about it."""
+
+    offering = forms.CharField(required=False, max_length=125)
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    reason = TextField(label=_("A word about it"), rows=3, most=1000)
+
+
 class AmendForm(forms.Form):
     """The reason of a request that is changed before it is decided."""
 

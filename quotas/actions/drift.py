@@ -4,27 +4,30 @@ Neither calls a cloud. A restore wakes the target, and convergence writes what i
 then; what stays ignored is neither restored by policy nor counted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from portal.lib.errors import Conflict, Invalid, NotVisible
 from portal.lib.locks import lock
 from projects.actions.events import record
 from projects.models import User
-from quotas.models import Drift, Target
+from quotas.models import Drift, Job, JobItem, Target
 from quotas.queries.drift import drifts
 from quotas.queries.drift_words import ended_words, why_not_restore
 
+from .jobs import job_kind, start_job
 from .repairs import check_retry, held_viewer
 from .targets import wake_targets
 from .wishes import clean_text
 
 MOST_DAYS = 366
+MAX_REASON = 500
 
 
 def restore(*, drift: Drift, actor: User, now: datetime) -> Drift:
@@ -60,14 +63,7 @@ def ignore(
     """
     with transaction.atomic():
         found = _take(drift, actor, now, _why_not_ignore)
-        errors: dict[str, list[str]] = {}
-        until = _end_of_day(until_on, now, errors)
-        try:
-            cleaned = clean_text(reason, field="reason", required=True, most=500)
-        except Invalid as error:
-            errors.update(error.errors)
-        if errors or until is None:
-            raise Invalid(errors)
+        until, cleaned = _read(until_on, reason, now)
         found.ignored_until, found.ignored_by, found.ignore_reason = until, actor, cleaned
         found.restore_asked_at, found.restore_asked_by = None, None
         found.save(
@@ -97,18 +93,27 @@ def _take(drift: Drift, actor: User, now: datetime, why_not: Callable[[Drift], s
     return found
 
 
-def _end_of_day(day: date | None, now: datetime, errors: dict[str, list[str]]) -> datetime | None:
+def _read(until_on: date | None, reason: str, now: datetime) -> tuple[datetime, str]:
+    """The moment at which the day ends in the site's zone, and the reason. Raises Invalid."""
+    errors: dict[str, list[str]] = {}
+    cleaned = ""
     zone = timezone.get_default_timezone()
     today = timezone.localdate(now, zone)
-    if day is None:
+    if until_on is None:
         errors["until_on"] = [_("Say until which day.")]
-    elif day < today:
+    elif until_on < today:
         errors["until_on"] = [_("That day is over; choose today or a later day.")]
-    elif day > today + timedelta(days=MOST_DAYS):
+    elif until_on > today + timedelta(days=MOST_DAYS):
         errors["until_on"] = [_("A year is the longest; look at it again by then.")]
-    else:
-        return timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min), zone)
-    return None
+    try:
+        cleaned = clean_text(reason, field="reason", required=True, most=MAX_REASON)
+    except Invalid as error:
+        errors.update(error.errors)
+    if errors or until_on is None:
+        raise Invalid(errors)
+    return timezone.make_aware(
+        datetime.combine(until_on + timedelta(days=1), time.min), zone
+    ), cleaned
 
 
 def _record(verb: str, drift: Drift, actor: User, now: datetime, **data: Any) -> None:
@@ -116,3 +121,42 @@ def _record(verb: str, drift: Drift, actor: User, now: datetime, **data: Any) ->
         verb, actor=actor, now=now, project=drift.target.project, subject_kind="drift",
         subject_id=drift.pk, endpoint=drift.target.endpoint.slug, kind=drift.kind, **data,
     )  # fmt: skip
+
+
+@job_kind("drift_restore", subject="drift", title=_lazy("Restore drift"))
+def _restore_item(item: JobItem, job: Job, now: datetime) -> None:
+    restore(drift=_drift_of(item), actor=job.actor, now=now)
+
+
+@job_kind("drift_ignore", subject="drift", title=_lazy("Ignore drift"))
+def _ignore_item(item: JobItem, job: Job, now: datetime) -> None:
+    ignore(
+        drift=_drift_of(item),
+        until_on=date.fromisoformat(job.arguments["until_on"]),
+        reason=job.arguments["reason"],
+        actor=job.actor,
+        now=now,
+    )
+
+
+def _drift_of(item: JobItem) -> Drift:
+    found = Drift.objects.filter(pk=item.subject_id).first()
+    if found is None:
+        raise NotVisible(_("There is no such drift."))
+    return found
+
+
+def restore_many(*, drift_ids: Collection[int], actor: User, now: datetime) -> Job:
+    """A job that restores each; who may do which is asked one by one. Raises Invalid."""
+    return start_job(kind="drift_restore", subjects=drift_ids, actor=actor, now=now)
+
+
+def ignore_many(
+    *, drift_ids: Collection[int], until_on: date | None, reason: str, actor: User, now: datetime
+) -> Job:
+    """A job that ignores each until the end of a day. Raises Invalid."""
+    _until, cleaned = _read(until_on, reason, now)
+    arguments = {"until_on": until_on.isoformat() if until_on else "", "reason": cleaned}
+    return start_job(
+        kind="drift_ignore", subjects=drift_ids, arguments=arguments, actor=actor, now=now
+    )

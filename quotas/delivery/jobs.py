@@ -15,7 +15,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-import quotas.actions.problems  # noqa: F401 - registers its kinds of work
+import quotas.actions.drift
+import quotas.actions.problems  # noqa: F401 - these register their kinds of work
 from portal.lib.errors import DomainError
 from portal.lib.locks import refusal_of
 from quotas.actions.jobs import KINDS

@@ -9,7 +9,7 @@ from django.db.models import Count, QuerySet
 
 from projects.models import Project
 from projects.queries.viewers import Viewer
-from quotas.models import Job, JobItem, Target
+from quotas.models import Drift, Job, JobItem, Target
 from quotas.states import ItemState, JobState
 
 
@@ -104,9 +104,14 @@ def _targets(ids: Collection[int]) -> dict[int, Subject]:
     return {each.pk: Subject(each.endpoint.name, each.project) for each in rows}
 
 
+def _drifts(ids: Collection[int]) -> dict[int, Subject]:
+    rows = Drift.objects.filter(pk__in=ids).select_related("target__project", "target__endpoint")
+    return {each.pk: Subject(each.target.endpoint.name, each.target.project) for each in rows}
+
+
 # {subject kind: how its rows are told}, one query each. Who adds a kind of job about
 # something else adds a line.
-SUBJECTS: dict[str, Describe] = {"target": _targets}
+SUBJECTS: dict[str, Describe] = {"target": _targets, "drift": _drifts}
 
 
 def item_rows(items: Collection[JobItem]) -> list[ItemRow]:
