@@ -8,7 +8,10 @@ from quotas.views import (
     drafts,
     endpoints,
     home,
+    jobs,
     operations,
+    plan,
+    problems,
     progress,
     projects,
     queue,
@@ -69,6 +72,55 @@ urlpatterns: list[URLPattern | URLResolver] = [
         operations.target_retry,
         name="target_retry",
     ),
+    path("operations/endpoints/<slug:slug>/plan/", plan.endpoint_plan, name="endpoint_plan"),
+    path(
+        "operations/endpoints/<slug:slug>/refresh/", plan.endpoint_refresh, name="endpoint_refresh"
+    ),
+    path(
+        "operations/endpoints/<slug:slug>/targets/<int:target_id>/plan/",
+        plan.target_plan,
+        name="target_plan",
+    ),
+    path(
+        "operations/endpoints/<slug:slug>/targets/<int:target_id>/refresh/",
+        plan.target_refresh,
+        name="target_refresh",
+    ),
+    path("projects/<slug:slug>/plan/", plan.project_plan, name="project_plan"),
+    path("operations/problems/", problems.problem_list, name="problem_list"),
+    path(
+        "operations/problems/<str:cause>/<slug:slug>/",
+        problems.problem_detail,
+        name="problem_detail",
+    ),
+    path(
+        "operations/problems/<str:cause>/<slug:slug>/retry/",
+        problems.problem_retry,
+        name="problem_retry",
+    ),
+    path(
+        "operations/problems/<str:cause>/<slug:slug>/skip/",
+        problems.problem_skip,
+        name="problem_skip",
+    ),
+    path(
+        "operations/problems/<str:cause>/<slug:slug>/remedy/",
+        problems.problem_remedy,
+        name="problem_remedy",
+    ),
+    path(
+        "operations/endpoints/<slug:slug>/limits/<int:limit_id>/leave-out/",
+        problems.limit_leave_out,
+        name="limit_leave_out",
+    ),
+    path(
+        "operations/endpoints/<slug:slug>/limits/<int:limit_id>/take-in/",
+        problems.limit_take_in,
+        name="limit_take_in",
+    ),
+    path("jobs/", jobs.job_list, name="job_list"),
+    path("jobs/<int:number>/", jobs.job_detail, name="job_detail"),
+    path("jobs/<int:number>/progress/", jobs.job_progress, name="job_progress"),
     path("find/", search.find, name="find"),
     path("api/v1/", include("quotas.api.urls")),
 ]

@@ -56,7 +56,7 @@ class TargetFilters(Filters):
 def endpoint_list(request: Request) -> Response:
     filters(request)
     viewer = viewer_in(request)
-    rows = readable_endpoints(_reader(viewer)).select_related("region", "identity", "state_by")
+    rows = readable_endpoints(reader_of(viewer)).select_related("region", "identity", "state_by")
     return answer_page(
         request, rows, EndpointSerializer, ordering="slug",
         context=lambda page: _with_rows(viewer, page),
@@ -70,7 +70,7 @@ def endpoint_list(request: Request) -> Response:
 @api_view(["GET"])
 def endpoint_detail(request: Request, slug: str) -> Response:
     viewer = viewer_in(request)
-    return _answer(viewer, _endpoint(viewer, slug))
+    return _answer(viewer, endpoint_for(viewer, slug))
 
 
 @shows("operate")
@@ -105,11 +105,11 @@ def endpoint_restrict(request: Request, slug: str) -> Response:
 @api_view(["POST"])
 def endpoint_resume(request: Request, slug: str) -> Response:
     viewer = viewer_in(request)
-    found = _endpoint(viewer, slug)
+    found = endpoint_for(viewer, slug)
     check_pause(viewer, found)
     body(request, NothingInput)
     resume(endpoint=found, actor=viewer.user, now=viewer.now)
-    return _answer(viewer, _endpoint(viewer, slug))
+    return _answer(viewer, endpoint_for(viewer, slug))
 
 
 @shows("operate")
@@ -121,7 +121,7 @@ def endpoint_resume(request: Request, slug: str) -> Response:
 def endpoint_retry(request: Request, slug: str) -> Response:
     body(request, NothingInput)
     viewer = viewer_in(request)
-    found = _endpoint(viewer, slug)
+    found = endpoint_for(viewer, slug)
     woken = retry_endpoint(endpoint=found, actor=viewer.user, now=viewer.now)
     return Response(RetriedSerializer({"count": woken}).data)
 
@@ -161,7 +161,7 @@ def target_detail(request: Request, pk: int) -> Response:
 def target_retry(request: Request, pk: int) -> Response:
     body(request, NothingInput)
     viewer = viewer_in(request)
-    _reader(viewer)
+    reader_of(viewer)
     found = one(Target.objects.select_related("endpoint"), pk=pk)
     retry_target(endpoint=found.endpoint, target_id=pk, actor=viewer.user, now=viewer.now)
     return Response(TargetSerializer(one(_targets(viewer), pk=pk)).data)
@@ -169,11 +169,11 @@ def target_retry(request: Request, pk: int) -> Response:
 
 def _close(request: Request, slug: str, verb: Callable[..., Endpoint]) -> Response:
     viewer = viewer_in(request)
-    found = _endpoint(viewer, slug)
+    found = endpoint_for(viewer, slug)
     check_pause(viewer, found)
     asked = {"until": None} | body(request, CloseInput)
     verb(endpoint=found, **asked, actor=viewer.user, now=viewer.now)
-    return _answer(viewer, _endpoint(viewer, slug))
+    return _answer(viewer, endpoint_for(viewer, slug))
 
 
 def _answer(viewer: Viewer, endpoint: Endpoint) -> Response:
@@ -185,18 +185,20 @@ def _with_rows(viewer: Viewer, page: Collection[Endpoint]) -> dict[str, Any]:
     return {"rows": {row.endpoint.pk: row for row in rows_of(page, Repairs(viewer))}}
 
 
-def _reader(viewer: Viewer) -> Viewer:
+def reader_of(viewer: Viewer) -> Viewer:
+    """The viewer, if they read about operations at all; else Forbidden."""
     if not may_read_operations(viewer):
         raise Forbidden(_("This is for operators, auditors and those who repair."))
     return viewer
 
 
-def _endpoint(viewer: Viewer, slug: str) -> Endpoint:
-    _reader(viewer)
+def endpoint_for(viewer: Viewer, slug: str) -> Endpoint:
+    """The endpoint, or NotVisible; Forbidden where a repairer has nothing to do with it."""
+    reader_of(viewer)
     found = one(Endpoint.objects.select_related("region", "identity", "state_by"), slug=slug)
     check_read(viewer, found)
     return found
 
 
 def _targets(viewer: Viewer) -> QuerySet[Target]:
-    return readable_targets(_reader(viewer)).select_related("project", "endpoint")
+    return readable_targets(reader_of(viewer)).select_related("project", "endpoint")

@@ -6,7 +6,19 @@ from drf_spectacular.views import SpectacularAPIView
 from portal.lib.access import shows
 
 # The scheme registers itself by being imported.
-from . import catalogue, events, operations, people, projects, requests, sessions, verbs  # noqa: F401
+from . import (  # noqa: F401
+    catalogue,
+    events,
+    jobs,
+    operations,
+    people,
+    plan,
+    problems,
+    projects,
+    requests,
+    sessions,
+    verbs,
+)
 
 schema = shows("public")(
     SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[])
@@ -59,8 +71,41 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="api_endpoint_restrict",
     ),
     path("endpoints/<slug:slug>/resume/", operations.endpoint_resume, name="api_endpoint_resume"),
+    path("endpoints/<slug:slug>/plan/", plan.endpoint_plan, name="api_endpoint_plan"),
+    path("endpoints/<slug:slug>/refresh/", plan.endpoint_refresh, name="api_endpoint_refresh"),
     path("targets/", operations.target_list, name="api_targets"),
     path("targets/<int:pk>/", operations.target_detail, name="api_target"),
     path("targets/<int:pk>/retry/", operations.target_retry, name="api_target_retry"),
+    path("targets/<int:pk>/refresh/", plan.target_refresh, name="api_target_refresh"),
+    path("targets/<int:pk>/skip/", problems.target_skip, name="api_target_skip"),
+    path("targets/<int:pk>/remedy/", problems.target_remedy, name="api_target_remedy"),
+    path(
+        "endpoints/<slug:slug>/limits/<str:key>/leave-out/",
+        problems.limit_leave_out,
+        name="api_limit_leave_out",
+    ),
+    path(
+        "endpoints/<slug:slug>/limits/<str:key>/take-in/",
+        problems.limit_take_in,
+        name="api_limit_take_in",
+    ),
+    path("problems/", problems.problem_list, name="api_problems"),
+    path(
+        "problems/<str:cause>/<slug:slug>/targets/",
+        problems.problem_targets,
+        name="api_problem_targets",
+    ),
+    path(
+        "problems/<str:cause>/<slug:slug>/retry/", problems.problem_retry, name="api_problem_retry"
+    ),
+    path("problems/<str:cause>/<slug:slug>/skip/", problems.problem_skip, name="api_problem_skip"),
+    path(
+        "problems/<str:cause>/<slug:slug>/remedy/",
+        problems.problem_remedy,
+        name="api_problem_remedy",
+    ),
+    path("jobs/", jobs.job_list, name="api_jobs"),
+    path("jobs/<int:pk>/", jobs.job_detail, name="api_job"),
+    path("jobs/<int:pk>/items/", jobs.job_items, name="api_job_items"),
     path("events/", events.event_list, name="api_events"),
 ]

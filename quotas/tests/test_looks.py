@@ -89,9 +89,11 @@ LOOKS: dict[str, Look] = {
     ),
     "endpoint_list": Look("otto"),
     "endpoint_detail": Look("otto", slug("cinder-geneva")),
+    "endpoint_plan": Look("otto", slug("nova-geneva"), "?show=all"),
+    "project_plan": Look("otto", slug("atlas-reco"), "?show=all"),
 }
 # Answers of GET that are no pages: a fragment, health, and addresses that only take a form.
-NO_PAGES = {"request_progress", "livez", "readyz", "metrics"}
+NO_PAGES = {"request_progress", "target_plan", "livez", "readyz", "metrics"}
 # What the README shows.
 SHOWN = ("home", "request_new", "decide", "request_detail", "project_detail", "queue")
 
