@@ -5,6 +5,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from portal.lib.wake import wake
+from quotas.actions.endpoints import resume_over
 from quotas.actions.routing import route_again, unrouted
 from quotas.actions.targets import APPLY_TASK
 from quotas.delivery import leases, observe
@@ -33,10 +34,11 @@ def apply_target(*, target_id: int) -> None:
 
 @shared_task
 def sweep_due() -> None:
-    """Find what is due, whoever forgot it, and what a lost worker held."""
+    """Find what is due, whoever forgot it, what a lost worker held, and pauses that are over."""
     leases.expire()
     for target_id in leases.due_in_turn(SWEEP_BATCH):
         _hint(APPLY_TASK, target_id)
+    resume_over(timezone.now())
 
 
 @shared_task
