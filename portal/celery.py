@@ -41,6 +41,8 @@ app.conf.update(
         {
             # Short, and what frees a lost worker's targets: never behind the work itself.
             "quotas.tasks.sweep_*": {"queue": NOTIFY},
+            # In slices of a few seconds: somebody watches it.
+            "quotas.tasks.run_job": {"queue": NOTIFY},
             "quotas.tasks.*observe*": {"queue": OBSERVE},
             "*.tasks.*notify*": {"queue": NOTIFY},
             "*": {"queue": APPLY},

@@ -148,6 +148,8 @@ def _every(seconds: float, task: str) -> dict[str, object]:
 CELERY_BEAT_SCHEDULE = {
     "sweep-due": _every(SWEEP_SECONDS, "quotas.tasks.sweep_due"),
     "sweep-observe": _every(OBSERVE_SWEEP_SECONDS, "quotas.tasks.sweep_observe"),
+    "sweep-jobs": _every(10.0, "quotas.tasks.sweep_jobs"),
+    "sweep-remedies": _every(30.0, "quotas.tasks.sweep_remedies"),
     # Only for lines that nobody in force could decide; every other change routes at once.
     "sweep-routes": _every(30.0, "quotas.tasks.sweep_routes"),
 }

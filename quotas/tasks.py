@@ -6,9 +6,10 @@ from django.utils import timezone
 
 from portal.lib.wake import wake
 from quotas.actions.endpoints import resume_over
+from quotas.actions.jobs import RUN_TASK
 from quotas.actions.routing import route_again, unrouted
 from quotas.actions.targets import APPLY_TASK
-from quotas.delivery import leases, observe
+from quotas.delivery import jobs, leases, observe, remedies
 from quotas.delivery.converge import work
 
 SWEEP_BATCH = 500
@@ -61,6 +62,26 @@ def sweep_routes() -> None:
     now = timezone.now()
     for quota_request in unrouted(now):
         route_again(quota_request, now)
+
+
+@shared_task
+def sweep_remedies() -> None:
+    """Apply the remedies that need nobody's click, once for each error."""
+    remedies.apply_due()
+
+
+@shared_task
+def run_job(*, job_id: int) -> None:
+    """Work on a job for a few seconds; what is left of it waits behind the sweeps."""
+    if jobs.run(job_id):
+        wake(RUN_TASK, job_id=job_id)
+
+
+@shared_task
+def sweep_jobs() -> None:
+    """Go on with jobs whose worker died, or that nobody was woken for."""
+    for job_id in list(jobs.unended().values_list("pk", flat=True)[:SWEEP_BATCH]):
+        current_app.send_task(RUN_TASK, kwargs={"job_id": job_id}, expires=HINT_SECONDS)
 
 
 def _hint(task: str, target_id: int) -> None:

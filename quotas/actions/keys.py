@@ -35,7 +35,7 @@ def leave_out(*, limit: Limit, reason: str, actor: User, now: datetime) -> Limit
     """
     text = clean_text(reason, field="reason", required=True, most=MAX_REASON)
     with transaction.atomic():
-        _operator(actor, now)
+        check_operator(Viewer.of(actor, now))
         if not _leave_out([limit.pk], text, actor, now):
             raise Conflict(_("%(key)s is left out already.") % {"key": limit.key})
         _wake(limit.endpoint)
@@ -52,7 +52,7 @@ def leave_out_keys(
     where none of the keys is one of ours.
     """
     if actor is not None:
-        _operator(actor, now)
+        check_operator(Viewer.of(actor, now))
     ids = list(Limit.objects.filter(endpoint=endpoint, key__in=keys).values_list("pk", flat=True))
     if not ids:
         raise Conflict(_("The service named no limit that Remit manages there."))
@@ -66,7 +66,7 @@ def take_in(*, limit: Limit, actor: User, now: datetime) -> Limit:
     Raises Forbidden for others than operators, Conflict where it is not left out.
     """
     with transaction.atomic():
-        _operator(actor, now)
+        check_operator(Viewer.of(actor, now))
         if not Limit.objects.filter(pk=limit.pk, left_out_at__isnull=False).update(
             left_out_at=None, left_out_by=None, left_out_reason=""
         ):
@@ -102,8 +102,9 @@ def _wake(endpoint: Endpoint) -> None:
     )
 
 
-def _operator(actor: User, now: datetime) -> None:
-    if not may_operate(Viewer.of(actor, now)):
+def check_operator(viewer: Viewer) -> None:
+    """Raise Forbidden for everybody who is no operator."""
+    if not may_operate(viewer):
         raise Forbidden(
             _("A limit is left out for every project at the service: only operators can do this.")
         )

@@ -4,7 +4,7 @@ To have something tried again is `operations.retry_target`. Each verb is of one 
 at once are a job of the kinds registered here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -17,15 +17,16 @@ from portal.lib.errors import Conflict, NotVisible
 from portal.lib.locks import lock
 from projects.actions.events import record
 from projects.models import Event, Project, User
-from quotas.models import Job, JobItem, Target
+from projects.queries.viewers import Viewer
+from quotas.models import Endpoint, Job, JobItem, Target
 from quotas.problems import Problem, Remedy
 from quotas.queries.problems import problem_of
 from quotas.states import TARGET_MOVES, TargetState
 
-from .jobs import job_kind
+from .jobs import job_kind, start_job
 from .keys import leave_out_keys
 from .operations import retry_target
-from .repairs import check_retry, held_viewer
+from .repairs import check_retry, check_retry_at, held_viewer
 from .targets import wake_targets
 from .wishes import clean_text
 
@@ -138,6 +139,31 @@ def _skip_key(target: Target, problem: Problem, actor: User | None, now: datetim
         now=now,
     )
     wake_targets([target])
+
+
+def start(
+    *,
+    kind: str,
+    endpoint: Endpoint,
+    target_ids: Collection[int],
+    reason: str = "",
+    cause: str = "",
+    actor: User,
+    now: datetime,
+) -> Job:
+    """Do it to many targets of an endpoint, as a job: kind "retry", "skip" or "remedy".
+
+    reason: for "skip"; cause: the problem that the person saw, for "remedy". Raises Forbidden
+    for who may repair nothing there, Invalid by field; each target's own refusal becomes the
+    words of its item.
+    """
+    check_retry_at(Viewer.of(actor, now), endpoint)
+    arguments = {}
+    if kind == "skip":
+        arguments["reason"] = clean_text(reason, field="reason", required=True, most=MAX_REASON)
+    elif kind == "remedy":
+        arguments["cause"] = cause
+    return start_job(kind=kind, subjects=target_ids, arguments=arguments, actor=actor, now=now)
 
 
 Act = Callable[[Target, Problem, User | None, datetime], None]

@@ -90,6 +90,15 @@ class Known:
                 return each
         return _unknown(driver, code)
 
+    def by_id(self, problem_id: str) -> Problem | None:
+        """The problem of that id, also one that nobody knows yet; None: there can be none."""
+        for each in self.problems:
+            if each.id == problem_id:
+                return each
+        parts = problem_id.split(".")
+        is_unknown = len(parts) == 3 and parts[0] == "unknown"
+        return _unknown(parts[1], parts[2]) if is_unknown else None
+
     def by_words(self) -> tuple[frozenset[str], bool]:
         """The codes for which the words decide, and whether they may for any code."""
         worded = [each for each in self.problems if each.pattern is not None]

@@ -31,7 +31,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, Left
 
 from projects.models import Event
-from quotas.models import Endpoint, Target
+from quotas.models import Endpoint, Limit, Target
 from quotas.problems import Problem, known
 from quotas.states import TargetState
 
@@ -234,4 +234,13 @@ def _since() -> Case:
         When(state=TargetState.WAITING, then=F("project__created_at")),
         default=Coalesce(Subquery(failed.order_by("pk").values("at")[:1]), F("error_at")),
         output_field=DateTimeField(),
+    )
+
+
+def left_out_limits() -> QuerySet[Limit]:
+    """The limits that services lack and that were left out there, the newest first."""
+    return (
+        Limit.objects.filter(left_out_at__isnull=False)
+        .select_related("endpoint", "left_out_by")
+        .order_by("-left_out_at", "pk")
     )

@@ -1,0 +1,73 @@
+"""Long work through the API: started by a verb on many things, followed here."""
+
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from portal.lib.access import shows
+from projects.queries.viewers import Viewer
+from quotas.models import Job
+from quotas.queries.jobs import item_rows, items_of, job_rows, visible_jobs
+from quotas.states import ItemState
+
+from .asked import filters, one, viewer_in
+from .describe import LIST, READ, operation
+from .fields import Filters
+from .pages import Pages, answer_page, page_of
+from .shapes.jobs import JobItemSerializer, JobSerializer
+
+TAG = "jobs"
+
+
+class ItemFilters(Filters):
+    state = serializers.ChoiceField(choices=ItemState.values, required=False)
+
+
+@shows("own")
+@operation(
+    "list_jobs", "List the jobs you started", answers=page_of(JobSerializer), refuses=LIST,
+    tag=TAG, about="The newest first; operators and auditors see those of all.",
+)  # fmt: skip
+@api_view(["GET"])
+def job_list(request: Request) -> Response:
+    filters(request)
+    viewer = viewer_in(request)
+    pages = Pages("-id")
+    found: list[Job] = pages.paginate_queryset(visible_jobs(viewer), request) or []
+    rows = job_rows(found, viewer.now)
+    return pages.get_paginated_response(JobSerializer(rows, many=True).data)
+
+
+@shows("job")
+@operation("get_job", "Show a job and how far it is", answers=JobSerializer, refuses=READ, tag=TAG)
+@api_view(["GET"])
+def job_detail(request: Request, pk: int) -> Response:
+    viewer = viewer_in(request)
+    return Response(_shown(viewer, one(visible_jobs(viewer), pk=pk)))
+
+
+@shows("job")
+@operation(
+    "list_job_items", "List what became of each item of a job",
+    answers=page_of(JobItemSerializer), refuses=(*LIST, 404), tag=TAG, filters=[ItemFilters],
+)  # fmt: skip
+@api_view(["GET"])
+def job_items(request: Request, pk: int) -> Response:
+    asked = filters(request, ItemFilters)
+    job = one(visible_jobs(viewer_in(request)), pk=pk)
+    return answer_page(
+        request, items_of(job, asked.get("state", "")), JobItemSerializer, ordering="id",
+        context=lambda page: {"subjects": {row.item.pk: row.subject for row in item_rows(page)}},
+    )  # fmt: skip
+
+
+def answer_started(request: Request, viewer: Viewer, job: Job) -> Response:
+    """202: the work goes on by itself; Location is where to follow it."""
+    where = reverse("api_job", [job.pk], request=request)
+    return Response(_shown(viewer, job), status=202, headers={"Location": where})
+
+
+def _shown(viewer: Viewer, job: Job) -> dict[str, object]:
+    return dict(JobSerializer(job_rows([job], viewer.now)[0]).data)
