@@ -37,6 +37,10 @@ class Scene:
         converge(target.pk)
         return self.target(endpoint).state
 
+    def give_roles(self) -> None:
+        """From now on people with a handle are granted a role in Keystone."""
+        Endpoint.objects.filter(slug=KEYSTONE).update(options={"role": "member"})
+
     def let_time_pass(self) -> None:
         """What waited for a moment need not wait any longer: the lease that left it is over."""
         Target.objects.filter(dirty_until__isnull=False).update(dirty_until=Now())
