@@ -136,7 +136,11 @@ def amount_texts(wanted: Mapping[Offering, int]) -> dict[str, str]:
 class TextField(forms.CharField):
     """A text that the domain judges, for the API alike: its length and its characters."""
 
-    def __init__(self, *, rows: int, most: int = MAX_TEXT, **options: Any) -> None:
+    def __init__(
+        self, *, rows: int, most: int = MAX_TEXT, is_needed: bool = False, **options: Any
+    ) -> None:
+        # Whether the page says that it can be left empty.
+        self.is_needed = is_needed
         widget = forms.Textarea(attrs={"rows": rows, "maxlength": most})
         super().__init__(required=False, strip=False, widget=widget, **options)
         # NUL is a control character like the others: one sentence about it is enough.
@@ -213,16 +217,22 @@ class CloseForm(forms.Form):
     )
 
 
+class DayField(forms.DateField):
+    """A day that the domain judges, and needs."""
+
+    is_needed = True
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+        messages = {"invalid": _("That is no day. Write it as 2027-03-31.")}
+        super().__init__(required=False, widget=widget, error_messages=messages, **options)
+
+
 class IgnoreForm(forms.Form):
     """Until the end of which day a drift is left as it is, and why."""
 
-    until_on = forms.DateField(
-        label=_("Until the end of"),
-        required=False,
-        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        error_messages={"invalid": _("That is no day. Write it as 2027-03-31.")},
-    )
-    reason = TextField(label=_("Why"), rows=3, most=MAX_REASON)
+    until_on = DayField(label=_("Until the end of"))
+    reason = TextField(label=_("Why"), rows=3, most=MAX_REASON, is_needed=True)
 
 
 class AdoptForm(forms.Form):

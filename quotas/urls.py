@@ -3,9 +3,11 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from quotas.views import (
+    adopting,
     catalogue,
     decide,
     drafts,
+    drift,
     endpoints,
     home,
     jobs,
@@ -121,6 +123,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("jobs/", jobs.job_list, name="job_list"),
     path("jobs/<int:number>/", jobs.job_detail, name="job_detail"),
     path("jobs/<int:number>/progress/", jobs.job_progress, name="job_progress"),
+    path("operations/drift/", drift.drift_list, name="drift_list"),
+    path("operations/drift/chosen/", drift.drift_chosen, name="drift_chosen"),
+    path("operations/drift/<int:pk>/restore/", drift.drift_restore, name="drift_restore"),
+    path("operations/drift/<int:pk>/ignore/", drift.drift_ignore, name="drift_ignore"),
+    path("projects/<slug:slug>/drift/<int:pk>/adopt/", adopting.drift_adopt, name="drift_adopt"),
     path("find/", search.find, name="find"),
     path("api/v1/", include("quotas.api.urls")),
 ]

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.lib.access import shows
@@ -37,7 +38,7 @@ from .pages import is_slug, page_of
 
 UNANSWERED_SHOWN = 10
 MOST_CHOSEN = 200
-SHOWS = {SHOWN: _("Open"), IGNORED: _("Ignored"), ENDED: _("Over")}
+SHOWS = {SHOWN: _lazy("open"), IGNORED: _lazy("ignored"), ENDED: _lazy("over")}
 
 
 @shows("operations")
@@ -52,6 +53,7 @@ def drift_list(request: HttpRequest) -> HttpResponse:
     kind = asked["kind"]
     page = page_of(request, found.filter(kind=kind) if kind else found)
     silent = list(unanswered(targets)[: UNANSWERED_SHOWN + 1])
+    rows = rows_of(page.rows, Repairs(viewer))
     context = {
         "here": "endpoints",
         "tab": "drift",
@@ -61,7 +63,8 @@ def drift_list(request: HttpRequest) -> HttpResponse:
         "shows": SHOWS,
         "kinds": [(each, DriftKind(each).label, n) for each, n in kind_counts(found).items()],
         "page": page,
-        "rows": rows_of(page.rows, Repairs(viewer)),
+        "rows": rows,
+        "may_choose": asked["show"] != ENDED and any(row.may_repair for row in rows),
         "silent": silent[:UNANSWERED_SHOWN],
         "has_more_silent": len(silent) > UNANSWERED_SHOWN,
     }

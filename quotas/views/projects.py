@@ -24,6 +24,7 @@ from quotas.queries.repairers import Repairs
 from quotas.queries.timeline import project_timeline
 from quotas.queries.usage import DAYS, usage_of
 
+from .drift_rows import project_rows as drift_rows
 from .pages import page_of, visible_project
 
 MAX_FIND = 100
@@ -71,6 +72,7 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "deciders": who_decides(project, viewer.now, Power.DECIDE_QUOTA),
         "rooms": rooms_in_words(viewer, project, regions),
         "external_ids": external_ids(project),
+        "drift_rows": drift_rows(viewer, project),
         "may_ask": may_ask(roles_in(viewer, project)) and project.state == ProjectState.ACTIVE,
         "repairs": Repairs(viewer),
         "here": "projects",
