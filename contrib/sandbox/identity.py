@@ -4,7 +4,7 @@ import datetime
 import re
 import secrets
 import urllib.parse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from contrib.sandbox import people
@@ -246,9 +246,10 @@ def _one_project(call: Call, project_id: str) -> Answer:
             fields = _checked((call.body or {}).get("project") or {})
             if "name" in fields:
                 _refuse_taken(call, fields["name"], project.domain_id, project_id)
-            for key, value in fields.items():
-                setattr(project, key, value)
-            return Answer(200, {"project": {**_row(call, project), "extra": {}}})
+            changed = replace(project, **fields)
+            if not call.ignores_writes:
+                call.cloud.projects[project_id] = changed
+            return Answer(200, {"project": {**_row(call, changed), "extra": {}}})
 
 
 def forget_project(cloud: Cloud, project_id: str) -> None:
@@ -266,7 +267,9 @@ def _add_tag(call: Call, project_id: str, tag: str) -> Answer:
         project = _project(call, project_id)
         if tag in project.tags:
             raise Refusal(400, f"{[*project.tags, tag]} has non-unique elements")
-        project.tags = _checked({"tags": [*project.tags, tag]})["tags"]
+        tags = _checked({"tags": [*project.tags, tag]})["tags"]
+        if not call.ignores_writes:
+            project.tags = tags
     return Answer(201)
 
 

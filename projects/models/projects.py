@@ -13,6 +13,9 @@ from projects.states import ProjectState, Role
 from .people import Group, PeriodQuerySet, User, period_constraint
 from .units import Unit
 
+# Every tag of ours begins with it: one that does belongs to a project of some Remit.
+TAG_PREFIX = "remit:"
+
 
 class ProjectKind(models.TextChoices):
     SHARED = "shared"
@@ -54,7 +57,7 @@ class Project(models.Model):
     @property
     def tag(self) -> str:
         """What a project of ours is marked with in Keystone, and found again by."""
-        return f"remit:{self.public_id}"
+        return f"{TAG_PREFIX}{self.public_id}"
 
 
 class ProjectPlacement(models.Model):

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 
 from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from portal.lib.locks import lock, lock_ids
@@ -74,11 +74,18 @@ def touch(project: Project, offering_ids: Collection[int]) -> dict[int, list[Tar
 def touch_endpoints(endpoint_ids: Collection[int]) -> int:
     """Raise the generation of every target there; returns how many there are.
 
-    For when the catalogue changed what these endpoints enforce. Nobody is woken: there may
-    be thousands, and the sweep takes them at its own pace.
+    For when the catalogue changed what these endpoints enforce.
+    """
+    return touch_targets(Target.objects.filter(endpoint__in=endpoint_ids))
+
+
+def touch_targets(targets: QuerySet[Target]) -> int:
+    """Raise the generation of these; returns how many there are.
+
+    Nobody is woken: there may be thousands, and the sweep takes them at its own pace.
     """
     with transaction.atomic():
-        ids = lock_ids(Target.objects.filter(endpoint__in=endpoint_ids))
+        ids = lock_ids(targets)
         return Target.objects.filter(pk__in=ids).update(
             generation=F("generation") + 1, failure_count=0, **_due_now()
         )

@@ -1,62 +1,121 @@
-"""A project in its identity service: made once, known by our tag, and asked after before use."""
+"""A project in its identity service: made once, known by our tag, and asked after before use.
+
+Never two: the tag is in the call that creates, and a name is unique in its domain. So when a
+killed worker's call arrives after another found nothing, whichever comes second is refused,
+finds the first by its tag, and uses it. Only a `domain_id` changed in between leaves two with
+our tag; they are refused by their ids, and somebody chooses.
+"""
 
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from portal.lib.locks import lock
 from quotas.actions.targets import wake_targets
 from quotas.backends.base import IdentityProject
+from quotas.backends.errors import BackendError
 from quotas.models import ProjectHandle, Target
 from quotas.states import TargetState
 
 from . import drift
+from .adopting import adopt, drop_handle, is_ours, refuse_name
 from .calling import calling
 from .clouds import identity_driver
-from .leases import Lease
+from .leases import Lease, LeaseLost
+from .mending import mend
 from .outcomes import Refusal
+from .roles import grant_roles
 
 
 def ensure_project(lease: Lease) -> bool:
-    """The project exists once, with our tag, and its handle is known."""
-    project, endpoint = lease.target.project, lease.target.endpoint
-    driver = identity_driver(endpoint)
-    handle = ProjectHandle.objects.filter(project=project, identity=endpoint).first()
+    """The project exists once, with our tag, its handle is known, and its people have roles.
+
+    Services wait for the handle alone: a role that cannot be granted refuses this target and
+    holds up no other.
+    """
     stood = drift.standing(lease.target)
+    handle = ProjectHandle.objects.filter(
+        project=lease.target.project, identity=lease.target.endpoint
+    ).first()
     found: IdentityProject | None
-    with calling(endpoint):
-        if handle is None:
-            found = driver.ensure(
-                name=project.name, description=project.description, tag=project.tag,
-                timeout=lease.timeout(),
-            )  # fmt: skip
-        else:
-            found = driver.get(handle.external_id, timeout=lease.timeout())
-    drift.note_project(stood, found)
-    # What was found by its tag may be disabled, too.
-    found = living(found, handle.external_id if handle else "")
+    if handle is not None:
+        found = _look(lease, handle)
+        if found is None and lease.target.recreate_external_id == handle.external_id:
+            drop_handle(lease, handle)
+            handle = None
+        elif lease.target.recreate_external_id:
+            # Whatever was deleted, what is there now is not.
+            Target.objects.filter(pk=lease.target.pk).update(recreate_external_id="")
     if handle is None:
-        _keep_handle(lease.target, found)
+        found = _find_or_make(lease)
+        handle = _keep_handle(lease, found)
+    drift.note_project(stood, found)
+    if found is not None and (after := mend(lease, found)) != found:
+        found = after
+        drift.note_project(stood, found)
+    living(found, handle.external_id)
     Target.objects.filter(pk=lease.target.pk).update(observed_at=Now())
+    grant_roles(lease, handle)
     return True
 
 
-def _keep_handle(target: Target, found: IdentityProject) -> None:
+def _look(lease: Lease, handle: ProjectHandle) -> IdentityProject | None:
+    endpoint = lease.target.endpoint
+    with calling(endpoint):
+        return identity_driver(endpoint).get(handle.external_id, timeout=lease.timeout())
+
+
+def _find_or_make(lease: Lease) -> IdentityProject:
+    project, endpoint = lease.target.project, lease.target.endpoint
+    if lease.target.adopt_external_id:
+        return adopt(lease)
+    try:
+        with calling(endpoint):
+            return identity_driver(endpoint).ensure(
+                name=project.name, description=project.description, tag=project.tag,
+                timeout=lease.write_timeout(),
+            )  # fmt: skip
+    except BackendError as error:
+        if error.code == "name_taken":
+            refuse_name(lease, error)
+        raise
+
+
+def _keep_handle(lease: Lease, found: IdentityProject) -> ProjectHandle:
+    """Store what was found, if the lease is still ours; services go on from here.
+
+    Raises LeaseLost: what a worker found that was asleep since may be gone by now.
+    """
+    target = lease.target
     with transaction.atomic():
-        ProjectHandle.objects.get_or_create(
+        held = Target.objects.filter(pk=target.pk)
+        lock(held)
+        if not is_ours(lease):
+            raise LeaseLost
+        others = ProjectHandle.objects.filter(
+            identity=target.endpoint, external_id=found.external_id
+        ).exclude(project=target.project)
+        if others.exists():
+            raise Refusal(
+                "tag_twice",
+                f"The project {found.external_id} in Keystone is another of our projects already.",
+            )
+        handle, _made = ProjectHandle.objects.get_or_create(
             project=target.project,
             identity=target.endpoint,
             defaults={"external_id": found.external_id, "created_at": timezone.now()},
         )
+        held.update(adopt_external_id="", recreate_external_id="", name_taken_by={})
         wake_targets(_siblings(target))
+    return handle
 
 
 def _siblings(target: Target) -> list[Target]:
     """The targets of the same project at the services of an identity endpoint."""
-    identity = target.endpoint.identity or target.endpoint
     return list(
-        Target.objects.filter(project=target.project, endpoint__identity=identity).exclude(
-            pk=target.pk
-        )
+        Target.objects.filter(
+            project=target.project, endpoint__identity=target.endpoint.identity or target.endpoint
+        ).exclude(pk=target.pk)
     )
 
 
@@ -78,6 +137,7 @@ def living(found: IdentityProject | None, external_id: str) -> IdentityProject:
 
 
 def check_project(lease: Lease, handle: ProjectHandle) -> None:
+    """The project is there and can be used, says its identity service. Raises Refusal."""
     identity = handle.identity
     stood = drift.project_standing(lease.target.project, identity)
     with calling(identity):

@@ -266,6 +266,23 @@ def test_two_at_once_make_one_project(
     assert len(sandbox_site.plain.projects_with(new_tag)) == 1
 
 
+def test_a_create_that_comes_late_leaves_one(
+    sandbox: RunningSandbox, sandbox_site: SandboxSite, bench_region: Region, new_tag: str
+) -> None:
+    """A killed worker's call lands after another found nothing and before it creates."""
+    name, made = new_tag[-12:], []
+    ask = {"name": name, "description": "", "tag": new_tag, "timeout": TIMEOUT}
+    late = {"project": {"name": name, "tags": [new_tag], "domain_id": "default"}}
+    thread = threading.Thread(target=lambda: made.append(bench_region.identity.ensure(**ask)))  # type: ignore[arg-type]  # by name
+    with sandbox.pause(service="identity", method="POST", path="/projects", count=1) as pause:
+        thread.start()
+        pause.wait_until_held()
+        first = sandbox_site.plain.done("POST", "identity", "/projects", late)["project"]["id"]
+    thread.join(TIMEOUT)
+    assert [each.external_id for each in made] == [first]
+    assert [row["id"] for row in sandbox_site.plain.projects_with(new_tag)] == [first]
+
+
 def test_a_create_whose_answer_was_lost_is_found_again(
     sandbox: RunningSandbox, sandbox_site: SandboxSite, bench_region: Region, new_tag: str
 ) -> None:
