@@ -13,3 +13,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 handler404 = "quotas.api.unknown.page_not_found"
+handler500 = "quotas.api.unknown.server_error"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import DataError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions as rest
@@ -22,6 +22,7 @@ from portal.lib.locks import refusal_of
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+_AGAIN = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 # Every code, with the title that belongs to it. Documented in docs/api.md.
 TITLES = {
@@ -109,14 +110,22 @@ def _domain(error: Exception) -> Problem | None:
 def _database(error: Exception) -> Problem | None:
     if isinstance(error, DataError):
         return Problem(422, "invalid", _("Something in there cannot be stored; look at it again."))
-    if not isinstance(error, OperationalError):
-        return None
-    again = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     busy = refusal_of(error)
     if busy is not None:
-        return Problem(busy.status, busy.code, busy.sentence, headers=again)
-    sentence = _("The database does not answer at the moment. Nothing was done; try again.")
-    return Problem(503, "unavailable", sentence, headers=again)
+        return Problem(busy.status, busy.code, busy.sentence, headers=_AGAIN)
+    return unavailable(error)
+
+
+def unavailable(error: BaseException | None) -> Problem | None:
+    """The problem of a database that went away, or is not there; None for any other error."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return None
+    # Not "nothing was done": it may have gone away after the commit, before it said so.
+    sentence = _(
+        "The database does not answer at the moment. Look whether your last step is there "
+        "before you repeat it."
+    )
+    return Problem(503, "unavailable", sentence, headers=_AGAIN)
 
 
 def _framework(error: Exception) -> Problem | None:
