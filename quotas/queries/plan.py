@@ -103,8 +103,8 @@ WITH scope AS MATERIALIZED (
     FROM faced
 ), plan AS (
     SELECT judged.*,
+        -- What an operator left out is said once for all targets, not again at each.
         verdict NOT IN ('same', 'write', 'left out')
-        OR (verdict = 'left out' AND granted > 0)
         OR (is_current AND limit_seen = {unlimited})
         OR drift_kind IS NOT NULL AS is_warned
     FROM judged

@@ -1,5 +1,7 @@
 """Words of the plan's rows: `{% load plan_pages %}`."""
 
+from dataclasses import replace
+
 from django import template
 
 from quotas.models import Target
@@ -12,14 +14,14 @@ register = template.Library()
 
 @register.simple_tag
 def limit_warnings(row: PlanLimit, target: Target) -> list[Warn]:
-    """`{% limit_warnings limit row.target as found %}`."""
-    return warnings_of(row, target)
+    """`{% limit_warnings limit row.target as found %}`: without codes, which are for programs."""
+    return [replace(each, code="") for each in warnings_of(row, target)]
 
 
 @register.simple_tag
 def drift_warnings(kinds: tuple[str, ...]) -> list[Warn]:
     """`{% drift_warnings row.drifts as found %}`: of the whole project."""
-    return project_warnings(kinds)
+    return [replace(each, code="") for each in project_warnings(kinds)]
 
 
 @register.simple_tag

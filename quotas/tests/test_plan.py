@@ -113,13 +113,16 @@ def test_a_limit_that_is_new_in_the_catalogue_is_unread_not_missing(site: Site) 
     assert limit_of(site).verdict == Verdict.MISSING
 
 
-def test_what_was_left_out_warns_where_something_is_granted(site: Site) -> None:
+def test_what_was_left_out_is_said_once_and_where_something_is_granted(site: Site) -> None:
     seen(site, cores=(20, 0), ram=(10 * GIB, 0))
     Limit.objects.filter(endpoint__slug="nova-geneva").update(
         left_out_at=timezone.now(), left_out_reason="Not in this release"
     )
     assert limit_of(site).verdict == limit_of(site, "ram").verdict == Verdict.LEFT_OUT
     assert (words(site), words(site, "ram")) == (["left_out"], [])
+    html = text(page(site, "otto", PLAN))
+    assert html.count("Not in this release") == 2  # cores and ram, once each
+    assert "Nothing to do" in html
 
 
 def test_what_was_changed_outside_stays_unless_the_policy_restores_it(site: Site) -> None:

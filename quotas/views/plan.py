@@ -41,6 +41,7 @@ def endpoint_plan(request: HttpRequest, slug: str) -> HttpResponse:
         "endpoint": endpoint,
         "project_slug": project,
         "held_up": endpoint_warning(endpoint),
+        "left_out": endpoint.limits.filter(left_out_at__isnull=False).select_related("left_out_by"),
     }
     return _page(request, viewer, scope, context, "operations/plan.html", "project__slug")
 
