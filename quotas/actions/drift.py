@@ -13,15 +13,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from portal.lib.errors import Conflict, Invalid, NotVisible
+from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible
 from portal.lib.locks import lock
 from projects.actions.events import record
 from projects.models import User
+from projects.queries.viewers import Viewer
+from projects.states import Power
 from quotas.models import Drift, Job, JobItem, Target
 from quotas.queries.drift import drifts
 from quotas.queries.drift_words import ended_words, why_not_restore
 
 from .jobs import job_kind, start_job
+from .adoption import want_new_project
 from .repairs import check_retry, held_viewer
 from .targets import wake_targets
 from .wishes import clean_text
@@ -46,6 +49,8 @@ def restore(*, drift: Drift, actor: User, now: datetime) -> Drift:
                 "ignore_reason",
             ]
         )  # fmt: skip
+        if found.kind == DriftKind.PROJECT_MISSING:
+            want_new_project(found.target)
         # One that a worker holds reads anew before it is called applied; the next look
         # wakes what was missed.
         wake_targets([found.target])
@@ -146,15 +151,28 @@ def _drift_of(item: JobItem) -> Drift:
     return found
 
 
+def check_repairer(viewer: Viewer) -> None:
+    """Raise Forbidden for who may have nothing at all tried again."""
+    if not viewer.is_operator and not viewer.paths(Power.RETRY_DELIVERIES):
+        raise Forbidden(
+            _("Only operators, and those who hold the power to retry deliveries, can do this.")
+        )
+
+
 def restore_many(*, drift_ids: Collection[int], actor: User, now: datetime) -> Job:
-    """A job that restores each; who may do which is asked one by one. Raises Invalid."""
+    """A job that restores each; who may do which is asked one by one.
+
+    Raises Forbidden for who repairs nothing at all, and Invalid.
+    """
+    check_repairer(Viewer.of(actor, now))
     return start_job(kind="drift_restore", subjects=drift_ids, actor=actor, now=now)
 
 
 def ignore_many(
     *, drift_ids: Collection[int], until_on: date | None, reason: str, actor: User, now: datetime
 ) -> Job:
-    """A job that ignores each until the end of a day. Raises Invalid."""
+    """A job that ignores each until the end of a day. Raises Forbidden, Invalid."""
+    check_repairer(Viewer.of(actor, now))
     _until, cleaned = _read(until_on, reason, now)
     arguments = {"until_on": until_on.isoformat() if until_on else "", "reason": cleaned}
     return start_job(

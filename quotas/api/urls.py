@@ -8,6 +8,7 @@ from portal.lib.access import shows
 # The scheme registers itself by being imported.
 from . import (  # noqa: F401
     catalogue,
+    drift,
     events,
     jobs,
     operations,
@@ -76,6 +77,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("targets/", operations.target_list, name="api_targets"),
     path("targets/<int:pk>/", operations.target_detail, name="api_target"),
     path("targets/<int:pk>/retry/", operations.target_retry, name="api_target_retry"),
+    path("targets/<int:pk>/adopt/", adoption.target_adopt, name="api_target_adopt"),
+    path("targets/<int:pk>/recreate/", adoption.target_recreate, name="api_target_recreate"),
     path("targets/<int:pk>/refresh/", plan.target_refresh, name="api_target_refresh"),
     path("targets/<int:pk>/skip/", problems.target_skip, name="api_target_skip"),
     path("targets/<int:pk>/remedy/", problems.target_remedy, name="api_target_remedy"),
@@ -107,5 +110,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("jobs/", jobs.job_list, name="api_jobs"),
     path("jobs/<int:pk>/", jobs.job_detail, name="api_job"),
     path("jobs/<int:pk>/items/", jobs.job_items, name="api_job_items"),
+    path("drift/", drift.drift_list, name="api_drifts"),
+    path("drift/coverage/", drift.coverage_list, name="api_coverage"),
+    path("drift/unanswered/", drift.unanswered_list, name="api_unanswered"),
+    path("drift/restore/", drift.drifts_restore, name="api_drifts_restore"),
+    path("drift/ignore/", drift.drifts_ignore, name="api_drifts_ignore"),
+    path("drift/<int:pk>/", drift.drift_detail, name="api_drift"),
+    path("drift/<int:pk>/restore/", drift.drift_restore, name="api_drift_restore"),
+    path("drift/<int:pk>/ignore/", drift.drift_ignore, name="api_drift_ignore"),
+    path("drift/<int:pk>/adopt/", drift.drift_adopt, name="api_drift_adopt"),
     path("events/", events.event_list, name="api_events"),
 ]

@@ -21,8 +21,9 @@ from projects.models import Delegation, User
 from projects.states import Power, Role
 from quotas.actions import decide, drafts, requests
 from quotas.actions.wishes import Wish
-from quotas.models import DelegationBound, Endpoint, Preset, PresetLine, QuotaRequest, Target
+from quotas.models import DelegationBound, Drift, Endpoint, Preset, PresetLine, QuotaRequest, Target
 from quotas.states import EndpointState, TargetState
+from quotas.tests.drifting import make_drift
 from quotas.tests.site import GIB, Site, join
 
 JSON = "application/json"
@@ -38,6 +39,7 @@ class Case:
     returned: QuotaRequest
     draft: QuotaRequest
     refused: Target
+    drift: Drift
 
     def line(self, asked: QuotaRequest) -> int:
         return asked.lines.get().pk
@@ -85,6 +87,7 @@ def case(site_today: Site) -> Case:
         returned=returned,
         draft=drafts.save(wish=Wish({site.space.slug: 5 * GIB}, "tests"), **common),
         refused=target,
+        drift=make_drift(site, "gigabytes_storage-a", wanted=0, seen=10 * GIB),
     )
 
 
@@ -178,6 +181,18 @@ def because(case: Case) -> dict[str, Any]:
     return {"reason": "Upgrade"}
 
 
+def ignored(case: Case) -> dict[str, Any]:
+    return {"until_on": str(timezone.localdate()), "reason": "tests"}
+
+
+def of_drift(case: Case) -> dict[str, Any]:
+    return {"slug": "atlas-reco", "pk": case.drift.pk}
+
+
+def chosen(case: Case) -> dict[str, Any]:
+    return {"drift": [case.drift.pk]}
+
+
 PROJECT = slug("atlas-reco")
 ENDPOINT = slug("nova-geneva")
 
@@ -242,6 +257,15 @@ SAMPLES: dict[str, list[Sample]] = {
         post(lambda case: {"slug": "nova-geneva", "target_id": case.refused.pk}),
     ],
     "project_plan": [get(PROJECT)],
+    "drift_list": [get()],
+    "drift_restore": [get(pk("drift")), post(pk("drift"))],
+    "drift_ignore": [get(pk("drift")), post(pk("drift"), ignored)],
+    "drift_chosen": [
+        post(data=lambda case: chosen(case) | {"do": "restore"}),
+        post(data=lambda case: chosen(case) | {"do": "restore", "confirmed": "yes"}),
+        post(data=lambda case: chosen(case) | {"do": "ignore"}),
+    ],
+    "drift_adopt": [get(of_drift), post(of_drift, lambda case: {"seen": case.drift.seen})],
     # The API
     "api_schema": [get()],
     "api_me": [get()],
@@ -307,6 +331,15 @@ SAMPLES: dict[str, list[Sample]] = {
     "api_target": [get(pk("refused"))],
     "api_target_retry": [post(pk("refused"))],
     "api_target_refresh": [post(pk("refused"))],
+    "api_drifts": [get()],
+    "api_drift": [get(pk("drift"))],
+    "api_coverage": [get()],
+    "api_unanswered": [get()],
+    "api_drift_restore": [post(pk("drift"))],
+    "api_drift_ignore": [post(pk("drift"), ignored)],
+    "api_drift_adopt": [post(pk("drift"), lambda case: {"seen": case.drift.seen})],
+    "api_drifts_restore": [post(data=chosen)],
+    "api_drifts_ignore": [post(data=lambda case: chosen(case) | ignored(case))],
     "api_events": [get()],
 }
 

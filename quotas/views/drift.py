@@ -144,6 +144,7 @@ def drift_ignore(request: HttpRequest, pk: int) -> HttpResponse:
 def drift_chosen(request: HttpRequest) -> HttpResponse:
     """Restore or ignore what was ticked: first what that means, then a job that does it."""
     viewer = reader_of(request)
+    verbs.check_repairer(viewer)
     ids = [int(each) for each in request.POST.getlist("drift") if each.isascii() and each.isdigit()]
     rows = drifts().filter(pk__in=ids[:MOST_CHOSEN], target__in=readable_targets(viewer))
     chosen = list(rows)
