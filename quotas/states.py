@@ -44,17 +44,23 @@ class RequestState(models.TextChoices):
     APPLYING = "applying", _("applying")
     REFUSED = "refused", _("refused by the cloud")
     APPLIED = "applied", _("applied")
+    NOT_ENFORCED = "not enforced", _("not enforced")
     DECLINED = "declined", _("declined")
     WITHDRAWN = "withdrawn", _("withdrawn")
 
 
 def request_state(
-    line_states: Collection[str], *, undelivered_count: int, refused_count: int
+    line_states: Collection[str],
+    *,
+    undelivered_count: int,
+    refused_count: int,
+    is_left_out: bool = False,
 ) -> RequestState:
     """The state of a request from those of its lines.
 
     undelivered_count: how many of its deliveries are not applied yet; refused_count: how
-    many of these wait for somebody to act. A request that waits for a person says so
+    many of these wait for somebody to act; is_left_out: it has deliveries and each was left
+    out, so nothing of it was ever read back. A request that waits for a person says so
     first; only then comes what became of it.
     """
     states = set(line_states)
@@ -68,7 +74,9 @@ def request_state(
     if LineState.GRANTED in states:
         if refused_count:
             return RequestState.REFUSED
-        return RequestState.APPLYING if undelivered_count else RequestState.APPLIED
+        if undelivered_count:
+            return RequestState.APPLYING
+        return RequestState.NOT_ENFORCED if is_left_out else RequestState.APPLIED
     if LineState.DECLINED in states:
         return RequestState.DECLINED
     return RequestState.WITHDRAWN

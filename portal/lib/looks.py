@@ -31,6 +31,7 @@ LOOKS: dict[tuple[str, str], Look] = {
     ("request", "applying"): Look(_("applying"), "half", "busy"),
     ("request", "refused"): Look(_("refused by the cloud"), "stop", "bad"),
     ("request", "applied"): Look(_("applied"), "check", "ok"),
+    ("request", "not enforced"): Look(_("not enforced"), "minus", "warn"),
     ("request", "declined"): Look(_("declined"), "cross", "bad"),
     ("request", "withdrawn"): Look(_("withdrawn"), "back"),
     ("project", "proposed"): Look(_("proposed"), "clock"),

@@ -1,11 +1,12 @@
 """How far a request is: requested, granted, applied, observed; four values, never one.
 
-A line counts as applied only where every one of its deliveries was read back.
+A line counts as applied only where every one of its deliveries was read back, but for those
+that were left out: these are told to be not enforced, and are no check mark by themselves.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Count, Q
@@ -73,14 +74,24 @@ class LineProgress:
 
     @property
     def applied_at(self) -> datetime | None:
-        """When the last of its deliveries was read back; None while one is missing."""
-        moments = [each.applied_at for each in self.deliveries]
+        """When the last of its deliveries was read back; None while one is missing.
+
+        What was left out is not waited for, and alone it is never applied.
+        """
+        moments = [each.applied_at for each in self.deliveries if each.left_out_at is None]
         known = [moment for moment in moments if moment is not None]
         return max(known) if known and len(known) == len(moments) else None
 
     @property
     def waiting(self) -> list[Delivery]:
-        return [each for each in self.deliveries if each.applied_at is None]
+        return [
+            each for each in self.deliveries if each.applied_at is None and each.left_out_at is None
+        ]
+
+    @property
+    def left_out(self) -> list[Target]:
+        """The targets where nothing enforces it, as the service lacks its limits."""
+        return [each.target for each in self.deliveries if each.left_out_at is not None]
 
     @property
     def slowest(self) -> Target | None:
@@ -93,9 +104,10 @@ class LineProgress:
 
 @dataclass(frozen=True)
 class Progress:
-    """The delivery of a whole request."""
+    """The delivery of a whole request; `left_out` are the limits that are not enforced."""
 
     lines: tuple[LineProgress, ...]
+    left_out: tuple[Limit, ...] = ()
 
     @property
     def deliveries(self) -> list[Delivery]:
@@ -113,8 +125,8 @@ class Progress:
 
     @property
     def total(self) -> int:
-        """How many lines have something to deliver."""
-        return sum(bool(line.deliveries) for line in self.lines)
+        """How many lines have something to deliver, and not left it out."""
+        return sum(len(line.deliveries) > len(line.left_out) for line in self.lines)
 
     @property
     def done(self) -> int:
@@ -161,7 +173,7 @@ def progress_of(quota_request: QuotaRequest) -> Progress:
         deliveries[delivery.decision_line_id].append(delivery)
     held = balances(quota_request.project, offering_ids)
     observed = _observed(quota_request, offering_ids)
-    return Progress(
+    progress = Progress(
         tuple(
             LineProgress(
                 line=line,
@@ -173,6 +185,27 @@ def progress_of(quota_request: QuotaRequest) -> Progress:
             for line in lines
         )
     )
+    return replace(progress, left_out=tuple(_left_out(progress)))
+
+
+def _left_out(progress: Progress) -> Iterable[Limit]:
+    """The limits that the request's lines feed and that were left out; one query if any."""
+    by_offering = {
+        line.line.offering_id: [target.endpoint_id for target in line.left_out]
+        for line in progress.lines
+        if line.left_out
+    }
+    if not by_offering:
+        return []
+    found = Contribution.objects.filter(
+        offering__in=by_offering, limit__left_out_at__isnull=False
+    ).select_related("limit__endpoint")
+    limits = {
+        row.limit_id: row.limit
+        for row in found.order_by("limit__endpoint__slug", "limit__key")
+        if row.limit.endpoint_id in by_offering[row.offering_id]
+    }
+    return limits.values()
 
 
 def _observed(quota_request: QuotaRequest, offering_ids: Sequence[int]) -> dict[int, Observed]:
@@ -212,9 +245,14 @@ class Done:
 
 
 def done_counts(requests: Collection[QuotaRequest]) -> dict[int, Done]:
-    """{request id: how many of its deliveries were read back}; absent where there are none."""
+    """{request id: how many of its deliveries were read back}; absent where there are none.
+
+    What was left out counts neither as done nor as to be done.
+    """
     rows = (
-        Delivery.objects.filter(decision_line__decision__request__in=requests)
+        Delivery.objects.filter(
+            decision_line__decision__request__in=requests, left_out_at__isnull=True
+        )
         .values_list("decision_line__decision__request")
         .annotate(total=Count("pk"), done=Count("pk", filter=Q(applied_at__isnull=False)))
     )

@@ -21,7 +21,7 @@ from quotas.models import (
 from quotas.states import PENDING, LineState, RequestState
 
 from .delivery import Done, done_counts
-from .requests import states_of, visible_requests
+from .requests import UNDELIVERED, states_of, visible_requests
 
 
 class Scope(models.TextChoices):
@@ -77,7 +77,7 @@ def find_requests(viewer: Viewer, scope: Scope, stage: Stage) -> QuerySet[QuotaR
 def _at_stage(requests: QuerySet[QuotaRequest], stage: Stage) -> QuerySet[QuotaRequest]:
     lines = RequestLine.objects.filter(request=OuterRef("pk"))
     undelivered = Delivery.objects.filter(
-        decision_line__decision__request=OuterRef("pk"), applied_at__isnull=True
+        UNDELIVERED, decision_line__decision__request=OuterRef("pk")
     )
     if stage == Stage.DRAFT:
         return requests.filter(submitted_at__isnull=True)

@@ -10,6 +10,9 @@ from projects.states import ROLES_ABOVE_READER
 from quotas.models import Assignment, Delivery, QuotaRequest, RequestLine
 from quotas.states import PENDING, LineState, RequestState, TargetState, request_state
 
+# A delivery that is neither read back nor left out: something is still to happen.
+UNDELIVERED = Q(applied_at__isnull=True, left_out_at__isnull=True)
+
 
 def visible_requests(viewer: Viewer) -> QuerySet[QuotaRequest]:
     """Requests of the projects that a person may see; drafts only for their writer."""
@@ -58,21 +61,26 @@ def states_of(requests: Iterable[QuotaRequest]) -> dict[int, RequestState]:
         "request", "state"
     ):
         line_states[request_id].append(state)
-    undelivered = {
-        request_id: (count, refused)
-        for request_id, count, refused in Delivery.objects.filter(
-            decision_line__decision__request__in=ids, applied_at__isnull=True
+    deliveries = {
+        request_id: (count, refused, not applied and left_out > 0)
+        for request_id, count, refused, applied, left_out in Delivery.objects.filter(
+            decision_line__decision__request__in=ids
         )
         .values_list("decision_line__decision__request")
         .annotate(
-            count=Count("pk"),
-            refused=Count("pk", filter=Q(target__state=TargetState.REFUSED)),
+            count=Count("pk", filter=UNDELIVERED),
+            refused=Count("pk", filter=UNDELIVERED & Q(target__state=TargetState.REFUSED)),
+            applied=Count("applied_at"),
+            left_out=Count("left_out_at"),
         )
     }
     found = {}
     for each in ids:
-        count, refused = undelivered.get(each, (0, 0))
+        count, refused, is_left_out = deliveries.get(each, (0, 0, False))
         found[each] = request_state(
-            line_states[each], undelivered_count=count, refused_count=refused
+            line_states[each],
+            undelivered_count=count,
+            refused_count=refused,
+            is_left_out=is_left_out,
         )
     return found

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.moments import minute_words
 from quotas.models import Endpoint, Limit, Target
+from quotas.problems import match
 from quotas.states import EndpointState, TargetState
 
 
@@ -119,41 +120,23 @@ def _target_trouble(target: Target, name: dict[str, str]) -> Trouble | None:
     return Trouble(tone, icon, heading % name, text % name, target.error_id, target.error_words)
 
 
-def _retrying(_target: Target) -> tuple[str, str, str, str]:
-    return (
-        "warn",
-        "retry",
-        _("%(name)s has not taken the change yet; Remit tries again by itself"),
-        _(
-            "What was granted is yours and nothing that runs is touched: you need do nothing and "
-            "may close this page."
-        ),
-    )
+def _retrying(target: Target) -> tuple[str, str, str, str]:
+    heading = _("%(name)s has not taken the change yet; Remit tries again by itself")
+    return "warn", "retry", heading, _for_people(target)
 
 
 def _refused(target: Target) -> tuple[str, str, str, str]:
-    text = {
-        "below_usage": _(
-            "More is in use than a new limit allows, so that limit was not written. Free something "
-            "in %(name)s, or ask for a higher limit; Remit looks again by itself."
-        ),
-        "project_gone": _(
-            "The project is gone from the cloud, so nothing can be applied there. The cloud "
-            "operators must put it back or let it go."
-        ),
-        "name_taken": _(
-            "The cloud has a project of this name that is not Remit's. The cloud operators must "
-            "adopt it or rename one of the two."
-        ),
-    }.get(target.error_code) or _(
-        "%(name)s refused the change, and trying again would not help. The cloud operators must "
-        "act; what was granted stays yours."
-    )
+    text = _for_people(target)
     if target.error_code == "below_usage":
         # The sentence is ours, not the service's; its figures are the reader's own.
         figures = target.error_words.partition(". ")[2].replace("%", "%%")
         text = f"{text} {figures}."
     return "bad", "stop", _("%(name)s did not take the change"), text
+
+
+def _for_people(target: Target) -> str:
+    """What is known of the error that a target has, as requesters read it."""
+    return match(target.endpoint.driver, target.error_code, target.error_words).for_people
 
 
 def _skipped(target: Target) -> tuple[str, str, str, str]:

@@ -10,10 +10,11 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 
 from portal.templatetags.ui import day, warns
-from quotas.models import Endpoint, Loan, Target
+from quotas.models import Endpoint, Limit, Loan, Target
 from quotas.queries.figures import last_day
 from quotas.queries.preview import Warn
 from quotas.queries.troubles import Trouble
+from quotas.queries.troubles import left_out_sentence as find_left_out_sentence
 from quotas.queries.troubles import trouble_of as find_trouble
 
 register = template.Library()
@@ -31,6 +32,12 @@ def trouble_of(context: Context, endpoint: Endpoint, target: Target | None) -> T
         return found
     may_read = context["repairs"].may_read_words(endpoint, context["project"].unit.path)
     return found if may_read else replace(found, own_words="")
+
+
+@register.simple_tag
+def left_out_sentence(limit: Limit) -> str:
+    """`{% left_out_sentence limit %}`: that and why it is enforced nowhere."""
+    return find_left_out_sentence(limit)
 
 
 @register.simple_tag(takes_context=True)

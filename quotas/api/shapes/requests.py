@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -32,11 +33,18 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     )
     applied_at = serializers.DateTimeField(allow_null=True, help_text="Read back at; null: not yet")
 
+    left_out_at = serializers.DateTimeField(
+        allow_null=True, help_text="Not enforced there, as the service lacks the limit; null: it is"
+    )
+
     class Meta:
         model = Delivery
-        fields = ("endpoint", "state", "sentence", "error_id", "applied_at")
+        fields = ("endpoint", "state", "sentence", "error_id", "applied_at", "left_out_at")
 
     def get_sentence(self, delivery: Delivery) -> str:
+        if delivery.left_out_at is not None:
+            name = {"name": delivery.target.endpoint.name}
+            return _("%(name)s lacks what this line needs, so it is not enforced there.") % name
         return sentence_of(delivery.target)
 
 
