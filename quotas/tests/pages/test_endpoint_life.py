@@ -1,0 +1,272 @@
+"""What people read at the pages of endpoints, and of projects, while one is closed or failing."""
+
+from datetime import timedelta
+
+from django.urls import reverse
+from django.utils import timezone
+
+from projects.models import Delegation
+from projects.states import REPAIRING
+from quotas.actions import endpoints
+from quotas.models import CallSlot, Contribution, DelegationBound, Endpoint, Limit, Offering, Zone
+from quotas.queries.repairers import zones_by_endpoint
+from quotas.states import EndpointState
+from quotas.tests.api import caller
+from quotas.tests.counting import assert_flat
+from quotas.tests.pages.deciding import act, ask, form, page, refuse, signed_in, text
+from quotas.tests.site import Site, make_project
+
+NOVA = "nova-geneva"
+WORDS = "policy does not allow"
+
+
+def url(name: str, slug: str = NOVA) -> str:
+    return reverse(f"endpoint_{name}", args=[slug])
+
+
+def repairs(site: Site, name: str, *zones: str, unit: str = "org") -> None:
+    """Let somebody of the cast repair in these zones of a unit."""
+    since = timezone.now() - timedelta(hours=1)
+    held = Delegation.objects.create(
+        user=site.people[name], powers=list(REPAIRING), unit=site.units[unit],
+        starts_at=since, created_at=since,
+    )  # fmt: skip
+    for slug in zones:
+        DelegationBound.objects.create(delegation=held, zone=Zone.objects.get(slug=slug))
+
+
+def share_nova(site: Site) -> None:
+    """A second zone that feeds the same limit of the same Nova."""
+    zone = Zone.objects.create(
+        region=site.vcpu.zone.region, slug="compute-b", name="compute-b", kind="compute"
+    )
+    offering = Offering.objects.create(
+        slug="geneva.compute-b.vcpu", zone=zone, resource=site.vcpu.resource
+    )
+    limit = Limit.objects.get(endpoint__slug=NOVA, key="cores")
+    Contribution.objects.create(offering=offering, limit=limit)
+
+
+def pause(site: Site, slug: str = NOVA, reason: str = "New <b>disks</b>") -> None:
+    endpoint = Endpoint.objects.get(slug=slug)
+    now = timezone.now()
+    endpoints.pause(
+        endpoint=endpoint, reason=reason, until=now + timedelta(hours=30), actor=site.otto, now=now
+    )
+
+
+# --- closing and opening ----------------------------------------------------------------
+
+
+def test_the_page_says_before_what_a_pause_holds_up(site_today: Site) -> None:
+    html = text(page(site_today, "otto", url("pause")))
+    assert "Hold up the changes of 1 project" in html
+    assert "1 change waits now" in html
+    assert "compute-a (geneva)" in html
+    assert "Every service behind it stops too" not in html
+
+
+def test_a_pause_of_an_identity_endpoint_names_every_service_behind_it(site_today: Site) -> None:
+    make_project(site_today, "other", "it", timezone.now())
+    html = text(page(site_today, "otto", url("pause", "keystone")))
+    assert "Hold up the changes of 2 projects" in html
+    assert "Every service behind it stops too" in html
+    for name in ("Nova geneva", "Cinder geneva"):
+        assert name in html
+    assert "no new project is made" in text(page(site_today, "otto", url("restrict", "keystone")))
+
+
+def test_an_end_is_read_in_the_readers_zone(site_today: Site) -> None:
+    otto = site_today.otto
+    otto.time_zone = "Asia/Tokyo"
+    otto.save(update_fields=["time_zone"])
+    client = signed_in(site_today, "otto")
+    answer = client.post(url("pause"), {"reason": "Upgrade", "until": "2100-01-31T14:00"})
+    assert answer.status_code == 302
+    until = Endpoint.objects.get(slug=NOVA).state_until
+    assert until is not None
+    assert until.isoformat() == "2100-01-31T05:00:00+00:00"
+
+
+def test_a_form_that_is_refused_comes_back_whole(site_today: Site) -> None:
+    client = signed_in(site_today, "otto")
+    answer = client.post(url("pause"), {"reason": "Half a rea<son", "until": "tomorrow"})
+    html = text(answer, 422)
+    assert "Half a rea&lt;son" in html
+    assert "That is no moment" in html
+    assert 'role="alert"' in html
+
+
+def test_a_closed_endpoint_says_who_why_and_until_when(site_today: Site) -> None:
+    pause(site_today)
+    html = text(page(site_today, "otto", url("detail")))
+    assert "nothing is called here" in html
+    assert "New &lt;b&gt;disks&lt;/b&gt;" in html
+    assert "Otto" in html
+    assert "It opens by itself" in html
+    assert "1 change waits" in html
+    assert "Resume" in html
+    listed = text(page(site_today, "otto", reverse("endpoint_list")))
+    assert "New &lt;b&gt;disks&lt;/b&gt;" in listed
+    client = signed_in(site_today, "otto")
+    answer = client.post(url("resume"), follow=True)
+    assert "Nova geneva is open again; 1 change goes on." in text(answer)
+
+
+def test_auditors_read_and_do_nothing(site_today: Site) -> None:
+    html = text(page(site_today, "audrey", url("detail")))
+    assert "Pause…" not in html
+    assert page(site_today, "audrey", url("pause")).status_code == 403
+
+
+def test_calls_are_shown_with_their_bounds(site_today: Site) -> None:
+    nova = site_today.endpoints[NOVA]
+    CallSlot.objects.create(
+        endpoint=nova, number=1, holder="0" * 32, held_until=timezone.now() + timedelta(minutes=1)
+    )
+    CallSlot.objects.create(endpoint=nova, number=2)
+    Endpoint.objects.filter(pk=nova.pk).update(concurrency=4)
+    words = " ".join(text(page(site_today, "otto", url("detail"))).split())
+    assert "1 of 4 calls at once, no limit per second" in words
+    Endpoint.objects.filter(pk=nova.pk).update(calls_per_second=5)
+    words = " ".join(text(page(site_today, "otto", url("detail"))).split())
+    assert "1 of 4 calls at once, at most 5 a second" in words
+
+
+def test_a_silent_endpoint_tells_its_next_probe(site_today: Site) -> None:
+    Endpoint.objects.filter(slug=NOVA).update(
+        state=EndpointState.UNREACHABLE, state_reason="connection refused",
+        failing_since=timezone.now(), next_probe_at=timezone.now() + timedelta(seconds=40),
+    )  # fmt: skip
+    html = text(page(site_today, "otto", url("detail")))
+    assert "connection refused" in html
+    assert "one worker at a time looks" in html
+
+
+# --- repairers --------------------------------------------------------------------------
+
+
+def test_repairers_read_own_words_within_their_zones_and_the_sentence_outside(
+    site_today: Site,
+) -> None:
+    asked = ask(site_today)
+    act(site_today, "dana", "approve", asked, form(site_today, asked, do="asked"))
+    refuse(site_today, WORDS)
+    project = reverse("project_detail", args=["atlas-reco"])
+    repairs(site_today, "mallory", "compute-a")
+    assert WORDS in text(page(site_today, "mallory", url("detail")))
+    assert WORDS in text(page(site_today, "mallory", project))
+    listed = caller(site_today, "mallory").get("targets/").json()["results"]
+    assert [each["error_words"] for each in listed] == [WORDS]
+    share_nova(site_today)
+    html = text(page(site_today, "mallory", url("detail")))
+    assert WORDS not in html
+    assert "compute-b (geneva)" in html
+    html = text(page(site_today, "mallory", project))
+    assert WORDS not in html
+    assert "Nova geneva did not take the change" in html
+    assert caller(site_today, "mallory").get("targets/").json()["results"] == []
+
+
+def test_repairers_see_the_endpoints_of_their_zones_alone(site_today: Site) -> None:
+    repairs(site_today, "mallory", "storage-a")
+    html = text(page(site_today, "mallory", reverse("endpoint_list")))
+    assert "Cinder geneva" in html
+    assert "Nova geneva" not in html
+    assert "Keystone" in html
+    refused = page(site_today, "mallory", url("detail"))
+    assert "Nova geneva serves compute-a in geneva, which you do not repair" in text(refused, 403)
+    slugs = [
+        each["slug"] for each in caller(site_today, "mallory").get("endpoints/").json()["results"]
+    ]
+    assert slugs == ["cinder-geneva", "keystone"]
+
+
+def test_a_pause_beyond_ones_zones_is_refused_naming_them_and_who_can(site_today: Site) -> None:
+    share_nova(site_today)
+    repairs(site_today, "mallory", "compute-a")
+    sentence = (
+        "Nova geneva also serves compute-b in geneva, which you do not repair: operators can do "
+        "this."
+    )
+    assert sentence in text(page(site_today, "mallory", url("pause")), 403)
+    answer = caller(site_today, "mallory").post(f"endpoints/{NOVA}/pause/", {"reason": "x"})
+    assert (answer.status_code, answer.json()["detail"]) == (403, sentence)
+
+
+def test_what_a_silent_service_says_is_not_for_those_outside_its_zones(site_today: Site) -> None:
+    Endpoint.objects.filter(slug=NOVA).update(
+        state=EndpointState.UNREACHABLE, state_reason="10.1.2.3 refused"
+    )
+    share_nova(site_today)
+    repairs(site_today, "mallory", "compute-a")
+    assert "10.1.2.3" not in text(page(site_today, "mallory", url("detail")))
+    assert "10.1.2.3" not in text(page(site_today, "mallory", reverse("endpoint_list")))
+    shown = caller(site_today, "mallory").get(f"endpoints/{NOVA}/").json()
+    assert shown["state_reason"] is None
+
+
+def test_repairers_see_their_own_delegation_and_nobody_elses(site_today: Site) -> None:
+    repairs(site_today, "mallory", "compute-a")
+    own = Delegation.objects.get(user=site_today.mallory)
+    address = reverse("delegation_detail", args=[own.pk])
+    assert "compute-a" in text(page(site_today, "mallory", address))
+    danas = reverse("delegation_detail", args=[site_today.delegations["dana"].pk])
+    assert page(site_today, "mallory", danas).status_code == 404
+
+
+# --- requesters -------------------------------------------------------------------------
+
+
+def test_requesters_read_who_paused_it_why_and_until_when(site_today: Site) -> None:
+    asked = ask(site_today)
+    act(site_today, "dana", "approve", asked, form(site_today, asked, do="asked"))
+    pause(site_today)
+    for address in (
+        reverse("project_detail", args=["atlas-reco"]),
+        reverse("request_detail", args=[asked.pk]),
+    ):
+        html = text(page(site_today, "alice", address))
+        assert "Nova geneva is paused" in html, address
+        assert "It opens again by" in html
+        assert "Otto says: New &lt;b&gt;disks&lt;/b&gt;" in html
+
+
+def test_requesters_read_that_an_identity_service_holds_up_the_others(site_today: Site) -> None:
+    asked = ask(site_today)
+    act(site_today, "dana", "approve", asked, form(site_today, asked, do="asked"))
+    pause(site_today, "keystone")
+    html = text(page(site_today, "alice", reverse("project_detail", args=["atlas-reco"])))
+    assert "Keystone is paused" in html
+
+
+# --- cost -------------------------------------------------------------------------------
+
+
+def grow(site: Site) -> None:
+    nova = site.endpoints[NOVA]
+    for number in range(30):
+        Endpoint.objects.create(
+            slug=f"nova-{number}", name=f"Nova {number}", region=nova.region, driver="nova",
+            cloud="sandbox", identity=nova.identity, state=EndpointState.PAUSED,
+            state_by=site.otto, state_since=timezone.now(),
+        )  # fmt: skip
+        limit = Limit.objects.create(
+            endpoint=Endpoint.objects.get(slug=f"nova-{number}"), key="cores", name="cores"
+        )
+        Contribution.objects.create(offering=site.vcpu, limit=limit)
+    for number in range(10):
+        make_project(site, f"more-{number}", "atlas", timezone.now())
+
+
+def test_lists_of_endpoints_cost_the_same_for_few_and_for_many(site_today: Site) -> None:
+    repairs(site_today, "mallory", "compute-a", "storage-a")
+    operator, rosa = signed_in(site_today, "otto"), signed_in(site_today, "mallory")
+
+    def load() -> None:
+        for client in (operator, rosa):
+            for address in (reverse("endpoint_list"), url("detail"), url("pause", "keystone")):
+                assert client.get(address).status_code == 200
+
+    assert_flat("endpoints", load, lambda: grow(site_today))
+    assert len(zones_by_endpoint()) == 33
