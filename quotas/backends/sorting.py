@@ -67,14 +67,18 @@ def sort_answer(response: requests.Response, rules: Sequence[Rule] = ()) -> Back
     )
 
 
+# A date takes 29 characters; what is longer is neither form.
+_LONGEST_WISH = 60
+
+
 def _retry_after(value: str | None) -> int | None:
     """Seconds, from either form that HTTP allows; None for anything else."""
-    if value is None:
+    if value is None or len(value) > _LONGEST_WISH:
         return None
     if value.strip().isdecimal():
         return int(value)
     try:
-        moment = email.utils.parsedate_to_datetime(value)
+        moment = email.utils.parsedate_to_datetime(value.strip())
     except ValueError:
         return None
     if moment.tzinfo is None:
