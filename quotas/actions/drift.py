@@ -22,9 +22,10 @@ from projects.states import Power
 from quotas.models import Drift, Job, JobItem, Target
 from quotas.queries.drift import drifts
 from quotas.queries.drift_words import ended_words, why_not_restore
+from quotas.states import DriftKind
 
-from .jobs import job_kind, start_job
 from .adoption import want_new_project
+from .jobs import job_kind, start_job
 from .repairs import check_retry, held_viewer
 from .targets import wake_targets
 from .wishes import clean_text
