@@ -89,6 +89,8 @@ LOOKS: dict[str, Look] = {
     ),
     "endpoint_list": Look("otto"),
     "endpoint_detail": Look("otto", slug("cinder-geneva")),
+    "endpoint_pause": Look("otto", slug("keystone")),
+    "endpoint_restrict": Look("otto", slug("cinder-geneva")),
     "endpoint_plan": Look("otto", slug("nova-geneva"), "?show=all"),
     "project_plan": Look("otto", slug("atlas-reco"), "?show=all"),
 }
