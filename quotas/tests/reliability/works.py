@@ -69,6 +69,10 @@ class Works:
         """As if the time of every lease had passed."""
         Target.objects.filter(state=TargetState.LEASED).update(lease_until=Now())
 
+    def let_time_pass(self) -> None:
+        """As if what is dirty had been left alone for long enough."""
+        Target.objects.filter(state=TargetState.DIRTY).update(dirty_until=Now(), next_try_at=Now())
+
 
 @dataclass
 class Piece:
