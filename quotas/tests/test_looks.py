@@ -10,11 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Browser, expect
 
 from contrib.testing.clouds import SandboxSite
@@ -22,9 +24,10 @@ from portal.testing.browser import PICTURES, Person
 from portal.testing.processes import ROOT, RunningSite, running_site
 from portal.testing.servers import DatabaseCopy
 from portal.testing.waiting import wait_until
-from projects.models import Delegation
-from quotas.models import RequestLine, Target
-from quotas.states import LineState, TargetState
+from projects.models import Delegation, User
+from quotas.actions.jobs import start_job
+from quotas.models import Job, RequestLine, Target
+from quotas.states import JobState, LineState, TargetState
 from quotas.tests.test_access import SAMPLES
 
 pytestmark = [pytest.mark.needs("chromium", "axe")]
@@ -63,6 +66,47 @@ def slug(text: str) -> Facts:
     return lambda: {"slug": text}
 
 
+def some_trouble() -> dict[str, Any]:
+    """Two causes at Cinder and one nobody knows; these wait longer than the test takes."""
+    later = timezone.now() + timedelta(days=1)
+    said = (
+        ("rate_limited", "This request was rate-limited. Retry after 30 seconds."),
+        ("forbidden", "Policy doesn't allow os_compute_api:os-quota-sets:update."),
+        ("odd", "<b>418</b> I'm a teapot"),
+    )
+    for target, (code, words) in zip(
+        Target.objects.filter(endpoint__slug="nova-geneva").order_by("pk"), said * 2, strict=False
+    ):
+        Target.objects.filter(pk=target.pk).update(
+            state=TargetState.RETRYING, error_kind="transient", error_code=code,
+            error_words=words, error_id="AB12CD", error_at=timezone.now(), next_try_at=later,
+        )  # fmt: skip
+    return {}
+
+
+def a_cause() -> dict[str, Any]:
+    return {**some_trouble(), "cause": "forbidden", "slug": "nova-geneva"}
+
+
+def a_job() -> dict[str, Any]:
+    """Work of Otto of which a part is refused, as it is applied already."""
+    job = Job.objects.first()
+    if job is None:
+        some_trouble()
+        ids = list(Target.objects.order_by("-state", "pk").values_list("pk", flat=True)[:12])
+        otto = User.objects.get(subject="otto")
+        job = start_job(kind="retry", subjects=ids, actor=otto, now=timezone.now())
+        wait_until(
+            lambda: Job.objects.filter(state=JobState.ENDED).exists(), 60, "the job has ended"
+        )
+    return {"number": job.pk}
+
+
+def any_job() -> dict[str, Any]:
+    a_job()
+    return {}
+
+
 LOOKS: dict[str, Look] = {
     "sign_in": Look(""),
     "home": Look("dana"),
@@ -92,10 +136,14 @@ LOOKS: dict[str, Look] = {
     "endpoint_pause": Look("otto", slug("keystone")),
     "endpoint_restrict": Look("otto", slug("cinder-geneva")),
     "endpoint_plan": Look("otto", slug("nova-geneva"), "?show=all"),
+    "job_detail": Look("otto", a_job),
+    "job_list": Look("otto", any_job),
+    "problem_list": Look("otto", some_trouble),
+    "problem_detail": Look("otto", a_cause),
     "project_plan": Look("otto", slug("atlas-reco"), "?show=all"),
 }
 # Answers of GET that are no pages: a fragment, health, and addresses that only take a form.
-NO_PAGES = {"request_progress", "target_plan", "livez", "readyz", "metrics"}
+NO_PAGES = {"request_progress", "job_progress", "target_plan", "livez", "readyz", "metrics"}
 # What the README shows.
 SHOWN = ("home", "request_new", "decide", "request_detail", "project_detail", "queue")
 
