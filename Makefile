@@ -54,6 +54,11 @@ cloud: ## Start real Keystone, Nova and Cinder in two regions (the first time in
 cloud-down: ## Stop what `make cloud` started
 	$(PYTHON) -m contrib.testing.openstack down
 
+.PHONY: soak
+soak: install-dev ## Decide while all is killed and fails at random; MINUTES (5), SEED, CLOUD (sandbox)
+	@exec $(BIN)/python -m contrib.soak --minutes $(or $(MINUTES),5) \
+		--cloud $(or $(CLOUD),sandbox) $(if $(SEED),--seed $(SEED))
+
 .PHONY: pictures
 pictures: install-dev $(NODE_MODULES)/axe-core ## Make the README's pictures anew, from the demo site in a browser
 	PICTURES=docs/pictures $(BIN)/pytest quotas/tests/test_looks.py

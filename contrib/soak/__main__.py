@@ -5,17 +5,21 @@ import json
 import secrets
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from contrib.soak.clouds import CLOUDS
 from contrib.soak.run import soak
+from contrib.testing import openstack
 from portal.lib.servers import ServersError
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m contrib.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--cloud", choices=sorted(CLOUDS), default="sandbox")
     parser.add_argument(
         "--seed", type=int, help="repeats the schedule of a run (default: a new one)"
     )
@@ -28,7 +32,11 @@ def main() -> int:
     # Ctrl-C and SIGTERM take everything down on the way out.
     signal.signal(signal.SIGTERM, _end)
     try:
-        figures = soak(minutes=options.minutes, seed=seed, say=_say, keep=options.keep)
+        with openstack.running() if options.cloud == "openstack" else nullcontext():
+            figures = soak(
+                minutes=options.minutes, seed=seed, cloud=options.cloud, say=_say,
+                keep=options.keep,
+            )  # fmt: skip
     except (RuntimeError, ServersError) as error:
         print(f"The soak could not run: {error}", file=sys.stderr)
         return 2

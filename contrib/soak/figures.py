@@ -27,6 +27,7 @@ class Figures:
     troubles: dict[str, int] = field(default_factory=dict)
     projects: int = 0
     claims_checked: int = 0
+    claims: set[tuple[int, int, int]] = field(default_factory=set)
     settling_seconds: float = 0.0
     compared: Counter[str] = field(default_factory=Counter)
     differences: list[str] = field(default_factory=list)
@@ -61,6 +62,7 @@ class Figures:
             "writes": self.writes,
             "troubles": self.troubles,
             "projects": self.projects,
+            "claims": len(self.claims),
             "claims_checked": self.claims_checked,
             "settling_seconds": self.settling_seconds,
             "compared": dict(self.compared),
@@ -95,7 +97,8 @@ class Figures:
             ("writes", f"{self.writes:,}"),
             ("deliveries in trouble", f"{self.troubles.get('retrying', 0):,} tried again, "
              f"{self.troubles.get('refused', 0):,} refused for a while"),
-            ("claims of applied checked", f"{self.claims_checked:,} while it ran"),
+            ("claims of applied checked", f"{len(self.claims):,}, "
+             f"{self.claims_checked:,} times"),
             ("seconds of settling", f"{self.settling_seconds:.0f}"),
             ("", ""),
             *((what, f"{count:,} compared") for what, count in sorted(self.compared.items())

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from contrib.soak import compare, records
-from contrib.soak.clouds import SandboxCloud, SoakCloud
+from contrib.soak.clouds import CLOUDS, SoakCloud
 from contrib.soak.figures import Figures
 from contrib.soak.notes import Notes, read_notes
 from contrib.soak.people import Asker, Crowd, Decider, Person
@@ -197,7 +197,7 @@ class Soak:
         for server in (self.stack.servers.postgres, self.stack.servers.broker):
             if server.child is None or not server.child.is_running:
                 server.start()
-        self.stack.all_running()
+        self.stack.start_missing()
         deadline = time.monotonic() + SETTLE_SECONDS
         while not self.cloud.answers() and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -245,14 +245,23 @@ class Soak:
             figures.troubles = records.troubles(connection)
             figures.projects = len(records.projects(connection))
 
+    def clear_away(self) -> None:
+        """Once nobody works on it any more."""
+        for part in (self.stack.beat, *self.stack.workers):
+            part.stop()
+        with psycopg.connect(self._database_url) as connection:
+            known = [each.external_id for each in records.projects(connection)]
+        self.cloud.clear_away([each for each in known if each])
 
-def soak(*, minutes: float, seed: int, say: Say, keep: bool = False) -> Figures:
+
+def soak(*, minutes: float, seed: int, cloud: str, say: Say, keep: bool = False) -> Figures:
     """Run it all; every process is gone afterwards, and every file, unless there is a difference.
 
+    cloud: a name of clouds.CLOUDS, which answers already where it is no process of ours;
     keep: the files stay in any case. Raises RuntimeError and ServersError where it could not
     be brought up. Call from the main thread.
     """
-    figures = Figures(seed=seed, minutes=minutes, cloud="sandbox", cpus=os.cpu_count() or 1)
+    figures = Figures(seed=seed, minutes=minutes, cloud=cloud, cpus=os.cpu_count() or 1)
     folder = Path(tempfile.mkdtemp(prefix="remit-soak-"))
     # The servers' own user, who is not root, must pass through.
     folder.chmod(0o711)
@@ -260,17 +269,18 @@ def soak(*, minutes: float, seed: int, say: Say, keep: bool = False) -> Figures:
     is_clean = False
     try:
         with ExitStack() as stack:
-            cloud = SandboxCloud(folder, figures.calls, figures.hits)
+            found = CLOUDS[cloud](folder, figures.calls, figures.hits)
             servers = stack.enter_context(embedded_servers(folder / "data"))
-            processes = Stack(servers, cloud, folder / "data")
+            processes = Stack(servers, found, folder / "data")
             stack.callback(processes.stop)
-            run = Soak(processes, cloud, figures, folder, say)
+            run = Soak(processes, found, figures, folder, say)
             run.prepare()
             run.run(minutes * 60)
             say("everything is up again and nothing fails; waiting until all is settled")
             run.settle()
             say(f"settled after {figures.settling_seconds:.0f} s; comparing")
             run.compare()
+            run.clear_away()
         is_clean = not figures.differences
     finally:
         if is_clean and not keep:

@@ -89,6 +89,7 @@ class Stack:
         self.environment = (
             kept
             | QUICK
+            | dict(cloud.settings)
             | {
                 "DATA_DIR": str(data_dir),
                 "DJANGO_SETTINGS_MODULE": "portal.settings",
@@ -107,7 +108,7 @@ class Stack:
                 f"worker-{number}", "celery", "--app", "portal", *WORKER_ARGUMENTS,
                 "--queues=apply,observe,notify", "--concurrency=2",
                 "--hostname", f"worker-{number}@%h",
-                more={"CLOUDS_YAML": str(cloud.clouds_yaml)},
+                more={"CLOUDS_YAML": str(cloud.workers_yaml)},
             )
             for number in range(1, WORKERS + 1)
         ]  # fmt: skip
@@ -115,13 +116,12 @@ class Stack:
             "beat", "celery", "--app", "portal", "beat", "--pidfile", "", "--loglevel", "INFO",
             "--schedule", str(data_dir / "beat-schedule"),
         )  # fmt: skip
-        self.cloud_part = self._part("cloud", *cloud.command) if cloud.command else None
+        self.cloud_part = self._part("cloud", *cloud.command)
         self._others: list[Part] = []
 
     def start_cloud(self) -> None:
-        if self.cloud_part is not None:
-            self.cloud_part.start()
-            self._wait(self.cloud_part, self.cloud.answers)
+        self.cloud_part.start()
+        self._wait(self.cloud_part, self.cloud.answers)
 
     def start(self) -> None:
         """Return once the web server answers; the rest comes when it comes."""
@@ -145,6 +145,8 @@ class Stack:
         """Kill one of schedule.KILLS; returns how to start it again, None: not there to kill."""
         if what in ("database", "postmaster"):
             return self._kill_database(alone=what == "postmaster")
+        if what == "cloud" and (undo := self.cloud.vanish()) is not None:
+            return undo
         if what == "broker":
             broker = self.servers.broker
             broker.kill()
@@ -154,7 +156,7 @@ class Stack:
             "worker": self.workers,
             "web": [self.web],
             "beat": [self.beat],
-            "cloud": [self.cloud_part] if self.cloud_part else [],
+            "cloud": [self.cloud_part],
         }[kind]
         living = [part for part in parts if part.is_running and (not child or part.children())]
         if not living:
@@ -165,23 +167,19 @@ class Stack:
         part.kill()
         return part.start
 
-    def all_running(self) -> list[str]:
-        """Start what is not running; the names of what had ended without being killed."""
-        parts = [
-            self.web,
-            *self.workers,
-            self.beat,
-            *([self.cloud_part] if self.cloud_part else []),
-        ]
-        ended = [part for part in parts if not part.is_running]
-        for part in ended:
-            part.start()
-        return [part.name for part in ended]
+    def start_missing(self) -> None:
+        """Start what does not run."""
+        for part in self._parts():
+            if not part.is_running:
+                part.start()
 
     def stop(self) -> None:
-        parts = [*self._others, self.beat, self.web, *self.workers]
-        for part in [*parts, *([self.cloud_part] if self.cloud_part else [])]:
+        """Everything; what has ended already is not asked twice."""
+        for part in (*self._others, *self._parts()):
             part.stop()
+
+    def _parts(self) -> list[Part]:
+        return [self.beat, self.web, *self.workers, self.cloud_part]
 
     def _kill_database(self, *, alone: bool) -> Callable[[], None] | None:
         postgres = self.servers.postgres

@@ -62,6 +62,7 @@ class Watcher(threading.Thread):
         for claim in claims:
             self._figures.claims_checked += 1
             limit = claim.limit
+            self._figures.claims.add((limit.target_id, limit.limit_id, claim.delivery_id))
             if found.get(limit.key) != limit.units:
                 self.false_claims.append(
                     f"called applied and is not: {limit.key} of {limit.project} at "
