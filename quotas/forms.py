@@ -208,7 +208,7 @@ class TextForm(forms.Form):
 class CloseForm(forms.Form):
     """Why an endpoint is paused or made read-only, and until when; in the reader's zone."""
 
-    reason = TextField(label=_("Why"), rows=3, most=MAX_REASON)
+    reason = TextField(label=_("Why"), rows=3, most=MAX_REASON, is_needed=True)
     until = forms.DateTimeField(
         label=_("Until"),
         required=False,

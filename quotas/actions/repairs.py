@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from itertools import groupby
 
 from django.utils.translation import gettext as _
 
@@ -107,6 +108,10 @@ def _outside(viewer: Viewer, power: Power, endpoint: Endpoint) -> Forbidden:
 
 
 def zone_names(zones: Collection[Zone]) -> str:
-    """Zones as a sentence names them: "compute-b in geneva, storage-a in geneva"."""
-    words = _("%(zone)s in %(region)s")
-    return ", ".join(words % {"zone": zone.name, "region": zone.region.name} for zone in zones)
+    """Zones as a sentence names them: "compute-a, compute-b in geneva, storage-a in lyon"."""
+    words = _("%(zones)s in %(region)s")
+    groups = groupby(zones, key=lambda zone: zone.region.name)
+    return ", ".join(
+        words % {"zones": ", ".join(zone.name for zone in group), "region": region}
+        for region, group in groups
+    )

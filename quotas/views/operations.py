@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.lib.access import shows
 from portal.lib.errors import Forbidden, NotVisible
 from projects.queries.viewers import Viewer
-from projects.rules import may_read_operations
+from projects.rules import may_operate, may_read_operations
 from projects.states import Power
 from projects.views.viewer import viewer_of
 from quotas.actions import operations as verbs
@@ -61,6 +61,7 @@ def endpoint_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "page": page,
         "may_pause": repairs.may_pause(endpoint),
         "may_retry": may_retry_here,
+        "may_adopt": may_operate(viewer),
         "has_failed": any(row.counts.get(each) for each in verbs.FAILED),
         # What is due or in work is tried without being told.
         "retried": {
