@@ -28,6 +28,7 @@ class CinderDriver(QuotaSets):
     )
     RULES = (
         Rule(400, "equal or greater than existing resources", "below_usage"),
+        Rule(400, r"must be <= \d+", "above_maximum"),
         Rule(400, r"bad key\(s\)", "unknown_key"),
     )
     DETAIL_QUERY: ClassVar[Mapping[str, str]] = {"usage": "True"}

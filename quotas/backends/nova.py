@@ -21,6 +21,7 @@ class NovaDriver(QuotaSets):
     RULES = (
         Rule(400, "is not a valid project", "project_gone"),
         Rule(400, "already used and reserved", "below_usage"),
+        Rule(400, "is greater than the maximum of", "above_maximum"),
         Rule(400, "additional properties are not allowed", "unknown_key"),
     )
     # Nothing about quota sets changed after 2.57; what changed before are other keys.

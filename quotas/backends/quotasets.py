@@ -66,9 +66,13 @@ class QuotaSets:
                     Kind.REFUSED, "unknown_key", f"{self.SERVICE_TYPE} counts no {key!r}"
                 )
             # Text too, which Nova would take for its digits.
-            if type(value) is not int or not UNLIMITED < value <= LARGEST:
+            if type(value) is not int or value <= UNLIMITED:
                 raise BackendError(
                     Kind.REFUSED, "bad_request", f"{key} must be from 0 to {LARGEST}, not {value!r}"
+                )
+            if value > LARGEST:
+                raise BackendError(
+                    Kind.REFUSED, "above_maximum", f"{key} must be at most {LARGEST}, not {value}"
                 )
         if not values:
             return

@@ -152,7 +152,7 @@ def test_the_largest_limit_is_taken_and_the_next_refused(
         assert driver.read(project.external_id, [key], timeout=TIMEOUT)[key].limit == 2**31 - 1
         with pytest.raises(BackendError) as excinfo:
             driver.write(project.external_id, {key: 2**31}, timeout=TIMEOUT)
-        assert refusal(excinfo) == (Kind.REFUSED, "bad_request", None)
+        assert refusal(excinfo) == (Kind.REFUSED, "above_maximum", None)
 
 
 def test_no_limit_is_told_from_a_number(region: Region, project: IdentityProject) -> None:
