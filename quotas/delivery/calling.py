@@ -7,22 +7,30 @@ from django.conf import settings
 
 from quotas.backends.errors import BackendError, Kind
 from quotas.models import Endpoint
+from quotas.states import EndpointState
 
 from . import breaker
-from .permits import hold_back, permit
+from .permits import AGAIN_SECONDS, Busy, hold_back, permit
 
 
 @contextmanager
-def calling(endpoint: Endpoint, *, observing: bool = False) -> Iterator[None]:
+def calling(
+    endpoint: Endpoint, *, observing: bool = False, writing: bool = False
+) -> Iterator[None]:
     """Around one call, of CALL_TIMEOUT_SECONDS at most: take its timeout from the lease inside.
 
     Waits shortly for a slot that holds across all workers, and for the endpoint's pace; raises
-    permits.Busy where none is to be had. observing: the call only looks, so it leaves room
-    for writes. Tells the endpoint's breaker whether somebody answered, and keeps the calls of
+    permits.Busy where none is to be had, and where somebody paused the endpoint since the
+    target was taken. observing: the call only looks, so it leaves room for writes; writing: it
+    changes something, and so does not begin where the endpoint was made read-only. Tells the endpoint's breaker whether somebody answered, and keeps the calls of
     others back where the service asked for patience.
     """
+    closed = (EndpointState.PAUSED, EndpointState.READ_ONLY) if writing else (EndpointState.PAUSED,)
     try:
         with permit(endpoint, observing=observing):
+            # Looked at with the turn in hand: one may have waited for it.
+            if Endpoint.objects.filter(pk=endpoint.pk, state__in=closed).exists():
+                raise Busy(endpoint, AGAIN_SECONDS)
             yield
     except BackendError as error:
         if error.kind is Kind.UNREACHABLE:

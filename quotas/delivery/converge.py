@@ -120,6 +120,6 @@ def _write(
 ) -> dict[str, Figure]:
     """Write only what differs, then read back; the lease is checked right before."""
     endpoint = lease.target.endpoint
-    with calling(endpoint):
+    with calling(endpoint, writing=True):
         quota_driver(endpoint).write(handle.external_id, values, timeout=lease.write_timeout())
     return _read(lease, handle, wanted, written=values)
