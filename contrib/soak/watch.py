@@ -35,13 +35,14 @@ class Watcher(threading.Thread):
                 self._cloud.gather()
                 try:
                     with psycopg.connect(self._database_url, autocommit=True) as connection:
-                        self._sample(connection)
+                        self.sample(connection)
                 except psycopg.OperationalError:
                     continue  # the database is down at the moment
         except Exception as error:  # noqa: BLE001 told at the end, as a difference
             self.crashes.append(f"the watcher ended: {error!r}")
 
-    def _sample(self, connection: psycopg.Connection) -> None:
+    def sample(self, connection: psycopg.Connection) -> None:
+        """Look once at every claim."""
         before = records.claims(connection)
         places: dict[tuple[str, str, str], list[Claim]] = defaultdict(list)
         for claim in before.values():
