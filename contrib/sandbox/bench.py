@@ -129,7 +129,7 @@ class Bench:
     pauses: dict[int, Pause] = field(default_factory=dict)
     latency: dict[Place, float] = field(default_factory=dict)
     calls: deque[Seen] = field(default_factory=lambda: deque(maxlen=MEMORY))
-    # Calls under way, and the most that ever were; signing in is no call of a service.
+    # Calls under way, and the most that ever were.
     in_flight: Counter[Place] = field(default_factory=Counter)
     most_in_flight: Counter[Place] = field(default_factory=Counter)
     # Where each service has a port of its own.
@@ -200,7 +200,9 @@ class Bench:
     @contextmanager
     def under_way(self, seen: Seen) -> Iterator[None]:
         """Count a call until its answer leaves."""
-        place = ("sign-in", None) if "/auth/" in seen.path else seen.place
+        # Signing in and asking for versions are part of the first call to any service.
+        is_greeting = "/auth/" in seen.path or "/" not in seen.path.strip("/")
+        place = ("greeting", None) if is_greeting else seen.place
         with self._changed:
             self.in_flight[place] += 1
             self.most_in_flight[place] = max(self.most_in_flight[place], self.in_flight[place])

@@ -93,10 +93,10 @@ class RunningSite:
             "--schedule", str(self._folder / "schedule"),
         )  # fmt: skip
 
-    def log(self, name: str) -> str:
-        """What a process said, for the message of a failing test."""
+    def log(self, name: str, most: int = 4000) -> str:
+        """The last that a process said, for the message of a failing test."""
         path = self._folder / f"{name}.log"
-        return path.read_text(errors="replace")[-4000:] if path.exists() else ""
+        return path.read_text(errors="replace")[-most:] if path.exists() else ""
 
     def _start(self, name: str, *command: str, more: Mapping[str, str] | None = None) -> Child:
         child = Child(

@@ -272,6 +272,10 @@ def finish_applied(lease: Lease, left_out: Collection[int] = ()) -> bool:
                 When(still_dirty, then=F("applied_generation")), default=Value(lease.generation)
             ),
             applied_at=Case(When(still_dirty, then=F("applied_at")), default=Now()),
+            # Who writes reads back: no observer need look so soon.
+            looked_at=F("observed_at"),
+            look_error_code="",
+            look_error_words="",
             failure_count=0,
             error_id="",
             error_kind="",

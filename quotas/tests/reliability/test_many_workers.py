@@ -73,15 +73,16 @@ def wait_until_applied(ids: list[int], running: RunningSite, seconds: float) -> 
 
 
 def start_workers(running: RunningSite, numbers: range) -> None:
-    for number in numbers:
-        # Nothing is looked at but by those who write.
-        running.start_worker(1, name=f"worker-{number}", queues="apply,notify")
-    for number in numbers:
-        wait_until(partial(_is_ready, running, f"worker-{number}"), 120, "the worker is ready")
+    # Nothing is looked at but by those who write.
+    names = [f"worker-{number}" for number in numbers]
+    workers = {name: running.start_worker(1, name=name, queues="apply,notify") for name in names}
 
+    def is_ready(name: str) -> bool:
+        assert workers[name].is_running, running.log(name)
+        return " ready." in running.log(name, most=1_000_000)
 
-def _is_ready(running: RunningSite, name: str) -> bool:
-    return " ready." in running.log(name, most=1_000_000)
+    for name in names:
+        wait_until(partial(is_ready, name), 120, f"{name} is ready")
 
 
 def test_each_write_happens_once_and_no_endpoint_gets_more_calls_than_it_may(
