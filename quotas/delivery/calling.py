@@ -22,8 +22,9 @@ def calling(
     Waits shortly for a slot that holds across all workers, and for the endpoint's pace; raises
     permits.Busy where none is to be had, and where somebody paused the endpoint since the
     target was taken. observing: the call only looks, so it leaves room for writes; writing: it
-    changes something, and so does not begin where the endpoint was made read-only. Tells the endpoint's breaker whether somebody answered, and keeps the calls of
-    others back where the service asked for patience.
+    changes something, and so does not begin where the endpoint was made read-only. Tells the
+    endpoint's breaker whether somebody answered, and keeps the calls of others back where the
+    service asked for patience.
     """
     closed = (EndpointState.PAUSED, EndpointState.READ_ONLY) if writing else (EndpointState.PAUSED,)
     try:

@@ -13,7 +13,10 @@ from projects.queries.viewers import Viewer
 from projects.states import REPAIRING, Power
 from quotas.actions import endpoints, operations
 from quotas.delivery import breaker, leases, observe
+from quotas.delivery.calling import calling
+from quotas.delivery.permits import Busy
 from quotas.models import (
+    CallSlot,
     Contribution,
     DelegationBound,
     Endpoint,
@@ -354,3 +357,26 @@ def test_a_retry_of_very_many_keeps_few_ids_and_sends_few_hints(
     assert (count, event.data["count"]) == (total, total)
     assert len(event.data["targets"]) == operations.IDS_KEPT
     assert len(hints) <= operations.IDS_KEPT
+
+
+# --- a worker that was already at it ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verb", "writing", "begins"),
+    [("pause", False, False), ("pause", True, False), ("restrict", False, True),
+     ("restrict", True, False)],
+)  # fmt: skip
+def test_no_call_begins_at_what_was_closed_meanwhile(
+    site: Site, verb: str, writing: bool, begins: bool
+) -> None:
+    seen_open = nova(site)
+    close(site, verb)
+    calls = []
+    try:
+        with calling(seen_open, writing=writing):
+            calls.append(writing)
+    except Busy:
+        pass
+    assert bool(calls) is begins
+    assert not CallSlot.objects.filter(holder__isnull=False).exists()
