@@ -56,7 +56,8 @@ LOOKS: dict[tuple[str, str], Look] = {
     ("job", "running"): Look(_("under way"), "half", "busy"),
     ("job", "ended"): Look(_("ended"), "tray"),
     ("item", "waiting"): Look(_("waiting"), "clock"),
-    ("item", "done"): Look(_("done"), "check", "ok"),
+    # No check mark: what was asked for is under way, nothing was read back.
+    ("item", "done"): Look(_("done"), "stamp", "busy"),
     ("item", "refused"): Look(_("not done"), "stop", "bad"),
     ("drift", "limit changed"): Look(_("limit changed outside"), "pencil", "warn"),
     ("drift", "unlimited"): Look(_("unlimited"), "up", "bad"),
