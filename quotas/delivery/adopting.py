@@ -69,7 +69,7 @@ def adopt(lease: Lease) -> IdentityProject:
         raise _over(
             target, f"The project {external_id} carries {others[0]}: it is another's already."
         )
-    with calling(endpoint):
+    with calling(endpoint, writing=True):
         driver.add_tag(external_id, tag, timeout=lease.write_timeout())
     with calling(endpoint):
         found = driver.get(external_id, timeout=lease.timeout())

@@ -70,7 +70,7 @@ def _find_or_make(lease: Lease) -> IdentityProject:
     if lease.target.adopt_external_id:
         return adopt(lease)
     try:
-        with calling(endpoint):
+        with calling(endpoint, writing=True):
             return identity_driver(endpoint).ensure(
                 name=project.name, description=project.description, tag=project.tag,
                 timeout=lease.write_timeout(),

@@ -26,7 +26,7 @@ def mend(lease: Lease, found: IdentityProject) -> IdentityProject:
     endpoint = lease.target.endpoint
     driver = identity_driver(endpoint)
     try:
-        with calling(endpoint):
+        with calling(endpoint, writing=True):
             driver.update(found.external_id, **wanted, timeout=lease.write_timeout())
     except BackendError as error:
         if error.code != "name_taken":

@@ -72,7 +72,7 @@ def _grant(
     )
     endpoint = lease.target.endpoint
     try:
-        with calling(endpoint):
+        with calling(endpoint, writing=True):
             identity_driver(endpoint).grant(
                 handle.external_id, holder, role, timeout=lease.write_timeout()
             )
