@@ -203,7 +203,12 @@ def test_the_matrix_is_complete() -> None:
     ],
 )
 def test_a_fault_while_a_project_is_made(bare: Scene, fault: str, end: End) -> None:
-    match = {"service": "identity", "method": "POST", "path": "/projects$", "count": 1}
+    match: dict[str, Any] = {
+        "service": "identity",
+        "method": "POST",
+        "path": "/projects$",
+        "count": 1,
+    }
     with bare.cloud.proxy.add_fault(**FAULTS[fault], **match):
         assert bare.work(KEYSTONE) == end.state
     target = bare.target(KEYSTONE)
@@ -230,7 +235,12 @@ def test_a_fault_while_a_project_is_made(bare: Scene, fault: str, end: End) -> N
 )  # fmt: skip
 def test_a_fault_while_volume_limits_are_written(scene: Scene, fault: str, end: End) -> None:
     grant(scene.site, ask(scene.site, {scene.site.vcpu.slug: 5, scene.site.space.slug: 10 * GIB}))
-    match = {"service": "volume", "region": scene.region, "method": "PUT", "count": 1}
+    match: dict[str, Any] = {
+        "service": "volume",
+        "region": scene.region,
+        "method": "PUT",
+        "count": 1,
+    }
     with scene.cloud.proxy.add_fault(**FAULTS[fault], **match):
         assert scene.work(CINDER) == end.state
     target = scene.target(CINDER)

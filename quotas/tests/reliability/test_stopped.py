@@ -4,7 +4,7 @@ Nothing that people read says *applied* while it is not so, and the true value i
 the end. `Watcher` looks at rows and cloud all the time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -31,18 +31,41 @@ def works(proxied_sandbox: FaultySite, module_database: DatabaseCopy) -> Iterato
         yield found
 
 
+class Crew:
+    """Workers that do one thing at a time: the first is stopped, the second takes over."""
+
+    def __init__(self, works: Works) -> None:
+        self._works = works
+        self._first: Child | None = None
+        self._second: Child | None = None
+
+    def first(self, *, is_patient: bool = False) -> Child:
+        """The second of the test before, as starting one takes seconds; a patient one is new."""
+        if is_patient and self._second is not None:
+            self._second.kill()
+            self._second = None
+        self._first = self._second or self._works.worker("victim", 1, is_patient=is_patient)
+        self._second = None
+        return self._first
+
+    def second(self) -> None:
+        self._second = self._works.worker("saviour", 1)
+
+    def relieve(self) -> None:
+        """Whoever was stopped has done its part."""
+        if self._first is not None:
+            self._first.kill()
+
+
+@pytest.fixture(scope="module")
+def all_workers(works: Works) -> Crew:
+    return Crew(works)
+
+
 @pytest.fixture
-def workers(works: Works) -> Iterator[Callable[..., Child]]:
-    """Starts workers that do one thing at a time; none outlives the test."""
-    started: list[Child] = []
-
-    def start(name: str, *, is_patient: bool = False) -> Child:
-        started.append(works.worker(name, 1, is_patient=is_patient))
-        return started[-1]
-
-    yield start
-    for worker in started:
-        worker.kill()
+def crew(all_workers: Crew) -> Iterator[Crew]:
+    yield all_workers
+    all_workers.relieve()
 
 
 def standing(works: Works) -> Piece:
@@ -89,18 +112,18 @@ def written(piece: Piece) -> list[int]:
 
 @pytest.mark.parametrize("is_patient", [False, True], ids=["by its clock", "by the database"])
 def test_a_worker_stopped_between_read_and_write_does_not_write_when_it_goes_on(
-    works: Works, workers: Callable[..., Child], is_patient: bool
+    works: Works, crew: Crew, is_patient: bool
 ) -> None:
     # A patient one believes that its lease and its call have minutes left: the database's
     # word alone keeps it from writing.
-    first = workers("victim", is_patient=is_patient)
+    first = crew.first(is_patient=is_patient)
     piece = standing(works)
     with Watcher(piece):
         pause = stop_at(piece, first, "after", READ)
         pause.release()  # the answer is there; nobody reads it
         if is_patient:
             works.end_leases()
-        workers("saviour")
+        crew.second()
         wait_for_takeover(piece)
         grant(piece, THIRD)
         wait_for_applied(piece)
@@ -116,13 +139,13 @@ def test_a_worker_stopped_between_read_and_write_does_not_write_when_it_goes_on(
 
 @pytest.mark.parametrize("goes_on", [True, False], ids=["goes on", "never comes back"])
 def test_a_write_that_lands_after_its_lease_is_read_before_anything_is_called_applied(
-    works: Works, workers: Callable[..., Child], goes_on: bool
+    works: Works, crew: Crew, goes_on: bool
 ) -> None:
-    first = workers("victim")
+    first = crew.first()
     piece = standing(works)
     with Watcher(piece):
         pause = stop_at(piece, first, "before", WRITE)
-        workers("saviour")
+        crew.second()
         wait_for_takeover(piece)
         grant(piece, THIRD)
         pause.release()
@@ -135,14 +158,14 @@ def test_a_write_that_lands_after_its_lease_is_read_before_anything_is_called_ap
 
 
 def test_a_write_that_lands_between_anothers_write_and_its_reading_back_is_mended(
-    works: Works, workers: Callable[..., Child]
+    works: Works, crew: Crew
 ) -> None:
-    first = workers("victim")
+    first = crew.first()
     piece = standing(works)
     with Watcher(piece):
         old = stop_at(piece, first, "before", WRITE)
         wait_for_new = piece.hold("after", WRITE)
-        workers("saviour")
+        crew.second()
         wait_for_takeover(piece)
         grant(piece, THIRD)
         wait_for_new.wait_until_held(30)
@@ -154,14 +177,14 @@ def test_a_write_that_lands_between_anothers_write_and_its_reading_back_is_mende
 
 
 def test_a_write_that_lands_later_than_any_lease_is_mended_when_its_worker_goes_on(
-    works: Works, workers: Callable[..., Child]
+    works: Works, crew: Crew
 ) -> None:
     # What nobody can know: the service kept a request for longer than two leases. The word
     # of its worker is what leads to a reading, or else the next sweep for drift.
-    first = workers("victim")
+    first = crew.first()
     piece = standing(works)
     pause = stop_at(piece, first, "before", WRITE)
-    workers("saviour")
+    crew.second()
     wait_for_takeover(piece)
     grant(piece, THIRD)
     wait_for_applied(piece)

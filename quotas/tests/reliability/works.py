@@ -104,7 +104,7 @@ class Piece:
     def grant(self, offering: Offering, amount: int) -> None:
         """Alice or Bob asks, Dana approves."""
         site = self.works.site
-        owner = self.project.memberships.get(role=Role.OWNER).user
+        owner = site.alice if self.endpoint == KEYSTONE else site.bob
         asked = requests.submit(
             project=self.project, wish=Wish({offering.slug: amount}, "work"), actor=owner, now=NOW
         )
@@ -134,7 +134,7 @@ class Piece:
 
     def hold(self, when: str, step: Step) -> Pause:
         """Hold this step of it, once: before it is done, or after, before it is answered."""
-        match = {"path": step.path, "skip": step.nth}
+        match: dict[str, Any] = {"path": step.path, "skip": step.nth}
         if "{id}" in step.path:
             (found,) = self.in_keystone
             match["path"] = step.path.format(id=found["id"])
