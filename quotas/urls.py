@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from quotas.views import (
     adopting,
+    adoption,
     catalogue,
     decide,
     drafts,
@@ -73,6 +74,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "operations/endpoints/<slug:slug>/targets/<int:target_id>/retry/",
         operations.target_retry,
         name="target_retry",
+    ),
+    path(
+        "operations/endpoints/<slug:slug>/targets/<int:target_id>/adopt/",
+        adoption.target_adopt,
+        name="target_adopt",
+    ),
+    path(
+        "operations/endpoints/<slug:slug>/targets/<int:target_id>/recreate/",
+        adoption.target_recreate,
+        name="target_recreate",
     ),
     path("operations/endpoints/<slug:slug>/plan/", plan.endpoint_plan, name="endpoint_plan"),
     path(

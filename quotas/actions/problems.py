@@ -23,6 +23,7 @@ from quotas.problems import Problem, Remedy
 from quotas.queries.problems import problem_of
 from quotas.states import TARGET_MOVES, TargetState
 
+from .adoption import recreate_project
 from .jobs import job_kind, start_job
 from .keys import leave_out_keys
 from .operations import retry_target
@@ -141,6 +142,10 @@ def _skip_key(target: Target, problem: Problem, actor: User | None, now: datetim
     wake_targets([target])
 
 
+def _recreate(target: Target, problem: Problem, actor: User | None, now: datetime) -> None:
+    recreate_project(target=target, actor=actor, now=now)
+
+
 def start(
     *,
     kind: str,
@@ -171,6 +176,7 @@ Act = Callable[[Target, Problem, User | None, datetime], None]
 APPLIED: dict[Remedy, Act] = {
     Remedy.REREAD: _reread,
     Remedy.SKIP_KEY: _skip_key,
+    Remedy.RECREATE: _recreate,
 }
 
 

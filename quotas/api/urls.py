@@ -7,6 +7,7 @@ from portal.lib.access import shows
 
 # The scheme registers itself by being imported.
 from . import (  # noqa: F401
+    adoption,
     catalogue,
     drift,
     events,

@@ -20,11 +20,24 @@ from portal.lib.access import HIDDEN, NO, OK, ROLES, ROWS, SIGN_IN
 from projects.models import Delegation, User
 from projects.states import Power, Role
 from quotas.actions import decide, drafts, requests
+from quotas.actions.jobs import start_job
+from quotas.actions.keys import leave_out
 from quotas.actions.wishes import Wish
-from quotas.models import DelegationBound, Drift, Endpoint, Preset, PresetLine, QuotaRequest, Target
+from quotas.models import (
+    DelegationBound,
+    Drift,
+    Endpoint,
+    Job,
+    Limit,
+    Preset,
+    PresetLine,
+    QuotaRequest,
+    Target,
+)
 from quotas.states import EndpointState, TargetState
 from quotas.tests.drifting import make_drift
 from quotas.tests.site import GIB, Site, join
+from quotas.tests.test_adoption import STRANGER, name_taken, project_gone
 
 JSON = "application/json"
 
@@ -39,7 +52,11 @@ class Case:
     returned: QuotaRequest
     draft: QuotaRequest
     refused: Target
+    taken: Target
+    gone: Target
     drift: Drift
+    job: Job
+    left_out: Limit
 
     def line(self, asked: QuotaRequest) -> int:
         return asked.lines.get().pk
@@ -78,8 +95,14 @@ def case(site_today: Site) -> Case:
     preset = Preset.objects.create(slug="small", name="Small", region=site.vcpu.zone.region)
     PresetLine.objects.create(preset=preset, offering=site.vcpu, increase=1)
     target = Target.objects.get(project=site.project, endpoint__slug="nova-geneva")
-    Target.objects.filter(pk=target.pk).update(state=TargetState.REFUSED)
+    Target.objects.filter(pk=target.pk).update(
+        state=TargetState.REFUSED, error_code="unexpected", error_words="302", error_id="AB12CD"
+    )
+    left_out = Limit.objects.get(key="gigabytes")
+    leave_out(limit=left_out, reason="tests", actor=people["operator"], now=now)
     Endpoint.objects.filter(slug="cinder-geneva").update(state=EndpointState.PAUSED)
+    taken = name_taken(site)
+    gone = project_gone(site)
     return Case(
         site=site,
         people=people,
@@ -87,6 +110,10 @@ def case(site_today: Site) -> Case:
         returned=returned,
         draft=drafts.save(wish=Wish({site.space.slug: 5 * GIB}, "tests"), **common),
         refused=target,
+        taken=taken,
+        gone=gone,
+        job=start_job(kind="retry", subjects=[target.pk], actor=people["operator"], now=now),
+        left_out=left_out,
         drift=make_drift(site, "gigabytes_storage-a", wanted=0, seen=10 * GIB),
     )
 
@@ -193,6 +220,26 @@ def chosen(case: Case) -> dict[str, Any]:
     return {"drift": [case.drift.pk]}
 
 
+def of_cause(case: Case) -> dict[str, Any]:
+    return {"cause": "unexpected", "slug": "nova-geneva"}
+
+
+def cores(case: Case) -> dict[str, Any]:
+    return {"slug": "nova-geneva", "limit_id": Limit.objects.get(key="cores").pk}
+
+
+def gigabytes(case: Case) -> dict[str, Any]:
+    return {"slug": "cinder-geneva", "limit_id": case.left_out.pk}
+
+
+def all_skipped(case: Case) -> dict[str, Any]:
+    return {"all": "yes", "reason": "tests"}
+
+
+def of_taken(case: Case) -> dict[str, Any]:
+    return {"slug": "keystone", "target_id": case.taken.pk}
+
+
 PROJECT = slug("atlas-reco")
 ENDPOINT = slug("nova-geneva")
 
@@ -248,6 +295,14 @@ SAMPLES: dict[str, list[Sample]] = {
     "target_retry": [
         post(lambda case: {"slug": "nova-geneva", "target_id": case.refused.pk}),
     ],
+    "target_adopt": [
+        get(of_taken),
+        post(of_taken, lambda case: {"external_id": STRANGER["id"]}),
+    ],
+    "target_recreate": [
+        get(lambda case: {"slug": "cinder-geneva", "target_id": case.gone.pk}),
+        post(lambda case: {"slug": "cinder-geneva", "target_id": case.gone.pk}),
+    ],
     "endpoint_plan": [get(ENDPOINT)],
     "endpoint_refresh": [
         post(ENDPOINT, lambda case: {"target": [case.refused.pk]}),
@@ -266,6 +321,19 @@ SAMPLES: dict[str, list[Sample]] = {
         post(data=lambda case: chosen(case) | {"do": "ignore"}),
     ],
     "drift_adopt": [get(of_drift), post(of_drift, lambda case: {"seen": case.drift.seen})],
+    "problem_list": [get()],
+    "problem_detail": [get(of_cause)],
+    "problem_retry": [
+        post(of_cause, lambda case: {"all": "yes"}),
+        post(of_cause, lambda case: {"only": case.refused.pk}),
+    ],
+    "problem_skip": [post(of_cause, all_skipped)],
+    "problem_remedy": [post(of_cause, lambda case: {"all": "yes"})],
+    "limit_leave_out": [post(cores, lambda case: {"reason": "tests"})],
+    "limit_take_in": [post(gigabytes)],
+    "job_list": [get()],
+    "job_detail": [get(number("job"))],
+    "job_progress": [get(number("job"))],
     # The API
     "api_schema": [get()],
     "api_me": [get()],
@@ -330,6 +398,8 @@ SAMPLES: dict[str, list[Sample]] = {
     "api_targets": [get()],
     "api_target": [get(pk("refused"))],
     "api_target_retry": [post(pk("refused"))],
+    "api_target_adopt": [post(pk("taken"), lambda case: {"external_id": STRANGER["id"]})],
+    "api_target_recreate": [post(pk("gone"))],
     "api_target_refresh": [post(pk("refused"))],
     "api_drifts": [get()],
     "api_drift": [get(pk("drift"))],
@@ -340,6 +410,23 @@ SAMPLES: dict[str, list[Sample]] = {
     "api_drift_adopt": [post(pk("drift"), lambda case: {"seen": case.drift.seen})],
     "api_drifts_restore": [post(data=chosen)],
     "api_drifts_ignore": [post(data=lambda case: chosen(case) | ignored(case))],
+    "api_target_skip": [post(pk("refused"), lambda case: {"reason": "tests"})],
+    "api_target_remedy": [post(pk("refused"))],
+    "api_limit_leave_out": [
+        post(
+            lambda case: {"slug": "nova-geneva", "key": "cores"},
+            lambda case: {"reason": "tests"},
+        )
+    ],
+    "api_limit_take_in": [post(lambda case: {"slug": "cinder-geneva", "key": "gigabytes"})],
+    "api_problems": [get()],
+    "api_problem_targets": [get(of_cause)],
+    "api_problem_retry": [post(of_cause)],
+    "api_problem_skip": [post(of_cause, lambda case: {"reason": "tests"})],
+    "api_problem_remedy": [post(of_cause)],
+    "api_jobs": [get()],
+    "api_job": [get(pk("job"))],
+    "api_job_items": [get(pk("job"))],
     "api_events": [get()],
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
@@ -199,7 +200,7 @@ def test_a_grant_that_fails_is_noted_and_granted_once_in_the_end(
     site: Site,
     cloud: RunningSandbox,
     plain: PlainClient,
-    fault: dict[str, object],
+    fault: dict[str, Any],
     state: TargetState,
     code: str,
 ) -> None:

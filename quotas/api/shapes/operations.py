@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from projects.models import Event
@@ -66,20 +67,45 @@ class CloseInput(Input):
     until = serializers.DateTimeField(required=False, allow_null=True)
 
 
+class AdoptProjectInput(Input):
+    """Which project is adopted: the id that `name_taken_by` says."""
+
+    external_id = serializers.CharField(max_length=255)
+
+
+class NameTakenBy(serializers.Serializer[Any]):
+    """The project of an identity service that has the name and is not Remit's."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    is_enabled = serializers.BooleanField()
+    tags = serializers.ListField(child=serializers.CharField())
+
+
 class TargetSerializer(serializers.ModelSerializer[Target]):
-    """What must become true for a project at an endpoint, and how far that is."""
+    """What must become true for a project at an endpoint, and how far that is.
+
+    `name_taken_by`: of an identity endpoint that refused as `name_taken`; else null.
+    """
 
     project = ProjectRef()
     endpoint = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     state = serializers.ChoiceField(choices=TargetState.values)
+    name_taken_by = serializers.SerializerMethodField()
 
     class Meta:
         model = Target
         fields = (
             "id", "project", "endpoint", "state", "generation", "applied_generation",
             "applied_at", "observed_at", "next_try_at", "failure_count", "error_id",
-            "error_kind", "error_code", "error_words", "error_at", "skip_reason",
+            "error_kind", "error_code", "error_words", "error_at", "skip_reason", "name_taken_by",
         )  # fmt: skip
+
+    @extend_schema_field(NameTakenBy(allow_null=True))
+    def get_name_taken_by(self, target: Target) -> Any:
+        is_taken = target.error_code == "name_taken" and target.name_taken_by
+        return NameTakenBy(target.name_taken_by).data if is_taken else None
 
 
 class EventSerializer(serializers.ModelSerializer[Event]):
