@@ -38,6 +38,11 @@ MARKS = {
     "trouble": ("retry", "warn"),
     "retrying": ("retry", "warn"),
     "refused": ("stop", "bad"),
+    "drift_found": ("warn", "warn"),
+    "drift_ended": ("check", ""),
+    "drift_restore": ("retry", "busy"),
+    "drift_ignored": ("clock", ""),
+    "drift_adopted": ("stamp", "busy"),
 }
 
 
@@ -103,6 +108,10 @@ class Entry:
     @property
     def tone(self) -> str:
         return MARKS.get(self.verb, ("info", ""))[1]
+
+    @property
+    def is_drift(self) -> bool:
+        return self.verb.startswith("drift_")
 
     @property
     def is_known(self) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, expect
@@ -26,8 +27,8 @@ from portal.testing.servers import DatabaseCopy
 from portal.testing.waiting import wait_until
 from projects.models import Delegation, User
 from quotas.actions.jobs import start_job
-from quotas.models import Job, RequestLine, Target
-from quotas.states import JobState, LineState, TargetState
+from quotas.models import Account, Drift, Job, Limit, RequestLine, Target
+from quotas.states import DriftKind, JobState, LineState, TargetState
 from quotas.tests.test_access import SAMPLES
 
 pytestmark = [pytest.mark.needs("chromium", "axe")]
@@ -107,6 +108,47 @@ def any_job() -> dict[str, Any]:
     return {}
 
 
+def some_drift() -> dict[str, Any]:
+    """Differences of several kinds, as looks would have found them; the first of a limit."""
+    if not Drift.objects.exists():
+        now = timezone.now()
+        # Nobody looks meanwhile: the cloud knows nothing of this.
+        Target.objects.update(looked_at=now + timedelta(hours=1))
+        nova = Target.objects.filter(endpoint__driver="nova").select_related("endpoint")
+        reco = nova.filter(project__slug="atlas-reco").earliest("pk")
+        cores = reco.endpoint.limits.get(key="cores")
+        ram = reco.endpoint.limits.get(key="ram")
+        wanted = sum(each.balance * each.factor for each in _feeds(reco, cores))
+        common = {"target": reco, "found_at": now - timedelta(hours=3), "confirmed_at": now}
+        Drift.objects.create(
+            limit=cores, kind=DriftKind.LIMIT_CHANGED, wanted=wanted, seen=wanted + 16, **common
+        )
+        Drift.objects.create(limit=ram, kind=DriftKind.UNLIMITED, wanted=2**40, seen=-1, **common)
+        keystone = Target.objects.filter(endpoint__driver="keystone")
+        for number, target in enumerate(keystone.order_by("-pk")[:4]):
+            kind = (DriftKind.PROJECT_RENAMED, DriftKind.PROJECT_DISABLED)[number % 2]
+            name = "somebody-elses-name" if kind == DriftKind.PROJECT_RENAMED else ""
+            Drift.objects.create(
+                target=target, kind=kind, seen_name=name, found_at=now, confirmed_at=now
+            )
+        Target.objects.filter(pk=nova.latest("pk").pk).update(
+            look_error_code="timeout", look_error_words="No answer within 20 s", observed_at=None
+        )
+    return {}
+
+
+def _feeds(target: Target, limit: Limit) -> Any:
+    accounts = Account.objects.filter(project=target.project)
+    return accounts.filter(offering__contributions__limit=limit).annotate(
+        factor=F("offering__contributions__factor")
+    )
+
+
+def a_drift() -> dict[str, Any]:
+    some_drift()
+    return {"pk": Drift.objects.earliest("pk").pk}
+
+
 LOOKS: dict[str, Look] = {
     "sign_in": Look(""),
     "home": Look("dana"),
@@ -131,6 +173,10 @@ LOOKS: dict[str, Look] = {
     "delegation_detail": Look(
         "dana", lambda: {"pk": Delegation.objects.filter(user__subject="dana").latest("pk").pk}
     ),
+    "drift_list": Look("otto", some_drift),
+    "drift_restore": Look("otto", a_drift),
+    "drift_ignore": Look("otto", a_drift),
+    "drift_adopt": Look("dana", lambda: {"slug": "atlas-reco", **a_drift()}),
     "endpoint_list": Look("otto"),
     "endpoint_detail": Look("otto", slug("cinder-geneva")),
     "endpoint_pause": Look("otto", slug("keystone")),
