@@ -12,6 +12,7 @@ import psycopg
 from contrib.soak import records
 from contrib.soak.clouds import SoakCloud
 from contrib.soak.notes import Fate, Note
+from contrib.soak.records import LimitRow, TargetRow
 from contrib.testing.plain import PlainClient
 
 _DETAIL = {
@@ -146,28 +147,36 @@ def targets_and_cloud(
         limits[limit.target_id].append(limit)
     for target in records.targets(connection):
         compared["targets"] += 1
-        name = f"{target.project} at {target.endpoint}"
-        if target.state != "applied" and target.error_code != "below_usage":
-            yield f"{name} is {target.state} ({target.error_code}): {target.error_words}"
-        elif target.state == "applied" and not target.is_true:
-            yield f"{name} is called applied in an older generation"
-        if not limits[target.target_id]:
-            continue
-        one = limits[target.target_id][0]
-        service, path = _DETAIL[one.driver]
-        path = path.format(handles[target.project])
-        figures = plain.done("GET", service, path, region=one.region)["quota_set"]
-        below = [
-            each for each in limits[target.target_id] if each.units < _floor(figures[each.key])
-        ]
-        if target.state == "refused" and not below:
-            yield f"{name} is refused as below what is in use, and nothing is"
-        for limit in limits[target.target_id]:
-            compared["limits in the cloud"] += 1
-            found = figures[limit.key]["limit"]
-            is_held = limit in below and target.state == "refused" and found >= 0
-            if found != limit.units and not is_held:
-                yield f"{name}: {limit.key} is {found}, and {limit.units} by the ledger"
+        if not is_settled(target):
+            yield f"{target} is {target.state} ({target.error_code}): {target.error_words}"
+        managed = limits[target.target_id]
+        if managed:
+            service, path = _DETAIL[managed[0].driver]
+            path = path.format(handles[target.project])
+            found = plain.done("GET", service, path, region=managed[0].region)["quota_set"]
+            compared["limits in the cloud"] += len(managed)
+            yield from _limits_of(target, managed, found)
+
+
+def is_settled(target: TargetRow) -> bool:
+    """True as of now, or refused because less was granted than is in use."""
+    is_refused = target.state == "refused" and target.error_code == "below_usage"
+    return is_refused or (target.state == "applied" and target.is_true)
+
+
+def _limits_of(
+    target: TargetRow, managed: list[LimitRow], found: dict[str, dict[str, Any]]
+) -> Iterator[str]:
+    """Of one target; found: what its service says of each key."""
+    below = [each for each in managed if each.units < _floor(found[each.key])]
+    is_refused = target.state == "refused" and target.error_code == "below_usage"
+    if is_refused and not below:
+        yield f"{target} is refused as below what is in use, and nothing is"
+    for limit in managed:
+        here = found[limit.key]["limit"]
+        is_held = is_refused and limit in below and here >= 0
+        if here != limit.units and not is_held:
+            yield f"{target}: {limit.key} is {here}, and {limit.units} by the ledger"
 
 
 def _floor(figure: dict[str, Any]) -> int:

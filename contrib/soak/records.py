@@ -69,6 +69,9 @@ class TargetRow:
     error_code: str
     error_words: str
 
+    def __str__(self) -> str:
+        return f"{self.project} at {self.endpoint}"
+
 
 @dataclass(frozen=True)
 class ProjectRow:

@@ -214,10 +214,7 @@ class Soak:
         while time.monotonic() - began < SETTLE_SECONDS:
             with psycopg.connect(self._database_url, autocommit=True) as connection:
                 waiting = [
-                    each
-                    for each in records.targets(connection)
-                    if not (each.state == "applied" and each.is_true)
-                    and not (each.state == "refused" and each.error_code == "below_usage")
+                    each for each in records.targets(connection) if not compare.is_settled(each)
                 ]
             if not waiting:
                 break
