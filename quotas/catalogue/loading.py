@@ -6,15 +6,18 @@
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from portal.lib.errors import Conflict
 from projects.actions.events import record
 from projects.models import Project, User
 from projects.states import ProjectState
-from quotas.actions.targets import ensure_targets
+from quotas.actions.targets import ensure_targets, touch_targets
+from quotas.models import Target
 
 from .changes import ADDED, CHANGED, RETIRED, Changes, Writer
 from .loading_cloud import CloudLoader
+from .loading_handles import HandleLoader
 from .loading_people import PeopleLoader
 from .problems import Problems
 from .site import Site
@@ -38,7 +41,10 @@ def load(site: Site, *, actor: User | None = None, now: datetime) -> Changes:
         people = PeopleLoader(site, changes, problems, actor, now)
         people.load()
         cloud.load()
+        touched = HandleLoader(people, changes, problems).load()
         problems.refuse()
+        # At once: targets are locked in one order.
+        touch_targets(Target.objects.filter(Q(endpoint__in=cloud.touched) | touched))
         if cloud.new_endpoints:
             ensure_targets(Project.objects.filter(state=ProjectState.ACTIVE))
         else:

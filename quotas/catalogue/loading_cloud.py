@@ -9,7 +9,6 @@ from datetime import datetime
 from django.db.models import Sum
 
 from portal.lib.amounts import format_amount
-from quotas.actions.targets import touch_endpoints
 from quotas.models import (
     Account,
     Capacity,
@@ -30,9 +29,15 @@ from . import site as said
 from .changes import CHANGED, RETIRED, Writer, listed
 from .maxima import maximum_of
 
+# Fields of an endpoint that change nothing of what must become true there.
+_SAYS_NOTHING_NEW = {"name", "concurrency", "calls_per_second", "drift_policy"}
+
 
 class CloudLoader:
-    """One load. With `new_endpoints` every project needs targets there afterwards."""
+    """One load. With `new_endpoints` every project needs targets there afterwards.
+
+    `touched` are ids of endpoints where something else must become true now.
+    """
 
     def __init__(self, site: said.Site, writer: Writer, now: datetime) -> None:
         self.site = site
@@ -55,8 +60,6 @@ class CloudLoader:
         self._capacities()
         self._presets()
         self._note_what_is_left()
-        if self.touched:
-            touch_endpoints(self.touched)
 
     def _resources(self) -> None:
         held = {each.slug: each for each in Resource.objects.all()}
@@ -116,6 +119,9 @@ class CloudLoader:
                 "region_name": each.region_name,
                 "identity": held[each.identity] if each.identity else None,
                 "options": each.options,
+                "concurrency": each.manners.concurrency,
+                "calls_per_second": each.manners.calls_per_second,
+                "drift_policy": each.manners.drift,
             }
             before = held.get(each.slug)
             held[each.slug], differ = self.writer.put(
@@ -124,7 +130,7 @@ class CloudLoader:
             )  # fmt: skip
             if before is None:
                 self.new_endpoints.add(each.slug)
-            elif differ - {"name"}:
+            elif differ - _SAYS_NOTHING_NEW:
                 self.touched.add(before.pk)
         self.endpoints = held
 

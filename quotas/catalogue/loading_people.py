@@ -50,6 +50,7 @@ class PeopleLoader:
         self.actor = actor
         self.now = now
         self.new_projects: list[Project] = []
+        self.roles_changed: set[int] = set()  # ids of projects
         self.people: dict[str, User] = {}
         self.groups: dict[str, Group] = {}
         self.units: dict[str, Unit] = {
@@ -310,6 +311,7 @@ class PeopleLoader:
                 role=Role(role.role) if role.role else None, actor=self.actor, now=self.now,
             ):  # fmt: skip
                 changed.append(role)
+                self.roles_changed.add(project.pk)
         return changed
 
 

@@ -11,9 +11,11 @@ from quotas.models import ZoneKind
 from . import site, words
 from .document import Block, Text, Value, nearest
 from .problems import Problems
+from .reading_manners import MANNERS, read_manners
 
 PLACEHOLDERS = ("region", "zone", "type")
-ENDPOINT_KEYS = ("slug", "name", "cloud", "region_name", "identity", "options")
+ENDPOINT_KEYS = ("slug", "name", "cloud", "region_name", "identity", "options", *MANNERS)
+IDENTITY_KEYS = ("name", "driver", "cloud", "region_name", "region", "options", "role", *MANNERS)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class CloudReader:
 
     def _identity(self, key: Text, value: Value) -> None:
         block = value.block()
-        block.known(("name", "driver", "cloud", "region_name", "region", "options"))
+        block.known(IDENTITY_KEYS)
         slug = words.slug(key, 60, self.problems)
         for needed in ("driver", "cloud"):
             block.require(needed)
@@ -109,7 +111,8 @@ class CloudReader:
                 block.text("cloud", most=100),
                 block.text("region_name", most=100),
                 "",
-                self._options(block),
+                self._options(block) | self._role(block),
+                read_manners(block, None, self.problems),
                 key.line,
             )
 
@@ -151,6 +154,11 @@ class CloudReader:
             if text is not None:
                 found[key.value] = text.value
         return found
+
+    def _role(self, block: Block) -> dict[str, str]:
+        """The role that people get in their projects; a driver's option like others."""
+        role = block.text("role", most=64)
+        return {"role": role} if role else {}
 
     # --- What a zone of each kind has --------------------------------------------------
 
@@ -284,6 +292,7 @@ class CloudReader:
             words.fill(of("region_name", region.slug), {"region": region.slug}),
             of("identity", ""),
             self._options(service.block) | self._options(own),
+            read_manners(own, service.block, self.problems),
             line,
         )
 

@@ -65,7 +65,7 @@ class PeopleReader:
 
     def _person(self, key: Text, value: Value) -> None:
         block = value.named_block()
-        block.known(("name", "mail", "issuer", "subject", "password"))
+        block.known(("name", "mail", "issuer", "subject", "password", "keystone"))
         person = site.Person(
             key.value,
             block.text("issuer", LOCAL_ISSUER, most=200),
@@ -73,6 +73,7 @@ class PeopleReader:
             block.text("name", key.value, most=200),
             block.text("mail", most=254),
             block.text("password", most=200),
+            self._external_ids(block),
             key.line,
         )
         for other in self.site.people.values():
@@ -86,7 +87,7 @@ class PeopleReader:
 
     def _group(self, key: Text, value: Value) -> None:
         block = value.named_block()
-        block.known(("name", "issuer", "id", "members"))
+        block.known(("name", "issuer", "id", "members", "keystone"))
         members: dict[str, int] | None = None
         if "members" in block:
             listed = block.get("members")
@@ -99,6 +100,7 @@ class PeopleReader:
             block.text("id", key.value, most=200),
             block.text("name", key.value, most=200),
             members,
+            self._external_ids(block),
             key.line,
         )
         for other in self.site.groups.values():
@@ -107,6 +109,20 @@ class PeopleReader:
                     key.line, f"{group.external_id} is a group twice, first on line {other.line}."
                 )
         self.site.groups[key.value] = group
+
+    def _external_ids(self, block: Block) -> tuple[site.ExternalId, ...]:
+        """What each identity endpoint calls the holder; a text alone: what the only one does."""
+        value = block.get("keystone")
+        if value is None:
+            return ()
+        if value.is_text:
+            text = value.text(most=255)
+            return (site.ExternalId("", text.value, text.line),) if text else ()
+        return tuple(
+            site.ExternalId(identity.value, text.value, text.line)
+            for identity, each in value.block().entries()
+            if (text := each.text(most=255)) is not None
+        )
 
     def _people(self, value: Value) -> list[Text]:
         """The people of a list, each once and each known."""

@@ -39,6 +39,15 @@ class Zone:
 
 
 @dataclass(frozen=True)
+class Manners:
+    """How an endpoint is treated: calls at once and a second (None: the setting's), drift."""
+
+    concurrency: int | None = None
+    calls_per_second: int | None = None
+    drift: str = "report"
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """`region` and `identity` are slugs; empty: none, as with an identity endpoint."""
 
@@ -50,6 +59,7 @@ class Endpoint:
     region_name: str
     identity: str
     options: dict[str, str]
+    manners: Manners
     line: int
 
 
@@ -117,6 +127,15 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class ExternalId:
+    """What an identity endpoint calls somebody; `identity` is its slug, empty: the only one."""
+
+    identity: str
+    value: str
+    line: int
+
+
+@dataclass(frozen=True)
 class Person:
     """`handle` is how this file calls them; `password` opens a local account once."""
 
@@ -126,6 +145,7 @@ class Person:
     name: str
     mail: str
     password: str
+    external_ids: tuple[ExternalId, ...]
     line: int
 
 
@@ -138,6 +158,7 @@ class Group:
     external_id: str
     name: str
     members: dict[str, int] | None
+    external_ids: tuple[ExternalId, ...]
     line: int
 
 

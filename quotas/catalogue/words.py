@@ -66,6 +66,14 @@ def count(text: Text, problems: Problems) -> int | None:
     return None
 
 
+def whole(text: Text, most: int, problems: Problems) -> int | None:
+    """A whole number from 1 to `most`, or None with a problem."""
+    if re.fullmatch(r"[0-9]{1,9}", text.value) and 1 <= int(text.value) <= most:
+        return int(text.value)
+    problems.add(text.line, f"{text.value} must be a whole number from 1 to {most}.")
+    return None
+
+
 def placeholders(text: str) -> set[str]:
     """{"type"} for "gigabytes_<type>"."""
     return set(_PLACEHOLDER.findall(text))
