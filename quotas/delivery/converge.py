@@ -79,11 +79,14 @@ def _set_limits(lease: Lease) -> set[int] | None:
         return None
     # Read after the generation, so it is at least as new as what we call applied.
     wanted = wanted_limits(target)
+    stood = drift.standing(target)
     figures = _read(lease, handle, wanted)
     plan = compare(wanted, figures)
     if plan.write:
         figures = _write(lease, handle, wanted, plan.write)
         plan = compare(wanted, figures)
+    # Not before the write: what it puts right at once is no news.
+    drift.note_limits(stood, wanted, figures)
     if plan.write:
         raise outcomes.not_taken(plan, figures)
     if plan.below:
@@ -104,14 +107,12 @@ def _read(
     """
     endpoint = lease.target.endpoint
     check_project(lease, handle)
-    stood = drift.standing(lease.target)
     with calling(endpoint):
         read_at = timezone.now()
         figures = quota_driver(endpoint).read(
             handle.external_id, [each.limit.key for each in wanted], timeout=lease.timeout()
         )
     readings.store(lease.target, figures, read_at=read_at, written=written)
-    drift.note_limits(stood, wanted, figures)
     return figures
 
 

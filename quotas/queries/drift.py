@@ -202,6 +202,31 @@ def _coverage_of(endpoint: Endpoint, row: Mapping[str, Any] | None, drift_count:
     )
 
 
+@dataclass(frozen=True)
+class Covered:
+    """All endpoints together."""
+
+    target_count: int
+    fresh_count: int
+    unanswered_count: int
+    oldest_at: datetime | None
+    needs_a_look: bool
+
+
+def together(rows: Collection[Coverage]) -> Covered:
+    """The sum; `needs_a_look` where an endpoint is not as it should be."""
+    moments = [each.oldest_at for each in rows if each.oldest_at is not None]
+    return Covered(
+        target_count=sum(each.target_count for each in rows),
+        fresh_count=sum(each.fresh_count for each in rows),
+        unanswered_count=sum(each.unanswered_count for each in rows),
+        oldest_at=min(moments, default=None),
+        needs_a_look=any(
+            each.unanswered_count or each.endpoint.state != EndpointState.OPEN for each in rows
+        ),
+    )
+
+
 def unanswered(targets: QuerySet[Target]) -> QuerySet[Target]:
     """Those whose last look saw nothing, with what was said; the longest unread first."""
     return (

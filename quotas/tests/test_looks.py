@@ -108,9 +108,13 @@ def any_job() -> dict[str, Any]:
     return {}
 
 
+def _standing_drift() -> Any:
+    return Drift.objects.filter(kind=DriftKind.LIMIT_CHANGED, ended_at__isnull=True)
+
+
 def some_drift() -> dict[str, Any]:
     """Differences of several kinds, as looks would have found them; the first of a limit."""
-    if not Drift.objects.exists():
+    if not _standing_drift().exists():
         now = timezone.now()
         # Nobody looks meanwhile: the cloud knows nothing of this.
         Target.objects.update(looked_at=now + timedelta(hours=1))
@@ -146,7 +150,7 @@ def _feeds(target: Target, limit: Limit) -> Any:
 
 def a_drift() -> dict[str, Any]:
     some_drift()
-    return {"pk": Drift.objects.earliest("pk").pk}
+    return {"pk": _standing_drift().earliest("pk").pk}
 
 
 LOOKS: dict[str, Look] = {

@@ -26,6 +26,7 @@ from quotas.queries.drift import (
     drifts,
     kind_counts,
     shown_as,
+    together,
     unanswered,
 )
 from quotas.queries.drift_words import restoring_words, sentence_of, why_not_restore
@@ -54,10 +55,12 @@ def drift_list(request: HttpRequest) -> HttpResponse:
     page = page_of(request, found.filter(kind=kind) if kind else found)
     silent = list(unanswered(targets)[: UNANSWERED_SHOWN + 1])
     rows = rows_of(page.rows, Repairs(viewer))
+    coverages = coverage(endpoints, viewer.now)
     context = {
         "here": "endpoints",
         "tab": "drift",
-        "coverages": coverage(endpoints, viewer.now),
+        "coverages": coverages,
+        "covered": together(coverages),
         "endpoints": endpoints,
         "asked": asked,
         "shows": SHOWS,
