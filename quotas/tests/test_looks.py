@@ -153,6 +153,30 @@ def a_drift() -> dict[str, Any]:
     return {"pk": _standing_drift().earliest("pk").pk}
 
 
+def _refused(endpoint: str, code: str, **fields: Any) -> dict[str, Any]:
+    """The first target there, refused for longer than the test takes, and not looked at."""
+    target = Target.objects.filter(endpoint__slug=endpoint).earliest("pk")
+    now = timezone.now()
+    Target.objects.filter(pk=target.pk).update(
+        state=TargetState.REFUSED, error_kind="refused", error_code=code, error_id="AB12CD",
+        error_at=now, next_try_at=now + timedelta(days=1), looked_at=now, **fields,
+    )  # fmt: skip
+    return {"slug": endpoint, "target_id": target.pk}
+
+
+def a_taken_name() -> dict[str, Any]:
+    theirs = {
+        "id": "5f1c2ab04d3e4c1f9f1f6f1f4ad6e8aa", "name": "atlas-reco", "is_enabled": False,
+        "description": "Made by hand in 2019; ask the shift leader before touching it.",
+        "tags": ["by-hand", "legacy"],
+    }  # fmt: skip
+    return _refused("keystone", "name_taken", name_taken_by=theirs)
+
+
+def a_deleted_project() -> dict[str, Any]:
+    return _refused("nova-prevessin", "project_gone")
+
+
 LOOKS: dict[str, Look] = {
     "sign_in": Look(""),
     "home": Look("dana"),
@@ -190,6 +214,8 @@ LOOKS: dict[str, Look] = {
     "job_list": Look("otto", any_job),
     "problem_list": Look("otto", some_trouble),
     "problem_detail": Look("otto", a_cause),
+    "target_adopt": Look("otto", a_taken_name),
+    "target_recreate": Look("otto", a_deleted_project),
     "project_plan": Look("otto", slug("atlas-reco"), "?show=all"),
 }
 # Answers of GET that are no pages: a fragment, health, and addresses that only take a form.
