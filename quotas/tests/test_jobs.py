@@ -143,9 +143,9 @@ def test_authority_is_asked_when_the_turn_comes(site: Site) -> None:
 def test_a_job_asks_for_something_to_do_and_takes_each_thing_once(
     site: Site, broken: dict[int, BaseException]
 ) -> None:
-    for subjects in ([], range(20_001)):
+    for count in (0, 20_001):
         with pytest.raises(Invalid):
-            start_job(kind="test", subjects=list(subjects), actor=site.otto, now=LATER)
+            start_job(kind="test", subjects=range(count), actor=site.otto, now=LATER)
     job = start_job(kind="test", subjects=[7, 5, 7], actor=site.otto, now=LATER)
     assert list(job.items.values_list("subject_id", flat=True)) == [7, 5]
 
