@@ -7,6 +7,7 @@ our tag; they are refused by their ids, and somebody chooses.
 """
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -115,7 +116,9 @@ def _siblings(target: Target) -> list[Target]:
     return list(
         Target.objects.filter(
             project=target.project, endpoint__identity=target.endpoint.identity or target.endpoint
-        ).exclude(pk=target.pk)
+        )
+        # What somebody skipped stays so until the ledger changes.
+        .exclude(Q(pk=target.pk) | Q(state=TargetState.SKIPPED))
     )
 
 
