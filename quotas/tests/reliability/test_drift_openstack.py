@@ -287,7 +287,7 @@ def test_a_key_that_went_with_its_volume_type_is_found_and_explained(place: Plac
         place.restore(found)
     with pytest.raises(Conflict, match="There is no limit"):
         place.adopt(found)
-    Limit.objects.filter(pk=found.limit_id).update(left_out_at=timezone.now())
+    Limit.objects.filter(drifts=found).update(left_out_at=timezone.now())
     assert place.look(CINDER) == {}
     assert place.work(CINDER) == {TargetState.APPLIED}
     assert ends() == {(DriftKind.KEY_MISSING, DriftEnd.GONE)}
