@@ -11,6 +11,7 @@ from projects.rules import may_ask
 from projects.states import Power, ProjectState
 from projects.views.viewer import viewer_of
 from quotas.queries.figures import figures_of, open_loans
+from quotas.queries.holders import missing_holders
 from quotas.queries.home import project_rows
 from quotas.queries.project_pages import (
     external_ids,
@@ -69,6 +70,7 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "entries": project_timeline(project),
         "requests": open_requests(viewer, project),
         "members": members_of(project, viewer.now),
+        "missing_holders": missing_holders(project, viewer.now),
         "deciders": who_decides(project, viewer.now, Power.DECIDE_QUOTA),
         "rooms": rooms_in_words(viewer, project, regions),
         "external_ids": external_ids(project),

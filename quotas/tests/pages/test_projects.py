@@ -13,6 +13,8 @@ from projects.states import Role
 from quotas.actions import requests
 from quotas.actions.wishes import Wish
 from quotas.models import (
+    Endpoint,
+    HolderHandle,
     QuotaRequest,
     RequestLine,
     Target,
@@ -289,3 +291,15 @@ def test_a_line_that_was_never_decided_has_no_check(site: Site, alice: Client) -
     page = alice.get(reverse("request_detail", args=[asked.pk])).content.decode()
     assert 'data-kind="applied"' not in page
     assert RequestLine.objects.get().state == LineState.OPEN
+
+
+def test_who_has_no_id_in_keystone_is_said_to_wait_for_the_role(site: Site, alice: Client) -> None:
+    address = "/projects/atlas-reco/"
+    assert "has no id in" not in alice.get(address).content.decode()
+    keystone = site.endpoints["keystone"]
+    Endpoint.objects.filter(pk=keystone.pk).update(options={"role": "member"})
+    HolderHandle.objects.create(user=site.alice, identity=keystone, external_id="6f1d")
+    page = alice.get(address).content.decode()
+    assert "Bob has no id in Keystone yet, and gets the role member there" in " ".join(page.split())
+    assert "Alice has no id" not in page
+    assert "Rita has no id" not in page
