@@ -8,6 +8,7 @@ import os
 
 from celery import Celery
 from kombu import Queue
+from kombu.transport.redis import Channel, QoS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -22,6 +23,30 @@ WORKER_ARGUMENTS = (
     "--without-gossip",
     "--without-heartbeat",
 )
+
+
+class Hints(QoS):
+    """Messages that came by a connection which is lost are neither answered for nor handed back.
+
+    The transport would try, through what it has closed already, and the worker would end by
+    that whenever its broker is restarted while it works. They only wake: none must come back.
+    """
+
+    restore_at_shutdown = False
+
+    def ack(self, delivery_tag: str) -> None:
+        if self._is_connected():
+            super().ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        if self._is_connected():
+            super().reject(delivery_tag, requeue)
+
+    def _is_connected(self) -> bool:
+        return getattr(self.channel.connection, "client", None) is not None
+
+
+Channel.QoS = Hints
 
 app = Celery("remit")
 

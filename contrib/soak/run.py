@@ -32,10 +32,12 @@ from contrib.soak.site import (
 from contrib.soak.stack import ROOT, Part, Stack
 from contrib.soak.watch import Watcher
 from portal.lib.servers import embedded_servers
+from portal.lib.servers.process import tail
 
 SETTLE_SECONDS = 180.0
 PROGRESS_SECONDS = 10.0
 AGAIN_SECONDS = 0.5
+ROUNDS_SECONDS = 1.0
 Say = Callable[[str], None]
 
 
@@ -114,6 +116,7 @@ class Soak:
             self._at(act.at, self._doing(act, crowd))
         for at in range(0, int(seconds), int(PROGRESS_SECONDS)):
             self._at(at, self._tell)
+        self._at(ROUNDS_SECONDS, self._make_rounds)
         while True:
             now = time.monotonic() - self._began
             if now >= seconds:
@@ -131,6 +134,13 @@ class Soak:
 
     def _tell(self) -> None:
         self.say(self.figures.progress(time.monotonic() - self._began))
+
+    def _make_rounds(self) -> None:
+        """Start again what ended by itself, as whoever runs Remit would; it is a difference."""
+        for part in self.stack.fallen():
+            self.figures.differences.append(f"the {part.name} ended by itself: {tail(part.log, 1)}")
+            part.start()
+        self._after(ROUNDS_SECONDS, self._make_rounds)
 
     def _doing(self, act: Act, crowd: Crowd) -> Callable[[], None]:
         match act:

@@ -47,13 +47,20 @@ class Part:
         self._environment = environment
         self.log = log
         self.child: Child | None = None
+        self._is_wanted = False
 
     def start(self) -> None:
+        self._is_wanted = True
         self.child = Child(self._command, log=self.log, env=self._environment, cwd=ROOT)
 
     @property
     def is_running(self) -> bool:
         return self.child is not None and self.child.is_running
+
+    @property
+    def has_fallen(self) -> bool:
+        """It ended, and nobody here ended it."""
+        return self._is_wanted and not self.is_running
 
     def wait(self, seconds: float) -> int | None:
         """The code that it ended with. Raises subprocess.TimeoutExpired."""
@@ -61,6 +68,7 @@ class Part:
 
     def kill(self) -> None:
         """It and all below it; returns when none is left."""
+        self._is_wanted = False
         if self.child is not None:
             self.child.kill()
 
@@ -68,6 +76,7 @@ class Part:
         return self.child.descendants() if self.child is not None else []
 
     def stop(self) -> None:
+        self._is_wanted = False
         if self.child is not None:
             self.child.stop(seconds=5)
 
@@ -166,6 +175,10 @@ class Stack:
             return _kill_one(part.children(), pick)
         part.kill()
         return part.start
+
+    def fallen(self) -> list[Part]:
+        """What ended by itself, which nothing here should."""
+        return [part for part in self._parts() if part.has_fallen]
 
     def start_missing(self) -> None:
         """Start what does not run."""

@@ -46,9 +46,9 @@ def worker(broker: Valkey, database_copy: DatabaseCopy, tmp_path: Path) -> Itera
         child.kill()
 
 
-def wake_and_see(worker: Worker, word: str) -> None:
+def wake_and_see(worker: Worker, word: str, task: str = "portal.tests.mark") -> None:
     forget_failure()
-    assert wake("portal.tests.mark", word=word) is True
+    assert wake(task, word=word) is True
     wait_until(lambda: worker.has_done(word), 30, f"the worker has done {word!r}")
 
 
@@ -58,6 +58,17 @@ def test_worker_comes_back_to_a_broker_that_was_killed(worker: Worker, broker: V
     wait_until(lambda: worker.says("Connection to broker lost"), 30, "the worker noticed")
     broker.start()
     wake_and_see(worker, "after")
+
+
+def test_worker_with_work_in_hand_comes_back_too(worker: Worker, broker: Valkey) -> None:
+    """It holds a message that it has not answered for, and nobody to hand it back to."""
+    wake_and_see(worker, "held", "portal.tests.hold")
+    broker.kill()
+    wait_until(lambda: worker.says("Connection to broker lost"), 30, "the worker noticed")
+    broker.start()
+    worker.marks.with_suffix(".go").touch()
+    wake_and_see(worker, "after")
+    assert not worker.says("Unrecoverable error")
 
 
 def test_worker_leaves_a_broker_that_hangs_and_comes_back(worker: Worker, broker: Valkey) -> None:
