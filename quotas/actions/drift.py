@@ -20,7 +20,7 @@ from projects.models import User
 from projects.queries.viewers import Viewer
 from projects.states import Power
 from quotas.models import Drift, Job, JobItem, Target
-from quotas.queries.drift import drifts
+from quotas.queries.drift import visible_drifts
 from quotas.queries.drift_words import ended_words, why_not_restore
 from quotas.states import DriftKind
 
@@ -90,7 +90,7 @@ def _take(drift: Drift, actor: User, now: datetime, why_not: Callable[[Drift], s
     """The drift under its target's lock, once the actor may repair it and the verb applies."""
     viewer = held_viewer(actor, now)
     lock(Target.objects.filter(pk=drift.target_id))
-    found = drifts().filter(pk=drift.pk).first()
+    found = visible_drifts(viewer).filter(pk=drift.pk).first()
     if found is None:
         raise NotVisible(_("There is no such drift."))
     check_retry(viewer, found.target)

@@ -17,10 +17,11 @@ from portal.lib.errors import Conflict, NotVisible
 from portal.lib.locks import lock
 from projects.actions.events import record
 from projects.models import Event, Project, User
-from projects.queries.viewers import Viewer
+from projects.queries.viewers import Viewer, visible_projects
 from quotas.models import Endpoint, Job, JobItem, Target
 from quotas.problems import Problem, Remedy
 from quotas.queries.problems import problem_of
+from quotas.queries.repairers import readable_targets
 from quotas.states import TARGET_MOVES, TargetState
 
 from .adoption import recreate_project
@@ -160,15 +161,21 @@ def start(
 
     reason: for "skip"; cause: the problem that the person saw, for "remedy". Raises Forbidden
     for who may repair nothing there, Invalid by field; each target's own refusal becomes the
-    words of its item.
+    words of its item. Targets of another endpoint, and those of which the person may not
+    read, are passed over.
     """
-    check_retry_at(Viewer.of(actor, now), endpoint)
+    viewer = Viewer.of(actor, now)
+    check_retry_at(viewer, endpoint)
     arguments = {}
     if kind == "skip":
         arguments["reason"] = clean_text(reason, field="reason", required=True, most=MAX_REASON)
     elif kind == "remedy":
         arguments["cause"] = cause
-    return start_job(kind=kind, subjects=target_ids, arguments=arguments, actor=actor, now=now)
+    # Nothing of others comes into the job by its number: its items name their projects.
+    readable = readable_targets(viewer).filter(endpoint=endpoint, pk__in=target_ids)
+    known = set(readable.values_list("pk", flat=True))
+    subjects = [each for each in target_ids if each in known]
+    return start_job(kind=kind, subjects=subjects, arguments=arguments, actor=actor, now=now)
 
 
 Act = Callable[[Target, Problem, User | None, datetime], None]
@@ -187,7 +194,7 @@ def _repairable(target_id: int, actor: User, now: datetime) -> Target:
     stands before targets in the order of locks.
     """
     viewer = held_viewer(actor, now)
-    target = _rows().filter(pk=target_id).first()
+    target = _rows().filter(pk=target_id, project__in=visible_projects(viewer)).first()
     if target is None:
         raise NotVisible(_("There is no such target."))
     check_retry(viewer, target)

@@ -6,10 +6,10 @@ from itertools import groupby
 
 from django.utils.translation import gettext as _
 
-from portal.lib.errors import Forbidden
+from portal.lib.errors import Forbidden, NotVisible
 from portal.lib.locks import share
 from projects.models import Delegation, User
-from projects.queries.viewers import Viewer
+from projects.queries.viewers import Viewer, visible_projects
 from projects.states import REPAIRING, Power
 from quotas.models import Endpoint, Target, Zone
 from quotas.queries.repairers import Repairs, zones_outside, zones_served
@@ -77,11 +77,14 @@ def check_retry_at(viewer: Viewer, endpoint: Endpoint) -> None:
 def check_retry(viewer: Viewer, target: Target) -> None:
     """Raise Forbidden unless the person may have the target tried again, or left out.
 
+    NotVisible where they may not even know of its project: a refusal would name it.
     target: with its endpoint, its project and the project's unit.
     """
     if Repairs(viewer).may_retry(target):
         return
     check_retry_at(viewer, target.endpoint)
+    if not visible_projects(viewer).filter(pk=target.project_id).exists():
+        raise NotVisible(_("There is no such target."))
     raise Forbidden(
         _("You repair within %(yours)s, and %(project)s is in %(unit)s: operators can do this.")
         % {

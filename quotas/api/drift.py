@@ -207,7 +207,7 @@ def _readable_ids(viewer: Viewer, ids: list[int]) -> list[int]:
 
 def _repairable(request: Request, pk: int) -> tuple[Viewer, Drift]:
     viewer = reader_of(viewer_in(request))
-    drift = one(drifts(), pk=pk)
+    drift = one(visible_drifts(viewer), pk=pk)
     check_retry(viewer, drift.target)
     return viewer, drift
 

@@ -56,10 +56,13 @@ def job_detail(request: Request, pk: int) -> Response:
 @api_view(["GET"])
 def job_items(request: Request, pk: int) -> Response:
     asked = filters(request, ItemFilters)
-    job = one(visible_jobs(viewer_in(request)), pk=pk)
+    viewer = viewer_in(request)
+    job = one(visible_jobs(viewer), pk=pk)
     return answer_page(
         request, items_of(job, asked.get("state", "")), JobItemSerializer, ordering="id",
-        context=lambda page: {"subjects": {row.item.pk: row.subject for row in item_rows(page)}},
+        context=lambda page: {
+            "subjects": {row.item.pk: row.subject for row in item_rows(page, viewer)}
+        },
     )  # fmt: skip
 
 

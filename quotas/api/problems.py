@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from portal.lib.access import shows
 from portal.lib.errors import Conflict
-from projects.queries.viewers import Viewer
+from projects.queries.viewers import Viewer, visible_projects
 from quotas.actions import keys, problems
 from quotas.actions.repairs import check_retry_at
 from quotas.models import Endpoint, Limit, Target
@@ -177,7 +177,8 @@ def _all_ids(viewer: Viewer, endpoint: Endpoint, cause: str) -> list[int]:
 def _repairer(request: Request, target_id: int) -> Viewer:
     """The caller, once they may repair at the target's endpoint: asked before the body is."""
     viewer = reader_of(viewer_in(request))
-    target = one(Target.objects.select_related("endpoint"), pk=target_id)
+    rows = Target.objects.filter(project__in=visible_projects(viewer))
+    target = one(rows.select_related("endpoint"), pk=target_id)
     check_retry_at(viewer, target.endpoint)
     return viewer
 

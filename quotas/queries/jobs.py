@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, QuerySet
 
 from projects.models import Project
-from projects.queries.viewers import Viewer
+from projects.queries.viewers import Viewer, visible_projects
 from quotas.models import Drift, Job, JobItem, Target
 from quotas.states import ItemState, JobState
 
@@ -96,30 +96,36 @@ def items_of(job: Job, state: str = "") -> QuerySet[JobItem]:
     return items.filter(state=state) if state else items
 
 
-Describe = Callable[[Collection[int]], dict[int, Subject]]
+Describe = Callable[[Collection[int], QuerySet[Project]], dict[int, Subject]]
 
 
-def _targets(ids: Collection[int]) -> dict[int, Subject]:
-    rows = Target.objects.filter(pk__in=ids).select_related("project", "endpoint")
-    return {each.pk: Subject(each.endpoint.name, each.project) for each in rows}
+def _targets(ids: Collection[int], projects: QuerySet[Project]) -> dict[int, Subject]:
+    rows = Target.objects.filter(pk__in=ids, project__in=projects)
+    found = rows.select_related("project", "endpoint")
+    return {each.pk: Subject(each.endpoint.name, each.project) for each in found}
 
 
-def _drifts(ids: Collection[int]) -> dict[int, Subject]:
-    rows = Drift.objects.filter(pk__in=ids).select_related("target__project", "target__endpoint")
-    return {each.pk: Subject(each.target.endpoint.name, each.target.project) for each in rows}
+def _drifts(ids: Collection[int], projects: QuerySet[Project]) -> dict[int, Subject]:
+    rows = Drift.objects.filter(pk__in=ids, target__project__in=projects)
+    found = rows.select_related("target__project", "target__endpoint")
+    return {each.pk: Subject(each.target.endpoint.name, each.target.project) for each in found}
 
 
-# {subject kind: how its rows are told}, one query each. Who adds a kind of job about
-# something else adds a line.
+# {subject kind: how its rows are told, of projects that the reader may see}, one query each.
+# Who adds a kind of job about something else adds a line.
 SUBJECTS: dict[str, Describe] = {"target": _targets, "drift": _drifts}
 
 
-def item_rows(items: Collection[JobItem]) -> list[ItemRow]:
-    """Each item with what it is about: one query for each kind of subject."""
+def item_rows(items: Collection[JobItem], viewer: Viewer) -> list[ItemRow]:
+    """Each item with what it is about: one query for each kind of subject.
+
+    Of a project that the reader may not see, or no more, only the number is told.
+    """
     ids: dict[str, list[int]] = defaultdict(list)
     for item in items:
         ids[item.subject_kind].append(item.subject_id)
-    found = {kind: SUBJECTS[kind](some) for kind, some in ids.items() if kind in SUBJECTS}
+    seen = visible_projects(viewer)
+    found = {kind: SUBJECTS[kind](some, seen) for kind, some in ids.items() if kind in SUBJECTS}
     return [
         ItemRow(
             item,

@@ -12,7 +12,7 @@ from projects.models import Event, User
 from quotas.actions.jobs import KINDS, JobKind, start_job
 from quotas.actions.problems import start
 from quotas.delivery import jobs
-from quotas.models import Endpoint, Job, JobItem, Target
+from quotas.models import Job, JobItem, Target
 from quotas.queries.jobs import job_rows
 from quotas.states import ItemState, JobState, TargetState
 from quotas.tests.site import NOW, Site, make_project
@@ -127,8 +127,7 @@ def test_authority_is_asked_when_the_turn_comes(site: Site) -> None:
     now = timezone.now()
     give_repairs(site, "rita", zone="compute-a")
     ids = list(Target.objects.filter(error_code="forbidden").values_list("pk", flat=True))
-    nova = Endpoint.objects.get(slug="nova-geneva")
-    job = start(kind="retry", endpoint=nova, target_ids=ids, actor=site.rita, now=now)
+    job = start_job(kind="retry", subjects=ids, actor=site.rita, now=now)
     jobs.run(job.pk)
     refused = JobItem.objects.get(job=job, state=ItemState.REFUSED)
     assert "storage-a" in refused.words

@@ -28,6 +28,7 @@ from quotas.queries.drift import (
     shown_as,
     together,
     unanswered,
+    visible_drifts,
 )
 from quotas.queries.drift_words import restoring_words, sentence_of, why_not_restore
 from quotas.queries.repairers import Repairs, readable_endpoints, readable_targets
@@ -35,7 +36,7 @@ from quotas.states import DriftKind
 
 from .drift_rows import rows_of
 from .operations import reader_of
-from .pages import is_slug, page_of
+from .pages import ids_in, is_slug, page_of
 
 UNANSWERED_SHOWN = 10
 MOST_CHOSEN = 200
@@ -148,8 +149,8 @@ def drift_chosen(request: HttpRequest) -> HttpResponse:
     """Restore or ignore what was ticked: first what that means, then a job that does it."""
     viewer = reader_of(request)
     verbs.check_repairer(viewer)
-    ids = [int(each) for each in request.POST.getlist("drift") if each.isascii() and each.isdigit()]
-    rows = drifts().filter(pk__in=ids[:MOST_CHOSEN], target__in=readable_targets(viewer))
+    ids = ids_in(request.POST, "drift", MOST_CHOSEN)
+    rows = drifts().filter(pk__in=ids, target__in=readable_targets(viewer))
     chosen = list(rows)
     if not chosen:
         messages.error(request, _("Choose at least one."))
@@ -203,7 +204,7 @@ def _about(drift: Drift) -> dict[str, Any]:
 def _repairable(request: HttpRequest, pk: int) -> tuple[Viewer, Drift]:
     """The drift, for somebody who may repair it; raises Forbidden, NotVisible."""
     viewer = reader_of(request)
-    drift = drifts().filter(pk=pk).first()
+    drift = visible_drifts(viewer).filter(pk=pk).first()
     if drift is None:
         raise NotVisible(_("There is no such drift."))
     check_retry(viewer, drift.target)

@@ -39,7 +39,7 @@ def job_detail(request: HttpRequest, number: int) -> HttpResponse:
     state = choice_of(request.GET, "state", ItemState, None)
     page = page_of(request, items_of(job, state or ""))
     context = _frame(viewer) | _progress(viewer, job)
-    context |= {"page": page, "items": item_rows(page.rows), "state": state or ""}
+    context |= {"page": page, "items": item_rows(page.rows, viewer), "state": state or ""}
     return render(request, "jobs/detail.html", context)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import NotVisible
@@ -64,6 +64,12 @@ class Page(Generic[Row]):
     @property
     def has_others(self) -> bool:
         return bool(self.previous or self.next)
+
+
+def ids_in(data: QueryDict, name: str, most: int) -> list[int]:
+    """The ids that a form sent under a name, the first `most`; what can be none is passed over."""
+    texts = data.getlist(name)[:most]
+    return [int(each) for each in texts if each.isascii() and each.isdigit() and len(each) < 19]
 
 
 def page_of(request: HttpRequest, rows: QuerySet[Row], size: int = PAGE_SIZE) -> Page[Row]:

@@ -19,9 +19,10 @@ from quotas.queries.plan_words import endpoint_warning, is_asked, no_refresh
 from quotas.queries.repairers import Repairs, readable_targets
 
 from .operations import endpoint_of, reader_of
-from .pages import choice_of, is_slug, page_of, visible_project
+from .pages import choice_of, ids_in, is_slug, page_of, visible_project
 
 PAGE_SIZE = 20
+MOST_SENT = 100
 # A row that waits for its reading looks so often, every two seconds, then leaves it to people.
 MOST_LOOKS = 30
 
@@ -93,10 +94,9 @@ def endpoint_refresh(request: HttpRequest, slug: str) -> HttpResponse:
     """Have the targets shown on a page of the plan read again."""
     viewer = reader_of(request)
     endpoint = endpoint_of(viewer, slug)
-    sent = [text for text in request.POST.getlist("target") if text.isascii() and text.isdigit()]
     asked = refresh_targets(
         endpoint=endpoint,
-        target_ids=[int(text) for text in sent if len(text) < 19],
+        target_ids=ids_in(request.POST, "target", MOST_SENT),
         actor=viewer.user,
         now=viewer.now,
     )

@@ -25,7 +25,7 @@ from quotas.queries.repairers import (
 )
 
 from .operations import endpoint_of, reader_of
-from .pages import page_of
+from .pages import ids_in, page_of
 
 SHOWN = 50
 MAX_IDS = 200
@@ -118,13 +118,15 @@ def _act(request: HttpRequest, kind: str, cause: str, slug: str) -> HttpResponse
     endpoint = endpoint_of(viewer, slug)
     reason = request.POST.get("reason", "")
     common: dict[str, Any] = {"actor": viewer.user, "now": viewer.now}
-    one = _ids(request, "only")
+    one = ids_in(request.POST, "only", 1)
     try:
         if one:
             _act_on(kind, endpoint, one[0], cause, reason, common)
             messages.success(request, _("Done; the workers go on from here."))
             return redirect("problem_detail", cause=cause, slug=slug)
-        ids = _all_ids(viewer, endpoint, cause) if "all" in request.POST else _ids(request)
+        ids = ids_in(request.POST, "target", MAX_IDS)
+        if "all" in request.POST:
+            ids = _all_ids(viewer, endpoint, cause)
         job = problems.start(
             kind=kind, endpoint=endpoint, target_ids=ids, reason=reason, cause=cause, **common
         )
@@ -153,11 +155,6 @@ def _all_ids(viewer: Viewer, endpoint: Endpoint, cause: str) -> list[int]:
     return list(rows.values_list("pk", flat=True))
 
 
-def _ids(request: HttpRequest, name: str = "target") -> list[int]:
-    texts = request.POST.getlist(name)[:MAX_IDS]
-    return [int(each) for each in texts if each.isascii() and each.isdigit() and len(each) < 19]
-
-
 def _detail(
     request: HttpRequest,
     viewer: Viewer,
@@ -183,7 +180,7 @@ def _detail(
         if refusal
         else [],
         "reason": request.POST.get("reason", ""),
-        "chosen": _ids(request),
+        "chosen": ids_in(request.POST, "target", MAX_IDS),
     }
     return render(request, "operations/problem.html", context, status=422 if refusal else 200)
 
