@@ -9,6 +9,8 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 BIN := .venv/bin
 AXE := axe-core@4.14.1
 NODE_MODULES := .cache/node/node_modules
+# Processes that share `make test`; each has servers of its own.
+PROCESSES ?= 2
 # A site that has everything production asks for, for the checks that read its settings.
 PRODUCTION := REMIT_ENV=production \
 	DATABASE_URL=postgresql://remit@database.example/remit \
@@ -29,7 +31,7 @@ run: install ## Run all of Remit with a demo site; PORT (8000) and DATA_DIR (.da
 
 .PHONY: test
 test: install-dev $(NODE_MODULES)/axe-core ## Run all tests; REQUIRE_ALL=1 fails on what cannot run here
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: test-system
 test-system: ## Install what tests need from the system: browser, fonts, MariaDB, OpenStack's services

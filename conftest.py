@@ -2,6 +2,8 @@
 
 pytest_plugins = [
     "portal.testing.needs",
+    "portal.testing.spread",
+    "portal.testing.figures",
     "portal.testing.servers",
     "portal.testing.browser",
     "contrib.testing.clouds",

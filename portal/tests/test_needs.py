@@ -27,10 +27,10 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(suite: Path, path: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(suite: Path, path: str, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
     root = str(Path(__file__).resolve().parents[2])
     return subprocess.run(
-        [sys.executable, "-m", "pytest", PLUGIN, "-pno:django", "-q", "."],
+        [sys.executable, "-m", "pytest", PLUGIN, "-pno:django", "-q", *more, "."],
         cwd=suite,
         env={"PATH": path, "PYTHONPATH": root} | environment,
         capture_output=True,
@@ -51,6 +51,13 @@ def test_missing_need_fails_the_run_when_all_is_required(suite: Path) -> None:
     done = run(suite, path="", REQUIRE_ALL="1")
     assert done.returncode == 1
     assert "a failure, as REQUIRE_ALL=1" in done.stdout
+
+
+def test_missing_need_is_listed_once_and_fails_a_run_that_processes_share(suite: Path) -> None:
+    done = run(suite, "", "-n2", REQUIRE_ALL="1")
+    assert done.returncode == 1
+    end = done.stdout[done.stdout.index("what could not run here") :]
+    assert end.count("test_suite.py::test_that_needs_a_browser") == 1
 
 
 def test_need_that_is_met_runs(suite: Path) -> None:

@@ -1,7 +1,7 @@
 """Four worker processes share two endpoints and a thousand targets through the database alone."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -9,6 +9,7 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from contrib.sandbox.control import RunningSandbox
+from portal.testing.figures import FIGURES
 from portal.testing.processes import RunningSite, running_site
 from portal.testing.servers import DatabaseCopy
 from portal.testing.waiting import wait_until
@@ -88,7 +89,7 @@ def test_each_write_happens_once_and_no_endpoint_gets_more_calls_than_it_may(
     running: RunningSite,
     committed_site: Site,
     sandbox: RunningSandbox,
-    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     running.start_beat()
     start_workers(running, range(1))
@@ -114,9 +115,9 @@ def test_each_write_happens_once_and_no_endpoint_gets_more_calls_than_it_may(
     assert 1 < most["identity", None] <= AT_ONCE[KEYSTONE]
     assert 1 < most["compute", "geneva"] <= AT_ONCE[NOVA]
     assert not CallSlot.objects.filter(holder__isnull=False).exists()
-    with capsys.disabled():
-        print(
-            f"\n1,000 targets at two endpoints: four workers {1000 / together:.1f} s "
-            f"({together:.1f} a second), one worker {alone:.1f} a second; at most "
-            f"{most['identity', None]} and {most['compute', 'geneva']} calls at once"
-        )
+    record_property(
+        FIGURES,
+        f"1,000 targets at two endpoints: four workers {1000 / together:.1f} s "
+        f"({together:.1f} a second), one worker {alone:.1f} a second; at most "
+        f"{most['identity', None]} and {most['compute', 'geneva']} calls at once",
+    )

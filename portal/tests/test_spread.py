@@ -1,0 +1,58 @@
+"""Processes that share a run: a file is one's alone, and so is the real OpenStack."""
+
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from portal.tests.conftest import ROOT
+
+SUITE = """
+import os
+from pathlib import Path
+
+import pytest
+
+def leave(word):
+    Path("marks", f"{{word}}-{{os.getpid()}}").touch()
+
+@pytest.mark.parametrize("number", range(4))
+def test_plain(number):
+    leave("{file}")
+
+@pytest.mark.needs("openstack")
+@pytest.mark.parametrize("number", range(2))
+def test_on_openstack(number):
+    leave("openstack")
+"""
+FILES = ("test_a", "test_b", "test_c")
+
+
+def test_a_file_and_the_real_openstack_are_one_process_s_alone(tmp_path: Path) -> None:
+    for file in FILES:
+        (tmp_path / f"{file}.py").write_text(SUITE.format(file=file))
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = needs(what): x\n")
+    (tmp_path / "marks").mkdir()
+    (tmp_path / ".remit-installed").touch()
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "pytest", "-pportal.testing.needs", "-pportal.testing.spread",
+            "-pno:django", "-q", "-n2", "--dist=loadgroup", "--no-loadscope-reorder", ".",
+        ],
+        cwd=tmp_path,
+        env={
+            "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "OPENSTACK_STATE": str(tmp_path),
+        },
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "18 passed" in done.stdout
+    processes = defaultdict(set)
+    for mark in (tmp_path / "marks").iterdir():
+        word, _, pid = mark.name.rpartition("-")
+        processes[word].add(pid)
+    assert {word: len(pids) for word, pids in processes.items()} == dict.fromkeys(
+        ("openstack", *FILES), 1
+    )
+    assert len(set.union(*processes.values())) == 2
