@@ -31,7 +31,7 @@ run: install ## Run all of Remit with a demo site; PORT (8000) and DATA_DIR (.da
 
 .PHONY: test
 test: install-dev $(NODE_MODULES)/axe-core ## Run all tests; REQUIRE_ALL=1 fails on what cannot run here
-	$(BIN)/pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-system
 test-system: ## Install what tests need from the system: browser, fonts, MariaDB, OpenStack's services

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadFileScheduling
 
 OPENSTACK, PROCESSES = "openstack", "processes"
 # Folders and files whose tests start, stop and kill processes of Remit.
@@ -21,12 +21,21 @@ MANY_PROCESSES = (
 )
 
 
-class Together(LoadGroupScheduling):
-    """Groups as `xdist_group` names them, and all else file by file."""
+class Together(LoadFileScheduling):
+    """Hands out the two groups and all other files, in the order of collection.
+
+    Who hands out knows nothing of a test but its name.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        scope: str = super()._split_scope(nodeid)
-        return scope.partition("::")[0]
+        return group_of(nodeid) or nodeid.partition("::")[0]
+
+
+def group_of(nodeid: str) -> str:
+    """The group of a test by its name; empty where its file is its group."""
+    if OPENSTACK in nodeid:
+        return OPENSTACK
+    return PROCESSES if nodeid.startswith(MANY_PROCESSES) else ""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -34,21 +43,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
     return Together(config, log)
 
 
-# Before xdist, which puts the groups into the tests' names; and after pytest's own sorting.
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+# After pytest's own sorting.
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    for item in items:
-        if group := _group(item):
-            item.add_marker(pytest.mark.xdist_group(group))
     yield
-    items.sort(key=_turn)
-
-
-def _group(item: pytest.Item) -> str:
-    if any("openstack" in marker.args for marker in item.iter_markers("needs")):
-        return OPENSTACK
-    return PROCESSES if item.nodeid.startswith(MANY_PROCESSES) else ""
-
-
-def _turn(item: pytest.Item) -> int:
-    return 0 if item.get_closest_marker("xdist_group") else 1
+    for item in items:
+        needs = [need for marker in item.iter_markers("needs") for need in marker.args]
+        if OPENSTACK in needs and group_of(item.nodeid) != OPENSTACK:
+            raise pytest.UsageError(f"{item.nodeid} needs {OPENSTACK}: its name must say so")
+    items.sort(key=lambda item: not group_of(item.nodeid))

@@ -29,23 +29,25 @@ def test_on_openstack(number):
 FILES = ("test_a", "test_b", "test_c")
 
 
+def run(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    (folder / ".remit-installed").touch()
+    return subprocess.run(
+        [
+            sys.executable, "-m", "pytest", "-pportal.testing.needs", "-pportal.testing.spread",
+            "-pno:django", "-q", *more, ".",
+        ],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "OPENSTACK_STATE": str(folder)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
 def test_a_file_and_the_real_openstack_are_one_process_s_alone(tmp_path: Path) -> None:
     for file in FILES:
         (tmp_path / f"{file}.py").write_text(SUITE.format(file=file))
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = needs(what): x\n")
     (tmp_path / "marks").mkdir()
-    (tmp_path / ".remit-installed").touch()
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "pytest", "-pportal.testing.needs", "-pportal.testing.spread",
-            "-pno:django", "-q", "-n2", "--dist=loadgroup", "--no-loadscope-reorder", ".",
-        ],
-        cwd=tmp_path,
-        env={
-            "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "OPENSTACK_STATE": str(tmp_path),
-        },
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = run(tmp_path, "-n2", "--dist=loadfile", "--no-loadscope-reorder")
     assert done.returncode == 0, done.stdout
     assert "18 passed" in done.stdout
     processes = defaultdict(set)
@@ -56,3 +58,13 @@ def test_a_file_and_the_real_openstack_are_one_process_s_alone(tmp_path: Path) -
         ("openstack", *FILES), 1
     )
     assert len(set.union(*processes.values())) == 2
+
+
+def test_a_test_that_needs_openstack_says_so_in_its_name(tmp_path: Path) -> None:
+    (tmp_path / "test_x.py").write_text(
+        SUITE.format(file="x").replace("test_on_openstack", "test_on_it")
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = needs(what): x\n")
+    done = run(tmp_path)
+    assert done.returncode != 0
+    assert "test_on_it[0] needs openstack: its name must say so" in done.stdout + done.stderr

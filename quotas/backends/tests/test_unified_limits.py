@@ -11,7 +11,7 @@ from quotas.backends.tests.conftest import REGISTRY, TIMEOUT, make_project, regi
 
 
 @pytest.mark.needs("openstack")
-def test_a_real_nova_with_unified_limits_is_seen_by_reading_back(
+def test_openstack_nova_with_unified_limits_is_seen_by_reading_back(
     openstack_site: OpenstackSite, tmp_path: Path, new_tag: str
 ) -> None:
     region = openstack_site.regions[1]

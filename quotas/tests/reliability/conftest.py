@@ -40,7 +40,7 @@ def scene(bare: Scene) -> Scene:
     return _standing(bare)
 
 
-@pytest.fixture(params=[0, 1], ids=["xena", "2026.1"])
+@pytest.fixture(params=[0, 1], ids=["openstack-xena", "openstack-2026.1"])
 def real_scene(
     request: pytest.FixtureRequest,
     site: Site,
