@@ -215,6 +215,8 @@ class CloseForm(forms.Form):
         widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
         error_messages={"invalid": _("That is no moment. Write it as 2027-03-31 14:00.")},
     )
+    # The word that is changed; empty: it is closed anew.
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
 
 class DayField(forms.DateField):

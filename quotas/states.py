@@ -137,6 +137,9 @@ ENDPOINT_MOVES = {
         (state, "restrict"): EndpointState.READ_ONLY
         for state in (EndpointState.OPEN, EndpointState.PAUSED, EndpointState.UNREACHABLE)
     },
+    # Another reason or end, by somebody who has seen those of now.
+    (EndpointState.PAUSED, "pause"): EndpointState.PAUSED,
+    (EndpointState.READ_ONLY, "restrict"): EndpointState.READ_ONLY,
     (EndpointState.PAUSED, "resume"): EndpointState.OPEN,
     (EndpointState.READ_ONLY, "resume"): EndpointState.OPEN,
     (EndpointState.OPEN, "lose"): EndpointState.UNREACHABLE,

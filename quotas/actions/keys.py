@@ -71,12 +71,13 @@ def take_in(*, limit: Limit, actor: User, now: datetime) -> Limit:
             left_out_at=None, left_out_by=None, left_out_reason=""
         ):
             raise Conflict(_("%(key)s is not left out.") % {"key": limit.key})
+        # Targets first: a worker holds its target as it writes what became of deliveries.
+        touch_endpoints([limit.endpoint_id])
         Delivery.objects.filter(
             target__endpoint=limit.endpoint_id,
             left_out_at__isnull=False,
             decision_line__line__offering__contributions__limit=limit,
         ).update(left_out_at=None)
-        touch_endpoints([limit.endpoint_id])
         _record("limit taken in", limit, actor, now)
     limit.refresh_from_db()
     return limit

@@ -29,6 +29,7 @@ from .pages import answer_page, page_of
 from .shapes.operations import (
     CloseInput,
     EndpointSerializer,
+    EndpointWordSerializer,
     RetriedSerializer,
     TargetSerializer,
 )
@@ -73,12 +74,26 @@ def endpoint_detail(request: Request, slug: str) -> Response:
     return _answer(viewer, endpoint_for(viewer, slug))
 
 
+@shows("operations")
+@operation(
+    "list_endpoint_words", "List who closed a service when and why",
+    answers=page_of(EndpointWordSerializer), refuses=(*LIST, 403, 404), tag=TAG,
+    about="The newest first; it is the one in force.",
+)  # fmt: skip
+@api_view(["GET"])
+def endpoint_words(request: Request, slug: str) -> Response:
+    filters(request)
+    rows = endpoint_for(viewer_in(request), slug).words.select_related("actor")
+    return answer_page(request, rows, EndpointWordSerializer, ordering="-id")
+
+
 @shows("operate")
 @operation(
     "pause_endpoint", "Pause a service: nothing is called there", method="POST",
-    body=CloseInput, answers=EndpointSerializer, refuses=ACT, tag=TAG,
+    body=CloseInput, answers=EndpointSerializer, refuses=(*ACT, 412), tag=TAG,
     about="Changes wait and go on in order when it is resumed. 403 names the zone that is not "
-    "the caller's.", sent=CLOSE_EXAMPLE,
+    "the caller's. With `seen` the reason and the end of a pause are changed; 412 where "
+    "somebody else did so meanwhile.", sent=CLOSE_EXAMPLE,
 )  # fmt: skip
 @api_view(["POST"])
 def endpoint_pause(request: Request, slug: str) -> Response:
@@ -88,7 +103,7 @@ def endpoint_pause(request: Request, slug: str) -> Response:
 @shows("operate")
 @operation(
     "restrict_endpoint", "Make a service read-only: it is looked at, not written", method="POST",
-    body=CloseInput, answers=EndpointSerializer, refuses=ACT, tag=TAG,
+    body=CloseInput, answers=EndpointSerializer, refuses=(*ACT, 412), tag=TAG,
     about="As pausing it, but its figures stay fresh.", sent=CLOSE_EXAMPLE,
 )  # fmt: skip
 @api_view(["POST"])

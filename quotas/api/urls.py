@@ -73,6 +73,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="api_endpoint_restrict",
     ),
     path("endpoints/<slug:slug>/resume/", operations.endpoint_resume, name="api_endpoint_resume"),
+    path("endpoints/<slug:slug>/words/", operations.endpoint_words, name="api_endpoint_words"),
     path("endpoints/<slug:slug>/plan/", plan.endpoint_plan, name="api_endpoint_plan"),
     path("endpoints/<slug:slug>/refresh/", plan.endpoint_refresh, name="api_endpoint_refresh"),
     path("targets/", operations.target_list, name="api_targets"),

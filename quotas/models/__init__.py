@@ -14,6 +14,7 @@ from .drift import Drift
 from .enforcement import (
     Contribution,
     Endpoint,
+    EndpointWord,
     HolderHandle,
     Limit,
     ProjectHandle,
@@ -52,6 +53,7 @@ __all__ = [
     "Delivery",
     "Drift",
     "Endpoint",
+    "EndpointWord",
     "Holder",
     "HolderHandle",
     "Job",

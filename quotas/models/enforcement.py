@@ -69,6 +69,30 @@ class Endpoint(models.Model):
         return self.name
 
 
+class EndpointWord(models.Model):
+    """What somebody said as they closed an endpoint, changed that, or opened it again.
+
+    Append-only, as decisions are. The reason stands here and not in the event: people write
+    names into it, and events hold none. `actor` null: it opened by itself.
+    """
+
+    endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="words")
+    # The state that it was given.
+    state = models.CharField(max_length=12, choices=EndpointState)
+    reason = models.CharField(max_length=500, blank=True)
+    until = models.DateTimeField(null=True, blank=True)
+    actor = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state__in=EndpointState.values), name="endpointword_state_known"
+            ),
+        ]
+
+
 class Limit(models.Model):
     """A key that an endpoint enforces; one of the service's own units is `step` base units.
 

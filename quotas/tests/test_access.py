@@ -391,6 +391,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "api_endpoint_pause": [post(ENDPOINT, because)],
     "api_endpoint_restrict": [post(ENDPOINT, because)],
     "api_endpoint_resume": [post(slug("cinder-geneva"))],
+    "api_endpoint_words": [get(ENDPOINT)],
     "api_endpoint_plan": [get(ENDPOINT)],
     "api_endpoint_refresh": [
         post(ENDPOINT, lambda case: {"targets": [case.refused.pk]}),

@@ -13,7 +13,7 @@ from django.utils import timezone
 from projects.models import Delegation, Event, User
 from projects.states import REPAIRING
 from quotas.actions.endpoints import VERBS
-from quotas.models import DelegationBound, Endpoint, Target, Zone
+from quotas.models import DelegationBound, Endpoint, EndpointWord, Target, Zone
 from quotas.states import TargetState
 from quotas.tests.site import Site, make_project
 
@@ -38,7 +38,13 @@ class Act:
 
     @property
     def body(self) -> dict[str, Any]:
-        return self.sent if self.verb in ("pause", "restrict") else {}
+        """`seen` as a number of words after the newest, which is 0."""
+        if self.verb not in ("pause", "restrict"):
+            return {}
+        if "seen" not in self.sent:
+            return self.sent
+        newest = EndpointWord.objects.filter(endpoint__slug=self.endpoint).latest("pk")
+        return self.sent | {"seen": newest.pk + self.sent["seen"]}
 
 
 def through_page(act: Act) -> tuple[str, dict[str, Any]]:
@@ -66,6 +72,10 @@ def at(site: Site, door: str, act: Act) -> tuple[int, dict[str, Any], bool]:
     """The status of an act at a door, the rows after it, and whether they are those of before."""
     with transaction.atomic():
         Endpoint.objects.filter(slug=act.endpoint).update(state=act.state)
+        for endpoint in Endpoint.objects.filter(slug=act.endpoint).exclude(state="open"):
+            EndpointWord.objects.create(
+                endpoint=endpoint, state=act.state, reason="Earlier", at=timezone.now()
+            )
         before = rows()
         client = Client()
         client.force_login(site.people[act.person])
@@ -83,6 +93,11 @@ def rows() -> dict[str, Any]:
         "endpoints": list(
             Endpoint.objects.order_by("pk").values_list(
                 "slug", "state", "state_reason", "state_by__subject", "state_until"
+            )
+        ),
+        "words": list(
+            EndpointWord.objects.order_by("pk").values_list(
+                "endpoint__slug", "state", "reason", "until", "actor__subject"
             )
         ),
         "targets": list(Target.objects.order_by("pk").values_list("pk", "state", "skip_reason")),
@@ -124,6 +139,8 @@ DONE_ACTS = [
     Act("pause", "carl", "unreachable"),
     Act("restrict", "otto", "paused"),
     Act("restrict", "stan", endpoint="cinder-geneva", sent=WITH_END),
+    Act("pause", "carl", "paused", sent=WITH_END | {"seen": 0}),
+    Act("restrict", "otto", "read-only", sent={"reason": "Longer", "seen": 0}),
     Act("resume", "otto", "paused"),
     Act("resume", "carl", "read-only"),
     Act("retry", "otto"),
@@ -138,6 +155,10 @@ REFUSED_ACTS = [
     *((404, Act(verb, "otto", endpoint="nowhere")) for verb in SERVICES),
     (409, Act("pause", "otto", "paused")),
     (409, Act("restrict", "otto", "read-only")),
+    (412, Act("pause", "otto", "paused", sent={"reason": "Upgrade", "seen": -1})),
+    (412, Act("restrict", "otto", "read-only", sent={"reason": "Upgrade", "seen": 1})),
+    (409, Act("restrict", "otto", "paused", sent={"reason": "Upgrade", "seen": 0})),
+    (403, Act("pause", "stan", "paused", sent={"reason": "Upgrade", "seen": 0})),
     (409, Act("resume", "otto")),
     (409, Act("resume", "otto", "unreachable")),
     *(

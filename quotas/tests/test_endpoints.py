@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible
+from portal.lib.errors import Conflict, DomainError, Forbidden, Invalid, NotVisible, Stale
 from projects.models import Delegation, Event, User
 from projects.queries.viewers import Viewer
 from projects.states import REPAIRING, Power
@@ -20,6 +21,7 @@ from quotas.models import (
     Contribution,
     DelegationBound,
     Endpoint,
+    EndpointWord,
     Limit,
     Offering,
     Target,
@@ -33,6 +35,7 @@ from quotas.queries.repairers import (
 )
 from quotas.states import ENDPOINT_MOVES, EndpointState, ErrorKind, TargetState
 from quotas.tests.site import NOW, Site, make_project
+from quotas.tests.threads import at_once
 
 HOUR = timedelta(hours=1)
 REASON = "Database upgrade"
@@ -102,6 +105,8 @@ def test_each_verb_moves_as_the_table_says(site: Site, state: str, verb: str) ->
     def act() -> None:
         if verb == "resume":
             endpoints.resume(endpoint=nova(site), actor=site.otto, now=NOW)
+        elif expected == state:
+            close(site, verb, seen=said(site, state).pk)
         else:
             close(site, verb)
 
@@ -112,6 +117,94 @@ def test_each_verb_moves_as_the_table_says(site: Site, state: str, verb: str) ->
     else:
         act()
     assert nova(site).state == (expected or state)
+
+
+def said(site: Site, state: str, reason: str = "") -> EndpointWord:
+    """What somebody said of Nova as they closed it."""
+    return EndpointWord.objects.create(
+        endpoint=site.endpoints["nova-geneva"], state=state, reason=reason, actor=site.otto, at=NOW
+    )
+
+
+def words(site: Site) -> list[tuple[str, str, str | None]]:
+    rows = nova(site).words.order_by("pk")
+    return list(rows.values_list("state", "reason", "actor__subject"))
+
+
+def test_what_was_said_of_a_pause_outlives_it(site: Site) -> None:
+    close(site, until=NOW + HOUR)
+    endpoints.resume_over(NOW + HOUR)
+    close(site, "restrict", reason="Still odd")
+    endpoints.resume(endpoint=nova(site), actor=site.otto, now=NOW + 2 * HOUR)
+
+    assert words(site) == [
+        ("paused", REASON, "otto"), ("open", "", None), ("read-only", "Still odd", "otto"),
+        ("open", "", "otto"),
+    ]  # fmt: skip
+    assert REASON not in str(list(Event.objects.values_list("data", flat=True)))
+
+
+def test_nobody_changes_what_was_said(site: Site) -> None:
+    close(site)
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        EndpointWord.objects.update(reason="I never said so")
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        EndpointWord.objects.all().delete()
+
+
+def test_reason_and_end_of_a_pause_are_changed_in_place(site: Site) -> None:
+    close(site)
+    rosa = repairer(site)
+    seen = nova(site).words.latest("pk").pk
+    later = NOW + HOUR / 2
+    close(site, reason="Disks too", until=NOW + HOUR, seen=seen, actor=rosa, now=later)
+
+    found = nova(site)
+    assert (found.state, found.state_by, found.state_reason) == ("paused", rosa, "Disks too")
+    # It is paused since the same moment, and opens at the new end.
+    assert (found.state_since, found.state_until) == (NOW, NOW + HOUR)
+    assert words(site) == [("paused", REASON, "otto"), ("paused", "Disks too", "rosa")]
+    assert Event.objects.latest("pk").data == {"was": "paused", "until": (NOW + HOUR).isoformat()}
+
+
+def test_a_change_of_what_another_has_changed_meanwhile_is_stale(site: Site) -> None:
+    close(site)
+    seen = nova(site).words.latest("pk").pk
+    close(site, reason="First", seen=seen)
+    with pytest.raises(Stale) as refused:
+        close(site, reason="Second", seen=seen)
+    assert refused.value.facts == {"seen": nova(site).words.latest("pk").pk}
+    assert nova(site).state_reason == "First"
+
+
+def test_a_change_of_a_pause_that_is_over_closes_nothing(site: Site) -> None:
+    close(site)
+    seen = nova(site).words.latest("pk").pk
+    endpoints.resume(endpoint=nova(site), actor=site.otto, now=NOW)
+    with pytest.raises(Conflict, match="nothing to change"):
+        close(site, reason="Longer", seen=seen)
+    assert nova(site).state == EndpointState.OPEN
+
+
+@pytest.mark.parametrize("verb", ["pause", "change", "resume"])
+def test_of_several_at_once_one_directs_an_endpoint(committed_site: Site, verb: str) -> None:
+    site = committed_site
+    seen = None
+    if verb != "pause":
+        close(site)
+        seen = nova(site).words.latest("pk").pk
+
+    def act() -> Endpoint:
+        endpoint = Endpoint.objects.get(slug="nova-geneva")
+        if verb == "resume":
+            return endpoints.resume(endpoint=endpoint, actor=site.otto, now=NOW)
+        return close(site, endpoint=endpoint, seen=seen)
+
+    results = at_once([act] * 4)
+    refused = [each for each in results if isinstance(each, DomainError)]
+    assert len(refused) == 3
+    assert {each.status for each in refused} == {412 if verb == "change" else 409}
+    assert len(words(site)) == (1 if verb == "pause" else 2)
 
 
 def test_pause_keeps_who_why_and_until_when_and_is_an_event(site: Site) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.lib.access import shows
-from portal.lib.errors import Invalid
+from portal.lib.errors import Invalid, Stale
 from projects.queries.viewers import Viewer
 from quotas.actions import endpoints as verbs
 from quotas.actions.repairs import check_pause
@@ -62,7 +62,7 @@ def _close(request: HttpRequest, slug: str, name: str, verb: Verb) -> HttpRespon
     endpoint = endpoint_of(viewer, slug)
     check_pause(viewer, endpoint)
     if request.method != "POST":
-        return _show(request, viewer, endpoint, name, CloseForm())
+        return _show(request, viewer, endpoint, name, CloseForm(initial=_terms(endpoint, name)))
     form = CloseForm(request.POST)
     if not form.is_valid():
         return _show(request, viewer, endpoint, name, form, status=422)
@@ -71,10 +71,23 @@ def _close(request: HttpRequest, slug: str, name: str, verb: Verb) -> HttpRespon
     except Invalid as error:
         take_errors(form, error.errors)
         return _show(request, viewer, endpoint, name, form, status=error.status)
+    except Stale as error:
+        # What was typed stays, beside what is said by now; sent once more, it is meant.
+        endpoint.refresh_from_db()
+        form = CloseForm({**request.POST.dict(), "seen": error.facts["seen"]})
+        form.add_error(None, error.sentence)
+        return _show(request, viewer, endpoint, name, form, status=error.status)
     said = _("%(name)s is %(state)s now. Changes wait until it is resumed.")
     words = {"name": endpoint.name, "state": endpoint.get_state_display()}
     messages.success(request, said % words)
     return redirect("endpoint_detail", slug=slug)
+
+
+def _terms(endpoint: Endpoint, verb: str) -> dict[str, Any]:
+    """What is changed where an endpoint is closed in that way already; else nothing."""
+    if endpoint.state != verbs.state_after(verb) or (last := endpoint.words.first()) is None:
+        return {}
+    return {"reason": endpoint.state_reason, "until": endpoint.state_until, "seen": last.pk}
 
 
 def _show(
@@ -90,6 +103,7 @@ def _show(
         "endpoint": endpoint,
         "verb": verb,
         "is_pause": verb == "pause",
+        "is_change": endpoint.state == verbs.state_after(verb),
         "form": form,
         "held_up": held_up_by(endpoint, Repairs(viewer)),
         "zones": zones_served(endpoint),

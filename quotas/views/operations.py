@@ -21,6 +21,9 @@ from quotas.queries.repairers import Repairs, zones_served
 from quotas.states import EndpointState, TargetState
 from quotas.views.pages import page_of
 
+# Of who closed an endpoint and why; the API lists all.
+WORDS_SHOWN = 10
+
 
 @shows("operations")
 @require_safe
@@ -59,6 +62,7 @@ def endpoint_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "held_by_identity": (EndpointState.PAUSED, EndpointState.UNREACHABLE),
         "state": chosen,
         "page": page,
+        "words": endpoint.words.select_related("actor")[:WORDS_SHOWN],
         "may_pause": repairs.may_pause(endpoint),
         "may_retry": may_retry_here,
         "may_adopt": may_operate(viewer),

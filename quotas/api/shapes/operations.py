@@ -6,8 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from projects.models import Event
-from quotas.api.fields import Input, Text
-from quotas.models import Endpoint, Target
+from quotas.api.fields import Input, Text, Whole
+from quotas.models import Endpoint, EndpointWord, Target
 from quotas.queries.operations import EndpointRow
 from quotas.states import EndpointState, TargetState
 
@@ -65,6 +65,24 @@ class CloseInput(Input):
 
     reason = Text(help_text="At most 500 characters; requesters read it.")
     until = serializers.DateTimeField(required=False, allow_null=True)
+    seen = Whole(
+        required=False,
+        help_text="To change it in place: the id of the newest of its words, as you saw it.",
+    )
+
+
+class EndpointWordSerializer(serializers.ModelSerializer[EndpointWord]):
+    """What somebody said as they closed a service, changed that or opened it again.
+
+    `state` is the one that they gave it; no `actor`: it opened by itself.
+    """
+
+    state = serializers.ChoiceField(choices=EndpointState.values)
+    actor = Person(allow_null=True)
+
+    class Meta:
+        model = EndpointWord
+        fields = ("id", "state", "reason", "until", "actor", "at")
 
 
 class AdoptProjectInput(Input):

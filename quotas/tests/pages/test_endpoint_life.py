@@ -97,6 +97,30 @@ def test_a_form_that_is_refused_comes_back_whole(site_today: Site) -> None:
     assert 'role="alert"' in html
 
 
+def test_a_pause_is_changed_from_what_it_says_now(site_today: Site) -> None:
+    pause(site_today)
+    client = signed_in(site_today, "otto")
+    shown = client.get(url("pause"))
+    assert "New &lt;b&gt;disks&lt;/b&gt;" in text(shown)
+    sent = {"reason": "Disks <i>and</i> memory", "seen": shown.context["form"]["seen"].value()}
+    assert client.post(url("pause"), sent).status_code == 302
+    late = client.post(url("pause"), sent | {"reason": "My own words"})
+    assert late.status_code == 412
+    html = late.content.decode()
+    for said in ("Somebody else changed", "My own words", "Disks &lt;i&gt;and&lt;/i&gt; memory"):
+        assert said in html
+    # Sent once more it is meant: the page holds the number of what it shows.
+    sent = {"reason": "Both", "seen": late.context["form"]["seen"].value()}
+    assert client.post(url("pause"), sent).status_code == 302
+    client.post(url("resume"))
+    history = text(client.get(url("detail")))
+    for said in ("New &lt;b&gt;disks&lt;/b&gt;", "Disks &lt;i&gt;and&lt;/i&gt; memory", "Both"):
+        assert said in history
+    answer = caller(site_today, "otto").get(f"endpoints/{NOVA}/words/").json()["results"]
+    assert [each["state"] for each in answer] == ["open", "paused", "paused", "paused"]
+    assert answer[1]["actor"]["name"] == "Otto"
+
+
 def test_a_closed_endpoint_says_who_why_and_until_when(site_today: Site) -> None:
     pause(site_today)
     html = text(page(site_today, "otto", url("detail")))
