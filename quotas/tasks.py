@@ -1,6 +1,9 @@
 """The doors of the workers. A task is a hint: it takes ids, may run twice, loses nothing."""
 
+from typing import Any
+
 from celery import current_app, shared_task
+from celery.signals import worker_init
 from django.conf import settings
 from django.utils import timezone
 
@@ -10,11 +13,18 @@ from quotas.actions.jobs import RUN_TASK
 from quotas.actions.routing import route_again, unrouted
 from quotas.actions.targets import APPLY_TASK
 from quotas.delivery import jobs, leases, observe, remedies
+from quotas.delivery.clouds import load_drivers
 from quotas.delivery.converge import work
 
 SWEEP_BATCH = 500
 # What the sweep sends is sent again by the next ones as long as the row is due.
 HINT_SECONDS = 30
+
+
+@worker_init.connect
+def share_drivers(**_: Any) -> None:
+    """Load them before a worker forks: its processes share their memory, and start at once."""
+    load_drivers()
 
 
 @shared_task
@@ -52,7 +62,7 @@ def observe_target(*, target_id: int) -> None:
 def sweep_observe() -> None:
     """Send the targets with the oldest readings to be looked at."""
     count = observe.batch_size(settings.OBSERVE_SWEEP_SECONDS)
-    for target_id in list(observe.stale().values_list("pk", flat=True)[:count]):
+    for target_id in observe.stale_in_turn(count):
         _hint("quotas.tasks.observe_target", target_id)
 
 

@@ -1,11 +1,12 @@
 """From an endpoint's row to the driver that speaks to it. Workers only."""
 
+from contextlib import suppress
 from functools import lru_cache
 
 from django.conf import settings
 
 from quotas.backends.base import EndpointConfig, IdentityDriver, QuotaDriver
-from quotas.backends.registry import Registry
+from quotas.backends.registry import Registry, UnknownDriver
 from quotas.models import Endpoint
 
 
@@ -13,6 +14,16 @@ from quotas.models import Endpoint
 def registry() -> Registry:
     """The drivers of this installation: settings.QUOTA_DRIVERS, then installed packages."""
     return Registry(settings.QUOTA_DRIVERS)
+
+
+def load_drivers() -> None:
+    """Load the code of every driver, and no more: no file is read and nobody is called.
+
+    One that cannot be loaded is told by each of its endpoints, when it is its turn.
+    """
+    for name in registry().names():
+        with suppress(UnknownDriver):
+            registry().driver_class(name)
 
 
 def quota_driver(endpoint: Endpoint) -> QuotaDriver:

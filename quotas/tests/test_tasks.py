@@ -1,5 +1,8 @@
 """What the sweeps find, what is shown of it, and limits that a service lacks, on the sandbox."""
 
+import json
+import subprocess
+import sys
 from datetime import timedelta
 
 from django.db.models.functions import Now
@@ -8,6 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from contrib.sandbox.control import RunningSandbox
+from portal.testing.servers import DatabaseCopy
 from quotas.delivery.leases import due
 from quotas.delivery.permits import permit
 from quotas.models import Delivery, Endpoint, Limit, Target
@@ -75,3 +79,30 @@ def test_the_numbers_of_delivery_are_shown_by_endpoint(site: Site, client: Clien
     assert 'remit_targets_due{endpoint="nova-geneva"} 1.0' in page
     assert 'remit_calls_under_way{endpoint="keystone"} 1.0' in page
     assert 'remit_calls_under_way{endpoint="nova-geneva"}' not in page
+
+
+AS_A_WORKER_STARTS = """
+import json, os, sys, threading
+from celery.signals import worker_init
+from portal.celery import app
+
+def sockets():
+    folder = "/proc/self/fd"
+    return [link for link in map(lambda fd: os.path.realpath(f"{folder}/{fd}"), os.listdir(folder))
+            if "socket" in link]
+
+app.loader.import_default_modules()
+before = "openstack" in sys.modules
+worker_init.send(sender=None)
+print(json.dumps([before, "openstack" in sys.modules, threading.active_count(), sockets()]))
+"""
+
+
+def test_drivers_are_loaded_before_a_worker_forks_and_nothing_is_open_or_running_by_that(
+    database_copy: DatabaseCopy,
+) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", AS_A_WORKER_STARTS], env=database_copy.environment,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert json.loads(said) == [False, True, 1, []]
