@@ -131,12 +131,32 @@ def deliver(lines: Iterable[DecisionLine], targets: dict[int, list[Target]]) -> 
     )
 
 
-def wake_targets(targets: Collection[Target]) -> int:
-    """Make targets due now, as far as their state allows; returns how many were woken."""
+def services_behind(identity: Target) -> QuerySet[Target]:
+    """The targets of the same project at the services of an identity endpoint.
+
+    Without what somebody skipped: that stays so until the ledger changes.
+    """
+    return Target.objects.filter(
+        project=identity.project_id, endpoint__identity=identity.endpoint_id
+    ).exclude(state=TargetState.SKIPPED)
+
+
+def wake_targets(targets: Collection[Target], *, only_in: Collection[str] | None = None) -> int:
+    """Make targets due now, as far as their state allows; returns how many were woken.
+
+    One that a worker holds is left due by it, with a generation more: it may have looked
+    before whatever we wake it for. only_in: states that they must still be in.
+    """
     allowed = [state for state, verb in TARGET_MOVES if verb == "wake"]
+    if only_in is not None:
+        allowed = [state for state in allowed if state in only_in]
     ids = [target.pk for target in targets]
     with transaction.atomic():
         lock_ids(Target.objects.filter(pk__in=ids))
+        if only_in is None:
+            Target.objects.filter(pk__in=ids, state=TargetState.LEASED).update(
+                generation=F("generation") + 1
+            )
         woken = (
             Target.objects.filter(pk__in=ids, state__in=allowed)
             .exclude(state=TargetState.DIRTY)

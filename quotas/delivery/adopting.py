@@ -18,7 +18,7 @@ from quotas.states import TargetState
 
 from .calling import calling
 from .clouds import identity_driver
-from .leases import Lease, LeaseLost
+from .leases import Lease, LeaseLost, take_over
 from .outcomes import Refusal
 
 
@@ -88,8 +88,9 @@ def _over(target: Target, words: str) -> Refusal:
 def drop_handle(lease: Lease, handle: ProjectHandle) -> None:
     """Forget a project that Keystone says is gone, for a new one in its place.
 
-    What was read of the old one goes, and no target of it is true any longer: a worker that
-    reads its limits at this moment must not call them applied.
+    What was read of the old one goes, and no target of it is true any longer. Leases are
+    taken from those who work on the old one at this moment: nothing more is written there,
+    and what they read back is not called applied for the new one.
     """
     target = lease.target
     services = Target.objects.filter(project=target.project, endpoint__identity=target.endpoint)
@@ -99,6 +100,7 @@ def drop_handle(lease: Lease, handle: ProjectHandle) -> None:
             raise LeaseLost
         Reading.objects.filter(target__in=services).delete()
         touch_targets(services)
+        take_over(services)
         handle.delete()
         Target.objects.filter(pk=target.pk).update(recreate_external_id="")
 

@@ -5,8 +5,9 @@ No transaction is open during a call, and no call begins that could outlive the 
 """
 
 import logging
-
-from django.utils import timezone
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from quotas.backends.base import Figure
 from quotas.backends.errors import BackendError, Kind
@@ -72,21 +73,27 @@ def _set_limits(lease: Lease) -> set[int] | None:
 
     Returns the ids of the limits that are left out, as the service lacks them.
     """
-    target = lease.target
-    identity = target.endpoint.identity
-    handle = ProjectHandle.objects.filter(project=target.project, identity=identity).first()
-    if handle is None:
+    attempt = _begin(lease)
+    if attempt is None:
         return None
-    # Read after the generation, so it is at least as new as what we call applied.
-    wanted = wanted_limits(target)
-    stood = drift.standing(target)
-    figures = _read(lease, handle, wanted)
-    plan = compare(wanted, figures)
+    stood = drift.held(lease)
+    figures = attempt.read()
+    plan = compare(attempt.wanted, figures)
     if plan.write:
-        figures = _write(lease, handle, wanted, plan.write)
-        plan = compare(wanted, figures)
+        before, sent = figures, plan.write
+        try:
+            attempt.write(sent)
+        except BackendError as error:
+            if not error.uncertain:
+                # It is as it was read: nothing puts that right soon.
+                drift.note_limits(stood, attempt.wanted, before)
+            raise
+        figures = attempt.read(written=sent)
+        plan = compare(attempt.wanted, figures)
+        if others := _overwritten(plan.write, before, figures):
+            raise outcomes.overwritten(others, figures)
     # Not before the write: what it puts right at once is no news.
-    drift.note_limits(stood, wanted, figures)
+    drift.note_limits(stood, attempt.wanted, figures)
     if plan.write:
         raise outcomes.not_taken(plan, figures)
     if plan.below:
@@ -98,29 +105,67 @@ def _set_limits(lease: Lease) -> set[int] | None:
     return plan.left_out
 
 
-def _read(
-    lease: Lease, handle: ProjectHandle, wanted: list[Wanted], written: dict[str, int] | None = None
-) -> dict[str, Figure]:
-    """The service's figures, for a project that Keystone says exists.
+def _overwritten(
+    differing: Mapping[str, int], before: Mapping[str, Figure], after: Mapping[str, Figure]
+) -> dict[str, int]:
+    """Of the limits that differ after a write, those that are not what they were before either.
 
-    Cinder and Neutron answer 200 for projects that are gone, so Keystone is asked first.
+    Somebody else wrote there meanwhile, perhaps a former holder of the lease.
     """
-    endpoint = lease.target.endpoint
-    check_project(lease, handle)
-    with calling(endpoint):
-        read_at = timezone.now()
-        figures = quota_driver(endpoint).read(
-            handle.external_id, [each.limit.key for each in wanted], timeout=lease.timeout()
-        )
-    readings.store(lease.target, figures, read_at=read_at, written=written)
-    return figures
+    return {
+        key: units
+        for key, units in differing.items()
+        if key in before and after[key].limit not in (None, before[key].limit)
+    }
 
 
-def _write(
-    lease: Lease, handle: ProjectHandle, wanted: list[Wanted], values: dict[str, int]
-) -> dict[str, Figure]:
-    """Write only what differs, then read back; the lease is checked right before."""
-    endpoint = lease.target.endpoint
-    with calling(endpoint, writing=True):
-        quota_driver(endpoint).write(handle.external_id, values, timeout=lease.write_timeout())
-    return _read(lease, handle, wanted, written=values)
+@dataclass(frozen=True)
+class _Attempt:
+    """One try to make the limits of a project true.
+
+    project_stood: see drift.project_standing; None where that is being worked on.
+    """
+
+    lease: Lease
+    handle: ProjectHandle
+    project_stood: drift.Standing | None
+    wanted: list[Wanted]
+
+    def read(self, written: Mapping[str, int] | None = None) -> dict[str, Figure]:
+        """The service's figures, for a project that Keystone says exists.
+
+        Cinder and Neutron answer 200 for projects that are gone, so Keystone is asked first.
+        """
+        target = self.lease.target
+        check_project(self.lease, self.handle, self.project_stood)
+        with calling(target.endpoint):
+            began = time.monotonic()
+            figures = quota_driver(target.endpoint).read(
+                self.handle.external_id,
+                [each.limit.key for each in self.wanted],
+                timeout=self.lease.timeout(),
+            )
+        limits = [each.limit for each in self.wanted]
+        readings.store(target, limits, figures, began=began, written=written)
+        return figures
+
+    def write(self, values: Mapping[str, int]) -> None:
+        """Write only these; the lease is checked right before."""
+        endpoint = self.lease.target.endpoint
+        with calling(endpoint, writing=True):
+            quota_driver(endpoint).write(
+                self.handle.external_id, values, timeout=self.lease.write_timeout()
+            )
+
+
+def _begin(lease: Lease) -> _Attempt | None:
+    """What an attempt needs to know; None while the project is not there yet."""
+    target, identity = lease.target, lease.target.endpoint.identity
+    if identity is None:  # pragma: no cover - see work
+        raise AssertionError("an identity endpoint has no limits")
+    project_stood = drift.project_standing(target.project, identity)
+    handle = ProjectHandle.objects.filter(project=target.project, identity=identity).first()
+    if handle is None:
+        return None
+    # Read after the generation, so it is at least as new as what we call applied.
+    return _Attempt(lease, handle, project_stood, wanted_limits(target))

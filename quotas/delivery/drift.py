@@ -8,9 +8,10 @@ every attempt, under the lock of the target, so that each difference has one ope
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -28,6 +29,7 @@ from quotas.states import (
     TargetState,
 )
 
+from .leases import Lease
 from .readings import in_base_units
 from .wanted import Wanted
 
@@ -93,6 +95,26 @@ def standing(target: Target) -> Standing:
     )
 
 
+def held(lease: Lease) -> Standing:
+    """How a target stood when its lease was taken; one query."""
+    target = lease.target
+    rows = Reading.objects.filter(target=target.pk).values_list("limit", "limit_seen")
+    is_true = target.generation == target.applied_generation
+    return Standing(target.pk, _held_mark(lease), is_true, dict(rows))
+
+
+def held_project(lease: Lease) -> Standing:
+    """`held` for the target of an identity endpoint; no query."""
+    return Standing(lease.target.pk, _held_mark(lease), is_true=True, last_seen={})
+
+
+def _held_mark(lease: Lease) -> tuple[Any, ...]:
+    target = lease.target
+    return (
+        TargetState.LEASED, target.generation, lease.token, target.applied_at, target.error_at
+    )  # fmt: skip
+
+
 def project_standing(project: Project, identity: Endpoint) -> Standing | None:
     """How a project stands in its identity service; None while somebody works on just that.
 
@@ -106,17 +128,15 @@ def project_standing(project: Project, identity: Endpoint) -> Standing | None:
 
 def note_limits(before: Standing, wanted: list[Wanted], figures: Mapping[str, Figure]) -> None:
     """Keep what the figures of a service, {key: Figure} in its units, say of drift."""
+    rows = _open_rows(before, is_of_limit=True)
+    if not rows and not _limit_differences(wanted, figures, before, rows):
+        return  # by far the most often: nothing to keep, so nothing to lock
     with transaction.atomic():
         target = _unmoved(before)
         if target is None:
             return
-        rows = _open_rows(target, is_of_limit=True)
-        found = [
-            difference
-            for each in wanted
-            if each.limit.left_out_at is None
-            for difference in _differences(each, figures.get(each.limit.key), before, rows)
-        ]
+        rows = _open_rows(before, is_of_limit=True)
+        found = _limit_differences(wanted, figures, before, rows)
         _keep(target, rows, found)
         true_ids = {
             each.limit.pk
@@ -124,6 +144,20 @@ def note_limits(before: Standing, wanted: list[Wanted], figures: Mapping[str, Fi
             if (figure := figures.get(each.limit.key)) and figure.limit == each.units
         }
         _end(target, rows, found, true_ids)
+
+
+def _limit_differences(
+    wanted: Iterable[Wanted],
+    figures: Mapping[str, Figure],
+    before: Standing,
+    rows: Mapping[Key, Drift],
+) -> list[Difference]:
+    return [
+        difference
+        for each in wanted
+        if each.limit.left_out_at is None
+        for difference in _differences(each, figures.get(each.limit.key), before, rows)
+    ]
 
 
 def _differences(
@@ -163,12 +197,16 @@ def note_project(before: Standing | None, found: IdentityProject | None) -> None
     """Keep what an identity service says of a project; None: that it is not there."""
     if before is None:
         return
+    if found is not None and found.is_enabled and not _open_rows(before, is_of_limit=False):
+        name = Project.objects.filter(targets=before.target_id).values_list("name", flat=True).get()
+        if found.name == name:
+            return
     with transaction.atomic():
         target = _unmoved(before)
         if target is None:
             return
         differences = _project_differences(target.project, found)
-        rows = _open_rows(target, is_of_limit=False)
+        rows = _open_rows(before, is_of_limit=False)
         _keep(target, rows, differences)
         _end(target, rows, differences, set())
 
@@ -194,9 +232,9 @@ def _unmoved(before: Standing) -> Target | None:
     return target if target is not None and _mark(target) == before.mark else None
 
 
-def _open_rows(target: Target, *, is_of_limit: bool) -> dict[Key, Drift]:
+def _open_rows(before: Standing, *, is_of_limit: bool) -> dict[Key, Drift]:
     rows = Drift.objects.filter(
-        target=target, ended_at__isnull=True, limit__isnull=not is_of_limit
+        target=before.target_id, ended_at__isnull=True, limit__isnull=not is_of_limit
     ).select_related("limit")
     return {(DriftKind(row.kind), row.limit_id): row for row in rows}
 
@@ -224,7 +262,8 @@ def _keep(target: Target, rows: Mapping[Key, Drift], found: Iterable[Difference]
         # Asked for already, and yet taken for true: whoever was to do it did not.
         is_left = row.restore_asked_at is not None and target.state == TargetState.APPLIED
         must_wake |= asks_now or is_left
-    if must_wake:
+    # Who holds the target restores what differs in the same attempt.
+    if must_wake and target.state != TargetState.LEASED:
         wake_targets([target])
 
 
@@ -236,7 +275,20 @@ def _policy_asks(target: Target, row: Drift) -> bool:
         and (row.ignored_until is None or row.ignored_until <= _moment(target))
         # Somebody left this out, and said why.
         and target.state != TargetState.SKIPPED
+        and not _lately_restored(target, row)
     )
+
+
+def _lately_restored(target: Target, row: Drift) -> bool:
+    """Whether the same was put right a moment ago: somebody outside works against us.
+
+    Asked for again at a later look, so that it is fought over at a bounded rate.
+    """
+    since = _moment(target) - timedelta(seconds=settings.REFUSED_RECHECK_SECONDS)
+    return Drift.objects.filter(
+        target=target, kind=row.kind, limit=row.limit_id, end=DriftEnd.RESTORED,
+        ended_at__isnull=False, restore_asked_at__gt=since,
+    ).exists()  # fmt: skip
 
 
 def _end(

@@ -7,12 +7,11 @@ our tag; they are refused by their ids, and somebody chooses.
 """
 
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from portal.lib.locks import lock
-from quotas.actions.targets import wake_targets
+from quotas.actions.targets import services_behind, wake_targets
 from quotas.backends.base import IdentityProject
 from quotas.backends.errors import BackendError
 from quotas.models import ProjectHandle, Target
@@ -34,7 +33,7 @@ def ensure_project(lease: Lease) -> bool:
     Services wait for the handle alone: a role that cannot be granted refuses this target and
     holds up no other.
     """
-    stood = drift.standing(lease.target)
+    stood = drift.held_project(lease)
     handle = ProjectHandle.objects.filter(
         project=lease.target.project, identity=lease.target.endpoint
     ).first()
@@ -90,7 +89,8 @@ def _keep_handle(lease: Lease, found: IdentityProject) -> ProjectHandle:
     target = lease.target
     with transaction.atomic():
         held = Target.objects.filter(pk=target.pk)
-        lock(held)
+        services = services_behind(target)
+        lock(held | services)
         if not is_ours(lease):
             raise LeaseLost
         others = ProjectHandle.objects.filter(
@@ -107,19 +107,8 @@ def _keep_handle(lease: Lease, found: IdentityProject) -> ProjectHandle:
             defaults={"external_id": found.external_id, "created_at": timezone.now()},
         )
         held.update(adopt_external_id="", recreate_external_id="", name_taken_by={})
-        wake_targets(_siblings(target))
+        wake_targets(list(services))
     return handle
-
-
-def _siblings(target: Target) -> list[Target]:
-    """The targets of the same project at the services of an identity endpoint."""
-    return list(
-        Target.objects.filter(
-            project=target.project, endpoint__identity=target.endpoint.identity or target.endpoint
-        )
-        # What somebody skipped stays so until the ledger changes.
-        .exclude(Q(pk=target.pk) | Q(state=TargetState.SKIPPED))
-    )
 
 
 def living(found: IdentityProject | None, external_id: str) -> IdentityProject:
@@ -139,10 +128,15 @@ def living(found: IdentityProject | None, external_id: str) -> IdentityProject:
     return found
 
 
-def check_project(lease: Lease, handle: ProjectHandle) -> None:
-    """The project is there and can be used, says its identity service. Raises Refusal."""
-    identity = handle.identity
-    stood = drift.project_standing(lease.target.project, identity)
+def check_project(lease: Lease, handle: ProjectHandle, stood: drift.Standing | None) -> None:
+    """The project is there and can be used, says its identity service. Raises Refusal.
+
+    lease: of a target at a service; stood: how the project stood before its handle was read,
+    so that what is said of one that was replaced since is no news of the new one.
+    """
+    identity = lease.target.endpoint.identity
+    if identity is None:  # pragma: no cover - only services ask
+        raise AssertionError("not a service's target")
     with calling(identity):
         found = identity_driver(identity).get(handle.external_id, timeout=lease.timeout())
     drift.note_project(stood, found)

@@ -22,7 +22,6 @@ from django.db.models import (
     DurationField,
     ExpressionWrapper,
     F,
-    OuterRef,
     Q,
     QuerySet,
     Subquery,
@@ -155,20 +154,25 @@ def _usable(prefix: str, *states: EndpointState) -> Q:
 def take(target_id: int) -> Lease | None:
     """The lease of a due target, or None: not due, held by another, or no room or endpoint for
     it now."""
-    return _take(due().filter(pk=target_id))
+    return _take(due().filter(pk=target_id), target_id)
 
 
 def take_beside(target_id: int) -> Lease | None:
     """The lease of the target that waits longest at the same endpoint as this one."""
-    endpoint = Target.objects.filter(pk=target_id).values("endpoint")
-    return _take(due().filter(endpoint=Subquery(endpoint)).order_by("next_try_at", "pk"))
+    beside = due().filter(endpoint=_endpoint_of(target_id)).order_by("next_try_at", "pk")
+    return _take(beside, target_id)
 
 
-def _take(wanted: QuerySet[Target]) -> Lease | None:
+def _endpoint_of(target_id: int) -> Subquery:
+    return Subquery(Target.objects.filter(pk=target_id).values("endpoint"))
+
+
+def _take(wanted: QuerySet[Target], target_id: int) -> Lease | None:
+    """wanted: of the endpoint of the target of this id."""
     token = uuid.uuid4()
     begun = time.monotonic()
     free = (
-        _with_room(wanted)
+        _with_room(wanted, _endpoint_of(target_id))
         .select_related("project", "endpoint__identity")
         .select_for_update(of=("self",), no_key=True, skip_locked=True)
     )
@@ -191,14 +195,15 @@ def _take(wanted: QuerySet[Target]) -> Lease | None:
     return lease
 
 
-def _with_room(targets: QuerySet[Target]) -> QuerySet[Target]:
-    """Those whose endpoint has fewer targets in work than calls at once.
+def _with_room(targets: QuerySet[Target], endpoint: Subquery) -> QuerySet[Target]:
+    """These, all of one endpoint, if it has fewer targets in work than calls at once.
 
     So that workers do not queue up for one endpoint while others wait. About so many: what
     holds exactly are the slots of calls (permits).
     """
+    # Counted once, not for each of thousands that are due: it does not depend on the row.
     in_work = (
-        Target.objects.filter(endpoint=OuterRef("endpoint"), state=TargetState.LEASED)
+        Target.objects.filter(endpoint=endpoint, state=TargetState.LEASED)
         .order_by()
         .values("endpoint")
         .annotate(count=Count("pk"))
@@ -318,10 +323,15 @@ def deliver_lines(
 
 def expire() -> int:
     """Take targets from holders whose lease ran out; they are read again one lease later."""
+    return take_over(Target.objects.filter(lease_until__lte=Now()))
+
+
+def take_over(targets: QuerySet[Target]) -> int:
+    """Take those of these that are held from their holders, who may still be writing."""
     later = in_seconds(settings.LEASE_SECONDS)
-    over = Target.objects.filter(state=TargetState.LEASED, lease_until__lte=Now())
+    held = targets.filter(state=TargetState.LEASED)
     with transaction.atomic():
-        return over.filter(pk__in=lock_ids(over)).update(
+        return held.filter(pk__in=lock_ids(held)).update(
             state=TargetState.DIRTY,
             lease_token=None,
             lease_until=None,

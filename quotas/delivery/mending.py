@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from quotas.actions.targets import wake_targets
+from quotas.actions.targets import services_behind, wake_targets
 from quotas.backends.base import IdentityProject
 from quotas.backends.errors import BackendError
 from quotas.models import Drift, Target
@@ -51,9 +51,7 @@ def mend(lease: Lease, found: IdentityProject) -> IdentityProject:
         )
     if not found.is_enabled:
         # Its services refused it; they look for themselves.
-        wake_targets(
-            list(Target.objects.filter(project=lease.target.project, endpoint__identity=endpoint))
-        )
+        wake_targets(list(services_behind(lease.target)))
     return after
 
 

@@ -2,12 +2,12 @@
 
 import logging
 import math
+import time
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Now
-from django.utils import timezone
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import Now, RowNumber
 
 from quotas.actions.targets import wake_targets
 from quotas.backends.errors import BackendError
@@ -48,6 +48,17 @@ def stale() -> QuerySet[Target]:
     )
 
 
+def stale_in_turn(most: int) -> list[int]:
+    """Ids of stale targets, the longest unread of each endpoint first; endpoints take turns.
+
+    One that gets few calls, and where looks find no room, takes nobody's place.
+    """
+    oldest_first = F("looked_at").asc(nulls_first=True)
+    place = Window(RowNumber(), partition_by="endpoint", order_by=oldest_first)
+    ranked = stale().annotate(place=place).order_by("place", oldest_first)
+    return list(ranked.values_list("pk", flat=True)[:most])
+
+
 def observe(target_id: int) -> None:
     """Look at a target, unless somebody else just did; every end of it is in the row.
 
@@ -79,7 +90,8 @@ def observe(target_id: int) -> None:
         return
     Target.objects.filter(pk=target_id).update(look_error_code="", look_error_words="")
     if needs_work:
-        wake_targets([target])
+        # Unless somebody said otherwise meanwhile, as by skipping it.
+        wake_targets([target], only_in=[target.state])
 
 
 def _saw_nothing(target: Target, code: str, words: str) -> None:
@@ -93,14 +105,15 @@ def _look(target: Target) -> bool:
     """Read; True where the state in the row is no longer what is seen."""
     endpoint = target.endpoint
     identity = endpoint.identity or endpoint
-    handle = ProjectHandle.objects.filter(project=target.project, identity=identity).first()
-    if handle is None:
-        return False
     is_identity = endpoint.identity is None
+    # Before the handle: what is said of a project that is replaced since is no news of the new.
     if is_identity:
         stood: drift.Standing | None = drift.standing(target)
     else:
         stood = drift.project_standing(target.project, identity)
+    handle = ProjectHandle.objects.filter(project=target.project, identity=identity).first()
+    if handle is None:
+        return False
     with calling(identity, observing=True):
         found = identity_driver(identity).get(
             handle.external_id, timeout=settings.CALL_TIMEOUT_SECONDS
@@ -117,14 +130,14 @@ def _look(target: Target) -> bool:
 def _read_limits(target: Target, handle: ProjectHandle) -> bool:
     stood = drift.standing(target)
     wanted = wanted_limits(target)
-    read_at = timezone.now()
+    began = time.monotonic()
     with calling(target.endpoint, observing=True):
         figures = quota_driver(target.endpoint).read(
             handle.external_id,
             [each.limit.key for each in wanted],
             timeout=settings.CALL_TIMEOUT_SECONDS,
         )
-    readings.store(target, figures, read_at=read_at)
+    readings.store(target, [each.limit for each in wanted], figures, began=began)
     drift.note_limits(stood, wanted, figures)
     # A refusal whose cause has gone, as when use fell below what was granted.
     return target.state == TargetState.REFUSED and not compare(wanted, figures).is_hindered

@@ -10,10 +10,11 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
 from portal.lib.amounts import format_amount
+from portal.lib.locks import lock
 from projects.actions.events import record
 from quotas.backends.base import Figure
 from quotas.backends.errors import BackendError, Kind
-from quotas.models import Target
+from quotas.models import ProjectHandle, Target
 from quotas.states import ErrorKind, TargetState
 
 from .leases import (
@@ -94,6 +95,17 @@ def not_taken(plan: Plan, figures: Mapping[str, Figure]) -> Refusal:
     return Refusal("not_taken", words, plan)
 
 
+def overwritten(others: Mapping[str, int], figures: Mapping[str, Figure]) -> BackendError:
+    """Another value than was written and than was there: somebody wrote at the same moment.
+
+    Perhaps a former holder of the lease, whose call came late: it is read again when none of
+    these can have effect any more. others: {key: units that we wrote}.
+    """
+    parts = [f"{key}: {units} set, {figures[key].limit} read" for key, units in others.items()]
+    words = "Somebody else changed this at the same moment. " + "; ".join(parts)
+    return BackendError(Kind.TRANSIENT, "overwritten", words, uncertain=True)
+
+
 def applied(lease: Lease, left_out: Collection[int] = ()) -> None:
     """Everything was read back as it should be, but for limits that an operator left out."""
     try:
@@ -119,7 +131,13 @@ def ran_out(lease: Lease) -> None:
 
 def wait(lease: Lease) -> None:
     """The project is not there yet; that is no failure, and its arrival wakes the target."""
-    release(lease, state=TargetState.WAITING, next_try_at=in_seconds(WAIT_SECONDS))
+    identity = lease.target.endpoint.identity
+    with transaction.atomic():
+        # Under the lock: one that came since we looked found nobody waiting.
+        lock(Target.objects.filter(pk=lease.target.pk))
+        is_there = ProjectHandle.objects.filter(project=lease.target.project, identity=identity)
+        later = 0 if is_there.exists() else WAIT_SECONDS
+        release(lease, state=TargetState.WAITING, next_try_at=in_seconds(later))
 
 
 def busy(lease: Lease, busy: Busy) -> None:

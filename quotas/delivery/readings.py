@@ -1,9 +1,11 @@
 """Keeping what a service said: the last reading of each limit, and the day's peak."""
 
-from collections.abc import Mapping
-from datetime import datetime
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -16,23 +18,29 @@ _LARGEST = 2**63 - 1
 
 def store(
     target: Target,
+    limits: Iterable[Limit],
     figures: Mapping[str, Figure],
     *,
-    read_at: datetime,
+    began: float,
     written: Mapping[str, int] | None = None,
 ) -> None:
-    """Store figures, {key: Figure} in the service's units, as base units.
+    """Store what was read of these limits, {key: Figure} in the service's units, as base units.
 
-    An older reading never replaces a newer one. written: {key: units} just written.
+    began: when the reading did, by time.monotonic(). The database's clock dates it, as those
+    of workers may differ: an older reading never replaces a newer one. written: {key: units}
+    just written.
     """
-    limits = {each.key: each for each in Limit.objects.filter(endpoint=target.endpoint_id)}
-    seen = [(limits[key], figure) for key, figure in figures.items() if key in limits]
+    seen = [(each, figures[each.key]) for each in limits if each.key in figures]
     # Always in the same order: two who store at once must not wait for each other.
     seen.sort(key=lambda pair: pair[0].pk)
     with transaction.atomic():
+        own = Target.objects.filter(pk=target.pk)
+        # First, for the order of locks: targets, then what was read of them.
+        own.update(observed_at=Now())
+        ago = timedelta(seconds=time.monotonic() - began)
+        read_at = own.values_list(Now() - Value(ago), flat=True).get()
         _store_last(target, seen, read_at, written or {})
         _store_peaks(target, seen, read_at)
-        Target.objects.filter(pk=target.pk).update(observed_at=Now())
 
 
 def _store_last(

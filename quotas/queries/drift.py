@@ -143,13 +143,15 @@ def _granted(drift: Drift, feed: Contribution, balance: int) -> int | None:
 class Coverage:
     """How much of an endpoint was looked at: counts of targets, and the oldest reading.
 
-    fresh: read within FRESH_ROUNDS rounds; unread: never; unanswered: the last look saw
-    nothing. Whatever is not fresh is not known to be fine.
+    fresh: read within FRESH_ROUNDS rounds; gone: nothing to read there, as the project is gone
+    or disabled; unread: never; unanswered: the last look saw nothing. Whatever is not fresh is
+    not known to be fine.
     """
 
     endpoint: Endpoint
     target_count: int
     fresh_count: int
+    gone_count: int
     unread_count: int
     unanswered_count: int
     oldest_at: datetime | None
@@ -157,7 +159,7 @@ class Coverage:
 
     @property
     def stale_count(self) -> int:
-        return self.target_count - self.fresh_count
+        return self.target_count - self.fresh_count - self.gone_count
 
     @property
     def is_complete(self) -> bool:
@@ -172,6 +174,7 @@ class Coverage:
 def coverage(endpoints: Collection[Endpoint], now: datetime) -> list[Coverage]:
     """The coverage of each endpoint; two queries."""
     fresh_from = now - timedelta(seconds=FRESH_ROUNDS * settings.OBSERVE_SECONDS)
+    is_gone = Q(pk__in=_without_project())
     rows: dict[int, Mapping[str, Any]] = {
         row["endpoint"]: row
         for row in Target.objects.filter(endpoint__in=[each.pk for each in endpoints])
@@ -179,7 +182,8 @@ def coverage(endpoints: Collection[Endpoint], now: datetime) -> list[Coverage]:
         .values("endpoint")
         .annotate(
             target_count=Count("pk"),
-            fresh_count=Count("pk", filter=Q(observed_at__gte=fresh_from)),
+            fresh_count=Count("pk", filter=Q(observed_at__gte=fresh_from) & ~is_gone),
+            gone_count=Count("pk", filter=is_gone),
             unread_count=Count("pk", filter=Q(observed_at__isnull=True)),
             unanswered_count=Count("pk", filter=_unanswered()),
             oldest_at=Min("observed_at"),
@@ -195,10 +199,21 @@ def _coverage_of(endpoint: Endpoint, row: Mapping[str, Any] | None, drift_count:
         endpoint=endpoint,
         target_count=found.get("target_count", 0),
         fresh_count=found.get("fresh_count", 0),
+        gone_count=found.get("gone_count", 0),
         unread_count=found.get("unread_count", 0),
         unanswered_count=found.get("unanswered_count", 0),
         oldest_at=found.get("oldest_at"),
         drift_count=drift_count,
+    )
+
+
+def _without_project() -> QuerySet[Target]:
+    """Targets at services whose project is gone from its identity service, or disabled there."""
+    missing = Drift.objects.filter(
+        kind__in=[DriftKind.PROJECT_MISSING, DriftKind.PROJECT_DISABLED], ended_at__isnull=True
+    ).values("target")
+    return Target.objects.filter(
+        project__targets__in=missing, project__targets__endpoint=F("endpoint__identity")
     )
 
 
@@ -208,6 +223,7 @@ class Covered:
 
     target_count: int
     fresh_count: int
+    gone_count: int
     unanswered_count: int
     oldest_at: datetime | None
     needs_a_look: bool
@@ -219,6 +235,7 @@ def together(rows: Collection[Coverage]) -> Covered:
     return Covered(
         target_count=sum(each.target_count for each in rows),
         fresh_count=sum(each.fresh_count for each in rows),
+        gone_count=sum(each.gone_count for each in rows),
         unanswered_count=sum(each.unanswered_count for each in rows),
         oldest_at=min(moments, default=None),
         needs_a_look=any(

@@ -19,7 +19,7 @@ from quotas.actions.targets import wake_targets
 from quotas.backends.base import Figure
 from quotas.delivery import drift as noting
 from quotas.delivery.converge import converge
-from quotas.delivery.observe import observe
+from quotas.delivery.observe import observe, stale_in_turn
 from quotas.delivery.wanted import wanted_limits
 from quotas.models import Drift, Endpoint, Limit, ProjectHandle, Reading, Target
 from quotas.queries.drift import SHOWN, coverage, drift_counts, shown_as, unanswered
@@ -383,6 +383,35 @@ def test_a_look_that_saw_nothing_is_named_and_never_counted_as_fine(
     look(standing)
     found = coverage([nova], timezone.now())[0]
     assert (found.fresh_count, found.unanswered_count, found.is_complete) == (1, 0, True)
+
+
+@pytest.mark.parametrize("change", [None, {"enabled": False}])
+def test_what_has_no_project_to_read_is_named_apart_and_not_counted_as_read(
+    standing: Site, outside: Outside, cloud: RunningSandbox, change: dict[str, Any] | None
+) -> None:
+    if change is None:
+        cloud.delete_project(outside.project)
+    else:
+        outside.change_project(**change)
+    look(standing, "keystone", "nova-geneva")
+    found = coverage([target_at("nova-geneva", standing).endpoint], timezone.now())[0]
+    assert (found.fresh_count, found.gone_count, found.stale_count) == (0, 1, 0)
+    # The identity service itself was read.
+    found = coverage([target_at("keystone", standing).endpoint], timezone.now())[0]
+    assert (found.fresh_count, found.gone_count) == (1, 0)
+
+
+def test_endpoints_take_turns_at_being_looked_at(site: Site) -> None:
+    """One where looks find no room keeps the oldest readings and must not keep all places."""
+    for number in range(4):
+        make_project(site, f"p{number}", "atlas", timezone.now())
+    now = timezone.now()
+    Target.objects.update(state=TargetState.APPLIED, next_try_at=None, looked_at=now)
+    Target.objects.filter(endpoint__slug="nova-geneva").update(looked_at=None)
+    day_ago = now - timedelta(days=1)
+    Target.objects.filter(endpoint__slug="cinder-geneva").update(looked_at=day_ago)
+    sent = Target.objects.filter(pk__in=stale_in_turn(4)).values_list("endpoint__slug", flat=True)
+    assert sorted(sent) == ["cinder-geneva"] * 2 + ["nova-geneva"] * 2
 
 
 def test_one_broken_project_is_named_and_the_others_are_looked_at(

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from quotas.api.fields import Input, LineIds, Text, Whole
 from quotas.models import Drift, Target
 from quotas.queries.drift_words import sentence_of, why_not_adopt, why_not_restore
+from quotas.queries.repairers import Repairs
 from quotas.states import DriftEnd, DriftKind, DriftPolicy, EndpointState
 
 from .people import ProjectRef
@@ -33,6 +34,9 @@ class DriftSerializer(serializers.ModelSerializer[Drift]):
         help_text="Null where the endpoint's policy asked.",
     )  # fmt: skip
     ignored_by = serializers.UUIDField(source="ignored_by.public_id", allow_null=True, default=None)
+    ignore_reason = serializers.SerializerMethodField(
+        help_text="Null for who does not repair there: it is said among those who do."
+    )
     why_not_restore = serializers.SerializerMethodField()
     why_not_adopt = serializers.SerializerMethodField()
 
@@ -47,6 +51,12 @@ class DriftSerializer(serializers.ModelSerializer[Drift]):
 
     def get_sentence(self, drift: Drift) -> str:
         return sentence_of(drift)
+
+    def get_ignore_reason(self, drift: Drift) -> str | None:
+        repairs: Repairs = self.context["repairs"]
+        target = drift.target
+        is_reader = repairs.may_read_words(target.endpoint, target.project.unit.path)
+        return drift.ignore_reason if is_reader else None
 
     def get_why_not_restore(self, drift: Drift) -> str:
         return why_not_restore(drift)
@@ -63,6 +73,10 @@ class CoverageSerializer(serializers.Serializer[Any]):
     policy = serializers.ChoiceField(choices=DriftPolicy.values, source="endpoint.drift_policy")
     targets = serializers.IntegerField(source="target_count")
     fresh = serializers.IntegerField(source="fresh_count", help_text="Read lately.")
+    gone = serializers.IntegerField(
+        source="gone_count",
+        help_text="Nothing to read, as the project is gone from the cloud or disabled.",
+    )
     stale = serializers.IntegerField(source="stale_count")
     unread = serializers.IntegerField(source="unread_count", help_text="Never read.")
     unanswered = serializers.IntegerField(
