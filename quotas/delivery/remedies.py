@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from itertools import islice
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
@@ -11,6 +12,7 @@ from projects.models import Event
 from quotas.actions.problems import APPLIED, apply_automatic
 from quotas.models import Target
 from quotas.problems import Problem, known
+from quotas.queries.problems import problem_of
 from quotas.states import EndpointState, TargetState
 
 logger = logging.getLogger(__name__)
@@ -44,10 +46,21 @@ def untried(problems: Iterable[Problem] | None = None) -> QuerySet[Target]:
     )
 
 
+def _hopeful() -> list[int]:
+    """Ids of those whose words match too: others with the same code must not take their place."""
+    rows = untried().select_related("endpoint")
+    matching = (
+        target.pk
+        for target in rows.iterator()
+        if (problem := problem_of(target)) and problem.automatic and problem.remedy in APPLIED
+    )
+    return list(islice(matching, BATCH))
+
+
 def apply_due() -> int:
     """Apply what is due; how many were helped. What fails holds up no other."""
     count = 0
-    for target_id in list(untried().values_list("pk", flat=True)[:BATCH]):
+    for target_id in _hopeful():
         try:
             count += apply_automatic(target_id=target_id, now=timezone.now())
         except Exception:

@@ -291,6 +291,22 @@ def test_leaving_a_limit_out_goes_by_itself_where_the_site_says_so(
     assert left.left_out_reason == known().match("cinder", "key_missing", target.error_words).title
 
 
+def test_what_only_has_the_code_keeps_no_remedy_from_what_also_has_the_words(
+    site: Site, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = target_of(make_project(site, "other", "atlas", NOW), "cinder-geneva")
+    fail(other, "key_missing", "Something else.", error_id="FIRST1")
+    Target.objects.filter(pk=other.pk).update(error_at=NOW - timedelta(days=9))
+    lacking(site)
+    file = tmp_path / "site.yaml"
+    file.write_text("- id: key-missing\n  automatic: true\n")
+    site_known = load(str(file))
+    for module in ("quotas.queries.problems", "quotas.delivery.remedies"):
+        monkeypatch.setattr(f"{module}.known", lambda: site_known)
+    monkeypatch.setattr(remedies, "BATCH", 1)
+    assert remedies.apply_due() == 1
+
+
 def test_every_remedy_of_the_catalogue_is_one_that_can_be_applied_or_needs_nobody() -> None:
     from quotas.actions.problems import APPLIED
 
