@@ -22,7 +22,7 @@ from quotas.queries.drift import (
     unanswered,
     visible_drifts,
 )
-from quotas.queries.repairers import readable_endpoints, readable_targets
+from quotas.queries.repairers import Repairs, readable_endpoints, readable_targets
 from quotas.states import DriftKind
 
 from .asked import body, filters, one, viewer_in
@@ -74,7 +74,10 @@ def drift_list(request: Request) -> Response:
     ):  # fmt: skip
         if name in asked:
             rows = rows.filter(**{column: asked[name]})
-    return answer_page(request, rows, DriftSerializer, ordering="id")
+    return answer_page(
+        request, rows, DriftSerializer, ordering="id",
+        context=lambda _page: {"repairs": Repairs(viewer)},
+    )  # fmt: skip
 
 
 @shows("project")
@@ -213,4 +216,5 @@ def _repairable(request: Request, pk: int) -> tuple[Viewer, Drift]:
 
 
 def _answer(viewer: Viewer, pk: int) -> Response:
-    return Response(DriftSerializer(one(visible_drifts(viewer), pk=pk)).data)
+    found = one(visible_drifts(viewer), pk=pk)
+    return Response(DriftSerializer(found, context={"repairs": Repairs(viewer)}).data)

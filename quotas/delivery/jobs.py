@@ -113,6 +113,10 @@ def _act(item: JobItem, job: Job) -> str:
     kind = KINDS.get(job.kind)
     if kind is None:
         return _("This release of Remit knows no such work.")
+    # As they are now: powers are taken from people while their work goes on.
+    job.actor.refresh_from_db()
+    if not job.actor.is_active:
+        return _("Whoever asked for this may no longer sign in.")
     try:
         with transaction.atomic():
             kind.act(item, job, timezone.now())

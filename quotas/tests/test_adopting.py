@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 
-from portal.lib.errors import Conflict, Forbidden, Invalid, NoRoom, NotVisible, Stale
-from projects.models import Event
+from portal.lib.errors import Conflict, DomainError, Forbidden, Invalid, NoRoom, NotVisible, Stale
+from projects.models import Delegation, Event, Project
+from projects.states import ProjectState
 from quotas.actions.adopting import adopt
+from quotas.actions.drift import restore
 from quotas.actions.ledger import issue
 from quotas.models import (
     Contribution,
     Decision,
     Drift,
     Limit,
+    Loan,
     Offering,
     QuotaRequest,
     Target,
@@ -27,6 +30,7 @@ from quotas.states import DriftEnd, DriftKind, TargetState
 from quotas.tests.drifting import make_drift
 from quotas.tests.site import GIB, NOW, Site
 from quotas.tests.test_decide import ask, grant
+from quotas.tests.threads import at_once
 
 
 def take(drift: Drift, actor: Any, **more: Any) -> Decision:
@@ -205,6 +209,79 @@ def test_what_the_same_decision_made_true_elsewhere_is_adopted_with_it(site: Sit
     decision = take(of_type, site.dana)
     ends = Drift.objects.filter(decision=decision).values_list("pk", flat=True)
     assert set(ends) == {of_type.pk, total.pk}
+
+
+@pytest.mark.parametrize("state", [ProjectState.SUSPENDED, ProjectState.CLOSING])
+def test_nothing_is_adopted_for_a_project_that_is_not_active(
+    site: Site, changed: Drift, state: str
+) -> None:
+    before = QuotaRequest.objects.count()
+    Project.objects.filter(pk=site.project.pk).update(state=state)
+    with pytest.raises(Conflict, match="nothing is granted"):
+        take(changed, site.dana)
+    assert (QuotaRequest.objects.count(), site.quota(site.vcpu)) == (before, 128)
+
+
+def test_of_what_is_no_longer_offered_only_less_is_adopted(site: Site, changed: Drift) -> None:
+    Offering.objects.filter(pk=site.vcpu.pk).update(retired_at=NOW)
+    with pytest.raises(Conflict, match="no longer offered"):
+        take(changed, site.dana)
+    Drift.objects.filter(pk=changed.pk).update(seen=100)
+    changed.refresh_from_db()
+    take(changed, site.dana)
+    assert (site.quota(site.vcpu), site.envelope(site.vcpu)) == (100, 900)
+    assert audit() == []
+
+
+def test_less_pays_back_what_was_lent_first(site: Site) -> None:
+    end = (NOW + timedelta(days=30)).date()
+    grant(site, ask(site, {site.vcpu.slug: 64}))
+    grant(site, ask(site, {site.vcpu.slug: 128}, until_on=end))
+    drift = make_drift(site, "cores", wanted=128, seen=100, now=NOW)
+    take(drift, site.dana)
+    loan = Loan.objects.get()
+    assert (loan.amount, loan.outstanding) == (64, 36)
+    assert (site.quota(site.vcpu), site.envelope(site.vcpu)) == (100, 900)
+    assert audit() == []
+
+
+def test_who_decides_by_a_link_that_was_revoked_adopts_nothing(site: Site, changed: Drift) -> None:
+    parent = site.delegations["erin"]
+    Delegation.objects.filter(pk=parent.pk).update(revoked_at=NOW + timedelta(hours=1))
+    # She sees the project by that delegation alone.
+    with pytest.raises(NotVisible):
+        take(changed, site.dana)
+    assert site.quota(site.vcpu) == 128
+
+
+def test_what_is_adopted_proves_itself_like_any_decision(site: Site, changed: Drift) -> None:
+    decision = take(changed, site.dana)
+    asked = grant(site, ask(site, {site.space.slug: 10 * GIB}))
+    other = Decision.objects.filter(request__lines__offering=site.space).latest("pk")
+    assert asked is not None
+    assert set(decision.snapshot) == set(other.snapshot)
+    assert set(decision.snapshot["lines"][0]) == set(other.snapshot["lines"][0])
+    assert (decision.actor, decision.person) == (site.dana, site.dana)
+
+
+@pytest.mark.parametrize("verb", ["adopt", "restore"])
+def test_of_several_who_adopt_at_once_one_decides(committed_site: Site, verb: str) -> None:
+    site = committed_site
+    grant(site, ask(site, {site.vcpu.slug: 128}))
+    drift = make_drift(site, "cores", wanted=128, seen=200, now=NOW)
+
+    def other() -> Any:
+        if verb == "adopt":
+            return take(Drift.objects.get(pk=drift.pk), site.dana)
+        moment = NOW + timedelta(hours=2)
+        return restore(drift=Drift.objects.get(pk=drift.pk), actor=site.otto, now=moment)
+
+    results = at_once([lambda: take(Drift.objects.get(pk=drift.pk), site.dana), other, other])
+    decided = [each for each in results if isinstance(each, Decision)]
+    refused = [each for each in results if isinstance(each, DomainError)]
+    assert len(decided) == 1
+    assert {each.status for each in refused} <= {409, 412}
+    assert (site.quota(site.vcpu), audit()) == (200, [])
 
 
 def test_an_event_names_the_decision(site: Site, changed: Drift) -> None:

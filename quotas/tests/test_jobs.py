@@ -139,6 +139,30 @@ def test_authority_is_asked_when_the_turn_comes(site: Site) -> None:
     assert states(later) == ["refused"] * 3
 
 
+def test_who_may_no_longer_sign_in_has_nothing_done_any_more(site: Site) -> None:
+    job = retry_all(site, 3)
+    jobs.run(job.pk, seconds=0)
+    User.objects.filter(pk=site.otto.pk).update(is_active=False)
+    jobs.run(job.pk)
+    assert states(job) == ["done", "refused", "refused"]
+
+
+def test_who_is_no_operator_any_more_stops_in_the_middle(
+    site: Site, broken: dict[int, BaseException]
+) -> None:
+    job = retry_all(site, 3)
+    act = KINDS["retry"].act
+
+    def demoted(item: JobItem, job: Job, now: Any) -> None:
+        act(item, job, now)
+        User.objects.filter(pk=site.otto.pk).update(is_operator=False)
+
+    KINDS["test"] = JobKind("test", "target", "Test", demoted)
+    Job.objects.filter(pk=job.pk).update(kind="test")
+    jobs.run(job.pk)
+    assert states(job) == ["done", "refused", "refused"]
+
+
 def test_a_job_asks_for_something_to_do_and_takes_each_thing_once(
     site: Site, broken: dict[int, BaseException]
 ) -> None:
