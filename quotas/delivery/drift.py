@@ -246,6 +246,8 @@ def _keep(target: Target, rows: Mapping[Key, Drift], found: Iterable[Difference]
         row = rows.get(each.key) or Drift(
             target=target, kind=each.kind, limit=each.limit, found_at=_moment(target)
         )
+        if _is_another(row, each):
+            row.ignored_until, row.ignored_by, row.ignore_reason = None, None, ""
         row.wanted, row.seen, row.seen_name = each.wanted, each.seen, each.name
         row.confirmed_at = _moment(target)
         asks_now = _policy_asks(target, row)
@@ -255,7 +257,16 @@ def _keep(target: Target, rows: Mapping[Key, Drift], found: Iterable[Difference]
         row.save(
             update_fields=None
             if is_new
-            else ["wanted", "seen", "seen_name", "confirmed_at", "restore_asked_at"]
+            else [
+                "wanted",
+                "seen",
+                "seen_name",
+                "confirmed_at",
+                "restore_asked_at",
+                "ignored_until",
+                "ignored_by",
+                "ignore_reason",
+            ]
         )
         if is_new:
             _record("drift_found", target, row)
@@ -265,6 +276,12 @@ def _keep(target: Target, rows: Mapping[Key, Drift], found: Iterable[Difference]
     # Who holds the target restores what differs in the same attempt.
     if must_wake and target.state != TargetState.LEASED:
         wake_targets([target])
+
+
+def _is_another(row: Drift, found: Difference) -> bool:
+    """Whether it is not what somebody agreed to leave; use moves by itself and stays so."""
+    is_ignored = row.ignored_until is not None and row.kind != DriftKind.USAGE_ABOVE
+    return is_ignored and (row.seen, row.seen_name) != (found.seen, found.name)
 
 
 def _policy_asks(target: Target, row: Drift) -> bool:

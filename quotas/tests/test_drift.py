@@ -311,6 +311,23 @@ def test_ignoring_takes_a_day_and_a_reason(
     assert set(refused.value.errors) == fields
 
 
+def test_what_is_ignored_is_back_as_soon_as_it_is_something_else(
+    standing: Site, outside: Outside
+) -> None:
+    outside.set_limits(cores=200)
+    look(standing)
+    drift, now = Drift.objects.get(), timezone.now()
+    day = timezone.localdate(now) + timedelta(days=9)
+    verbs.ignore(drift=drift, until_on=day, reason="Agreed.", actor=standing.otto, now=now)
+    look(standing)
+    assert not Drift.objects.filter(shown_as(SHOWN, now)).exists()
+
+    outside.set_limits(cores=9000)
+    look(standing)
+    drift = Drift.objects.filter(shown_as(SHOWN, now)).get()
+    assert (drift.seen, drift.ignored_by, drift.ignore_reason) == (9000, None, "")
+
+
 def test_only_who_repairs_there_restores(standing: Site, outside: Outside) -> None:
     outside.set_limits(cores=200)
     look(standing)
