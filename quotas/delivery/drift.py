@@ -63,13 +63,15 @@ class Difference:
 class Standing:
     """How a target stood before it was read; what was read counts only if it still does.
 
-    last_seen: {limit id: the limit at the last reading, in base units}.
+    last_seen: {limit id: the limit at the last reading, in base units}; name: what its project
+    was called.
     """
 
     target_id: int
     mark: tuple[Any, ...]
     is_true: bool
     last_seen: Mapping[int, int | None]
+    name: str
 
     def was_true(self, wanted: Wanted) -> bool:
         """Whether a limit was once read back as what is wanted now."""
@@ -85,13 +87,14 @@ def _mark(target: Target) -> tuple[Any, ...]:
 
 def standing(target: Target) -> Standing:
     """How a target stands, to be asked right before it is read; two queries."""
-    found = Target.objects.get(pk=target.pk)
+    found = Target.objects.select_related("project").get(pk=target.pk)
     rows = Reading.objects.filter(target=target.pk).values_list("limit", "limit_seen")
     return Standing(
         target_id=found.pk,
         mark=_mark(found),
         is_true=found.generation == found.applied_generation,
         last_seen=dict(rows),
+        name=found.project.name,
     )
 
 
@@ -100,12 +103,13 @@ def held(lease: Lease) -> Standing:
     target = lease.target
     rows = Reading.objects.filter(target=target.pk).values_list("limit", "limit_seen")
     is_true = target.generation == target.applied_generation
-    return Standing(target.pk, _held_mark(lease), is_true, dict(rows))
+    return Standing(target.pk, _held_mark(lease), is_true, dict(rows), target.project.name)
 
 
 def held_project(lease: Lease) -> Standing:
     """`held` for the target of an identity endpoint; no query."""
-    return Standing(lease.target.pk, _held_mark(lease), is_true=True, last_seen={})
+    target = lease.target
+    return Standing(target.pk, _held_mark(lease), True, {}, target.project.name)
 
 
 def _held_mark(lease: Lease) -> tuple[Any, ...]:
@@ -123,7 +127,7 @@ def project_standing(project: Project, identity: Endpoint) -> Standing | None:
     target = Target.objects.filter(project=project, endpoint=identity).first()
     if target is None or target.state == TargetState.LEASED:
         return None
-    return Standing(target.pk, _mark(target), is_true=True, last_seen={})
+    return Standing(target.pk, _mark(target), True, {}, project.name)
 
 
 def note_limits(before: Standing, wanted: list[Wanted], figures: Mapping[str, Figure]) -> None:
@@ -197,10 +201,9 @@ def note_project(before: Standing | None, found: IdentityProject | None) -> None
     """Keep what an identity service says of a project; None: that it is not there."""
     if before is None:
         return
-    if found is not None and found.is_enabled and not _open_rows(before, is_of_limit=False):
-        name = Project.objects.filter(targets=before.target_id).values_list("name", flat=True).get()
-        if found.name == name:
-            return
+    is_as_wanted = found is not None and found.is_enabled and found.name == before.name
+    if is_as_wanted and not _open_rows(before, is_of_limit=False):
+        return
     with transaction.atomic():
         target = _unmoved(before)
         if target is None:
