@@ -27,8 +27,9 @@ from portal.testing.servers import DatabaseCopy
 from portal.testing.waiting import wait_until
 from projects.models import Delegation, User
 from quotas.actions.jobs import start_job
+from quotas.delivery import jobs
 from quotas.models import Account, Drift, Job, Limit, RequestLine, Target
-from quotas.states import DriftKind, JobState, LineState, TargetState
+from quotas.states import DriftKind, LineState, TargetState
 from quotas.tests.test_access import SAMPLES
 
 pytestmark = [pytest.mark.needs("chromium", "axe")]
@@ -97,9 +98,8 @@ def a_job() -> dict[str, Any]:
         ids = list(Target.objects.order_by("-state", "pk").values_list("pk", flat=True)[:12])
         otto = User.objects.get(subject="otto")
         job = start_job(kind="retry", subjects=ids, actor=otto, now=timezone.now())
-        wait_until(
-            lambda: Job.objects.filter(state=JobState.ENDED).exists(), 60, "the job has ended"
-        )
+        while jobs.run(job.pk):
+            pass
     return {"number": job.pk}
 
 
@@ -116,8 +116,6 @@ def some_drift() -> dict[str, Any]:
     """Differences of several kinds, as looks would have found them; the first of a limit."""
     if not _standing_drift().exists():
         now = timezone.now()
-        # Nobody looks meanwhile: the cloud knows nothing of this.
-        Target.objects.update(looked_at=now + timedelta(hours=1))
         nova = Target.objects.filter(endpoint__driver="nova").select_related("endpoint")
         reco = nova.filter(project__slug="atlas-reco").earliest("pk")
         cores = reco.endpoint.limits.get(key="cores")
@@ -233,20 +231,24 @@ VIEWS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def demo(database_copy: DatabaseCopy, sandbox_site: SandboxSite) -> Iterator[RunningSite]:
-    """The demo site, its projects in the sandbox, all its targets true."""
+    """The demo site, its projects in the sandbox, all its targets true.
+
+    Nobody works any more, so that what a look is prepared with stays as it is.
+    """
     own = {"SANDBOX": "on", "CLOUDS_YAML": str(sandbox_site.clouds_yaml)}
     subprocess.run(
         [sys.executable, "manage.py", "load_demo"], cwd=ROOT, check=True, timeout=120,
         env={**os.environ, **database_copy.environment, **own},
     )  # fmt: skip
     with running_site(database_copy, sandbox_site.clouds_yaml) as running:
-        running.start_worker()
-        running.start_beat()
+        workers = (running.start_worker(), running.start_beat())
         running.start_web()
         wait_until(
             lambda: not Target.objects.exclude(state=TargetState.APPLIED).exists(),
             90, "all targets of the demo are applied",
         )  # fmt: skip
+        for process in workers:
+            process.stop()
         yield running
 
 
