@@ -3,8 +3,6 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from quotas.views import (
-    adopting,
-    adoption,
     catalogue,
     decide,
     drafts,
@@ -12,10 +10,12 @@ from quotas.views import (
     endpoints,
     home,
     jobs,
+    limit_adoption,
     operations,
     plan,
     problems,
     progress,
+    project_adoption,
     projects,
     queue,
     remit,
@@ -77,12 +77,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path(
         "operations/endpoints/<slug:slug>/targets/<int:target_id>/adopt/",
-        adoption.target_adopt,
+        project_adoption.target_adopt,
         name="target_adopt",
     ),
     path(
         "operations/endpoints/<slug:slug>/targets/<int:target_id>/recreate/",
-        adoption.target_recreate,
+        project_adoption.target_recreate,
         name="target_recreate",
     ),
     path("operations/endpoints/<slug:slug>/plan/", plan.endpoint_plan, name="endpoint_plan"),
@@ -138,7 +138,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("operations/drift/chosen/", drift.drift_chosen, name="drift_chosen"),
     path("operations/drift/<int:pk>/restore/", drift.drift_restore, name="drift_restore"),
     path("operations/drift/<int:pk>/ignore/", drift.drift_ignore, name="drift_ignore"),
-    path("projects/<slug:slug>/drift/<int:pk>/adopt/", adopting.drift_adopt, name="drift_adopt"),
+    path(
+        "projects/<slug:slug>/drift/<int:pk>/adopt/", limit_adoption.drift_adopt, name="drift_adopt"
+    ),
     path("find/", search.find, name="find"),
     path("api/v1/", include("quotas.api.urls")),
 ]

@@ -24,8 +24,8 @@ from quotas.queries.drift import visible_drifts
 from quotas.queries.drift_words import ended_words, why_not_restore
 from quotas.states import DriftKind
 
-from .adoption import want_new_project
 from .jobs import job_kind, start_job
+from .project_adoption import want_new_project
 from .repairs import check_retry, held_viewer
 from .targets import wake_targets
 from .wishes import clean_text

@@ -24,10 +24,10 @@ from quotas.queries.problems import problem_of
 from quotas.queries.repairers import readable_targets
 from quotas.states import TARGET_MOVES, TargetState
 
-from .adoption import recreate_project
 from .jobs import job_kind, start_job
 from .keys import leave_out_keys
 from .operations import retry_target
+from .project_adoption import recreate_project
 from .repairs import check_retry, check_retry_at, held_viewer
 from .targets import wake_targets
 from .wishes import clean_text

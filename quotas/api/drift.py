@@ -8,8 +8,8 @@ from rest_framework.response import Response
 
 from portal.lib.access import shows
 from projects.queries.viewers import Viewer
-from quotas.actions import adopting
 from quotas.actions import drift as verbs
+from quotas.actions import limit_adoption
 from quotas.actions.repairs import check_retry
 from quotas.models import Drift
 from quotas.queries.drift import (
@@ -161,9 +161,9 @@ def drift_ignore(request: Request, pk: int) -> Response:
 def drift_adopt(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     drift = one(visible_drifts(viewer), pk=pk)
-    adopting.may_adopt(viewer, drift.target.project)
+    limit_adoption.may_adopt(viewer, drift.target.project)
     sent = body(request, AdoptInput)
-    decision = adopting.adopt(drift=drift, **sent, actor=viewer.user, now=viewer.now)
+    decision = limit_adoption.adopt(drift=drift, **sent, actor=viewer.user, now=viewer.now)
     found = one(visible_decisions(viewer), pk=decision.pk)
     return Response(DecisionSerializer(found, context=proof_for(viewer)).data)
 

@@ -7,7 +7,6 @@ from portal.lib.access import shows
 
 # The scheme registers itself by being imported.
 from . import (  # noqa: F401
-    adoption,
     catalogue,
     drift,
     events,
@@ -16,6 +15,7 @@ from . import (  # noqa: F401
     people,
     plan,
     problems,
+    project_adoption,
     projects,
     requests,
     sessions,
@@ -79,8 +79,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("targets/", operations.target_list, name="api_targets"),
     path("targets/<int:pk>/", operations.target_detail, name="api_target"),
     path("targets/<int:pk>/retry/", operations.target_retry, name="api_target_retry"),
-    path("targets/<int:pk>/adopt/", adoption.target_adopt, name="api_target_adopt"),
-    path("targets/<int:pk>/recreate/", adoption.target_recreate, name="api_target_recreate"),
+    path("targets/<int:pk>/adopt/", project_adoption.target_adopt, name="api_target_adopt"),
+    path(
+        "targets/<int:pk>/recreate/", project_adoption.target_recreate, name="api_target_recreate"
+    ),
     path("targets/<int:pk>/refresh/", plan.target_refresh, name="api_target_refresh"),
     path("targets/<int:pk>/skip/", problems.target_skip, name="api_target_skip"),
     path("targets/<int:pk>/remedy/", problems.target_remedy, name="api_target_remedy"),

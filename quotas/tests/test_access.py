@@ -37,7 +37,7 @@ from quotas.models import (
 from quotas.states import EndpointState, TargetState
 from quotas.tests.drifting import make_drift
 from quotas.tests.site import GIB, Site, join
-from quotas.tests.test_adoption import STRANGER, name_taken, project_gone
+from quotas.tests.test_project_adoption import STRANGER, name_taken, project_gone
 
 JSON = "application/json"
 

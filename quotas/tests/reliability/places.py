@@ -11,8 +11,8 @@ from pytest_django import Settings
 
 from contrib.testing.clouds import Site as CloudSite
 from projects.models import Project
-from quotas.actions.adopting import adopt
 from quotas.actions.drift import restore
+from quotas.actions.limit_adoption import adopt
 from quotas.actions.targets import touch_endpoints, wake_targets
 from quotas.delivery.converge import converge
 from quotas.delivery.observe import observe

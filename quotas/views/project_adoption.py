@@ -10,7 +10,7 @@ from portal.lib.access import shows
 from portal.lib.errors import Forbidden, NotVisible
 from projects.queries.viewers import Viewer
 from projects.rules import may_operate
-from quotas.actions import adoption as verbs
+from quotas.actions import project_adoption as verbs
 from quotas.actions.repairs import check_retry
 from quotas.models import Target
 from quotas.queries.repairers import readable_targets

@@ -8,9 +8,9 @@ import pytest
 from portal.lib.errors import Conflict, DomainError, Forbidden, Invalid, NoRoom, NotVisible, Stale
 from projects.models import Delegation, Event, Project
 from projects.states import ProjectState
-from quotas.actions.adopting import adopt
 from quotas.actions.drift import restore
 from quotas.actions.ledger import issue
+from quotas.actions.limit_adoption import adopt
 from quotas.models import (
     Contribution,
     Decision,

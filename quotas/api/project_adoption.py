@@ -9,7 +9,7 @@ from portal.lib.access import shows
 from portal.lib.errors import Forbidden
 from projects.queries.viewers import Viewer
 from projects.rules import may_operate
-from quotas.actions.adoption import adopt_project, recreate_project
+from quotas.actions.project_adoption import adopt_project, recreate_project
 from quotas.models import Target
 from quotas.queries.repairers import readable_targets
 

@@ -12,7 +12,7 @@ from portal.lib.access import shows
 from portal.lib.errors import DomainError, Invalid, NotVisible, Stale
 from projects.queries.viewers import Viewer
 from projects.views.viewer import viewer_of
-from quotas.actions import adopting as verbs
+from quotas.actions import limit_adoption as verbs
 from quotas.forms import AdoptForm, take_errors
 from quotas.models import Drift
 from quotas.queries.drift import choices_of, drifts
