@@ -1,16 +1,14 @@
 """What the loaded demo holds: something for every page, made by the verbs themselves."""
 
 import io
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
 from django.utils import timezone
-from pytest_django import DjangoDbBlocker
 
 from contrib.demo.usage import DAYS
+from portal.testing.servers import DatabaseCopy
 from projects.models import Event, User
 from projects.queries.viewers import Viewer, visible_projects
 from quotas.models import Decision, Limit, Loan, QuotaRequest, UsagePeak
@@ -20,13 +18,11 @@ from quotas.states import RequestState
 
 
 @pytest.fixture(scope="module", autouse=True)
-def loaded(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """One load for all tests of this file, which only read; taken back at its end."""
+def loaded(module_database: DatabaseCopy) -> str:
+    """One load for all tests of this file, which only read; what it said."""
     said = io.StringIO()
-    with django_db_blocker.unblock(), transaction.atomic():
-        call_command("load_demo", stdout=said, stderr=said)
-        yield said.getvalue()
-        transaction.set_rollback(True)
+    call_command("load_demo", stdout=said, stderr=said)
+    return said.getvalue()
 
 
 def viewer(subject: str) -> Viewer:
