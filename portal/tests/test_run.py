@@ -93,8 +93,8 @@ def test_run_from_nothing_to_its_end_and_again(
     parents = _parents()
     (web,) = [
         pid
-        for pid in site.family()
-        if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text() and parents[pid] == site.child.pid
+        for pid, parent in parents.items()
+        if parent == site.child.pid and "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text()
     ]
     os.kill(web, signal.SIGKILL)
     wait_until(lambda: "The web server ended" in site.log.read_text(), 30, "its end is told")

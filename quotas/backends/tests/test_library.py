@@ -9,6 +9,11 @@ from openstack.exceptions import BadRequestException
 from contrib.testing.clouds import SandboxSite
 from quotas.backends import IdentityProject
 
+# What the library says of itself, which is nothing about us.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The (ignore_missing parameter|_compute_attributes method|'service_type' parameter)"
+)
+
 
 def test_openstacksdk_works_with_the_sandbox(
     sandbox_site: SandboxSite, bench_project: IdentityProject, monkeypatch: pytest.MonkeyPatch
