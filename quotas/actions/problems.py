@@ -234,7 +234,7 @@ def _skip_item(item: JobItem, job: Job, now: datetime) -> None:
     skip_target(target_id=item.subject_id, reason=job.arguments["reason"], actor=job.actor, now=now)
 
 
-@job_kind("remedy", subject="target", title=gettext_lazy("Apply the remedy"))
+@job_kind("remedy", subject="target", title=gettext_lazy("Do what helps"))
 def _remedy_item(item: JobItem, job: Job, now: datetime) -> None:
     cause = job.arguments.get("cause", "")
     apply_remedy(target_id=item.subject_id, cause=cause, actor=job.actor, now=now)

@@ -14,6 +14,7 @@ from projects.rules import may_read_operations
 from projects.views.viewer import viewer_of
 from quotas.actions.jobs import KINDS
 from quotas.models import Job
+from quotas.problems import known
 from quotas.queries.jobs import JobRow, item_rows, items_of, job_rows, visible_jobs
 from quotas.states import ItemState
 
@@ -55,9 +56,11 @@ def job_progress(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def title_of(job: Job) -> str:
-    """What a job does, as a heading."""
+    """What a job does, as a heading; of a remedy, against what."""
     kind = KINDS.get(job.kind)
-    return str(kind.title) if kind else job.kind
+    title = str(kind.title) if kind else job.kind
+    problem = known().by_id(str(job.arguments.get("cause", "")))
+    return f"{title}: {problem.title}" if problem else title
 
 
 def _titled(rows: list[JobRow]) -> list[tuple[str, JobRow]]:
