@@ -80,6 +80,7 @@ def _record(
         project=project,
         subject_kind="endpoint",
         subject_id=endpoint.pk,
+        endpoint=endpoint.slug,
         count=len(ids),
         targets=list(ids[:IDS_KEPT]),
     )

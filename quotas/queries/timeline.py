@@ -38,12 +38,20 @@ MARKS = {
     "trouble": ("retry", "warn"),
     "retrying": ("retry", "warn"),
     "refused": ("stop", "bad"),
+    "retried": ("retry", "busy"),
+    "skipped": ("minus", "warn"),
+    "remedied": ("retry", "busy"),
+    "project_adopt": ("stamp", "busy"),
+    "project_recreate": ("retry", "busy"),
     "drift_found": ("warn", "warn"),
     "drift_ended": ("check", ""),
     "drift_restore": ("retry", "busy"),
     "drift_ignored": ("clock", ""),
     "drift_adopted": ("stamp", "busy"),
 }
+
+
+REPAIRS = ("retried", "skipped", "remedied", "project_adopt", "project_recreate")
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,11 @@ class Entry:
     @property
     def is_drift(self) -> bool:
         return self.verb.startswith("drift_")
+
+    @property
+    def is_repair(self) -> bool:
+        """Something that was done about a target, rather than what became of it."""
+        return self.verb in REPAIRS
 
     @property
     def is_known(self) -> bool:

@@ -7,6 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from quotas.actions.jobs import start_job
+from quotas.actions.operations import retry_target
+from quotas.actions.problems import skip_target
 from quotas.delivery import jobs
 from quotas.models import Job, JobItem, Target
 from quotas.states import TargetState
@@ -87,6 +89,25 @@ def test_the_chosen_ones_are_done_as_a_job_that_is_found_again(site: Site) -> No
     assert "Skip until the next change" in text(client.get(reverse("job_list")))
     skipped = Target.objects.filter(state=TargetState.SKIPPED).values_list("pk", flat=True)
     assert sorted(skipped) == sorted(ids[:2])
+
+
+def test_the_project_tells_who_did_what_about_its_troubles(site: Site) -> None:
+    target = fail(target_of(site.project), "forbidden", "No")
+    now = timezone.now()
+    skip_target(target_id=target.pk, reason="New disks", actor=site.otto, now=now)
+    retry_target(endpoint=target.endpoint, target_id=target.pk, actor=site.otto, now=now)
+    html = " ".join(text(page(site, "alice", f"/projects/{site.project.slug}/")).split())
+    assert "left Nova geneva out until the quota changes again" in html
+    assert "had Nova geneva tried again" in html
+
+
+def test_a_job_says_against_what_its_remedy_is(site: Site) -> None:
+    job = start_job(
+        kind="remedy", subjects=[target_of(site.project).pk],
+        arguments={"cause": "project-gone"}, actor=site.otto, now=timezone.now(),
+    )  # fmt: skip
+    html = text(page(site, "otto", reverse("job_detail", args=[job.pk])))
+    assert "The project was deleted in the cloud" in html
 
 
 def test_the_part_of_a_job_refreshes_itself_until_it_has_ended(site: Site) -> None:
