@@ -28,7 +28,7 @@ from django.db.models import (
     When,
 )
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce, Left
+from django.db.models.functions import Coalesce, Greatest, Left
 
 from projects.models import Event
 from quotas.models import Endpoint, Limit, Target
@@ -109,12 +109,16 @@ def troubled(targets: QuerySet[Target], now: datetime) -> QuerySet[Target]:
     Adds cause_code, shape, said (words for operators) and since.
     """
     is_failed = Q(state__in=FAILED) | Q(state__in=TRYING) & ~Q(error_code="")
-    waits = Q(state=TargetState.WAITING, project__created_at__lte=now - WAITS_LONG)
-    return targets.filter(is_failed | waits | Q(state=TargetState.SKIPPED)).annotate(
-        cause_code=_by_state(Value("skipped"), Value("waiting"), F("error_code")),
-        shape=_shape(),
-        said=_by_state(F("skip_reason"), Value(""), F("error_words")),
-        since=_since(),
+    waits = Q(state=TargetState.WAITING, waits_since__lte=now - WAITS_LONG)
+    return (
+        targets.alias(waits_since=_waits_since())
+        .filter(is_failed | waits | Q(state=TargetState.SKIPPED))
+        .annotate(
+            cause_code=_by_state(Value("skipped"), Value("waiting"), F("error_code")),
+            shape=_shape(),
+            said=_by_state(F("skip_reason"), Value(""), F("error_words")),
+            since=_since(),
+        )
     )
 
 
@@ -222,6 +226,11 @@ def _shape() -> Case:
     )
 
 
+def _waits_since() -> Greatest:
+    """From when on nothing was there for it: the project is new, or the one there was has gone."""
+    return Greatest("project__created_at", "applied_at", "error_at")
+
+
 def _since() -> Case:
     """When the error that a target has now first came up, as the record of acts has it."""
     acts = Event.objects.filter(subject_kind="target", subject_id=OuterRef("pk"))
@@ -231,7 +240,7 @@ def _since() -> Case:
     skipped = acts.filter(verb="skipped")
     return Case(
         When(state=TargetState.SKIPPED, then=Subquery(skipped.order_by("-pk").values("at")[:1])),
-        When(state=TargetState.WAITING, then=F("project__created_at")),
+        When(state=TargetState.WAITING, then=F("waits_since")),
         default=Coalesce(Subquery(failed.order_by("pk").values("at")[:1]), F("error_at")),
         output_field=DateTimeField(),
     )

@@ -82,6 +82,16 @@ def test_targets_are_grouped_by_known_problem_and_endpoint(site: Site) -> None:
     assert ("waits-for-project", "keystone") not in found(NOW + timedelta(minutes=1))
 
 
+def test_what_waits_for_a_project_that_is_made_anew_waits_since_then(site: Site) -> None:
+    wait = target_of(site.project)
+    Target.objects.filter(pk=wait.pk).update(
+        state=TargetState.WAITING, applied_at=NOW, error_at=LATER - timedelta(minutes=1)
+    )
+    assert found() == {}
+    (group,) = work_list(Target.objects.all(), LATER + timedelta(hours=1)).groups
+    assert group.since == LATER - timedelta(minutes=1)
+
+
 def test_what_nobody_knows_is_a_group_of_its_code_and_driver(site: Site) -> None:
     fail(target_of(site.project), "odd", "What?")
     assert found() == {("unknown.nova.odd", "nova-geneva"): 1}
