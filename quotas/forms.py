@@ -240,7 +240,7 @@ class IgnoreForm(forms.Form):
 class AdoptForm(forms.Form):
     """Which offering takes the difference of an adopted limit, and a word about it."""
 
-    offering = forms.CharField(required=False, max_length=125)
+    offering = forms.CharField(required=False, max_length=125, label=_("Who takes it"))
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
     reason = TextField(label=_("A word about it"), rows=3, most=1000)
 

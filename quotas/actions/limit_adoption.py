@@ -103,7 +103,7 @@ def _chosen(drift: Drift, choices: Sequence[Choice], slug: str) -> Choice:
         sentence = (
             _("This does not feed the limit; choose one that does.")
             if slug
-            else _("Several feed this limit: say which of them takes the difference.")
+            else _("Several zones count against this limit: say which takes the difference.")
         )
         raise Invalid({"offering": [sentence]})
     if found.granted is None:

@@ -15,7 +15,7 @@ from projects.views.viewer import viewer_of
 from quotas.actions import limit_adoption as verbs
 from quotas.forms import AdoptForm, take_errors
 from quotas.models import Drift
-from quotas.queries.drift import choices_of, drifts
+from quotas.queries.drift import Choice, choices_of, drifts
 from quotas.queries.drift_words import sentence_of, why_not_adopt
 
 from .pages import visible_project
@@ -65,6 +65,13 @@ def _adoptable(request: HttpRequest, slug: str, pk: int) -> tuple[Viewer, Drift]
     return viewer, drift
 
 
+def _likely(choices: list[Choice]) -> str:
+    """The one that the project has already, where it is the only one; others are a choice."""
+    able = [each for each in choices if each.granted is not None]
+    held = [each for each in able if each.balance] or able
+    return held[0].offering.slug if len(held) == 1 else ""
+
+
 def _page(
     request: HttpRequest,
     drift: Drift,
@@ -81,8 +88,7 @@ def _page(
         "sentence": sentence_of(drift),
         "why_not": why_not,
         "choices": choices,
-        "chosen": form["offering"].value()
-        or (choices[0].offering.slug if len(choices) == 1 else ""),
+        "chosen": form["offering"].value() or _likely(choices),
         "form": form,
         "refused": refused,
     }

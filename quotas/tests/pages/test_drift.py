@@ -13,6 +13,7 @@ from quotas.states import DriftEnd, DriftKind, EndpointState, TargetState
 from quotas.tests.counting import assert_flat
 from quotas.tests.drifting import make_drift
 from quotas.tests.pages.acting import ask, client_of, grant, text_of
+from quotas.tests.pages.test_endpoint_life import share_nova
 from quotas.tests.site import GIB, Site, make_project
 
 CORES = "Nova geneva says 200 for cores instead of 128."
@@ -148,7 +149,7 @@ def test_the_project_page_tells_members_a_sentence_and_offers_deciders_to_adopt(
 ) -> None:
     member = page(client_of(site, "bob"), "project_detail", "atlas-reco")
     assert f"{CORES} limit changed outside" in member
-    assert "The cloud operators were told." in member
+    assert "on the cloud operators' list" in member
     assert "Adopt as quota…" not in member
     decider = page(client_of(site, "dana"), "project_detail", "atlas-reco")
     assert "Adopt as quota…" in decider
@@ -164,6 +165,13 @@ def test_adopting_shows_the_quota_before_and_after_and_does_it(site: Site, drift
     after = page(dana, "project_detail", "atlas-reco")
     assert "Dana adopted what Nova geneva says, by" in after
     assert CORES not in after
+
+
+def test_of_several_zones_the_only_one_with_quota_is_proposed(site: Site, drift: Drift) -> None:
+    share_nova(site)
+    html = " ".join(client_of(site, "dana").get(adopt_url(drift)).content.decode().split())
+    assert f'value="{site.vcpu.slug}" checked' in html
+    assert html.count(" checked") == 1
 
 
 def test_adopting_is_refused_with_figures_and_keeps_what_was_typed(
