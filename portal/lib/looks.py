@@ -41,6 +41,8 @@ LOOKS: dict[tuple[str, str], Look] = {
     ("project", "closed"): Look(_("closed"), "lock"),
     ("target", "waiting"): Look(_("waits for the project"), "clock"),
     ("target", "due"): Look(_("is next"), "clock", "busy"),
+    # Not a state of its own: due, and held up by its endpoint.
+    ("target", "held"): Look(_("waits"), "lock", "warn"),
     ("target", "leased"): Look(_("being written"), "half", "busy"),
     ("target", "applied"): Look(_("applied"), "check", "ok"),
     ("target", "retrying"): Look(_("retrying"), "retry", "warn"),

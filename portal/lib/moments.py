@@ -14,13 +14,13 @@ _A_WHILE = 100 * DAY
 
 
 def age_words(moment: datetime, now: datetime) -> str:
-    """Return "just now", "2 min ago", "in 4 h"; after a hundred days the date."""
+    """Return "just now", "2 min ago", "in a moment", "in 4 h"; after a hundred days the date."""
     seconds = round((now - moment).total_seconds())
     distance = abs(seconds)
     if distance >= _A_WHILE:
         return short_words(moment, now)
     if distance < 5:
-        return _("just now")
+        return _("just now") if seconds >= 0 else _("in a moment")
     span = _span(distance)
     return _("%(span)s ago") % {"span": span} if seconds > 0 else _("in %(span)s") % {"span": span}
 

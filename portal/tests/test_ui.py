@@ -174,6 +174,7 @@ def test_names_are_escaped():
         (timedelta(minutes=2), "2 min ago"),
         (timedelta(hours=30), "30 h ago"),
         (timedelta(days=13), "13 d ago"),
+        (timedelta(seconds=-2), "in a moment"),
         (timedelta(hours=-4), "in 4 h"),
         (timedelta(days=400), "13 Oct 2025"),
     ],

@@ -21,9 +21,10 @@ from quotas.models import (
     RequestLine,
     Target,
 )
-from quotas.states import DECIDED, EndpointState, LineState, TargetState
+from quotas.states import DECIDED, LineState, TargetState
 
 from .accounts import balances
+from .troubles import held_by
 
 TROUBLE = (TargetState.RETRYING, TargetState.REFUSED, TargetState.SKIPPED, TargetState.WAITING)
 
@@ -146,8 +147,8 @@ class Progress:
 
 
 def is_troubled(target: Target) -> bool:
-    """Whether a target will not simply be true in a moment."""
-    return target.state in TROUBLE or target.endpoint.state != EndpointState.OPEN
+    """Whether a target will not simply be true in a moment. target: with both its endpoints."""
+    return target.state in TROUBLE or held_by(target.endpoint) is not None
 
 
 def progress_of(quota_request: QuotaRequest) -> Progress:

@@ -153,6 +153,15 @@ def no_refresh(target: Target) -> str:
     }.get(TargetState(target.state), "")
 
 
+def no_reading(target: Target) -> str:
+    """As `no_refresh`, and what its endpoint says to it, which comes first."""
+    for each in (target.endpoint, target.endpoint.identity):
+        if each is not None and each.state in (EndpointState.PAUSED, EndpointState.UNREACHABLE):
+            found = _held_up(each)
+            return found.text if found else ""
+    return no_refresh(target)
+
+
 def is_asked(target: Target, now: datetime) -> bool:
     """Whether a reading was asked for, or has begun, and has not come yet."""
     if no_refresh(target):

@@ -12,6 +12,9 @@ from quotas.models import Endpoint, Limit, Target
 from quotas.problems import match
 from quotas.states import EndpointState, TargetState
 
+# What a worker would do something about, were the endpoint open.
+STOPPED = (TargetState.DUE, TargetState.DIRTY, TargetState.RETRYING)
+
 
 @dataclass(frozen=True)
 class Trouble:
@@ -30,9 +33,9 @@ def trouble_of(endpoint: Endpoint, target: Target | None) -> Trouble | None:
 
     endpoint: with its identity endpoint, whose pause or silence stops it too.
     """
-    held_by = _held_by(endpoint)
-    if held_by is not None:
-        return _closed(held_by) or _silent(held_by, target)
+    holder = held_by(endpoint)
+    if holder is not None:
+        return _closed(holder) or _silent(holder, target)
     return _target_trouble(target, {"name": endpoint.name}) if target is not None else None
 
 
@@ -46,11 +49,18 @@ def left_out_sentence(limit: Limit) -> str:
     """Why a limit is enforced nowhere; empty where it is enforced."""
     if limit.left_out_at is None:
         return ""
-    words = {"name": limit.endpoint.name, "limit": limit.name, "reason": limit.left_out_reason}
+    reason = as_sentence(limit.left_out_reason)
+    words = {"name": limit.endpoint.name, "limit": limit.name, "reason": reason}
     return _("%(name)s does not have %(limit)s, so it is not enforced. %(reason)s") % words
 
 
-def _held_by(endpoint: Endpoint) -> Endpoint | None:
+def as_sentence(reason: str) -> str:
+    """What somebody wrote, ended as a sentence is, so that another can follow."""
+    text = reason.strip()
+    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def held_by(endpoint: Endpoint) -> Endpoint | None:
     """The endpoint that stops work at this one: itself or its identity endpoint; None: none.
 
     One that a person closed is said rather than one that fails: there somebody can be asked.
@@ -65,6 +75,18 @@ def _held_by(endpoint: Endpoint) -> Endpoint | None:
         if each is not None and each.state == EndpointState.UNREACHABLE:
             return each
     return None
+
+
+def shown_state(endpoint: Endpoint, state: str) -> str:
+    """A target's state as people read it: "held" for what its endpoint stops.
+
+    endpoint: with its identity endpoint. At one that is silent something is still tried.
+    """
+    holder = held_by(endpoint)
+    if holder is None or state not in STOPPED:
+        return state
+    is_silent = holder.state == EndpointState.UNREACHABLE
+    return state if is_silent and state != TargetState.DUE else "held"
 
 
 def _silent(endpoint: Endpoint, target: Target | None) -> Trouble:
@@ -94,7 +116,7 @@ def _closed(endpoint: Endpoint) -> Trouble | None:
         _until_when(endpoint),
         _("Ask as usual. What is approved meanwhile is applied once it is open again."),
     ]
-    if reason := endpoint.state_reason.strip():
+    if reason := as_sentence(endpoint.state_reason):
         who = str(endpoint.state_by).strip() if endpoint.state_by else ""
         words = _("%(who)s says:") % {"who": who} if who else _("The operators say:")
         sentences.append(f"{words} {reason}")
@@ -140,8 +162,8 @@ def _for_people(target: Target) -> str:
 
 
 def _skipped(target: Target) -> tuple[str, str, str, str]:
-    text = _("An operator left this change out until the next one.")
-    reason = target.skip_reason.replace("%", "%%")
+    text = _("An operator left this out until the project's quota changes again.")
+    reason = as_sentence(target.skip_reason).replace("%", "%%")
     return "warn", "minus", _("%(name)s is left out for now"), f"{text} {reason}".strip()
 
 

@@ -6,7 +6,7 @@ from django import template
 
 from quotas.models import Target
 from quotas.queries.plan import PlanLimit
-from quotas.queries.plan_words import no_refresh, project_warnings, warnings_of
+from quotas.queries.plan_words import no_reading, project_warnings, warnings_of
 from quotas.queries.preview import Warn
 
 register = template.Library()
@@ -27,4 +27,4 @@ def drift_warnings(kinds: tuple[str, ...]) -> list[Warn]:
 @register.simple_tag
 def why_no_refresh(target: Target) -> str:
     """`{% why_no_refresh target as why %}`: empty where one can be asked for."""
-    return no_refresh(target)
+    return no_reading(target)

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from django import template
 from django.template.context import Context
 from django.urls import reverse
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
-from portal.templatetags.ui import day, warns
+from portal.templatetags.ui import age, day, state_of, warns
 from quotas.models import Endpoint, Limit, Loan, Target
 from quotas.queries.figures import last_day
 from quotas.queries.preview import Warn
-from quotas.queries.troubles import Trouble
+from quotas.queries.troubles import Trouble, held_by, shown_state
 from quotas.queries.troubles import left_out_sentence as find_left_out_sentence
 from quotas.queries.troubles import trouble_of as find_trouble
+from quotas.states import EndpointState
 
 register = template.Library()
 
@@ -35,9 +38,36 @@ def trouble_of(context: Context, endpoint: Endpoint, target: Target | None) -> T
 
 
 @register.simple_tag
+def target_state(endpoint: Endpoint, state: str, plain: bool = False) -> SafeString:
+    """`{% target_state endpoint target.state %}`: "waits" where the endpoint stops the work."""
+    return state_of("target", shown_state(endpoint, state), plain)
+
+
+@register.simple_tag(takes_context=True)
+def next_try(context: Context, endpoint: Endpoint, target: Target) -> SafeString:
+    """`{% next_try endpoint target %}`: when a worker takes it up next."""
+    if shown_state(endpoint, target.state) == "held":
+        holder = held_by(endpoint)
+        is_silent = holder is not None and holder.state == EndpointState.UNREACHABLE
+        words = _("once it answers") if is_silent else _("once it is open")
+        return format_html('<span class="quiet">{}</span>', words)
+    if target.next_try_at is None:
+        return format_html('<span class="quiet">{}</span>', _("none"))
+    if target.next_try_at <= context["now"]:
+        return format_html("{}", _("now"))
+    return age(context, target.next_try_at)
+
+
+@register.simple_tag
 def left_out_sentence(limit: Limit) -> str:
     """`{% left_out_sentence limit %}`: that and why it is enforced nowhere."""
     return find_left_out_sentence(limit)
+
+
+@register.simple_tag(takes_context=True)
+def last_day_of(context: Context, end: datetime) -> SafeString:
+    """`{% last_day_of drift.ignored_until %}`: the day that ends at this moment."""
+    return day(context, last_day(end))
 
 
 @register.simple_tag(takes_context=True)

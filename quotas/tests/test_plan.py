@@ -287,6 +287,8 @@ def test_a_row_polls_until_its_reading_has_come(standing: Site) -> None:
     assert "data-poll" not in text(client.get(f"{url}?looks=30", headers={"HX-Request": "true"}))
     put(standing, looked_at=timezone.now(), observed_at=timezone.now())
     done = text(client.get(url, headers={"HX-Request": "true"}))
+    # The figures in the head are those of now, too.
+    assert 'id="plan-totals" hx-swap-oob="true"' in done
     assert "data-poll" not in done
     assert "atlas-reco was read again." in done
     assert client.get(url).status_code == 302

@@ -1,5 +1,7 @@
 """The plan: what will be written where, what stands in its way, and asking for readings."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -15,7 +17,7 @@ from projects.queries.viewers import Viewer
 from quotas.actions.refresh import refresh_target, refresh_targets
 from quotas.models import Endpoint, Target
 from quotas.queries.plan import Show, plan_of, planned_targets, totals
-from quotas.queries.plan_words import endpoint_warning, is_asked, no_refresh
+from quotas.queries.plan_words import endpoint_warning, is_asked, no_reading
 from quotas.queries.repairers import Repairs, readable_targets
 
 from .operations import endpoint_of, reader_of
@@ -126,10 +128,10 @@ def _page(
     return render(request, template, context)
 
 
-def _table(viewer: Viewer, targets: list[Target], show: Show) -> dict[str, object]:
+def _table(viewer: Viewer, targets: list[Target], show: Show) -> dict[str, Any]:
     """What the rows of a plan need."""
     repairs = Repairs(viewer)
-    readable = {each.pk for each in targets if not no_refresh(each)}
+    readable = {each.pk for each in targets if not no_reading(each)}
     return {
         "show": show,
         "rows": plan_of(targets, show),
@@ -148,9 +150,22 @@ def _rows(request: HttpRequest, viewer: Viewer, target: Target, *, said: str = "
     text = request.GET.get("looks", "0")
     looks = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
     show = choice_of(request.GET, "show", Show, Show.OPEN)
-    context = _table(viewer, [target], show) | {
+    of_project = request.GET.get("of") == "project"
+    # The head's figures are of the page that asked; told once the reading has come.
+    scope = readable_targets(viewer)
+    if of_project:
+        scope = scope.filter(project=target.project, endpoint__identity__isnull=False)
+    else:
+        scope = scope.filter(endpoint=target.endpoint)
+    is_narrowed = request.GET.get("project") == target.project.slug
+    if is_narrowed:
+        scope = scope.filter(project=target.project)
+    context = _table(viewer, [target], show)
+    context |= {
         "endpoint": target.endpoint,
-        "project": target.project if request.GET.get("of") == "project" else None,
+        "project": target.project if of_project else None,
+        "project_slug": target.project.slug if is_narrowed else "",
+        "totals": None if target.pk in context["asked"] else totals(scope),
         "looks": looks + 1,
         "said": said,
         "is_part": True,

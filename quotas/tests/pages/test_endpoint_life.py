@@ -8,13 +8,23 @@ from django.utils import timezone
 from projects.models import Delegation
 from projects.states import REPAIRING
 from quotas.actions import endpoints
-from quotas.models import CallSlot, Contribution, DelegationBound, Endpoint, Limit, Offering, Zone
+from quotas.models import (
+    CallSlot,
+    Contribution,
+    DelegationBound,
+    Endpoint,
+    Limit,
+    Offering,
+    Target,
+    Zone,
+)
 from quotas.queries.repairers import zones_by_endpoint
-from quotas.states import EndpointState
+from quotas.states import EndpointState, TargetState
 from quotas.tests.api import caller
 from quotas.tests.counting import assert_flat
 from quotas.tests.pages.deciding import act, ask, form, page, refuse, signed_in, text
 from quotas.tests.site import Site, make_project
+from quotas.tests.test_decide import grant
 
 NOVA = "nova-geneva"
 WORDS = "policy does not allow"
@@ -294,3 +304,65 @@ def test_lists_of_endpoints_cost_the_same_for_few_and_for_many(site_today: Site)
 
     assert_flat("endpoints", load, lambda: grow(site_today))
     assert len(zones_by_endpoint()) == 33
+
+
+# --- what waits says so -----------------------------------------------------------------
+
+
+def set_state(slug: str, state: EndpointState) -> None:
+    Endpoint.objects.filter(slug=slug).update(state=state, state_reason="Upgrade")
+
+
+def applying(site: Site) -> str:
+    """The page of a request that Dana approved and no worker has touched, as Alice reads it."""
+    asked = ask(site, {site.vcpu.slug: 100})
+    grant(site, asked)
+    return reverse("request_detail", args=[asked.pk])
+
+
+def test_what_is_due_at_a_closed_endpoint_waits_and_is_not_next(site_today: Site) -> None:
+    address = applying(site_today)
+    assert "is next" in text(page(site_today, "alice", address))
+    pause(site_today)
+    for name, each in (("alice", address), ("otto", url("detail"))):
+        html = text(page(site_today, name, each))
+        assert "waits" in html
+        assert "is next" not in html, each
+    # The other services are open, and theirs is next.
+    assert "waits" in text(page(site_today, "otto", reverse("endpoint_list")))
+    assert "once it is open" in text(page(site_today, "otto", url("detail")))
+
+
+def test_what_a_paused_identity_service_holds_up_is_said_to_requesters(site_today: Site) -> None:
+    address = applying(site_today)
+    set_state("keystone", EndpointState.PAUSED)
+    html = text(page(site_today, "alice", address))
+    assert "Keystone is paused" in html
+    assert "is next" not in html
+
+
+def test_a_read_only_identity_service_holds_up_no_service(site_today: Site) -> None:
+    address = applying(site_today)
+    set_state("keystone", EndpointState.READ_ONLY)
+    assert "is next" in text(page(site_today, "alice", address))
+
+
+def test_a_reading_is_not_offered_where_nothing_is_called(site_today: Site) -> None:
+    address = url("plan") + "?show=all"
+    read_at = timezone.now()
+    Target.objects.filter(endpoint__slug=NOVA).update(
+        state=TargetState.APPLIED, observed_at=read_at, looked_at=read_at
+    )
+    assert "Read again" in text(page(site_today, "otto", address))
+    pause(site_today)
+    html = text(page(site_today, "otto", address))
+    assert "Read again" not in html
+    assert "nothing is written or read there" in html
+
+
+def test_what_an_operator_wrote_ends_as_a_sentence(site_today: Site) -> None:
+    address = applying(site_today)
+    Target.objects.filter(endpoint__slug=NOVA).update(
+        state=TargetState.SKIPPED, skip_reason="New disks on Monday", error_id="ABC234"
+    )
+    assert "New disks on Monday." in text(page(site_today, "alice", address))
