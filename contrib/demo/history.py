@@ -153,11 +153,6 @@ DECIDED = (
                 "The school shares the notebooks service; 16 vCPU there are yours."),),
     ),
     Asked(
-        42, "lena", "it-gitlab", _storage(f"{GVA}.storage-a", "9TiB", "40"),
-        "Old artifacts are deleted; we give 3 TiB back.",
-        (Answer(0.1, "jonas", "approve", "Thank you."),),
-    ),
-    Asked(
         36, "jonas", "atlas-daq-test", {f"{GVA}.compute-c.vcpu": "+32"},
         "Readout test with the new firmware.",
         (Answer(1, "dana", "return", "For how long? A loan would be easier."),
@@ -198,6 +193,12 @@ DECIDED = (
         6, "alice", "atlas-reco", {f"{GVA}.storage-a.space": "+1TiB"},
         "Skims of the last run.",
         (Answer(0.4, "dana", "approve"),),
+    ),
+    # It is not applied: more than that is still in use.
+    Asked(
+        4.8, "lena", "it-gitlab", _storage(f"{GVA}.storage-a", "9TiB", "40"),
+        "Old artifacts are being deleted; we give 3 TiB back.",
+        (Answer(0.1, "jonas", "approve", "Thank you."),),
     ),
 )  # fmt: skip
 

@@ -134,7 +134,9 @@ def serve(servers: Servers, services: list[Service], *, data_dir: Path, port: in
     )  # fmt: skip
     say("Bringing the tables up to date …")
     manage(environment, "migrate", "--verbosity", "0")
-    load_demo_once(environment, servers.postgres.home / "demo-loaded")
+    load_demo_once(
+        environment | {"CLOUDS_YAML": str(clouds_yaml)}, servers.postgres.home / "demo-loaded"
+    )
     web = add("web server", "gunicorn", "--config", "portal/gunicorn_conf.py", "portal.wsgi")
     worker = add(
         "worker", "celery", "--app", "portal", *WORKER_ARGUMENTS,

@@ -15,6 +15,9 @@ from projects.models import Event, Project, User
 from quotas.backends import EndpointConfig
 from quotas.backends.keystone import KeystoneDriver
 from quotas.backends.nova import NovaDriver
+from quotas.delivery.converge import converge
+from quotas.models import Drift, Target
+from quotas.states import DriftKind, TargetState
 
 
 def load_demo() -> str:
@@ -70,6 +73,14 @@ def test_demo_uses_the_sandbox_and_replaces_an_earlier_one(
             if pk == project.pk
         }["nova-geneva"]
         assert {key: figure.used for key, figure in figures.items()} == wanted
+        (drift,) = Drift.objects.all()
+        assert (drift.target.project.slug, drift.kind) == ("atlas-dq", DriftKind.LIMIT_CHANGED)
+        assert (drift.wanted, drift.seen) == (48, 64)
+        # More is in use than was left: a worker cannot lower it, and says why.
+        for endpoint in ("keystone", "cinder-geneva"):
+            converge(Target.objects.get(project__slug="it-gitlab", endpoint__slug=endpoint).pk)
+        full = Target.objects.get(project__slug="it-gitlab", endpoint__slug="cinder-geneva")
+        assert (full.state, full.error_code) == (TargetState.REFUSED, "below_usage")
 
 
 def test_demo_twice_changes_nothing(db: None, settings: Any, tmp_path: Path) -> None:

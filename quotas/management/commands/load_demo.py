@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from contrib.demo.cloud import fill, find_sandbox
 from contrib.demo.loading import is_loaded, load_demo
+from contrib.demo.mishaps import change_by_hand, keep_former_limits
 from contrib.demo.usage import Usage
 from quotas.backends import BackendError
 from quotas.management.lookup import Sentences
@@ -47,7 +48,11 @@ class Command(BaseCommand):
             return
         try:
             count = fill(sandbox, clouds_file, usage)
+            if settings.CLOUDS_YAML:
+                # What workers do, which find their clouds by it.
+                keep_former_limits()
+                change_by_hand()
         except (BackendError, OSError, ValueError) as error:
-            self.stderr.write(f"The sandbox cloud did not take the projects' usage: {error}")
+            self.stderr.write(f"The sandbox cloud did not take all of the demo: {error}")
             return
         self.stdout.write(f"{count} projects use the sandbox cloud.")
