@@ -112,7 +112,7 @@ def test_frame_caps_the_count_and_marks_the_place():
 def test_frame_without_numbers_has_no_count_and_no_operators_link():
     html = page("404.html")
     assert 'class="count"' not in html
-    assert "Endpoints" not in html
+    assert "Operations" not in html
 
 
 def test_frame_of_a_stranger_has_no_navigation():
