@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from quotas.delivery.clouds import quota_driver
 from quotas.delivery.converge import converge
 from quotas.delivery.observe import observe
-from quotas.models import Endpoint, ProjectHandle, Target
+from quotas.models import Delivery, Endpoint, ProjectHandle, Target
 from quotas.states import TargetState
 
 CALL_SECONDS = 10.0
@@ -36,6 +36,16 @@ def keep_former_limits() -> None:
     """
     _apply(BEFORE.project, "keystone")
     _write(BEFORE)
+    held = Delivery.objects.filter(
+        target__project__slug=BEFORE.project, target__endpoint__slug=BEFORE.endpoint
+    )
+    last = held.latest("decision_line__decision__at").decision_line.decision
+    # All but the last word was true for long: no request of then is still under way.
+    for each in held.exclude(decision_line__decision=last).select_related(
+        "decision_line__decision"
+    ):
+        each.applied_at = each.decision_line.decision.at
+        each.save(update_fields=["applied_at"])
 
 
 def change_by_hand() -> None:

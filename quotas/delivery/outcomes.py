@@ -52,7 +52,8 @@ class Refusal(Exception):
 def below_usage(plan: Plan) -> Refusal:
     """Names every limit that is in use beyond what was granted, with the figures."""
     parts = [
-        f"{each.limit.key}: "
+        # The requester reads it too, who knows no key.
+        f"{each.limit.name}: "
         f"{_amount(each, figure.floor)} in use, {_amount(each, each.units)} granted"
         for each, figure in plan.below
     ]

@@ -348,4 +348,4 @@ def test_a_request_that_the_cloud_refused_says_so(standing: Site, cloud: Running
     assert states_of([asked]) == {asked.pk: RequestState.APPLYING}
     work(standing, "nova-geneva")
     assert states_of([asked]) == {asked.pk: RequestState.REFUSED}
-    assert "cores: 40 in use, 20 granted" in sentence_of(target_at("nova-geneva", standing))
+    assert "40 in use, 20 granted" in sentence_of(target_at("nova-geneva", standing))

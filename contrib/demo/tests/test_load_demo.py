@@ -16,7 +16,7 @@ from quotas.backends import EndpointConfig
 from quotas.backends.keystone import KeystoneDriver
 from quotas.backends.nova import NovaDriver
 from quotas.delivery.converge import converge
-from quotas.models import Drift, Target
+from quotas.models import Delivery, Drift, Target
 from quotas.states import DriftKind, TargetState
 
 
@@ -81,6 +81,9 @@ def test_demo_uses_the_sandbox_and_replaces_an_earlier_one(
             converge(Target.objects.get(project__slug="it-gitlab", endpoint__slug=endpoint).pk)
         full = Target.objects.get(project__slug="it-gitlab", endpoint__slug="cinder-geneva")
         assert (full.state, full.error_code) == (TargetState.REFUSED, "below_usage")
+        # Only the request that wanted less is held up by that.
+        held_up = Delivery.objects.filter(target=full, applied_at=None)
+        assert held_up.values("decision_line__decision").distinct().count() == 1
 
 
 def test_demo_twice_changes_nothing(db: None, settings: Any, tmp_path: Path) -> None:
