@@ -8,11 +8,14 @@ from django.db.models import Exists, OuterRef
 
 from projects.models import Project
 from projects.queries.viewers import Viewer, own_projects
-from projects.rules import may_decide_somewhere
-from quotas.models import Loan, QuotaRequest, Region, RequestLine
-from quotas.states import LineState
+from projects.rules import may_decide_somewhere, may_read_operations
+from quotas.models import Endpoint, Loan, QuotaRequest, Region, RequestLine
+from quotas.states import EndpointState, LineState
 
+from .drift import drift_counts
 from .figures import Figures, LimitRow, open_loans
+from .problems import work_list
+from .repairers import readable_endpoints, readable_targets
 from .request_lists import RequestRow, rows_of
 from .requests import queue
 
@@ -27,6 +30,34 @@ class ProjectRow:
 
     project: Project
     fullest: Sequence[tuple[Region, LimitRow]]
+
+
+@dataclass(frozen=True)
+class Amiss:
+    """What those who repair find in the clouds now, in figures; `closed`: not open."""
+
+    closed: list[Endpoint]
+    target_count: int
+    cause_count: int
+    drift_count: int
+
+    @property
+    def is_anything(self) -> bool:
+        return bool(self.closed or self.target_count or self.drift_count)
+
+
+def amiss_of(viewer: Viewer) -> Amiss | None:
+    """None for who does not repair; five queries for any number of targets."""
+    if not may_read_operations(viewer):
+        return None
+    endpoints = list(readable_endpoints(viewer))
+    work = work_list(readable_targets(viewer), viewer.now)
+    return Amiss(
+        closed=[each for each in endpoints if each.state != EndpointState.OPEN],
+        target_count=work.count,
+        cause_count=len({each.id for each in work.groups}),
+        drift_count=sum(drift_counts(endpoints, viewer.now).values()),
+    )
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,17 @@ from django.views.decorators.http import require_safe
 from portal.lib.access import shows
 from projects.views.viewer import viewer_of
 from quotas.queries.ask import askable_projects
-from quotas.queries.home import home_of
+from quotas.queries.home import amiss_of, home_of
 
 
 @shows("own")
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     viewer = viewer_of(request)
-    context = {"home": home_of(viewer), "may_ask": bool(askable_projects(viewer)), "here": "home"}
+    context = {
+        "home": home_of(viewer),
+        "amiss": amiss_of(viewer),
+        "may_ask": bool(askable_projects(viewer)),
+        "here": "home",
+    }
     return render(request, "home.html", context)

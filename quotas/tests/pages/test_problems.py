@@ -10,8 +10,8 @@ from quotas.actions.jobs import start_job
 from quotas.actions.operations import retry_target
 from quotas.actions.problems import skip_target
 from quotas.delivery import jobs
-from quotas.models import Job, JobItem, Target
-from quotas.states import TargetState
+from quotas.models import Endpoint, Job, JobItem, Target
+from quotas.states import EndpointState, TargetState
 from quotas.tests.counting import assert_flat
 from quotas.tests.pages.deciding import page, signed_in, text
 from quotas.tests.site import Site, make_project
@@ -39,6 +39,31 @@ def test_the_list_tells_cause_count_own_words_escaped_and_what_fixes_it(site: Si
     auditor = text(page(site, "audrey", reverse("problem_list")))
     assert "2 targets" in auditor
     assert "Try all 2 again" not in auditor
+
+
+def test_the_first_page_of_those_who_repair_tells_what_is_amiss(site: Site) -> None:
+    home = reverse("home")
+    assert "Nothing is amiss" in text(page(site, "otto", home))
+    crowd(site, 2)
+    lacking(site)
+    Endpoint.objects.filter(slug="keystone").update(state=EndpointState.PAUSED)
+    html = " ".join(text(page(site, "otto", home)).split())
+    assert "3 targets are not applied" in html
+    assert "by 2 causes" in html
+    assert "paused" in html
+    give_repairs(site, "rita", zone="storage-a")
+    assert "1 target is not applied" in " ".join(text(page(site, "rita", home)).split())
+    assert "not applied" not in text(page(site, "dana", home))
+
+
+def test_the_first_page_costs_the_same_for_much_that_is_amiss(site: Site) -> None:
+    crowd(site, 1)
+    client = signed_in(site, "otto")
+    assert_flat(
+        "page home of an operator",
+        lambda: text(client.get(reverse("home"))),
+        lambda: more(site, 12),
+    )
 
 
 def test_the_list_is_narrowed_to_an_endpoint(site: Site) -> None:
