@@ -18,15 +18,23 @@ from quotas.models import DelegationBound
 from quotas.queries.authority import Mandate, mandate_of, mandates_held
 from quotas.views.bounds import bound_words
 
+# With these the bounds say how much; with all others only where.
+GIVING = (Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES)
+
 
 @dataclass(frozen=True)
 class Held:
-    """A delegation with its chain, each link's bounds in words, and how it stands."""
+    """A delegation with its chain, each link's bounds in words, and how it stands.
+
+    `gives`: it is about amounts; others are about what may be done in the zones of `bounds`.
+    """
 
     delegation: Delegation
     chain: list[tuple[Delegation, str]]
     bounds: tuple[DelegationBound, ...]
     standing: str
+    gives: bool
+    powers: list[str]
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ def remit(request: HttpRequest) -> HttpResponse:
         "here": "remit",
         "viewer": viewer,
         "held": held,
+        "gives": any(each.gives for each in held),
         "children": _children(viewer, [each.delegation for each in held]),
     }
     return render(request, "remit/remit.html", context)
@@ -61,7 +70,6 @@ def delegation_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "here": "remit",
         "viewer": viewer,
-        "powers": [Power(each).label for each in delegation.powers],
         "each": _held(mandate_of(delegation), standing(delegation, viewer.now)),
         "children": _children(viewer, [delegation]),
     }
@@ -71,10 +79,26 @@ def delegation_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def _held(mandate: Mandate, word: str) -> Held:
     return Held(
         delegation=mandate.delegation,
-        chain=[(link, bound_words(mandate.bounds[link.pk])) for link in mandate.chain],
+        chain=[(link, _link_words(mandate, link)) for link in mandate.chain],
         bounds=mandate.bounds[mandate.delegation.pk],
         standing=word,
+        gives=_gives(mandate.delegation),
+        powers=_powers(mandate.delegation),
     )
+
+
+def _gives(delegation: Delegation) -> bool:
+    return any(power in delegation.powers for power in GIVING)
+
+
+def _powers(delegation: Delegation) -> list[str]:
+    return [str(Power(each).label) for each in delegation.powers]
+
+
+def _link_words(mandate: Mandate, link: Delegation) -> str:
+    if _gives(link):
+        return bound_words(mandate.bounds[link.pk])
+    return f"{', '.join(_powers(link))}."
 
 
 def _children(viewer: Viewer, delegations: list[Delegation]) -> list[Child]:

@@ -22,6 +22,7 @@ from quotas.tests.pages.deciding import (
     text,
 )
 from quotas.tests.site import Site, make_project
+from quotas.tests.test_problems import give_repairs
 
 
 def test_endpoints_tell_operators_the_services_own_words_escaped(site_today: Site) -> None:
@@ -113,6 +114,14 @@ def test_units_are_a_tree_with_the_projects_one_sees(site_today: Site) -> None:
     assert said.index("ORG") < said.index("EP") < said.index("ATLAS")
     assert "1 project" in said
     assert "1 project" not in text(page(site_today, "mallory", reverse("unit_list")))
+
+
+def test_remit_of_who_repairs_speaks_of_zones_and_not_of_amounts(site_today: Site) -> None:
+    give_repairs(site_today, "rita", zone="compute-a")
+    html = text(page(site_today, "rita", reverse("remit")))
+    assert "Retry deliveries: compute-a" in html
+    assert "By it nobody gives quota." in html
+    assert "any amount" not in html
 
 
 def test_remit_shows_bounds_and_chain(site_today: Site) -> None:
