@@ -222,7 +222,10 @@ LOOKS: dict[str, Look] = {
 # Answers of GET that are no pages: a fragment, health, and addresses that only take a form.
 NO_PAGES = {"request_progress", "job_progress", "target_plan", "livez", "readyz", "metrics"}
 # What the README shows.
-SHOWN = ("home", "request_new", "decide", "request_detail", "project_detail", "queue")
+SHOWN = (
+    "home", "request_new", "decide", "request_detail", "project_detail", "queue", "problem_list",
+    "drift_list",
+)  # fmt: skip
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 780}
 VIEWS: dict[str, dict[str, Any]] = {
