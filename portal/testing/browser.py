@@ -71,7 +71,14 @@ class Person:
         """The whole page, kept in test-results/pictures."""
         PICTURES.mkdir(parents=True, exist_ok=True)
         path = PICTURES / f"{name}.png"
+        size = self.page.viewport_size
+        if size is not None:
+            # A window as high as the page: what sticks to its edge covers nothing then.
+            height = self.page.evaluate("document.documentElement.scrollHeight")
+            self.page.set_viewport_size({"width": size["width"], "height": height})
         self.page.screenshot(path=path, full_page=True)
+        if size is not None:
+            self.page.set_viewport_size(size)
         return path
 
     def close(self) -> None:

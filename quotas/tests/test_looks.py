@@ -246,7 +246,9 @@ def demo(database_copy: DatabaseCopy, sandbox_site: SandboxSite) -> Iterator[Run
         [sys.executable, "manage.py", "load_demo"], cwd=ROOT, check=True, timeout=120,
         env={**os.environ, **database_copy.environment, **own},
     )  # fmt: skip
-    with running_site(database_copy, sandbox_site.clouds_yaml) as running:
+    # Long enough that what was read is still fresh when it is looked at.
+    observed = {"OBSERVE_SECONDS": "3600"}
+    with running_site(database_copy, sandbox_site.clouds_yaml, **observed) as running:
         workers = (running.start_worker(), running.start_beat())
         running.start_web()
         wait_until(
