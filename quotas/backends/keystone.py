@@ -107,6 +107,9 @@ class KeystoneDriver:
             # Another worker, or our own call of before, may have been first.
             found = self.find(tag, timeout=left())
             if found is None:
+                # Keystone looks for tags in its first thousand projects only.
+                found = self.find_by_name(name, timeout=left())
+            if found is None or tag not in found.tags:
                 raise
             return found
 
