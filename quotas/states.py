@@ -82,6 +82,37 @@ def request_state(
     return RequestState.WITHDRAWN
 
 
+class AssignmentKind(models.TextChoices):
+    """What somebody is asked to do with a line."""
+
+    DECIDE = "decide", _("to decide")
+    ENDORSE = "endorse", _("to endorse")
+
+
+class Direction(models.TextChoices):
+    """Which wishes a policy is about."""
+
+    INCREASE = "increase", _("increases")
+    DECREASE = "decrease", _("decreases")
+
+
+class PolicyState(models.TextChoices):
+    DRAFT = "draft", _("draft")
+    ON = "on", _("on")
+    OFF = "off", _("off")
+
+
+# A rule of which a decision was made is switched off, never deleted.
+POLICY_MOVES = {
+    (PolicyState.DRAFT, "revise"): PolicyState.DRAFT,
+    (PolicyState.OFF, "revise"): PolicyState.OFF,
+    (PolicyState.ON, "revise"): PolicyState.ON,
+    (PolicyState.DRAFT, "switch on"): PolicyState.ON,
+    (PolicyState.OFF, "switch on"): PolicyState.ON,
+    (PolicyState.ON, "switch off"): PolicyState.OFF,
+}
+
+
 class TargetState(models.TextChoices):
     WAITING = "waiting", _("waits for its project")
     DUE = "due", _("due")

@@ -2,9 +2,10 @@
 
 from .delegations import Delegation
 from .events import Event
+from .outgoing import Notice
 from .people import LOCAL_ISSUER, Group, GroupMembership, User, in_force
 from .projects import TAG_PREFIX, Membership, Project, ProjectKind, ProjectPlacement
-from .units import Unit, UnitPlacement, ancestor_paths
+from .units import Holiday, Unit, UnitPlacement, ancestor_paths
 
 __all__ = [
     "LOCAL_ISSUER",
@@ -13,7 +14,9 @@ __all__ = [
     "Event",
     "Group",
     "GroupMembership",
+    "Holiday",
     "Membership",
+    "Notice",
     "Project",
     "ProjectKind",
     "ProjectPlacement",

@@ -22,7 +22,8 @@ class Delegation(models.Model):
 
     A root delegation has no parent and no grantor: the operator's command made it.
     `ancestors` are the ids of the delegations above, root first, without itself.
-    `depth` is how many more times it may be handed on.
+    `depth` is how many more times it may be handed on. A deputy stands in for the grantor
+    for a time: as near to what waits as the grantor is, and barred by the grantor's roles too.
     """
 
     parent = models.ForeignKey(
@@ -41,6 +42,11 @@ class Delegation(models.Model):
     powers = ArrayField(models.CharField(max_length=30, choices=Power))
     unit = models.ForeignKey(Unit, models.PROTECT, related_name="delegations")
     depth = models.PositiveSmallIntegerField(default=0)
+    is_deputy = models.BooleanField(default=False)
+    # Terms are immutable: what was reissued with others says which one it stands for.
+    replaces = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="replaced_by"
+    )
     purpose = models.CharField(max_length=500, blank=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
@@ -61,6 +67,11 @@ class Delegation(models.Model):
                 condition=Q(parent__isnull=True, grantor__isnull=True, ancestors=[])
                 | Q(parent__isnull=False, grantor__isnull=False),
                 name="delegation_root_or_granted",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_deputy=False)
+                | Q(parent__isnull=False, user__isnull=False, ends_at__isnull=False),
+                name="delegation_deputy_is_a_person_for_a_time",
             ),
         ]
         indexes: ClassVar = [

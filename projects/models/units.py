@@ -40,6 +40,10 @@ class Unit(models.Model):
     )
     path = models.CharField(max_length=1000, unique=True, editable=False)
     retired_at = models.DateTimeField(null=True, blank=True)
+    # Working days that a request waits before its deciders are reminded, and before it goes
+    # up as well; null: as the nearest unit above says, or the site's setting.
+    remind_after_days = models.PositiveSmallIntegerField(null=True, blank=True)
+    escalate_after_days = models.PositiveSmallIntegerField(null=True, blank=True)
 
     objects = UnitQuerySet.as_manager()
 
@@ -47,6 +51,10 @@ class Unit(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="unit_not_own_parent"
+            ),
+            models.CheckConstraint(
+                condition=Q(escalate_after_days__isnull=True) | Q(escalate_after_days__gte=1),
+                name="unit_escalates_after_a_day",
             ),
         ]
         indexes: ClassVar = [
@@ -80,3 +88,16 @@ class UnitPlacement(models.Model):
                 fields=["unit"], condition=Q(ends_at__isnull=True), name="unitplacement_once"
             ),
         ]
+
+
+class Holiday(models.Model):
+    """A day on which nobody is expected to decide; weekends are a setting."""
+
+    on = models.DateField(unique=True)
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        ordering: ClassVar = ["on"]
+
+    def __str__(self) -> str:
+        return f"{self.on} {self.name}"

@@ -22,11 +22,17 @@ from .routing import route
 
 @dataclass(frozen=True)
 class Bound:
-    """How much one decision may add, in base units; None: any resource, any zone, no bound."""
+    """How much may be given, in base units; None: any resource, any zone, no bound.
+
+    The meaning of each is that of the columns of DelegationBound.
+    """
 
     resource: Resource | None = None
     zone: Zone | None = None
     per_decision: int | None = None
+    window_days: int = 30
+    total: int | None = None
+    period_days: int | None = None
 
     def lies_in(self, other: DelegationBound) -> bool:
         """Whether every offering that this one is about is one of the other's."""
@@ -212,6 +218,9 @@ def _store(delegation: Delegation, bounds: Collection[Bound]) -> None:
             resource=bound.resource,
             zone=bound.zone,
             per_decision=bound.per_decision,
+            window_days=bound.window_days,
+            total=bound.total,
+            period_days=bound.period_days,
         )
         for bound in bounds
     )

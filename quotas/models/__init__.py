@@ -1,5 +1,6 @@
 """The tables that answer: how much, and where?"""
 
+from .authority import Assignment, BoundUse, DelegationBound, RouteMark
 from .catalogue import (
     Capacity,
     Offering,
@@ -24,23 +25,32 @@ from .enforcement import (
     UsagePeak,
 )
 from .jobs import Job, JobItem
-from .ledger import Account, Holder, Loan, Transfer, TransferKind
+from .ledger import (
+    Account,
+    EnvelopeAct,
+    EnvelopeActKind,
+    Holder,
+    Loan,
+    Transfer,
+    TransferKind,
+)
 from .pacing import CallPace, CallSlot
+from .policies import Policy, PolicyVersion
 from .requests import (
-    Assignment,
     Comment,
     Decision,
     DecisionKind,
     DecisionLine,
-    DelegationBound,
     Delivery,
     QuotaRequest,
     RequestLine,
+    Watcher,
 )
 
 __all__ = [
     "Account",
     "Assignment",
+    "BoundUse",
     "CallPace",
     "CallSlot",
     "Capacity",
@@ -54,6 +64,8 @@ __all__ = [
     "Drift",
     "Endpoint",
     "EndpointWord",
+    "EnvelopeAct",
+    "EnvelopeActKind",
     "Holder",
     "HolderHandle",
     "Job",
@@ -61,6 +73,8 @@ __all__ = [
     "Limit",
     "Loan",
     "Offering",
+    "Policy",
+    "PolicyVersion",
     "Preset",
     "PresetLine",
     "ProjectHandle",
@@ -70,10 +84,12 @@ __all__ = [
     "RequestLine",
     "Resource",
     "RoleGrant",
+    "RouteMark",
     "Target",
     "Transfer",
     "TransferKind",
     "UsagePeak",
+    "Watcher",
     "Zone",
     "ZoneKind",
 ]

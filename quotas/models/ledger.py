@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from projects.models import Project, Unit, User
+from projects.models import Delegation, Project, Unit, User
 
 from .catalogue import Offering
 
@@ -82,6 +82,7 @@ class TransferKind(models.TextChoices):
     ISSUE = "issue", _("issued to the pool")
     FUND = "fund", _("funded")
     TAKE_BACK = "take back", _("taken back")
+    SWEEP = "sweep", _("swept up")
     GRANT = "grant", _("granted")
     RETURN = "return", _("returned")
     LOAN = "loan", _("lent")
@@ -98,6 +99,9 @@ class Transfer(models.Model):
     kind = models.CharField(max_length=10, choices=TransferKind)
     decision_line = models.ForeignKey(
         "DecisionLine", models.PROTECT, null=True, blank=True, related_name="transfers"
+    )
+    envelope_act = models.ForeignKey(
+        "EnvelopeAct", models.PROTECT, null=True, blank=True, related_name="transfers"
     )
     actor = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     note = models.CharField(max_length=500, blank=True)
@@ -117,6 +121,45 @@ class Transfer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} from {self.debit_id} to {self.credit_id}"
+
+
+class EnvelopeActKind(models.TextChoices):
+    DECLARE = "declare", _("declared")
+    FUND = "fund", _("funded")
+    TAKE_BACK = "take back", _("taken back")
+    SWEEP = "sweep", _("swept up")
+
+
+class EnvelopeAct(models.Model):
+    """Somebody declared, funded or took back from an envelope, with the proof; append-only.
+
+    `amount` in base units, zero where only declared. No delegation: the operator's command.
+    `delegation` and `snapshot` prove it like those of a decision.
+    """
+
+    kind = models.CharField(max_length=10, choices=EnvelopeActKind)
+    unit = models.ForeignKey(Unit, models.PROTECT, related_name="envelope_acts")
+    offering = models.ForeignKey(Offering, models.PROTECT, related_name="+")
+    amount = models.BigIntegerField(default=0)
+    actor = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    delegation = models.ForeignKey(
+        Delegation, models.PROTECT, null=True, blank=True, related_name="envelope_acts"
+    )
+    reason = models.CharField(max_length=500, blank=True)
+    snapshot = models.JSONField(default=dict, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["at", "id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(kind__in=EnvelopeActKind.values), name="envelopeact_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gte=0), name="envelopeact_amount_not_negative"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["unit", "-id"], name="envelopeact_of_unit")]
 
 
 class Loan(models.Model):

@@ -6,10 +6,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from projects.models import Delegation, Group, Project, User
+from projects.models import Delegation, Project, User
 from quotas.states import PENDING, LineState
 
-from .catalogue import Offering, Resource, Zone
+from .catalogue import Offering
 from .enforcement import Target
 from .ledger import Account
 
@@ -19,6 +19,8 @@ class QuotaRequest(models.Model):
 
     project = models.ForeignKey(Project, models.PROTECT, related_name="quota_requests")
     requester = models.ForeignKey(User, models.PROTECT, related_name="quota_requests")
+    # Who wrote it in the requester's name, by the power `ask for others`.
+    asked_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     reason = models.TextField(max_length=2000, blank=True)
     # Wanted until the end of this day, site time; null: it stays.
     until_on = models.DateField(null=True, blank=True)
@@ -27,6 +29,8 @@ class QuotaRequest(models.Model):
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField()
+    # When the requester last asked the deciders politely to look.
+    nudged_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -53,6 +57,12 @@ class RequestLine(models.Model):
     # The project's quota when the line was last sent or amended.
     balance_seen = models.BigIntegerField()
     state = models.CharField(max_length=10, choices=LineState, default=LineState.DRAFT)
+    # How many levels above the nearest deciders it was handed up to, besides these.
+    level = models.PositiveSmallIntegerField(default=0)
+    # While open: since when, and when deciders are reminded and it goes one level up.
+    waits_since = models.DateTimeField(null=True, blank=True)
+    remind_at = models.DateTimeField(null=True, blank=True)
+    escalate_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["request_id", "id"]
@@ -74,6 +84,14 @@ class RequestLine(models.Model):
             models.Index(
                 fields=["request"], condition=Q(state=LineState.OPEN), name="requestline_open"
             ),
+            models.Index(
+                fields=["remind_at"], condition=Q(state=LineState.OPEN), name="requestline_remind"
+            ),
+            models.Index(
+                fields=["escalate_at"],
+                condition=Q(state=LineState.OPEN),
+                name="requestline_escalate",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -84,6 +102,8 @@ class DecisionKind(models.TextChoices):
     APPROVE = "approve", _("approved")
     DECLINE = "decline", _("declined")
     RETURN = "return", _("returned")
+    # Says what somebody with too little authority would grant; the line stays open.
+    ENDORSE = "endorse", _("endorsed")
 
 
 class Decision(models.Model):
@@ -91,15 +111,27 @@ class Decision(models.Model):
 
     request = models.ForeignKey(QuotaRequest, models.PROTECT, related_name="decisions")
     kind = models.CharField(max_length=8, choices=DecisionKind)
-    # Who acted; `person` is whose authority it was (the same until deputies act).
-    actor = models.ForeignKey(User, models.PROTECT, related_name="decisions_made")
+    # Who acted; null: a policy did, in the name of `person`, whose authority it rests on.
+    actor = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="decisions_made"
+    )
     person = models.ForeignKey(User, models.PROTECT, related_name="decisions")
+    policy_version = models.ForeignKey(
+        "PolicyVersion", models.PROTECT, null=True, blank=True, related_name="decisions"
+    )
     reason = models.TextField(max_length=2000, blank=True)
     snapshot = models.JSONField()
     at = models.DateTimeField()
 
     class Meta:
         ordering: ClassVar = ["at", "id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(actor__isnull=False) ^ Q(policy_version__isnull=False),
+                name="decision_by_person_or_policy",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["at", "id"], name="decision_by_time")]
 
 
 class DecisionLine(models.Model):
@@ -113,6 +145,8 @@ class DecisionLine(models.Model):
     )
     before = models.BigIntegerField(null=True, blank=True)
     granted = models.BigIntegerField(null=True, blank=True)
+    # What an endorsement recommends: an absolute limit; null where nothing was endorsed.
+    endorsed = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -121,6 +155,10 @@ class DecisionLine(models.Model):
                 condition=Q(granted__isnull=True)
                 | Q(granted__gte=0, before__gte=0, source__isnull=False),
                 name="decisionline_grant_complete",
+            ),
+            models.CheckConstraint(
+                condition=Q(endorsed__isnull=True) | Q(endorsed__gte=0, granted__isnull=True),
+                name="decisionline_endorses_or_grants",
             ),
         ]
 
@@ -155,60 +193,6 @@ class Delivery(models.Model):
         ]
 
 
-class DelegationBound(models.Model):
-    """How much a delegation may give: of a resource (null: any) in a zone (null: any).
-
-    Null amounts are without bound. Every row that matches a line must hold, and one must
-    match. `per_decision` counts the net increase per project and offering in
-    `window_days`; `total` refills every `period_days`, if that is given.
-    """
-
-    delegation = models.ForeignKey(Delegation, models.PROTECT, related_name="bounds")
-    resource = models.ForeignKey(Resource, models.PROTECT, null=True, blank=True, related_name="+")
-    zone = models.ForeignKey(Zone, models.PROTECT, null=True, blank=True, related_name="+")
-    per_decision = models.BigIntegerField(null=True, blank=True)
-    window_days = models.PositiveSmallIntegerField(default=30)
-    total = models.BigIntegerField(null=True, blank=True)
-    period_days = models.PositiveSmallIntegerField(null=True, blank=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["delegation", "resource", "zone"],
-                nulls_distinct=False,
-                name="delegationbound_once",
-            ),
-            models.CheckConstraint(
-                condition=(Q(per_decision__isnull=True) | Q(per_decision__gte=0))
-                & (Q(total__isnull=True) | Q(total__gte=0)),
-                name="delegationbound_not_negative",
-            ),
-        ]
-
-
-class Assignment(models.Model):
-    """Who can decide which line, by which delegation; groups stay unexpanded."""
-
-    line = models.ForeignKey(RequestLine, models.PROTECT, related_name="assignments")
-    delegation = models.ForeignKey(Delegation, models.PROTECT, related_name="assignments")
-    user = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
-    group = models.ForeignKey(Group, models.PROTECT, null=True, blank=True, related_name="+")
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["line", "delegation"], name="assignment_once"),
-            models.CheckConstraint(
-                condition=Q(user__isnull=True) ^ Q(group__isnull=True), name="assignment_one_holder"
-            ),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["user", "line"], name="assignment_of_user"),
-            models.Index(fields=["group", "line"], name="assignment_of_group"),
-        ]
-
-
 class Comment(models.Model):
     """What somebody wrote on a request: a question, an answer, a remark."""
 
@@ -219,3 +203,16 @@ class Comment(models.Model):
 
     class Meta:
         ordering: ClassVar = ["at", "id"]
+
+
+class Watcher(models.Model):
+    """Somebody who may see a request and wants to be told of what happens to it."""
+
+    request = models.ForeignKey(QuotaRequest, models.PROTECT, related_name="watchers")
+    person = models.ForeignKey(User, models.PROTECT, related_name="watches")
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["request", "person"], name="watcher_once"),
+        ]
