@@ -4,6 +4,7 @@ The sandbox has its fault bench itself; real services get the fault proxy in fro
 happens at the bench is the same, and so is how calls are counted.
 """
 
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,25 +17,28 @@ from contrib.sandbox.bench_client import BenchClient
 from contrib.sandbox.control import Sandbox
 from contrib.sandbox.serving import free_port
 from contrib.soak.schedule import SERVICES, Fault, Use
+from contrib.soak.using import RealUse
 from contrib.testing import openstack
 from contrib.testing.plain import PlainClient
 
 # What a driver's service is called.
 SERVICE_OF = {"nova": "compute", "cinder": "volume"}
 _DEFAULTS = {"compute": compute.DEFAULTS, "volume": volume.DEFAULTS}
-_MOST_USED = {"compute": ("cores", 300), "volume": ("gigabytes_storage-a", 1500)}
+_MOST_USED = {"compute": 300, "volume": 1500}
 Undo = Callable[[], None]
 
 
 class SoakCloud(Protocol):
     """A cloud. `command`: arguments of `python -m` for the process in front of it.
 
+    `prefix` begins the names of a run's projects, which keeps runs on one cloud apart;
     `workers_yaml` leads workers through the faults, `clouds_yaml` others past them;
     `settings` is what Remit needs for this cloud's speed.
     """
 
     name: str
     cloud: str
+    prefix: str
     regions: tuple[str, ...]
     volume_types: tuple[str, ...]
     clouds_yaml: Path
@@ -52,7 +56,7 @@ class SoakCloud(Protocol):
         """Refuse every connection until undone; None where its process is to be killed."""
 
     def mend_all(self) -> None:
-        """No faults any more. Raises OSError while it is down."""
+        """No faults any more, and no change of use. Raises OSError while it is down."""
 
     def use(self, project: str, use: Use) -> None:
         """Change what a project uses; nothing where that cannot be said now."""
@@ -63,8 +67,12 @@ class SoakCloud(Protocol):
     def gather(self) -> None:
         """Count what was called since; often, and before it is killed."""
 
-    def clear_away(self, external_ids: list[str]) -> None:
-        """Remove what a run has left there."""
+    def clear_away(self) -> list[str]:
+        """Remove what the run has made there; the names of projects that remain.
+
+        Once nobody works on it any more. Raises OSError, RuntimeError or AssertionError
+        where a service does not do it.
+        """
 
 
 class _Bench:
@@ -74,6 +82,7 @@ class _Bench:
 
     def __init__(self, bench: BenchClient, calls: Counter[str], hits: Counter[str]) -> None:
         """calls: counted by method and service; hits: calls that met a fault, by its kind."""
+        self.prefix = f"soak-{secrets.token_hex(3)}"
         self._bench = bench
         self._calls = calls
         self._hits = hits
@@ -145,8 +154,8 @@ class SandboxCloud(_Bench):
         return None
 
     def use(self, project: str, use: Use) -> None:
-        key, most = _MOST_USED[use.service]
-        used = {key: int(use.share * most)}
+        key = {"compute": "cores", "volume": f"gigabytes_{self.volume_types[0]}"}[use.service]
+        used = {key: int(use.share * _MOST_USED[use.service])}
         try:
             self._sandbox.set_usage(project, self.regions[use.region], use.service, used)
         except (OSError, ValueError):
@@ -160,8 +169,9 @@ class SandboxCloud(_Bench):
         # What was never written is the service's default, which may be what is wanted.
         return _DEFAULTS[service] | written
 
-    def clear_away(self, external_ids: list[str]) -> None:
+    def clear_away(self) -> list[str]:
         """Its state goes with the run's folder."""
+        return []
 
 
 class _Proxy(BenchClient):
@@ -187,6 +197,7 @@ class OpenstackCloud(_Bench):
             "--write", str(self.workers_yaml), "--port", str(port),
         )  # fmt: skip
         self._plain = PlainClient(self.clouds_yaml, self.cloud)
+        self._use = RealUse(self.volume_types[0])
 
     def vanish(self) -> Undo | None:
         """Its ports refuse: a proxy that is killed would come back on others."""
@@ -198,8 +209,17 @@ class OpenstackCloud(_Bench):
 
         return undo
 
+    def settle_use(self) -> None:
+        """Return once no change of use is under way."""
+        self._use.wait()
+
+    def mend_all(self) -> None:
+        self.settle_use()
+        super().mend_all()
+
     def use(self, project: str, use: Use) -> None:
-        """Nothing runs in these services that would use anything."""
+        amount = int(use.share * _MOST_USED[use.service])
+        self._use.begin(project, self.regions[use.region], use.service, amount)
 
     def limits(self, external_id: str, region: str, service: str) -> dict[str, int] | None:
         read = {"compute": self._plain.compute_limits, "volume": self._plain.volume_limits}
@@ -208,13 +228,20 @@ class OpenstackCloud(_Bench):
         except (OSError, AssertionError):
             return None  # a service that is overloaded for the moment
 
-    def clear_away(self, external_ids: list[str]) -> None:
-        for external_id in external_ids:
+    def clear_away(self) -> list[str]:
+        self._use.end()
+        for project in self._own_projects():
             for region in self.regions:
                 for service in ("compute", "volumev3"):
-                    path = f"/os-quota-sets/{external_id}"
-                    self._plain.call("DELETE", service, path, region=region)
-            self._plain.call("DELETE", "identity", f"/projects/{external_id}")
+                    path = f"/os-quota-sets/{project['id']}"
+                    self._plain.done("DELETE", service, path, region=region)
+            self._plain.done("DELETE", "identity", f"/projects/{project['id']}")
+        return [project["name"] for project in self._own_projects()]
+
+    def _own_projects(self) -> list[dict[str, Any]]:
+        path = f"/projects?name__startswith={self.prefix}-"
+        found: list[dict[str, Any]] = self._plain.done("GET", "identity", path)["projects"]
+        return found
 
 
 CLOUDS: dict[str, type[SandboxCloud] | type[OpenstackCloud]] = {
