@@ -53,3 +53,27 @@ class Power(models.TextChoices):
 
 # The powers of those who repair: they read what services say, in their own words.
 REPAIRING = (Power.PAUSE_ENDPOINT, Power.RETRY_DELIVERIES)
+
+
+class NoticeKind(models.TextChoices):
+    """Why somebody is told of an event: it waits for them, or they follow it."""
+
+    # It is theirs to do.
+    REMINDED = "reminded", _("waits for you")
+    NUDGED = "nudged", _("somebody asks you to look")
+    ESCALATED = "escalated", _("handed up to you")
+    RETURNED = "returned", _("returned to you")
+    # They follow it, asked for it, or it was done in their name.
+    ASKED = "asked", _("asked in your name")
+    ANSWERED = "answered", _("answered")
+    COMMENTED = "commented", _("comment")
+    ENDORSED = "endorsed", _("endorsed")
+    DECIDED = "decided", _("decided")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+    # About what they may do.
+    DEPUTY = "deputy", _("deputy")
+    DELEGATED = "delegated", _("delegated to you")
+    REVOKED = "revoked", _("revoked")
+    ENDS_SOON = "ends soon", _("ends soon")
+    # A unit, or the whole site, may soon have nobody who decides.
+    COVERAGE = "coverage", _("deciders")
