@@ -50,6 +50,11 @@ class Sandbox(BenchClient):
         """Behind everybody's back."""
         self._call("DELETE", f"projects/{urllib.parse.quote(project, safe='')}")
 
+    def set_listing(self, most: int, *, has_pages: bool = True) -> None:
+        """How many projects Keystone lists at once until `reset` (1000), and whether it pages;
+        without pages: as an older release whose `list_limit` is `most`."""
+        self._call("PUT", "listing", {"most": most, "has_pages": has_pages})
+
     def expire_tokens(self) -> None:
         """Every token is unknown from now on."""
         self._call("DELETE", "tokens")

@@ -10,7 +10,7 @@ from contrib.sandbox import compute, volume
 from contrib.sandbox.bench_api import bench_control
 from contrib.sandbox.calls import Answer
 from contrib.sandbox.identity import forget_project
-from contrib.sandbox.state import Project, Usage
+from contrib.sandbox.state import Listing, Project, Usage
 
 if TYPE_CHECKING:
     from contrib.sandbox.server import Server
@@ -43,12 +43,25 @@ def _route(
             with server.cloud.change():
                 forget_project(server.cloud, _project(server, name_or_id).id)
             return Answer(200, {})
+        case ("PUT", "listing"):
+            server.cloud.listing = _checked_listing(body)
+            return Answer(200, {})
+        case ("POST", "reset"):
+            server.cloud.listing = Listing()
         case ("DELETE", "tokens"):
             with server.cloud.lock:
                 server.cloud.tokens.clear()
             return Answer(200, {})
     found = bench_control(server.bench, method, parts, query, body)
     return found or Answer(404, {"error": "there is no such control"})
+
+
+def _checked_listing(body: Any) -> Listing:
+    """{most, has_pages}."""
+    listing = Listing(**body)
+    if type(listing.most) is not int or listing.most < 1:
+        raise ValueError(f"a list holds a number from 1 on, not {listing.most!r}")
+    return listing
 
 
 def _project(server: "Server", name_or_id: str) -> Project:

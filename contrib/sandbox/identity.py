@@ -7,7 +7,7 @@ import urllib.parse
 from dataclasses import asdict, replace
 from typing import Any
 
-from contrib.sandbox import people
+from contrib.sandbox import listing, people
 from contrib.sandbox.calls import NOT_FOUND, UNAUTHORIZED, Answer, Call, Refusal, signed_in
 from contrib.sandbox.people import require_admin
 from contrib.sandbox.state import DOMAIN, Cloud, Project, Token, new_id
@@ -172,15 +172,18 @@ def _list_projects(call: Call) -> Answer:
     name = call.query.get("name")
     domain = call.query.get("domain_id")
     with call.cloud.lock:
-        rows = [
-            _row(call, project)
-            for project in call.cloud.projects.values()
-            if tags <= set(project.tags)
-            and (name is None or _same(name, project.name))
-            and domain in (None, project.domain_id)
-        ]
-    links = {"next": None, "self": f"{call.base}/v3/projects", "previous": None}
-    return Answer(200, {"projects": rows, "links": links})
+        listed, is_truncated = listing.page(
+            call,
+            [
+                project
+                for project in call.cloud.projects.values()
+                if (name is None or _same(name, project.name))
+                and domain in (None, project.domain_id)
+            ],
+        )
+        # As Keystone does it: first it lists, then it looks for the tag in that.
+        rows = [_row(call, project) for project in listed if tags <= set(project.tags)]
+    return Answer(200, listing.collection(call, "projects", rows, is_truncated))
 
 
 def _invalid(field: str, value: object, why: str) -> Refusal:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from contrib.sandbox.calls import Answer, Call, Refusal, signed_in
+from contrib.sandbox.listing import at_most, collection
 from contrib.sandbox.state import Group, User, new_id
 
 _FORBIDDEN = "You are not authorized to perform the requested action: identity:{}."
@@ -22,7 +23,7 @@ def handle(call: Call, parts: list[str]) -> Answer | None:
         case ("GET", "roles"):
             require_admin(call, "list_roles")
             rows = [{"id": key, "name": name} for key, name in call.cloud.roles.items()]
-            return Answer(200, {"roles": _named(call, rows)})
+            return _listed(call, "roles", rows)
         case ("GET", "users" | "groups" as kind):
             return _list(call, kind)
         case ("POST", "users" | "groups" as kind):
@@ -42,9 +43,10 @@ def _rows(call: Call, kind: str) -> dict[str, Any]:
     return call.cloud.users if kind == "users" else call.cloud.groups
 
 
-def _named(call: Call, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _listed(call: Call, kind: str, rows: list[dict[str, Any]]) -> Answer:
     wanted = call.query.get("name")
-    return [row for row in rows if wanted in (None, row["name"])]
+    named = [row for row in rows if wanted in (None, row["name"])]
+    return Answer(200, collection(call, kind, *at_most(call, named)))
 
 
 def _grant(call: Call, project_id: str, kind: str, holder_id: str, role_id: str) -> Answer:
@@ -89,7 +91,7 @@ def _list(call: Call, kind: str) -> Answer:
     require_admin(call, f"list_{kind}")
     with call.cloud.lock:
         rows = [_shown(row) for row in _rows(call, kind).values()]
-    return Answer(200, {kind: _named(call, rows)})
+    return _listed(call, kind, rows)
 
 
 def _create(call: Call, kind: str) -> Answer:

@@ -65,6 +65,19 @@ class Usage:
     reserved: int = 0
 
 
+@dataclass(frozen=True)
+class Listing:
+    """How Keystone lists.
+
+    most: the projects of one answer, and the last at which a search by tag looks (the newer
+    releases' `max_db_limit`). has_pages: one can ask for the next ones; without, `most` is the
+    `list_limit` that older releases lack by default, and bounds every list.
+    """
+
+    most: int = 1000
+    has_pages: bool = True
+
+
 def new_id() -> str:
     return uuid.uuid4().hex
 
@@ -76,6 +89,7 @@ class Cloud:
         self.lock = threading.RLock()
         self._path = path
         self.regions = dict(regions or REGIONS)
+        self.listing = Listing()
         self.projects: dict[str, Project] = {}
         self.users: dict[str, User] = {}
         self.groups: dict[str, Group] = {}

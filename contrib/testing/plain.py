@@ -122,10 +122,22 @@ class PlainClient:
 
     def projects_with(self, tag: str) -> list[dict[str, Any]]:
         """Every project that carries the tag."""
-        found: list[dict[str, Any]] = self.done("GET", "identity", f"/projects?tags={tag}")[
-            "projects"
-        ]
-        return found
+        # Keystone looks for tags only among the projects that it lists at once.
+        return [row for row in self.projects() if tag in row["tags"]]
+
+    def projects(self) -> list[dict[str, Any]]:
+        """Every project, page by page."""
+        found: dict[str, dict[str, Any]] = {}
+        marker = ""
+        while True:
+            answer = self.done("GET", "identity", f"/projects?limit=1000{marker}")
+            rows = {row["id"]: row for row in answer["projects"]}
+            if rows.keys() <= found.keys() and answer.get("truncated"):
+                raise AssertionError(f"no page after {len(found)} projects")
+            found |= rows
+            if not answer.get("truncated"):
+                return list(found.values())
+            marker = f"&marker={answer['projects'][-1]['id']}"
 
     def new_user(self, name: str) -> str:
         """The id of a person made in Keystone."""

@@ -5,11 +5,15 @@ clouds.yaml signs in to); `parent_id`, the project above them (default: none); `
 name of the role that delivery grants to those who work in a project (default: none is
 granted). The driver itself grants what it is told.
 
+Keystone lists at most a thousand projects at once, or as few as its operators set, and looks
+for a tag only among those: what it calls truncated is read page by page. Where a release has
+no pages nothing is taken for missing (`list_truncated`).
+
 The account in clouds.yaml needs an admin's role in Keystone: to list and make projects, to
 list roles and role assignments, and to grant.
 """
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from quotas.backends.base import EndpointConfig, HeldRole, Holder, HolderKind, IdentityProject
@@ -26,11 +30,16 @@ _RULES = (
     Rule(404, "could not find (user|group)", "holder_gone"),
     Rule(404, "could not find role", "unknown_role"),
     Rule(409, "duplicate|same name|same id|already exists", "name_taken"),
+    # The last project of a page was deleted before the next one was asked for.
+    Rule(404, "marker .* could not be found", "conflict", Kind.TRANSIENT),
 )
 
 
 class KeystoneDriver:
     """The identity driver for Keystone v3."""
+
+    page_size: ClassVar[int] = 1000
+    """Projects asked for at once. Newer releases only say that they cut a list if asked so."""
 
     def __init__(self, config: EndpointConfig) -> None:
         self._service = Service(config, "identity", rules=_RULES)
@@ -39,7 +48,11 @@ class KeystoneDriver:
 
     def find(self, tag: str, *, timeout: float) -> IdentityProject | None:
         _check_tag(tag)
-        rows = self._list("projects", {"tags": tag}, timeout)
+        left = TimeLeft(timeout)
+        rows, is_whole = self._page("projects", self._paged({"tags": tag}), left())
+        if not is_whole:
+            # It looked in one page only, and an empty one names no place to go on from.
+            rows = self._list("projects", self._paged({}), left)
         # The tag is compared again: a service that ignores the filter lists everything.
         found = [project for project in map(_project, rows) if tag in project.tags]
         if len(found) > 1:
@@ -56,7 +69,7 @@ class KeystoneDriver:
         domain_id = self._domain(left)
         if domain_id:
             query["domain_id"] = domain_id
-        rows = self._list("projects", query, left())
+        rows = self._list("projects", self._paged(query), left)
         # Keystone on MariaDB takes "Atlas" for "atlas", when it lists and when it refuses.
         found = [each for each in map(_project, rows) if each.name.casefold() == name.casefold()]
         return min(found, key=lambda each: each.name != name) if found else None
@@ -94,7 +107,7 @@ class KeystoneDriver:
         self, *, name: str, description: str, tag: str, is_enabled: bool = True, timeout: float
     ) -> IdentityProject:
         left = TimeLeft(timeout)
-        found = self.find(tag, timeout=left())
+        found = self._ours(name, tag, left)
         if found is not None:
             return found
         try:
@@ -105,11 +118,8 @@ class KeystoneDriver:
             if error.code != "name_taken":
                 raise
             # Another worker, or our own call of before, may have been first.
-            found = self.find(tag, timeout=left())
+            found = self._ours(name, tag, left) or self._called(name, tag, left)
             if found is None:
-                # Keystone looks for tags in its first thousand projects only.
-                found = self.find_by_name(name, timeout=left())
-            if found is None or tag not in found.tags:
                 raise
             return found
 
@@ -146,15 +156,15 @@ class KeystoneDriver:
     def roles(self, external_id: str, *, timeout: float) -> frozenset[HeldRole]:
         left = TimeLeft(timeout)
         _path(external_id)  # a project's id, or nothing is asked
-        rows = self._list("role_assignments", {"scope.project.id": external_id}, left())
-        names = self._role_names({}, left()) if rows else {}
+        rows = self._list("role_assignments", {"scope.project.id": external_id}, left)
+        names = self._role_names({}, left) if rows else {}
         return frozenset(_held(row, names) for row in rows)
 
     def grant(self, external_id: str, holder: Holder, role: str, *, timeout: float) -> None:
         left = TimeLeft(timeout)
         found = [
             role_id
-            for role_id, name in self._role_names({"name": role}, left()).items()
+            for role_id, name in self._role_names({"name": role}, left).items()
             if name == role
         ]
         if not found:
@@ -168,20 +178,74 @@ class KeystoneDriver:
         """Where our projects are made."""
         return self._domain_id or self._service.home_domain(timeout=left())
 
-    def _role_names(self, query: dict[str, str], timeout: float) -> dict[str, str]:
+    def _ours(self, name: str, tag: str, left: TimeLeft) -> IdentityProject | None:
+        """The project that carries the tag, whatever it is called. Where Keystone lists only a
+        part of its projects: the one of this name, if it carries the tag."""
+        try:
+            return self.find(tag, timeout=left())
+        except BackendError as error:
+            if error.code != "list_truncated":
+                raise
+            found = self._called(name, tag, left)
+            if found is None:
+                # Ours may be there, renamed, so another one must not be made.
+                raise
+            return found
+
+    def _called(self, name: str, tag: str, left: TimeLeft) -> IdentityProject | None:
+        """The project of this name, if it carries the tag."""
+        found = self.find_by_name(name, timeout=left())
+        return found if found is not None and tag in found.tags else None
+
+    def _role_names(self, query: dict[str, str], left: TimeLeft) -> dict[str, str]:
         """{id: name}."""
-        rows = self._list("roles", query, timeout)
+        rows = self._list("roles", query, left)
         try:
             return {str(row["id"]): str(row["name"]) for row in rows}
         except (KeyError, TypeError) as error:
             raise broken(str(rows)) from error
 
-    def _list(self, what: str, query: dict[str, str], timeout: float) -> list[Any]:
+    def _paged(self, query: dict[str, str]) -> dict[str, str]:
+        return query | {"limit": str(self.page_size)}
+
+    def _list(self, what: str, query: dict[str, str], left: TimeLeft) -> list[Any]:
+        """All rows, page by page. Raises `list_truncated` where Keystone does not give them."""
+        rows, is_whole = self._page(what, query, left())
+        if is_whole:
+            return rows
+        found = {_id(row): row for row in rows}
+        while not is_whole:
+            after = {"marker": next(reversed(found))} if found else {}
+            rows, is_whole = self._page(what, query | after, left())
+            known = len(found)
+            found |= {_id(row): row for row in rows}
+            if len(found) == known and not is_whole:
+                raise _cut(what, known)
+        return list(found.values())
+
+    def _page(self, what: str, query: dict[str, str], timeout: float) -> tuple[list[Any], bool]:
+        """The rows of one answer, and whether these are all."""
         answer = self._service.call("GET", f"/{what}", query=query, timeout=timeout)
         rows = answer.get(what)
         if not isinstance(rows, list):
             raise broken(str(answer))
-        return rows
+        return rows, not answer.get("truncated")
+
+
+def _id(row: Any) -> str:
+    try:
+        return str(row["id"])
+    except (KeyError, TypeError) as error:
+        raise broken(str(row)) from error
+
+
+def _cut(what: str, count: int) -> BackendError:
+    return BackendError(
+        Kind.REFUSED,
+        "list_truncated",
+        f"this Keystone ends its list of {what} after {count} and gives no next page: have its "
+        f"list_limit raised above the number of its {what}, or removed",
+    )
 
 
 def _held(row: Any, names: dict[str, str]) -> HeldRole:

@@ -271,6 +271,40 @@ def test_two_projects_with_our_tag_are_refused_by_their_ids(site: Site, plain: P
         plain.done("DELETE", "identity", f"/projects/{each}")
 
 
+def made_and_renamed(site: Site, plain: PlainClient) -> str:
+    """What a worker leaves that is killed before it stores the handle, renamed by somebody."""
+    body = {"name": f"{site.project.name}-away", "tags": [site.project.tag], "domain_id": "default"}
+    made = plain.done("POST", "identity", "/projects", {"project": body})["project"]["id"]
+    return str(made)
+
+
+def test_a_renamed_project_that_the_search_by_tag_hides_is_found_all_the_same(
+    site: Site, cloud: RunningSandbox, plain: PlainClient
+) -> None:
+    made = made_and_renamed(site, plain)
+    cloud.set_listing(1)
+    assert run(site).state == TargetState.APPLIED
+    assert handle() == made
+    assert [row["id"] for row in plain.projects_with(site.project.tag)] == [made]
+    assert Drift.objects.get().kind == DriftKind.PROJECT_RENAMED
+    plain.done("DELETE", "identity", f"/projects/{made}")
+
+
+def test_where_keystone_does_not_list_it_no_second_one_is_made(
+    site: Site, cloud: RunningSandbox, plain: PlainClient
+) -> None:
+    made = made_and_renamed(site, plain)
+    cloud.set_listing(1, has_pages=False)
+    target = run(site)
+    assert (target.state, target.error_code) == (TargetState.REFUSED, "list_truncated")
+    assert "have its list_limit raised" in target.error_words
+    cloud.reset()
+    assert run(site).state == TargetState.APPLIED
+    assert handle() == made
+    assert [row["id"] for row in plain.projects_with(site.project.tag)] == [made]
+    plain.done("DELETE", "identity", f"/projects/{made}")
+
+
 # --- made again -------------------------------------------------------------------------
 
 
