@@ -52,6 +52,8 @@ class Delegation(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    # What was said as it was revoked; here, as people write names and events hold none.
+    revoked_why = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
 
     objects = PeriodQuerySet.as_manager()
