@@ -96,7 +96,8 @@ class Figures:
             ("calls to the cloud", f"{self.calls.total() - self.writes:,}"),
             ("writes", f"{self.writes:,}"),
             ("deliveries in trouble", f"{self.troubles.get('retrying', 0):,} tried again, "
-             f"{self.troubles.get('refused', 0):,} refused for a while"),
+             f"{self.troubles.get('refused', 0):,} refused for a while, "
+             f"{self.troubles.get('below_usage', 0):,} as less than is used"),
             ("claims of applied checked", f"{len(self.claims):,}, "
              f"{self.claims_checked:,} times"),
             ("seconds of settling", f"{self.settling_seconds:.0f}"),

@@ -136,10 +136,16 @@ def projects(connection: psycopg.Connection) -> list[ProjectRow]:
 
 
 def troubles(connection: psycopg.Connection) -> dict[str, int]:
-    """{kind of trouble: how often deliveries fell into it}, from the record of events."""
+    """{kind of trouble: how often deliveries fell into it}, from the record of events.
+
+    `below_usage` are the refusals of those that wanted less than was in use.
+    """
     rows = connection.execute(
-        "SELECT verb, COUNT(*) FROM projects_event"
-        " WHERE subject_kind = 'target' AND verb IN ('retrying', 'refused', 'applied')"
-        " GROUP BY verb"
+        """
+        SELECT CASE data ->> 'code' WHEN 'below_usage' THEN 'below_usage' ELSE verb END, COUNT(*)
+          FROM projects_event
+         WHERE subject_kind = 'target' AND verb IN ('retrying', 'refused', 'applied')
+         GROUP BY 1
+        """
     )
     return dict(rows.fetchall())
