@@ -1,7 +1,8 @@
 """Real OpenStack services for tests and for `make cloud`: `python -m contrib.testing.openstack`.
 
 One state directory and one set of processes serve every test run on a machine. The
-first user starts them, the last one stops them, unless they ran before.
+first user starts them, the last one stops them, unless they ran before, and deletes the
+projects that tests have left there.
 """
 
 import fcntl
@@ -11,6 +12,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contrib.testing.leftovers import Leftovers
 
 PROGRAM = Path(__file__).resolve().parents[1] / "clouds" / "openstack-up"
 STATE = Path(
@@ -22,6 +27,7 @@ CLOUD = "admin"
 CLOUDS_YAML = STATE / "clouds.yaml"
 INSTALLED = STATE / ".remit-installed"
 _STARTED = STATE / ".started-by-tests"
+_BEFORE = STATE / ".projects-before-tests"
 
 
 def environment() -> dict[str, str]:
@@ -69,21 +75,37 @@ def is_up() -> bool:
 @contextmanager
 def running() -> Iterator[None]:
     """The services run inside."""
+    # Not above: `make cloud` runs this module where nothing of ours is installed yet.
+    from contrib.testing.leftovers import Leftovers
+
     STATE.mkdir(parents=True, exist_ok=True)
+    leftovers = Leftovers(_BEFORE, CLOUDS_YAML, CLOUD)
     with open(STATE / ".users", "w") as users:
         with _locked("lock"):
+            is_first = _is_unused(users)
             fcntl.flock(users, fcntl.LOCK_SH)
             if not is_up():
                 _STARTED.touch()
                 run("up")
+            if is_first:
+                leftovers.remember()
         try:
             yield
         finally:
             with _locked("lock"):
                 fcntl.flock(users, fcntl.LOCK_UN)
-                if _STARTED.exists() and _is_unused(users):
-                    run("down")
-                    _STARTED.unlink()
+                if _is_unused(users):
+                    _leave(leftovers)
+
+
+def _leave(leftovers: "Leftovers") -> None:
+    """As the last one."""
+    try:
+        leftovers.clear()
+    finally:
+        if _STARTED.exists():
+            run("down")
+            _STARTED.unlink()
 
 
 def _is_unused(users: object) -> bool:
