@@ -150,6 +150,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-observe": _every(OBSERVE_SWEEP_SECONDS, "quotas.tasks.sweep_observe"),
     "sweep-jobs": _every(10.0, "quotas.tasks.sweep_jobs"),
     "sweep-remedies": _every(30.0, "quotas.tasks.sweep_remedies"),
+    # What marks say is begun right after their commit; this finds what was left of them.
+    "sweep-marks": _every(10.0, "quotas.tasks.sweep_marks"),
     # Only for lines that nobody in force could decide; every other change routes at once.
     "sweep-routes": _every(30.0, "quotas.tasks.sweep_routes"),
 }

@@ -10,7 +10,7 @@ from django.utils import timezone
 from portal.lib.wake import wake
 from quotas.actions.endpoints import resume_over
 from quotas.actions.jobs import RUN_TASK
-from quotas.actions.routing import route_again, unrouted
+from quotas.actions.rerouting import REROUTE_TASK, route_again, unrouted, work_off
 from quotas.actions.targets import APPLY_TASK
 from quotas.delivery import jobs, leases, observe, remedies
 from quotas.delivery.clouds import load_drivers
@@ -19,6 +19,8 @@ from quotas.delivery.converge import work
 SWEEP_BATCH = 500
 # What the sweep sends is sent again by the next ones as long as the row is due.
 HINT_SECONDS = 30
+# A slice of some seconds.
+MARKED_REQUESTS = 1000
 
 
 @worker_init.connect
@@ -64,6 +66,13 @@ def sweep_observe() -> None:
     count = observe.batch_size(settings.OBSERVE_SWEEP_SECONDS)
     for target_id in observe.stale_in_turn(count):
         _hint("quotas.tasks.observe_target", target_id)
+
+
+@shared_task
+def sweep_marks() -> None:
+    """Route what a change of authority left to the workers; a slice each, behind others' work."""
+    if work_off(timezone.now(), MARKED_REQUESTS):
+        wake(REROUTE_TASK)
 
 
 @shared_task

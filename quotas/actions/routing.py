@@ -1,99 +1,82 @@
-"""Which people a line waits for: assignments, computed from live delegations.
+"""Who a request waits for, and the marks by which a change of authority reaches requests.
 
-An assignment never outlives its delegation, and the queue asks again at `now`; so a
-stale row shows nothing it should not, and this code only has to add what is missing.
+Who asks routes the one request. Who changes an authority, a unit, a group or a role locks no
+request: a mark says where to look, and is worked off after the commit.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 
-from portal.lib.locks import lock
-from projects.actions.units import hold_place
-from projects.models import Membership, Project, in_force
+from portal.lib.wake import wake
+from projects.models import Delegation, Group, Membership, Project, Unit, in_force
 from projects.states import ROLES_ABOVE_READER, Power
-from quotas.models import Assignment, QuotaRequest, RequestLine
-from quotas.queries.accounts import balances
-from quotas.queries.authority import Mandate, mandates_for, nearest, with_free_holder
+from quotas.models import QuotaRequest, RequestLine, RouteMark
 from quotas.states import LineState
+
+from .assigning import assign
+from .rerouting import REROUTE_TASK, work_off_at_once
+
+MARKS_AT_ONCE = 5
 
 
 def route(quota_request: QuotaRequest, now: datetime) -> None:
-    """Assign each open line of a request to the nearest delegates who may decide it."""
-    project = quota_request.project
-    lines = list(
-        RequestLine.objects.filter(request=quota_request, state=LineState.OPEN).select_related(
-            "offering"
-        )
+    """Assign each open line of a request; the caller holds its project and place."""
+    assign([quota_request], now)
+
+
+def mark_unit(unit: Unit, now: datetime) -> None:
+    """Whatever is open below a unit is to be routed anew, once the transaction is committed."""
+    mark_places(units=[unit.pk], now=now)
+
+
+def mark_project(project: Project, now: datetime) -> None:
+    """Whatever is open in a project is to be routed anew, once the transaction is committed."""
+    mark_places(projects=[project.pk], now=now)
+
+
+def mark_delegation(delegation: Delegation, now: datetime) -> None:
+    """`mark_unit` for what a new delegation changes: now, or as it begins, and as it ends."""
+    if Power.DECIDE_QUOTA not in delegation.powers:
+        return
+    begins = max(delegation.starts_at, now)
+    ends = [delegation.ends_at] if delegation.ends_at is not None else []
+    _mark([RouteMark(unit_id=delegation.unit_id, due_at=each) for each in (begins, *ends)], now)
+
+
+def mark_group(group: Group, now: datetime) -> None:
+    """Others are in a group now: mark what it decides for, and what it has a role in."""
+    decides_for = Delegation.objects.filter(
+        in_force(now), group=group, revoked_at__isnull=True, powers__contains=[Power.DECIDE_QUOTA]
     )
-    held_by_all = mandates_for(project.unit.path, Power.DECIDE_QUOTA, now)
-    mandates = with_free_holder(held_by_all, project, now)
-    held = balances(project, [line.offering_id for line in lines])
-    wanted: dict[int, list[Mandate]] = {
-        line.pk: nearest(mandates, line.offering, line.wanted - held.get(line.offering_id, 0))
-        for line in lines
-    }
-    _end_others(wanted, now)
-    Assignment.objects.bulk_create(
-        (
-            Assignment(
-                line_id=line_id,
-                delegation=mandate.delegation,
-                user_id=mandate.delegation.user_id,
-                group_id=mandate.delegation.group_id,
-                starts_at=now,
-                ends_at=chain_end(mandate),
-            )
-            for line_id, mandates_of_line in wanted.items()
-            for mandate in mandates_of_line
-        ),
-        update_conflicts=True,
-        unique_fields=["line", "delegation"],
-        update_fields=["ends_at"],
-    )
-
-
-def route_again(quota_request: QuotaRequest, now: datetime) -> None:
-    """Route on the sweep's behalf, under the same locks as the verbs."""
-    with transaction.atomic():
-        quota_request.project = lock(Project.objects.filter(pk=quota_request.project_id))[0]
-        hold_place(quota_request.project)
-        route(quota_request, now)
-
-
-def chain_end(mandate: Mandate) -> datetime | None:
-    """When the first link of the chain ends by its dates; None: never."""
-    ends = [link.ends_at for link in mandate.chain if link.ends_at is not None]
-    return min(ends) if ends else None
-
-
-def _end_others(wanted: dict[int, list[Mandate]], now: datetime) -> None:
-    kept = {
-        (line_id, mandate.delegation.pk)
-        for line_id, mandates in wanted.items()
-        for mandate in mandates
-    }
-    live = Assignment.objects.filter(in_force(now), line__in=list(wanted))
-    rows = live.values_list("pk", "line", "delegation")
-    over = [pk for pk, line_id, delegation_id in rows if (line_id, delegation_id) not in kept]
-    if over:
-        Assignment.objects.filter(pk__in=over).update(ends_at=now)
-
-
-def unrouted(now: datetime) -> list[QuotaRequest]:
-    """Requests with an open line that waits for nobody in force; the sweep routes them."""
-    # Asked line by line: few lines are open, but assignments of decided ones are kept.
-    involved = Membership.objects.filter(
-        in_force(now), role__in=ROLES_ABOVE_READER, user=OuterRef("user"),
-        project=OuterRef("line__project"),
+    works_in = Membership.objects.filter(
+        in_force(now), group=group, role__in=ROLES_ABOVE_READER,
+        project__in=RequestLine.objects.filter(state=LineState.OPEN).values("project"),
     )  # fmt: skip
-    live = (
-        Assignment.objects.filter(in_force(now), line=OuterRef("pk"))
-        .exclude(delegation__revoked_at__lte=now)
-        .exclude(user__is_active=False)
-        .exclude(Exists(involved))
+    mark_places(
+        units=decides_for.values_list("unit", flat=True),
+        projects=works_in.values_list("project", flat=True),
+        now=now,
     )
-    lines = RequestLine.objects.filter(state=LineState.OPEN).exclude(Exists(live))
-    # Nobody may be able to decide some of them for long: they must not stand before the rest.
-    return list(QuotaRequest.objects.filter(pk__in=lines.values("request")).order_by("?")[:500])
+
+
+def mark_places(*, units: Iterable[int] = (), projects: Iterable[int] = (), now: datetime) -> None:
+    """`mark_unit` and `mark_project` for many, by their ids."""
+    marks = [RouteMark(unit_id=each, due_at=now) for each in sorted(set(units))]
+    marks += [RouteMark(project_id=each, due_at=now) for each in sorted(set(projects))]
+    _mark(marks, now)
+
+
+def _mark(marks: list[RouteMark], now: datetime) -> None:
+    due = [each.pk for each in RouteMark.objects.bulk_create(marks) if each.due_at <= now]
+    if due:
+        transaction.on_commit(partial(_after_commit, due, now), robust=True)
+
+
+def _after_commit(mark_ids: list[int], now: datetime) -> None:
+    """A small site sees the change at once; what is more than that is a worker's."""
+    done = [work_off_at_once(each, now) for each in mark_ids[:MARKS_AT_ONCE]]
+    if len(mark_ids) > MARKS_AT_ONCE or not all(done):
+        wake(REROUTE_TASK)

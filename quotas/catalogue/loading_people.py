@@ -25,7 +25,7 @@ from projects.models import (
     User,
 )
 from projects.states import Role
-from quotas.actions.delegations import hold_waiting, reroute
+from quotas.actions.routing import mark_group, mark_places, mark_unit
 from quotas.models import Account, RequestLine
 from quotas.states import PENDING
 
@@ -61,15 +61,12 @@ class PeopleLoader:
     def load(self) -> None:
         # The lock order: projects come before the units that they are in.
         self._lock_projects_that_change()
-        for slug, each in self.site.units.items():
-            held = self.units.get(slug)
-            if held is not None and (held.parent.slug if held.parent else "") != each.parent:
-                hold_waiting(held)
         self._units()
         self.problems.refuse()  # without its units nothing below can be judged
         self._people()
         self._groups()
         self._projects()
+        mark_places(projects=self.roles_changed, now=self.now)
 
     # --- Units -------------------------------------------------------------------------
 
@@ -93,7 +90,7 @@ class PeopleLoader:
                 held.refresh_from_db()
                 before = held.label
                 unit_actions.move_unit(unit=held, parent=parent, now=self.now)
-                reroute(held, self.now)
+                mark_unit(held, self.now)
                 self.changes.add(CHANGED, "unit", before, f"moves to {held.label}")
 
     def _top_down(self) -> list[str]:
@@ -179,6 +176,7 @@ class PeopleLoader:
             if each.members is not None:
                 change = self._set_members(each, group)
                 if change.joined or change.left:
+                    mark_group(group, self.now)
                     how = f"{len(change.joined)} join, {len(change.left)} leave"
                     self.changes.add(CHANGED, "members of group", each.external_id, how)
 

@@ -114,13 +114,14 @@ class RouteMark(models.Model):
     """Whatever is open in a project, or below a unit, is to be routed anew.
 
     One row, however many requests there are: who changes an authority locks none of them.
-    `after_id` is the last request that was routed; the row goes with the last one.
+    `due_at` lies ahead where an authority begins or ends by its dates. `after_id` is the last
+    request that was routed; the row goes with the last one.
     """
 
     unit = models.ForeignKey(Unit, models.CASCADE, null=True, blank=True, related_name="+")
     project = models.ForeignKey(Project, models.CASCADE, null=True, blank=True, related_name="+")
     after_id = models.BigIntegerField(default=0)
-    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(db_index=True)
 
     class Meta:
         ordering: ClassVar = ["id"]

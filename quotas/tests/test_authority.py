@@ -14,7 +14,8 @@ from projects.models import Delegation, User
 from projects.queries.viewers import Viewer, visible_projects
 from projects.states import Role
 from quotas.actions import decide, delegations
-from quotas.actions.routing import route_again, unrouted
+from quotas.actions.rerouting import route_again, unrouted
+from quotas.actions.routing import mark_unit
 from quotas.models import Assignment, DelegationBound, QuotaRequest, Transfer
 from quotas.queries.requests import queue
 from quotas.tests.site import NOW, Site, join, make_group
@@ -123,9 +124,8 @@ def during_a_move(site: Site, act: Callable[[], Any]) -> Any:
     other = threading.Thread(target=run)
     atlas = site.units["atlas"]
     with transaction.atomic():
-        delegations.hold_waiting(atlas)
         move_unit(unit=atlas, parent=site.units["it"], now=NOW)
-        delegations.reroute(atlas, NOW)
+        mark_unit(atlas, NOW)
         other.start()
         until_it_waits(other)
     other.join(timeout=BUSY_SECONDS)
