@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from projects.models import Project
+from projects.models import Delegation, Project
 from projects.queries.viewers import Viewer
 from projects.states import REPAIRING, ROLES_ABOVE_READER, ROLES_THAT_ASK, Power
 
@@ -10,6 +10,11 @@ from projects.states import REPAIRING, ROLES_ABOVE_READER, ROLES_THAT_ASK, Power
 def may_ask(roles: Collection[str]) -> bool:
     """Ask for quota for a project: its owners and managers."""
     return any(role in ROLES_THAT_ASK for role in roles)
+
+
+def may_ask_for_others(viewer: Viewer, project: Project) -> bool:
+    """Ask in the name of those who may ask for the project themselves."""
+    return viewer.holds(Power.ASK_FOR_OTHERS, project.unit.path)
 
 
 def has_an_interest(roles: Collection[str]) -> bool:
@@ -48,3 +53,14 @@ def may_see_figures(viewer: Viewer, unit_path: str) -> bool:
         unit_path.startswith(path)
         for path in viewer.paths(Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES, Power.AUDIT)
     )
+
+
+def may_hand_on(viewer: Viewer) -> bool:
+    """Holds a delegation of which a part can be handed to somebody else."""
+    return any(each.depth > 0 for each in viewer.delegations)
+
+
+def may_revoke(viewer: Viewer, delegation: Delegation) -> bool:
+    """Handed it on, or holds a link above it; a root is the operator's command's to end."""
+    above = {each.pk for each in viewer.delegations} & set(delegation.ancestors)
+    return delegation.grantor_id == viewer.user.pk or bool(above)

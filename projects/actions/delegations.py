@@ -3,16 +3,20 @@
 Terms are immutable; bounds on amounts are the business of quotas.actions.delegations.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.locks import lock, share
-from projects.models import Delegation, Group, Unit, User
+from projects.models import Delegation, Event, Group, Unit, User
 from projects.queries.viewers import Viewer, live_delegations
+from projects.rules import may_revoke
 from projects.states import Power
 
 from .events import record
@@ -20,7 +24,35 @@ from .units import hold_path
 
 MAX_DEPTH = 20
 MAX_PURPOSE = 500
+MAX_WHY = 500
 ROOTS_NEEDED = 2
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is handed on, and to whom: a person or a group, one of the two.
+
+    A deputy stands in for the grantor: a person, for a time that ends.
+    """
+
+    unit: Unit
+    powers: Collection[Power]
+    starts_at: datetime
+    ends_at: datetime | None
+    depth: int
+    user: User | None = None
+    group: Group | None = None
+    purpose: str = ""
+    is_deputy: bool = False
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """One term that goes beyond what the grantor has: which, how far one may go, in words."""
+
+    dimension: str
+    sentence: str
+    bound: object
 
 
 def grant_root(
@@ -38,10 +70,11 @@ def grant_root(
 
     Raises Invalid. `root_holders` says afterwards whether there are enough of them.
     """
-    chosen = _check_terms(powers, depth, starts_at, ends_at, purpose)
+    if errors := _wrong_terms(powers, depth, starts_at, ends_at, purpose):
+        raise Invalid(errors)
     with transaction.atomic():
         made = Delegation.objects.create(
-            user=user, unit=unit, powers=chosen, depth=depth, purpose=purpose,
+            user=user, unit=unit, powers=in_order(powers), depth=depth, purpose=purpose,
             starts_at=starts_at, ends_at=ends_at, created_at=now,
         )  # fmt: skip
         _record("root granted", made, None, now)
@@ -63,63 +96,76 @@ def grant(
     *,
     parent: Delegation,
     grantor: User,
-    unit: Unit,
-    powers: Collection[Power],
-    starts_at: datetime,
-    ends_at: datetime | None,
-    depth: int,
-    user: User | None = None,
-    group: Group | None = None,
-    purpose: str = "",
+    terms: Terms,
+    replaces: Delegation | None = None,
+    actor: User | None = None,
     now: datetime,
 ) -> Delegation:
     """Hand a part of what `grantor` holds by `parent` to a person or a group.
 
-    Raises Forbidden where the grantor does not hold the parent now; Invalid, by field, where
-    powers, unit, period or depth go beyond it (facts: dimension, bound).
+    actor: who does it, where that is not the grantor: what was handed on below somebody is
+    made again when the link above is replaced. Raises Forbidden where the grantor does not hold
+    the parent now; Invalid, with every field at once, where terms go beyond it (facts of the
+    first: dimension, bound).
     """
-    if (user is None) == (group is None):
-        raise Invalid({"user": [_("Name a person or a group, one of the two.")]})
-    chosen = _check_terms(powers, depth, starts_at, ends_at, purpose)
     with transaction.atomic():
-        unit = hold_path(unit)
+        unit = hold_path(terms.unit)
         share(Delegation, parent.chain_ids)
-        held = _held(parent, grantor, now)
-        _check_within(held, chosen, unit, starts_at, ends_at, depth)
-        if user is not None and user.pk == grantor.pk:
-            raise Invalid({"user": [_("You hold this already: hand it to somebody else.")]})
+        held = held_by(parent, grantor, now) if actor is None else reread(parent)
+        errors, beyond = check(held, grantor, terms, unit)
+        if errors:
+            raise Invalid(errors, **facts_of(beyond))
         made = Delegation.objects.create(
-            parent=held, ancestors=held.chain_ids, grantor=grantor, user=user, group=group,
-            unit=unit, powers=chosen, depth=depth, purpose=purpose,
-            starts_at=starts_at, ends_at=ends_at, created_at=now,
+            parent=held, ancestors=held.chain_ids, grantor=grantor, user=terms.user,
+            group=terms.group, unit=unit, powers=in_order(terms.powers), depth=terms.depth,
+            purpose=terms.purpose, starts_at=terms.starts_at, ends_at=terms.ends_at,
+            is_deputy=terms.is_deputy, replaces=replaces, created_at=now,
         )  # fmt: skip
-        _record("delegated", made, grantor, now)
+        _record("delegated", made, actor or grantor, now)
     return made
 
 
-def revoke(*, delegation: Delegation, actor: User | None, now: datetime) -> None:
-    """End a delegation, and with it all below it, from `now` on.
+def check(
+    parent: Delegation, grantor: User, terms: Terms, unit: Unit | None = None
+) -> tuple[dict[str, list[str]], list[Beyond]]:
+    """Everything that is wrong with handing this on: the sentences by field, and what of it
+    lies beyond the parent. unit: the terms' own, as it stands inside the lock."""
+    errors = _wrong_terms(terms.powers, terms.depth, terms.starts_at, terms.ends_at, terms.purpose)
+    errors |= _wrong_delegate(grantor, terms)
+    beyond = beyond_parent(parent, terms, unit or terms.unit)
+    for each in beyond:
+        errors.setdefault(each.dimension, [each.sentence])
+    if (unit or terms.unit).retired_at is not None:
+        words = {"unit": (unit or terms.unit).label}
+        errors.setdefault("unit", [_("%(unit)s is retired.") % words])
+    return errors, [each for each in beyond if each.sentence in errors[each.dimension]]
+
+
+def revoke(*, delegation: Delegation, actor: User | None, why: str = "", now: datetime) -> Event:
+    """End a delegation, and with it all below it, from `now` on; the event of it.
 
     Who made it, or holds a link above it, may do so; no actor: the operator's command.
-    Raises Forbidden, and Conflict where it was revoked before.
+    Raises Forbidden, Invalid, and Conflict where it was revoked before.
     """
+    if len(why) > MAX_WHY:
+        words = {"most": MAX_WHY}
+        raise Invalid({"reason": [_("%(most)s characters is the most.") % words]})
     with transaction.atomic():
         locked = lock(Delegation.objects.filter(pk=delegation.pk).select_related("unit"))[0]
-        if actor is not None and actor.pk != locked.grantor_id:
-            held = {each.pk for each in Viewer.of(actor, now).delegations}
-            if not held & set(locked.ancestors):
-                raise Forbidden(_("Only who handed it on, or somebody above, can take it back."))
+        if actor is not None and not may_revoke(Viewer.of(actor, now), locked):
+            raise Forbidden(_("Only who handed it on, or somebody above, can take it back."))
         revoked = Delegation.objects.filter(pk=locked.pk, revoked_at__isnull=True).update(
-            revoked_at=now, revoked_by=actor
+            revoked_at=now, revoked_by=actor, revoked_why=why
         )
         if not revoked:
             raise Conflict(_("It was revoked already."))
-        _record("revoked", locked, actor, now)
-    delegation.revoked_at, delegation.revoked_by = now, actor
+        event = _record("revoked", locked, actor, now)
+    delegation.revoked_at, delegation.revoked_by, delegation.revoked_why = now, actor, why
+    return event
 
 
-def _held(parent: Delegation, grantor: User, now: datetime) -> Delegation:
-    """The parent as the grantor holds it now, every link above it in force."""
+def held_by(parent: Delegation, grantor: User, now: datetime) -> Delegation:
+    """The parent as the grantor holds it now, every link above it in force; or Forbidden."""
     for each in Viewer.of(grantor, now).delegations:
         if each.pk == parent.pk:
             return each
@@ -128,65 +174,93 @@ def _held(parent: Delegation, grantor: User, now: datetime) -> Delegation:
     )
 
 
-def _check_terms(
+def reread(delegation: Delegation) -> Delegation:
+    """The row as it is now, with its unit."""
+    return Delegation.objects.select_related("unit").get(pk=delegation.pk)
+
+
+def in_order(powers: Collection[str]) -> list[Power]:
+    """The powers in their written order, each once."""
+    return [power for power in Power if power in set(powers)]
+
+
+def _wrong_terms(
     powers: Collection[Power],
     depth: int,
     starts_at: datetime,
     ends_at: datetime | None,
     purpose: str,
-) -> list[Power]:
-    """What must hold for any delegation; the powers in their written order."""
+) -> dict[str, list[str]]:
+    """What must hold for any delegation."""
+    errors: dict[str, list[str]] = {}
     if not powers:
-        raise Invalid({"powers": [_("Choose at least one power.")]})
+        errors["powers"] = [_("Choose at least one power.")]
     if not 0 <= depth <= MAX_DEPTH:
-        words = {"most": MAX_DEPTH}
-        raise Invalid({"depth": [_("It lies between 0 and %(most)s.") % words]})
+        errors["depth"] = [_("It lies between 0 and %(most)s.") % {"most": MAX_DEPTH}]
     if ends_at is not None and ends_at <= starts_at:
-        raise Invalid({"ends_at": [_("It must end after it starts.")]})
+        errors["ends_at"] = [_("It must end after it starts.")]
     if len(purpose) > MAX_PURPOSE:
-        words = {"most": MAX_PURPOSE}
-        raise Invalid({"purpose": [_("%(most)s characters is the most.") % words]})
-    return [power for power in Power if power in set(powers)]
+        errors["purpose"] = [_("%(most)s characters is the most.") % {"most": MAX_PURPOSE}]
+    if not purpose.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
+        errors["purpose"] = [_("It holds characters that cannot be seen. Type it anew.")]
+    return errors
 
 
-def _check_within(
-    parent: Delegation,
-    powers: Collection[Power],
-    unit: Unit,
-    starts_at: datetime,
-    ends_at: datetime | None,
-    depth: int,
-) -> None:
-    beyond = [power for power in powers if power not in parent.powers]
+def _wrong_delegate(grantor: User, terms: Terms) -> dict[str, list[str]]:
+    if (terms.user is None) == (terms.group is None):
+        return {"user": [_("Name a person or a group, one of the two.")]}
+    if terms.user is None:
+        if terms.is_deputy:
+            return {"user": [_("A deputy is a person, not a group.")]}
+        return {}
+    if terms.user.pk == grantor.pk:
+        return {"user": [_("You hold this already: hand it to somebody else.")]}
+    if not terms.user.is_active:
+        return {"user": [_("The account of %(name)s is closed.") % {"name": terms.user}]}
+    return {}
+
+
+def beyond_parent(parent: Delegation, terms: Terms, unit: Unit) -> list[Beyond]:
+    """Each term that goes beyond the parent's own, with the bound; amounts are not its matter."""
+    found = []
+    beyond = [power for power in in_order(terms.powers) if power not in parent.powers]
     if beyond:
-        words = {"power": Power(beyond[0]).label}
-        raise _beyond("powers", _("You do not hold the power to %(power)s.") % words, parent.powers)
+        words = {"power": ", ".join(str(each.label) for each in beyond)}
+        sentence = _("You do not hold the power to %(power)s.") % words
+        found.append(Beyond("powers", sentence, parent.powers))
     if not unit.path.startswith(parent.unit.path):
         places = {"unit": unit.label, "yours": parent.unit.label}
-        raise _beyond("unit", _("%(unit)s does not lie in %(yours)s.") % places, parent.unit.slug)
-    if unit.retired_at is not None:
-        raise Invalid({"unit": [_("%(unit)s is retired.") % {"unit": unit.label}]})
-    if depth >= parent.depth:
-        if parent.depth == 0:
-            sentence = _("Yours cannot be handed on.")
-        else:
-            most = {"most": parent.depth - 1}
-            sentence = _("It can be handed on at most %(most)s more times.") % most
-        raise _beyond("depth", sentence, parent.depth - 1)
-    if starts_at < parent.starts_at:
-        day = parent.starts_at.date().isoformat()
-        raise _beyond("starts_at", _("Yours starts on %(day)s.") % {"day": day}, day)
-    if parent.ends_at is not None and (ends_at is None or ends_at > parent.ends_at):
-        day = parent.ends_at.date().isoformat()
-        raise _beyond("ends_at", _("Yours ends on %(day)s: choose an end.") % {"day": day}, day)
+        sentence = _("%(unit)s does not lie in %(yours)s.") % places
+        found.append(Beyond("unit", sentence, parent.unit.slug))
+    if terms.depth >= parent.depth:
+        most = {"most": parent.depth - 1}
+        sentence = (
+            _("It can be handed on at most %(most)s more times.") % most
+            if parent.depth
+            else _("Yours cannot be handed on.")
+        )
+        found.append(Beyond("depth", sentence, parent.depth - 1))
+    if terms.starts_at < parent.starts_at:
+        day = _day(parent.starts_at)
+        found.append(Beyond("starts_at", _("Yours starts on %(day)s.") % {"day": day}, day))
+    if parent.ends_at is not None and (terms.ends_at is None or terms.ends_at > parent.ends_at):
+        day = _day(parent.ends_at)
+        sentence = _("Yours ends on %(day)s: choose an end.") % {"day": day}
+        found.append(Beyond("ends_at", sentence, day))
+    return found
 
 
-def _beyond(dimension: str, sentence: str, bound: object) -> Invalid:
-    return Invalid({dimension: [sentence]}, dimension=dimension, bound=bound)
+def facts_of(beyond: Sequence[Beyond]) -> dict[str, Any]:
+    """How far one may go in the first of them."""
+    return {"dimension": beyond[0].dimension, "bound": beyond[0].bound} if beyond else {}
 
 
-def _record(verb: str, delegation: Delegation, actor: User | None, now: datetime) -> None:
-    record(
+def _day(moment: datetime) -> str:
+    return timezone.localtime(moment).date().isoformat()
+
+
+def _record(verb: str, delegation: Delegation, actor: User | None, now: datetime) -> Event:
+    return record(
         verb, actor=actor, now=now, unit=delegation.unit,
         subject_kind="delegation", subject_id=delegation.pk,
     )  # fmt: skip

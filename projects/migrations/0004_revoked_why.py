@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('projects', '0003_authority_handed_on'),
+        ("projects", "0003_authority_handed_on"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='delegation',
-            name='revoked_why',
+            model_name="delegation",
+            name="revoked_why",
             field=models.CharField(blank=True, max_length=500),
         ),
     ]

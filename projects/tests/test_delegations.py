@@ -1,14 +1,15 @@
 """Handing authority on stays within what one holds, and ends with what it hangs on."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from projects.actions.delegations import grant, grant_root, revoke, root_holders
+from projects.actions import delegations
+from projects.actions.delegations import Terms, grant_root, revoke, root_holders
 from projects.actions.people import make_group, set_group_members
-from projects.models import Delegation, Event
+from projects.models import Delegation, Event, User
 from projects.queries.viewers import live_delegations
 from projects.states import Power
 from projects.tests.rows import LATER, NOW, person, root, tree
@@ -21,6 +22,11 @@ LEGAL: dict[str, Any] = {
     "ends_at": NOW + timedelta(days=50),
     "depth": 1,
 }
+
+
+def grant(*, parent: Delegation, grantor: User, now: datetime, **terms: Any) -> Delegation:
+    """`delegations.grant` with terms named one by one."""
+    return delegations.grant(parent=parent, grantor=grantor, terms=Terms(**terms), now=now)
 
 
 def test_grant_knows_its_chain() -> None:

@@ -1,45 +1,27 @@
-"""Handing authority on together with its bounds: how much may be given, of what, where."""
+"""Handing authority on together with its bounds: roots, a part of one's own, deputies; and back."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from portal.lib.amounts import MAX_AMOUNT, format_amount
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.locks import lock
 from projects.actions import delegations as chain
-from projects.models import Delegation, Group, Project, Unit, User
-from projects.states import REPAIRING, Power
-from quotas.models import DelegationBound, QuotaRequest, RequestLine, Resource, Zone
-from quotas.states import LineState
+from projects.actions.delegations import Terms
+from projects.models import Delegation, Event, Group, GroupMembership, Unit, User
+from projects.outgoing.notices import tell
+from projects.queries.viewers import Viewer
+from projects.states import NoticeKind, Power
 
-from .routing import route
+from .bounds import UNBOUNDED, Bound, Problem, held_bounds, problems_of, store
+from .routing import mark_delegation, mark_unit
 
-
-@dataclass(frozen=True)
-class Bound:
-    """How much may be given, in base units; None: any resource, any zone, no bound.
-
-    The meaning of each is that of the columns of DelegationBound.
-    """
-
-    resource: Resource | None = None
-    zone: Zone | None = None
-    per_decision: int | None = None
-    window_days: int = 30
-    total: int | None = None
-    period_days: int | None = None
-
-    def lies_in(self, other: DelegationBound) -> bool:
-        """Whether every offering that this one is about is one of the other's."""
-        return other.resource in (None, self.resource) and other.zone in (None, self.zone)
-
-
-UNBOUNDED = (Bound(),)
+__all__ = (
+    "UNBOUNDED", "Bound", "Terms", "delegate", "delegate_root", "hand_on", "name_deputy", "revoke",
+)  # fmt: skip
 
 
 def delegate_root(
@@ -49,7 +31,7 @@ def delegate_root(
     powers: Collection[Power],
     depth: int,
     ends_at: datetime | None,
-    bounds: Collection[Bound] = UNBOUNDED,
+    bounds: Sequence[Bound] = UNBOUNDED,
     now: datetime,
 ) -> list[Delegation]:
     """Give each of these people a root over each of these units; who holds one keeps it.
@@ -57,11 +39,9 @@ def delegate_root(
     Raises Conflict unless two different people then hold these powers by a live root over
     each unit.
     """
-    _check_bounds(bounds)
+    _check_root(bounds)
     made = []
     with transaction.atomic():
-        for unit in units:
-            hold_waiting(unit)
         for unit in units:
             holders = chain.root_holders(unit, powers, now)
             for user in users:
@@ -71,7 +51,8 @@ def delegate_root(
                         ends_at=ends_at, now=now,
                     )  # fmt: skip
                     made.append(root)
-                    _store(root, bounds)
+                    store(root, bounds)
+                    mark_delegation(root, now)
             if len(chain.root_holders(unit, powers, now)) < chain.ROOTS_NEEDED:
                 raise Conflict(
                     _(
@@ -81,8 +62,6 @@ def delegate_root(
                     % {"unit": unit.label},
                     unit=unit.slug,
                 )
-        for unit in units if made else ():
-            reroute(unit, now)
     return made
 
 
@@ -95,132 +74,200 @@ def delegate(
     starts_at: datetime,
     ends_at: datetime | None,
     depth: int,
-    bounds: Collection[Bound],
+    bounds: Sequence[Bound],
     user: User | None = None,
     group: Group | None = None,
     purpose: str = "",
     now: datetime,
 ) -> Delegation:
+    """Hand a part of one's authority on: `hand_on` with terms named one by one."""
+    terms = Terms(unit, powers, starts_at, ends_at, depth, user, group, purpose)
+    return hand_on(parent=parent, grantor=grantor, terms=terms, bounds=bounds, now=now)
+
+
+def hand_on(
+    *,
+    parent: Delegation,
+    grantor: User,
+    terms: Terms,
+    bounds: Sequence[Bound],
+    replaces: Delegation | None = None,
+    actor: User | None = None,
+    now: datetime,
+) -> Delegation:
     """Hand a part of one's authority on, with bounds that lie within one's own.
 
-    Raises what projects.actions.delegations.grant raises, and Invalid on `bounds` with the
-    parent's bound (facts: dimension, bound). Bounds of powers to repair name zones; what they
-    say of resources and amounts does not matter. What waits below is routed anew.
+    Raises Forbidden where the grantor does not hold the parent now, and Invalid with everything
+    that is wrong by field; rows of bounds are "bounds.0", "bounds.1", … (facts of the first that
+    goes beyond the parent: dimension, bound). Bounds of powers to repair name zones; what they
+    say of amounts does not matter. What waits below is routed anew. actor: see `chain.grant`.
     """
-    _check_bounds(bounds)
     with transaction.atomic():
-        hold_waiting(unit)
+        held = chain.held_by(parent, grantor, now) if actor is None else chain.reread(parent)
+        refused = examine(parent=held, grantor=grantor, terms=terms, bounds=bounds)
+        if refused is not None:
+            raise refused
         made = chain.grant(
-            parent=parent, grantor=grantor, unit=unit, powers=powers, starts_at=starts_at,
-            ends_at=ends_at, depth=depth, user=user, group=group, purpose=purpose, now=now,
-        )  # fmt: skip
-        held = DelegationBound.objects.filter(delegation=parent).select_related("resource", "zone")
-        check = _check_zone if set(powers) <= set(REPAIRING) else _check_within
-        for bound in bounds:
-            check(bound, list(held))
-        _store(made, bounds)
-        reroute(unit, now)
+            parent=held, grantor=grantor, terms=terms, replaces=replaces, actor=actor, now=now
+        )
+        store(made, bounds)
+        _tell_of_new(made, now)
+        mark_delegation(made, now)
     return made
 
 
-def revoke(*, delegation: Delegation, actor: User | None, now: datetime) -> None:
-    """Take a delegation back and route what waited for it to whoever is nearest now."""
+def examine(
+    *, parent: Delegation, grantor: User, terms: Terms, bounds: Sequence[Bound]
+) -> Invalid | None:
+    """Everything that handing this on would be refused for, without a lock; None: nothing."""
+    errors, beyond = chain.check(parent, grantor, terms)
+    problems = problems_of(bounds, terms.powers, held_bounds(parent))
+    for each in problems:
+        errors.setdefault(each.name, []).append(each.sentence)
+    if not errors:
+        return None
+    return Invalid(errors, **_facts(beyond, problems))
+
+
+@dataclass(frozen=True)
+class NotDeputised:
+    """A delegation for which nobody can stand in, and what to do about it."""
+
+    delegation: Delegation
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Deputies:
+    """What a deputy was given, and what could not be."""
+
+    made: list[Delegation]
+    left_out: list[NotDeputised]
+
+
+def name_deputy(
+    *,
+    holder: User,
+    user: User,
+    starts_at: datetime,
+    ends_at: datetime | None,
+    delegations: Collection[int] | None = None,
+    purpose: str = "",
+    now: datetime,
+) -> Deputies:
+    """Let somebody stand in for `holder` for a time: with all terms, one hand-on fewer.
+
+    delegations: ids of the holder's own; None: all. One that ends earlier is shared until then.
+    Raises Invalid; Conflict with the way out where nobody can stand in for any of them.
+    """
+    if ends_at is None:
+        raise Invalid({"ends_at": [_("A deputy stands in for a time: choose the last day.")]})
+    viewer = Viewer.of(holder, now)
+    mine = [each for each in viewer.delegations if delegations is None or each.pk in delegations]
+    deputies = Deputies([], [])
     with transaction.atomic():
-        hold_waiting(delegation.unit)
-        chain.revoke(delegation=delegation, actor=actor, now=now)
-        reroute(delegation.unit, now)
+        for each in mine:
+            obstacle = _no_deputy(each, user, starts_at, ends_at)
+            if obstacle:
+                deputies.left_out.append(NotDeputised(each, obstacle))
+                continue
+            terms = _deputy_terms(each, user, starts_at, ends_at, purpose)
+            made = hand_on(
+                parent=each, grantor=holder, terms=terms, bounds=held_bounds(each), now=now
+            )
+            deputies.made.append(made)
+    if not deputies.made:
+        raise _nobody_deputises(deputies.left_out)
+    return deputies
 
 
-def hold_waiting(unit: Unit) -> None:
-    """Lock the projects below a unit that wait for a decision, for a `reroute` afterwards.
+def revoke(*, delegation: Delegation, actor: User | None, why: str = "", now: datetime) -> None:
+    """Take a delegation back and route what waited for it to whoever is nearest now.
 
-    First of all locks: projects come before units and delegations.
+    Raises what projects.actions.delegations.revoke raises.
     """
-    lock(Project.objects.filter(pk__in=_open_below(unit).values("project")))
+    with transaction.atomic():
+        below = _people_below(delegation, now)
+        event = chain.revoke(delegation=delegation, actor=actor, why=why, now=now)
+        tell(event, [*holders(delegation, now), *below], NoticeKind.REVOKED)
+        mark_unit(delegation.unit, now)
 
 
-def reroute(unit: Unit, now: datetime) -> int:
-    """Route every request with an open line below a unit anew; returns how many there were.
-
-    The caller began with `hold_waiting`.
-    """
-    waiting = QuotaRequest.objects.filter(pk__in=_open_below(unit).values("request"))
-    requests = list(waiting.select_related("project__unit"))
-    for quota_request in requests:
-        route(quota_request, now)
-    return len(requests)
+def holders(delegation: Delegation, now: datetime) -> list[int]:
+    """Ids of the people who hold a delegation: its person, or whoever is in its group."""
+    if delegation.user_id is not None:
+        return [delegation.user_id]
+    members = GroupMembership.objects.live(now).filter(group=delegation.group_id)
+    return list(members.values_list("user", flat=True))
 
 
-def _open_below(unit: Unit) -> QuerySet[RequestLine]:
-    return RequestLine.objects.filter(
-        state=LineState.OPEN, project__unit__path__startswith=unit.path
+def _people_below(delegation: Delegation, now: datetime) -> list[int]:
+    """Ids of the people who hold something that was handed on below, not through groups."""
+    below = Delegation.objects.live(now).filter(
+        ancestors__contains=[delegation.pk], revoked_at__isnull=True, user__isnull=False
     )
+    return list(below.values_list("user", flat=True))
 
 
-def _check_bounds(bounds: Collection[Bound]) -> None:
-    if not bounds:
-        raise Invalid({"bounds": [_("Say how much: without a bound nothing can be given.")]})
-    keys = [(bound.resource, bound.zone) for bound in bounds]
-    if len(set(keys)) != len(keys):
-        raise Invalid({"bounds": [_("One resource in one zone has one bound.")]})
-    for bound in bounds:
-        if bound.per_decision is not None and not 0 <= bound.per_decision <= MAX_AMOUNT:
-            words = {"amount": bound.per_decision, "most": MAX_AMOUNT}
-            raise Invalid({"bounds": [_("%(amount)s must lie between 0 and %(most)s.") % words]})
+def _tell_of_new(made: Delegation, now: datetime) -> None:
+    event = Event.objects.filter(subject_kind="delegation", subject_id=made.pk).latest("pk")
+    kind = NoticeKind.DEPUTY if made.is_deputy else NoticeKind.DELEGATED
+    tell(event, holders(made, now), kind)
 
 
-def _check_zone(bound: Bound, held: Collection[DelegationBound]) -> None:
-    """For powers of those who repair, by which nothing is given: the zones alone count."""
-    zones = {row.zone for row in held}
-    if None in zones or bound.zone in zones:
-        return
-    yours = ", ".join(sorted(zone.name for zone in zones if zone is not None))
-    if bound.zone is None:
-        sentence = _("You repair %(yours)s alone: name a zone.") % {"yours": yours}
-    else:
-        words = {"zone": bound.zone.name, "yours": yours or _("nothing")}
-        sentence = _("%(zone)s is not yours to repair; you repair %(yours)s.") % words
-    slugs = sorted(zone.slug for zone in zones if zone is not None)
-    raise Invalid({"bounds": [sentence]}, dimension="zone", bound=slugs)
-
-
-def _check_within(bound: Bound, held: Collection[DelegationBound]) -> None:
-    """Some row of the parent must cover the bound, and none that touches it may be tighter."""
-    if not any(bound.lies_in(row) for row in held):
-        what = _what(bound)
-        raise Invalid(
-            {"bounds": [_("You may give nothing of %(what)s yourself.") % {"what": what}]},
-            dimension="bounds", bound=0,
-        )  # fmt: skip
-    for row in held:
-        if row.per_decision is None or not bound.lies_in(row):
-            continue
-        if bound.per_decision is None or bound.per_decision > row.per_decision:
-            unit = row.resource.unit if row.resource else ""
-            words = {"what": _what(bound), "most": format_amount(row.per_decision, unit)}
-            raise Invalid(
-                {"bounds": [_("Of %(what)s you may give %(most)s per decision.") % words]},
-                dimension="per_decision", bound=row.per_decision,
-            )  # fmt: skip
-
-
-def _what(bound: Bound) -> str:
-    resource = bound.resource.name if bound.resource else _("every resource")
-    if bound.zone is None:
-        return str(resource)
-    return _("%(resource)s in %(zone)s") % {"resource": resource, "zone": bound.zone.name}
-
-
-def _store(delegation: Delegation, bounds: Collection[Bound]) -> None:
-    DelegationBound.objects.bulk_create(
-        DelegationBound(
-            delegation=delegation,
-            resource=bound.resource,
-            zone=bound.zone,
-            per_decision=bound.per_decision,
-            window_days=bound.window_days,
-            total=bound.total,
-            period_days=bound.period_days,
+def _no_deputy(mine: Delegation, user: User, starts_at: datetime, ends_at: datetime) -> str:
+    """Why nobody, or not this person, can stand in by a delegation; "": nothing in the way."""
+    words = {"name": mine, "unit": mine.unit.label, "grantor": mine.grantor or _("an operator")}
+    if mine.depth == 0:
+        return (
+            _("%(name)s for %(unit)s cannot be handed on: ask %(grantor)s to name a deputy.")
+            % words
         )
-        for bound in bounds
+    if mine.ends_at is not None and mine.ends_at <= starts_at:
+        return _("%(name)s for %(unit)s ends before: ask %(grantor)s for a new one.") % words
+    same = mine.children.filter(
+        is_deputy=True, user=user, revoked_at__isnull=True,
+        starts_at__lt=ends_at, ends_at__gt=starts_at,
+    )  # fmt: skip
+    if same.exists():
+        words["user"] = user
+        return _("%(user)s is deputy for %(unit)s at that time already.") % words
+    return ""
+
+
+def _deputy_terms(
+    mine: Delegation, user: User, starts_at: datetime, ends_at: datetime, purpose: str
+) -> Terms:
+    return Terms(
+        unit=mine.unit,
+        powers=[Power(each) for each in mine.powers],
+        starts_at=starts_at,
+        ends_at=ends_at if mine.ends_at is None else min(ends_at, mine.ends_at),
+        depth=mine.depth - 1,
+        user=user,
+        purpose=purpose,
+        is_deputy=True,
     )
+
+
+def _nobody_deputises(left_out: Sequence[NotDeputised]) -> Conflict:
+    if not left_out:
+        return Conflict(_("You hold no delegation now, so there is nothing to stand in for."))
+    return Conflict(
+        " ".join(each.sentence for each in left_out),
+        delegations=[each.delegation.pk for each in left_out],
+    )
+
+
+def _facts(beyond: Sequence[chain.Beyond], problems: Sequence[Problem]) -> dict[str, Any]:
+    """How far one may go in what is beyond the parent first."""
+    if beyond:
+        return chain.facts_of(beyond)
+    first = next((each for each in problems if each.dimension), None)
+    return {"dimension": first.dimension, "bound": first.bound} if first else {}
+
+
+def _check_root(bounds: Sequence[Bound]) -> None:
+    problems = problems_of(bounds, list(Power), UNBOUNDED)
+    if problems:
+        raise Invalid({each.name: [each.sentence] for each in problems})

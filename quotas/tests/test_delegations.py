@@ -117,17 +117,28 @@ def test_delegate_a_zone_lies_within_every_zone(site: Site) -> None:
 
 def test_delegate_every_resource_needs_to_hold_every_resource(site: Site) -> None:
     with pytest.raises(Invalid) as refused:
-        hand_on(site, Bound(per_decision=1))
+        hand_on(site, Bound())
 
     assert refused.value.sentence == "You may give nothing of every resource yourself."
 
 
-@pytest.mark.parametrize("bounds", [(), (Bound(per_decision=-1),), (Bound(), Bound())])
-def test_delegate_refuses_bounds_that_cannot_be(site: Site, bounds: tuple[Bound, ...]) -> None:
+@pytest.mark.parametrize(
+    ("bounds", "row"),
+    [
+        ((), "bounds"),
+        ((Bound(per_decision=1),), "bounds.0"),
+        ((Bound(), Bound()), "bounds.1"),
+        ((Bound(window_days=0),), "bounds.0"),
+        ((Bound(period_days=30),), "bounds.0"),
+    ],
+)
+def test_delegate_refuses_bounds_that_cannot_be(
+    site: Site, bounds: tuple[Bound, ...], row: str
+) -> None:
     with pytest.raises(Invalid) as refused:
         hand_on(site, *bounds)
 
-    assert list(refused.value.errors) == ["bounds"]
+    assert list(refused.value.errors) == [row]
 
 
 def test_delegate_brings_what_waits_to_the_nearer_delegate(site: Site) -> None:
