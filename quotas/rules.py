@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from projects.queries.viewers import Viewer
-from projects.rules import has_an_interest, may_decide_in
+from projects.rules import has_an_interest, may_ask, may_ask_for_others, may_decide_in
 from projects.states import Power, Role
 from quotas.models import QuotaRequest
 
@@ -15,9 +15,30 @@ def may_comment(viewer: Viewer, quota_request: QuotaRequest, roles: Collection[s
     )
 
 
+def may_change(viewer: Viewer, quota_request: QuotaRequest, roles: Collection[str]) -> bool:
+    """Amend, answer, withdraw: who may ask for the project, and who asked in their name."""
+    return may_ask(roles) or (
+        quota_request.asked_by_id == viewer.user.pk
+        and may_ask_for_others(viewer, quota_request.project)
+    )
+
+
+def asked_by(quota_request: QuotaRequest) -> frozenset[int]:
+    """The people (ids) whose wish it is: who asked, and in whose name.
+
+    None of them decides it, nor through a deputy, whatever their role in the project is.
+    """
+    people = (quota_request.requester_id, quota_request.asked_by_id)
+    return frozenset(each for each in people if each is not None)
+
+
 def may_decide(viewer: Viewer, quota_request: QuotaRequest, roles: Collection[str]) -> bool:
-    """Holds the power for the project's unit, and no role above reader in the project."""
-    return may_decide_in(viewer, quota_request.project) and not has_an_interest(roles)
+    """Holds the power for the project's unit, no role above reader there, and did not ask."""
+    return (
+        may_decide_in(viewer, quota_request.project)
+        and not has_an_interest(roles)
+        and viewer.user.pk not in asked_by(quota_request)
+    )
 
 
 def may_see_zone_fill(viewer: Viewer) -> bool:

@@ -1,8 +1,9 @@
 """Telling people of an act: rows of the outbox, written in the transaction of the act."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime
 
-from projects.models import Event, Notice
+from projects.models import Event, Notice, User
 from projects.states import NoticeKind
 
 
@@ -18,3 +19,18 @@ def tell(event: Event, people: Iterable[int], kind: NoticeKind) -> None:
             [Notice(event=event, person_id=each, kind=kind, at=event.at) for each in told],
             ignore_conflicts=True,
         )
+
+
+def mark_read(*, ids: Collection[int], actor: User, now: datetime) -> int:
+    """The person has seen these notices of theirs; how many they had not seen before.
+
+    Ids of others' notices are passed over, as if there were none.
+    """
+    return Notice.objects.filter(person=actor, pk__in=ids, read_at__isnull=True).update(read_at=now)
+
+
+def mark_all_read(*, newest: int, actor: User, now: datetime) -> int:
+    """The person has seen all notices up to this one; what came since stays unread."""
+    return Notice.objects.filter(person=actor, pk__lte=newest, read_at__isnull=True).update(
+        read_at=now
+    )

@@ -112,8 +112,8 @@ SEE_DELEGATIONS = (
     Power.MANAGE_ENVELOPES,
     Power.AUDIT,
 )
-# Who repairs must see what of, but not who decides there.
-SEE_PROJECTS = (*SEE_DELEGATIONS, *REPAIRING)
+# Who repairs, or asks for others, must see what of, but not who decides there.
+SEE_PROJECTS = (*SEE_DELEGATIONS, *REPAIRING, Power.ASK_FOR_OTHERS)
 
 
 def visible_projects(viewer: Viewer) -> QuerySet[Project]:

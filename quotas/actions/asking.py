@@ -11,51 +11,94 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from portal.lib.errors import Conflict, Forbidden, NotVisible, Stale
+from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
 from portal.lib.locks import lock
 from projects.actions.events import record
 from projects.actions.units import hold_place
-from projects.models import Project, User
+from projects.models import Event, Project, User
+from projects.outgoing.notices import tell
 from projects.queries.viewers import Viewer, roles_in, visible_projects
-from projects.rules import may_ask
-from projects.states import ProjectState
+from projects.rules import may_ask, may_ask_for_others
+from projects.states import NoticeKind, ProjectState
 from quotas.models import Offering, QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
+from quotas.rules import may_change
 from quotas.states import LINE_MOVES, PENDING, LineState
 
 from .routing import route
 from .wishes import Wish, check_known, clean_text
 
 
-def lock_project(project: Project, actor: User, now: datetime) -> tuple[Project, Viewer]:
-    """The project, locked, with the actor's right to ask for it checked inside the lock."""
+def lock_project(
+    project: Project, actor: User, now: datetime, *, requester: User | None = None
+) -> tuple[Project, Viewer]:
+    """The project, locked, with the actor's right to ask for it checked inside the lock.
+
+    requester: in whose name the actor asks, if not in their own.
+    """
+    locked, viewer = _lock(project, actor, now)
+    if requester is None or requester == actor:
+        if not may_ask(roles_in(viewer, locked)):
+            raise Forbidden(_("Only an owner or a manager of the project can ask for quota."))
+    else:
+        _check_in_the_name_of(requester, locked, viewer)
+    _check_active(locked)
+    return locked, viewer
+
+
+def lock_own(
+    quota_request: QuotaRequest, actor: User, now: datetime
+) -> tuple[QuotaRequest, Viewer]:
+    """The request, locked after its project, once the actor may change it."""
+    project, viewer = _lock(quota_request.project, actor, now)
+    rows = lock(QuotaRequest.objects.filter(pk=quota_request.pk).select_related("project__unit"))
+    if not may_change(viewer, rows[0], roles_in(viewer, project)):
+        raise Forbidden(_("Only an owner or a manager of the project can do that."))
+    _check_active(project)
+    return rows[0], viewer
+
+
+def _lock(project: Project, actor: User, now: datetime) -> tuple[Project, Viewer]:
+    """The project, locked with its place; raises NotVisible."""
     rows = lock(Project.objects.filter(pk=project.pk))
     for each in rows:
         hold_place(each)
     viewer = Viewer.of(actor, now)
     if not rows or not visible_projects(viewer).filter(pk=project.pk).exists():
         raise NotVisible(_("There is no such project."))
-    if not may_ask(roles_in(viewer, rows[0])):
-        raise Forbidden(_("Only an owner or a manager of the project can ask for quota."))
-    if rows[0].state != ProjectState.ACTIVE:
-        words = {"project": rows[0].name, "state": rows[0].get_state_display()}
-        raise Conflict(_("%(project)s is %(state)s; quota is for active projects.") % words)
     return rows[0], viewer
 
 
-def lock_own(
-    quota_request: QuotaRequest, actor: User, now: datetime
-) -> tuple[QuotaRequest, Viewer]:
-    _project, viewer = lock_project(quota_request.project, actor, now)
-    return lock(QuotaRequest.objects.filter(pk=quota_request.pk).select_related("project__unit"))[
-        0
-    ], viewer
+def _check_active(project: Project) -> None:
+    if project.state != ProjectState.ACTIVE:
+        words = {"project": project.name, "state": project.get_state_display()}
+        raise Conflict(_("%(project)s is %(state)s; quota is for active projects.") % words)
 
 
-def create(project: Project, wish: Wish, actor: User, now: datetime) -> QuotaRequest:
+def _check_in_the_name_of(requester: User, project: Project, viewer: Viewer) -> None:
+    """Raise Forbidden for who may not do that here, Invalid for a name that may not ask."""
+    if not may_ask_for_others(viewer, project):
+        raise Forbidden(
+            _("You hold no delegation to ask for others in %(unit)s.")
+            % {"unit": project.unit.label},
+            unit=project.unit.slug,
+        )
+    held = roles_in(Viewer.of(requester, viewer.now), project)
+    if not requester.is_active or not may_ask(held):
+        words = {"name": str(requester), "project": project.name}
+        sentence = _("%(name)s is no owner or manager of %(project)s.") % words
+        raise Invalid({"requester": [sentence]})
+
+
+def create(
+    project: Project, wish: Wish, actor: User, now: datetime, *, requester: User | None = None
+) -> QuotaRequest:
+    """requester: in whose name it is, if not in the actor's own."""
+    is_for_another = requester is not None and requester != actor
     return QuotaRequest.objects.create(
         project=project,
-        requester=actor,
+        requester=requester or actor,
+        asked_by=actor if is_for_another else None,
         reason=clean_text(wish.reason, field="reason", required=False),
         until_on=wish.until_on,
         all_or_nothing=wish.all_or_nothing,
@@ -109,7 +152,9 @@ def refuse_second_pending(project: Project, lines: Mapping[Offering, int]) -> No
 
 def send(quota_request: QuotaRequest, viewer: Viewer, lines: Mapping[Offering, int]) -> None:
     QuotaRequest.objects.filter(pk=quota_request.pk).update(submitted_at=viewer.now)
-    note(quota_request, "submitted", viewer, lines)
+    event = note(quota_request, "submitted", viewer, lines)
+    if quota_request.asked_by_id is not None:
+        tell(event, [quota_request.requester_id], NoticeKind.ASKED)
     route(quota_request, viewer.now)
 
 
@@ -166,12 +211,14 @@ def note(
     verb: str,
     viewer: Viewer,
     wanted: Mapping[Offering, int] | None = None,
-) -> None:
+) -> Event:
     """Record a verb; `wanted` is what it asked for, as the lines may be changed later."""
     data: dict[str, Any] = {}
     if wanted:
         data["wanted"] = {offering.slug: amount for offering, amount in wanted.items()}
-    record(
+    if quota_request.asked_by_id is not None:
+        data["requester"] = quota_request.requester_id
+    return record(
         verb,
         actor=viewer.user,
         now=viewer.now,

@@ -10,6 +10,7 @@ from projects.queries.viewers import Viewer, roles_in, visible_projects
 from projects.rules import has_an_interest
 from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.authority import Mandate
+from quotas.rules import asked_by
 
 
 def barred(viewer: Viewer, quota_request: QuotaRequest, mandates: Collection[Mandate]) -> None:
@@ -25,6 +26,8 @@ def barred(viewer: Viewer, quota_request: QuotaRequest, mandates: Collection[Man
             % {"project": project.name},
             project=project.slug,
         )
+    if viewer.user.pk in asked_by(quota_request):
+        raise Forbidden(_("You asked for this yourself: somebody else must decide."))
     if not mandates:
         raise Forbidden(
             _("You hold no delegation that lets you decide quota for %(unit)s.")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from portal.lib.errors import Conflict
 from projects.actions.events import record
 from projects.models import User
+from projects.states import NoticeKind
 from quotas.models import Decision, DecisionKind, DecisionLine, QuotaRequest, RequestLine
 from quotas.queries.authority import Mandate
 from quotas.states import LINE_MOVES, LineState
@@ -24,6 +25,7 @@ from .booking import Accounts, book, lock_accounts
 from .granting import check_granted, check_seen
 from .proof import snapshot
 from .targets import deliver, touch
+from .watching import tell_followers
 from .wishes import clean_text
 
 
@@ -147,7 +149,7 @@ def _decide(
         ),
         at=now,
     )
-    record(
+    event = record(
         {"approve": "approved", "decline": "declined", "return": "returned"}[kind.value],
         actor=actor,
         now=now,
@@ -157,4 +159,6 @@ def _decide(
         decision=decision.pk,
         lines=ids,
     )
+    is_returned = kind == DecisionKind.RETURN
+    tell_followers(event, bench.request, NoticeKind.RETURNED if is_returned else NoticeKind.DECIDED)
     return decision

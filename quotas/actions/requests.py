@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from portal.lib.errors import Conflict, Forbidden, NotVisible
 from projects.models import Project, User
 from projects.queries.viewers import Viewer, roles_in
+from projects.states import NoticeKind
 from quotas.models import Comment, Offering, QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
 from quotas.queries.requests import visible_requests
@@ -33,19 +34,23 @@ from .asking import (
     send,
 )
 from .routing import route
+from .watching import tell_followers
 from .wishes import Wish, check_known, check_wish, clean_text
 
 
-def submit(*, project: Project, wish: Wish, actor: User, now: datetime) -> QuotaRequest:
+def submit(
+    *, project: Project, wish: Wish, actor: User, now: datetime, requester: User | None = None
+) -> QuotaRequest:
     """Send a wish to those who decide.
 
+    requester: in whose name, by the power `ask for others`; without one in the actor's own.
     Raises Forbidden, Invalid, and Conflict where a line of the same offering is pending.
     """
     with transaction.atomic():
-        locked, viewer = lock_project(project, actor, now)
+        locked, viewer = lock_project(project, actor, now, requester=requester)
         lines = check_wish(wish, balances=balances(locked), now=now)
         refuse_second_pending(locked, lines)
-        quota_request = create(locked, wish, actor, now)
+        quota_request = create(locked, wish, actor, now, requester=requester)
         add_lines(quota_request, lines, LineState.OPEN)
         send(quota_request, viewer, lines)
     return quota_request
@@ -95,7 +100,8 @@ def answer(
         lines = _rewrite(locked, wanted, locked.reason, now) if wanted else {}
         Comment.objects.create(request=locked, author=actor, text=cleaned, at=now)
         move_lines(locked, "answer", now, returned)
-        note(locked, "answered", viewer, lines)
+        event = note(locked, "answered", viewer, lines)
+        tell_followers(event, locked, NoticeKind.ANSWERED, with_deciders=True)
         route(locked, viewer.now)
     return locked
 
@@ -107,7 +113,8 @@ def withdraw(*, quota_request: QuotaRequest, actor: User, now: datetime) -> Quot
         waiting = [line.pk for line in lines_of(locked) if line.state in PENDING]
         check_moves(locked, "withdraw", waiting)
         move_lines(locked, "withdraw", now, waiting)
-        note(locked, "withdrew", viewer)
+        event = note(locked, "withdrew", viewer)
+        tell_followers(event, locked, NoticeKind.WITHDRAWN)
     return locked
 
 
@@ -124,7 +131,8 @@ def comment(*, quota_request: QuotaRequest, text: str, actor: User, now: datetim
             raise Forbidden(_("Members of the project and those who decide can write here."))
         cleaned = clean_text(text, field="text", required=True)
         written = Comment.objects.create(request=seen, author=actor, text=cleaned, at=now)
-        note(seen, "commented", viewer)
+        event = note(seen, "commented", viewer)
+        tell_followers(event, seen, NoticeKind.COMMENTED, with_deciders=True)
     return written
 
 

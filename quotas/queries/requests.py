@@ -19,7 +19,7 @@ def visible_requests(viewer: Viewer) -> QuerySet[QuotaRequest]:
     return (
         QuotaRequest.objects.filter(project__in=visible_projects(viewer))
         .filter(Q(submitted_at__isnull=False) | Q(requester=viewer.user))
-        .select_related("project__unit", "requester")
+        .select_related("project__unit", "requester", "asked_by")
     )
 
 
@@ -32,7 +32,8 @@ def pending_requests(requests: QuerySet[QuotaRequest]) -> QuerySet[QuotaRequest]
 def assigned_lines(viewer: Viewer) -> QuerySet[RequestLine]:
     """The open lines that wait for this person, directly or through a group, at `now`.
 
-    Not those of projects in which they hold a role: others of the group decide them.
+    Not those that they asked for, nor of projects in which they hold a role: others of the
+    group decide them.
     """
     mine = Assignment.objects.filter(viewer.own(), in_force(viewer.now))
     involved = Membership.objects.filter(
@@ -41,7 +42,9 @@ def assigned_lines(viewer: Viewer) -> QuerySet[RequestLine]:
     return RequestLine.objects.filter(
         state=LineState.OPEN,
         pk__in=mine.filter(delegation__in=[each.pk for each in viewer.delegations]).values("line"),
-    ).exclude(Exists(involved))
+    ).exclude(
+        Exists(involved) | Q(request__requester=viewer.user) | Q(request__asked_by=viewer.user)
+    )
 
 
 def queue(viewer: Viewer) -> QuerySet[QuotaRequest]:

@@ -1,0 +1,91 @@
+"""What a notice says, and where it leads: a sentence by its kind, and by what was done."""
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from projects.models import Delegation, Unit
+from projects.states import NoticeKind
+from quotas.models import QuotaRequest
+
+from .notices import NoticeRow
+
+
+@dataclass(frozen=True)
+class Look:
+    """Words with %(who)s and %(what)s, an icon of the sprite, and a tone."""
+
+    words: Promise
+    icon: str
+    tone: str = ""
+
+
+LOOKS: dict[str, Look] = {
+    NoticeKind.REMINDED: Look(gettext_lazy("%(what)s still waits for you"), "clock", "warn"),
+    NoticeKind.NUDGED: Look(gettext_lazy("%(who)s asks you to look at %(what)s"), "clock", "warn"),
+    NoticeKind.ESCALATED: Look(gettext_lazy("%(what)s was handed up to you"), "up", "warn"),
+    NoticeKind.RETURNED: Look(
+        gettext_lazy("%(who)s returned %(what)s with a question"), "back", "warn"
+    ),
+    NoticeKind.ASKED: Look(gettext_lazy("%(who)s asked in your name: %(what)s"), "pencil", "busy"),
+    NoticeKind.ANSWERED: Look(
+        gettext_lazy("%(who)s answered the question on %(what)s"), "send", "busy"
+    ),
+    NoticeKind.COMMENTED: Look(gettext_lazy("%(who)s wrote on %(what)s"), "people"),
+    NoticeKind.ENDORSED: Look(gettext_lazy("%(who)s endorsed %(what)s"), "stamp", "busy"),
+    NoticeKind.DECIDED: Look(gettext_lazy("%(who)s decided about %(what)s"), "stamp", "busy"),
+    NoticeKind.WITHDRAWN: Look(gettext_lazy("%(who)s withdrew %(what)s"), "back"),
+    NoticeKind.DEPUTY: Look(gettext_lazy("%(who)s made you their deputy: %(what)s"), "people"),
+    NoticeKind.DELEGATED: Look(gettext_lazy("%(who)s delegated to you: %(what)s"), "people"),
+    NoticeKind.REVOKED: Look(gettext_lazy("%(who)s revoked %(what)s"), "cross", "warn"),
+    NoticeKind.ENDS_SOON: Look(gettext_lazy("%(what)s ends soon"), "calendar", "warn"),
+    NoticeKind.COVERAGE: Look(gettext_lazy("Too few people decide: %(what)s"), "warn", "warn"),
+}
+# What exactly was decided, where the event's verb tells.
+DECIDED: dict[str, Look] = {
+    "approved": Look(gettext_lazy("%(who)s approved %(what)s"), "stamp", "busy"),
+    "declined": Look(gettext_lazy("%(who)s declined %(what)s"), "cross", "bad"),
+}
+GONE = Look(gettext_lazy("About something that you may no longer see"), "lock")
+OTHER = Look(gettext_lazy("%(who)s did something with %(what)s"), "info")
+
+
+def look_of(row: NoticeRow) -> Look:
+    """How a notice is told; of what may not be seen nothing is."""
+    if row.subject is None:
+        return GONE
+    if row.notice.kind == NoticeKind.DECIDED and row.verb in DECIDED:
+        return DECIDED[row.verb]
+    return LOOKS.get(row.notice.kind, OTHER)
+
+
+def sentence_of(row: NoticeRow) -> str:
+    """Return "Dana approved #1042 for atlas-reco"."""
+    who = str(row.actor) if row.actor is not None else _("Remit")
+    return str(look_of(row).words) % {"who": who, "what": _what(row)}
+
+
+def _what(row: NoticeRow) -> str:
+    if isinstance(row.subject, QuotaRequest):
+        words = {"number": row.subject.pk, "project": row.subject.project.name}
+        return _("#%(number)s for %(project)s") % words
+    if isinstance(row.subject, Delegation):
+        words = {"number": row.subject.pk, "unit": row.subject.unit.label}
+        return _("D-%(number)s in %(unit)s") % words
+    return row.subject.label if isinstance(row.subject, Unit) else ""
+
+
+def url_of(row: NoticeRow) -> str:
+    """The page of what it is about; of what waits for a decision, where that is made."""
+    if isinstance(row.subject, QuotaRequest):
+        to_decide = (NoticeKind.REMINDED, NoticeKind.NUDGED, NoticeKind.ESCALATED)
+        name = "decide" if row.notice.kind in to_decide else "request_detail"
+        return reverse(name, args=[row.subject.pk])
+    if isinstance(row.subject, Delegation):
+        return reverse("delegation_detail", args=[row.subject.pk])
+    if isinstance(row.subject, Unit):
+        return reverse("unit_detail", args=[row.subject.slug])
+    return ""
