@@ -25,6 +25,8 @@ from projects.queries.viewers import Viewer, live_delegations
 from projects.states import ROLES_ABOVE_READER, Power
 from quotas.models import DelegationBound, Offering
 
+from .bounds import Most, Used, matches, rooms, tightest
+
 
 @dataclass(frozen=True)
 class Mandate:
@@ -36,8 +38,31 @@ class Mandate:
 
     @property
     def nearness(self) -> tuple[int, int]:
-        """Sorts mandates: the deeper unit is nearer, then the longer chain."""
-        return (self.delegation.unit.path.count("/"), len(self.chain))
+        """Sorts mandates: the deeper unit is nearer, then the longer chain.
+
+        A deputy is as near as who they stand in for.
+        """
+        own = [link for link in self.chain if not link.is_deputy]
+        return (own[-1].unit.path.count("/"), len(own))
+
+    @property
+    def deputised(self) -> tuple[int, ...]:
+        """Ids of those in whose stead it is used: grantors up through consecutive deputies."""
+        found = []
+        for link in reversed(self.chain):
+            if not link.is_deputy or link.grantor_id is None:
+                break
+            found.append(link.grantor_id)
+        return tuple(found)
+
+    @property
+    def effective_people(self) -> frozenset[int]:
+        """Ids of all whose interest bars it: the delegate, if a person, and the deputised.
+
+        Of a group's mandate the member who acts comes on top.
+        """
+        delegate = self.delegation.user_id
+        return frozenset({*self.deputised, *([delegate] if delegate is not None else [])})
 
     def covers(self, unit_path: str, power: Power) -> bool:
         """Whether every link has the power and the unit in its subtree."""
@@ -52,7 +77,7 @@ class Mandate:
         """
         amounts: list[int] = []
         for link in self.chain:
-            rows = [row for row in self.bounds[link.pk] if _matches(row, offering)]
+            rows = [row for row in self.bounds[link.pk] if matches(row, offering)]
             if not rows:
                 return 0
             amounts += [row.per_decision for row in rows if row.per_decision is not None]
@@ -61,22 +86,31 @@ class Mandate:
     def reaches(self, offering: Offering) -> bool:
         """Whether every link says anything about the offering; else nothing of it is decided."""
         return all(
-            any(_matches(row, offering) for row in self.bounds[link.pk]) for link in self.chain
+            any(matches(row, offering) for row in self.bounds[link.pk]) for link in self.chain
         )
 
-    def allows(self, offering: Offering, increase: int) -> bool:
-        """Whether one decision may add that much; decreases are within any bound."""
+    def most(self, offering: Offering, used: Used | None = None) -> Most:
+        """The most that one decision may add, and by which bound; used: None, as written."""
+        return tightest(
+            each
+            for link in self.chain
+            for each in rooms(link, self.bounds[link.pk], offering, used)
+        )
+
+    def allows(self, offering: Offering, increase: int, used: Used | None = None) -> bool:
+        """Whether one decision may add that much; decreases are within any bound.
+
+        used: what is consumed by now; without it the bounds count as written.
+        """
         if not self.reaches(offering):
             return False
-        most = self.most_per_decision(offering)
-        return increase <= 0 or most is None or increase <= most
+        return increase <= 0 or self.most(offering, used).covers(increase)
 
-
-def _matches(bound: DelegationBound, offering: Offering) -> bool:
-    return bound.resource_id in (None, offering.resource_id) and bound.zone_id in (
-        None,
-        offering.zone_id,
-    )
+    def bounds_on(self, offering: Offering) -> list[DelegationBound]:
+        """Every bound of the chain that is about the offering, root to leaf."""
+        return [
+            row for link in self.chain for row in self.bounds[link.pk] if matches(row, offering)
+        ]
 
 
 def mandates_of(viewer: Viewer, unit_path: str, power: Power) -> list[Mandate]:
@@ -146,14 +180,16 @@ def with_free_holder(
     """Those that somebody can use for the project; two queries.
 
     Somebody: a person whose account is in use and who holds no role above reader in it,
-    directly or through a group; of a group one such member is enough.
+    directly or through a group; of a group one such member is enough. Nor does anybody whom
+    a deputy stands in for.
     """
-    users = {each.delegation.user_id for each in mandates if each.delegation.user_id}
+    users = {each for mandate in mandates for each in mandate.effective_people}
     groups = {each.delegation.group_id for each in mandates if each.delegation.group_id}
-    free_users = set(
-        User.objects.filter(_uninvolved(project, "pk", now), pk__in=users, is_active=True)
-        .values_list("pk", flat=True)
+    uninvolved = dict(
+        User.objects.filter(_uninvolved(project, "pk", now), pk__in=users)
+        .values_list("pk", "is_active")
     )  # fmt: skip
+    active = {pk for pk, is_active in uninvolved.items() if is_active}
     free_groups = set(
         GroupMembership.objects.filter(
             in_force(now), _uninvolved(project, "user", now), group__in=groups,
@@ -163,8 +199,15 @@ def with_free_holder(
     return [
         each
         for each in mandates
-        if each.delegation.user_id in free_users or each.delegation.group_id in free_groups
+        if uninvolved.keys() >= each.effective_people
+        and (each.delegation.user_id in active or each.delegation.group_id in free_groups)
     ]
+
+
+def interested(people: Collection[int], project: Project, now: datetime) -> set[int]:
+    """Ids of those of the people who hold a role above reader, directly or through a group."""
+    involved = User.objects.filter(~_uninvolved(project, "pk", now), pk__in=people)
+    return set(involved.values_list("pk", flat=True))
 
 
 def _uninvolved(project: Project, person: str, now: datetime) -> Q:
@@ -176,13 +219,15 @@ def _uninvolved(project: Project, person: str, now: datetime) -> Q:
     return ~Exists(held.filter(user=OuterRef(person))) & ~Exists(through_group)
 
 
-def nearest(mandates: Sequence[Mandate], offering: Offering, increase: int) -> list[Mandate]:
+def nearest(
+    mandates: Sequence[Mandate], offering: Offering, increase: int, used: Used | None = None
+) -> list[Mandate]:
     """The mandates of the nearest level that may decide; all equally near ones.
 
     mandates: the nearest first, as `with_free_holder` leaves them. Nobody with enough: the
     widest level that exists, so that the line is never without somebody who sees it.
     """
-    enough = [each for each in mandates if each.allows(offering, increase)]
+    enough = [each for each in mandates if each.allows(offering, increase, used)]
     if enough:
         return [each for each in enough if each.nearness == enough[0].nearness]
     return [each for each in mandates if each.nearness == mandates[-1].nearness]
