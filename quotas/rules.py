@@ -24,12 +24,14 @@ def may_change(viewer: Viewer, quota_request: QuotaRequest, roles: Collection[st
 
 
 def asked_by(quota_request: QuotaRequest) -> frozenset[int]:
-    """The people (ids) whose wish it is: who asked, and in whose name.
+    """The people (ids) behind a wish in another's name: who asked, and in whose name.
 
-    None of them decides it, nor through a deputy, whatever their role in the project is.
+    None of them decides it, nor through a deputy, whatever their role in the project is. Who
+    asks in their own name holds such a role; of a limit that is adopted the decider is both.
     """
-    people = (quota_request.requester_id, quota_request.asked_by_id)
-    return frozenset(each for each in people if each is not None)
+    if quota_request.asked_by_id is None:
+        return frozenset()
+    return frozenset({quota_request.requester_id, quota_request.asked_by_id})
 
 
 def may_decide(viewer: Viewer, quota_request: QuotaRequest, roles: Collection[str]) -> bool:

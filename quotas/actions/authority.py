@@ -27,7 +27,7 @@ def barred(viewer: Viewer, quota_request: QuotaRequest, mandates: Collection[Man
             project=project.slug,
         )
     if viewer.user.pk in asked_by(quota_request):
-        raise Forbidden(_("You asked for this yourself: somebody else must decide."))
+        raise Forbidden(_("You had a part in asking for this: somebody else must decide."))
     if not mandates:
         raise Forbidden(
             _("You hold no delegation that lets you decide quota for %(unit)s.")
