@@ -4,6 +4,7 @@ Events hold ids: names and sentences are looked up when a notice is read, by wha
 reader may see then. Of anything else a notice shows nothing but that it is there.
 """
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -42,35 +43,30 @@ def notices_of(viewer: Viewer, *, is_unread: bool = False) -> QuerySet[Notice]:
 
 def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     """Each with its subject: one query for each kind of these, for any number of notices."""
-    requests = {each.event.subject_id for each in notices if _is_about(each, "request")}
-    delegations = {each.event.subject_id for each in notices if _is_about(each, "delegation")}
-    units = {each.event.unit_id for each in notices if _is_about_unit(each)}
+    ids: dict[str, set[int]] = defaultdict(set)
+    for each in notices:
+        kind, number = _key(each)
+        if number is not None:
+            ids[kind].add(number)
     found: dict[tuple[str, int | None], QuotaRequest | Delegation | Unit] = {}
-    if requests:
-        for asked in visible_requests(viewer).filter(pk__in=requests):
+    if ids["request"]:
+        for asked in visible_requests(viewer).filter(pk__in=ids["request"]):
             found["request", asked.pk] = asked
-    if delegations:
-        for delegation in visible_delegations(viewer).filter(pk__in=delegations):
+    if ids["delegation"]:
+        for delegation in visible_delegations(viewer).filter(pk__in=ids["delegation"]):
             found["delegation", delegation.pk] = delegation
-    if units:
-        for unit in _overseen(viewer).filter(pk__in=units):
+    if ids["unit"]:
+        for unit in _overseen(viewer).filter(pk__in=ids["unit"]):
             found["unit", unit.pk] = unit
     return [NoticeRow(each, found.get(_key(each))) for each in notices]
 
 
-def _is_about(notice: Notice, kind: str) -> bool:
-    return notice.event.subject_kind == kind
-
-
-def _is_about_unit(notice: Notice) -> bool:
-    """Of no row of its own, but of a unit: who decides there."""
-    return notice.event.subject_kind in ("", "unit") and notice.event.unit_id is not None
-
-
 def _key(notice: Notice) -> tuple[str, int | None]:
-    if _is_about_unit(notice):
-        return "unit", notice.event.unit_id
-    return notice.event.subject_kind, notice.event.subject_id
+    """What it is about: ("request", 1042). Of no row of its own, it is about its unit."""
+    event = notice.event
+    if event.subject_kind in ("", "unit") and event.unit_id is not None:
+        return "unit", event.unit_id
+    return event.subject_kind, event.subject_id
 
 
 def _overseen(viewer: Viewer) -> QuerySet[Unit]:

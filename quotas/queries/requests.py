@@ -42,9 +42,7 @@ def assigned_lines(viewer: Viewer) -> QuerySet[RequestLine]:
     return RequestLine.objects.filter(
         state=LineState.OPEN,
         pk__in=mine.filter(delegation__in=[each.pk for each in viewer.delegations]).values("line"),
-    ).exclude(
-        Exists(involved) | Q(request__requester=viewer.user) | Q(request__asked_by=viewer.user)
-    )
+    ).exclude(Exists(involved) | Q(request__asked_by=viewer.user))
 
 
 def queue(viewer: Viewer) -> QuerySet[QuotaRequest]:
