@@ -77,6 +77,7 @@ PAGES = [
     ("403.html", {}),
     ("403_csrf.html", {}),
     ("500.html", {}),
+    ("503.html", {"sentence": "The database does not answer."}),
     ("sign_in.html", {"form": SignIn({"username": ""}), "demo_people": ["Alice"]}),
 ]
 
