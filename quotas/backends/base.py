@@ -154,7 +154,11 @@ class IdentityDriver(Protocol):
         """Makes no call and reads no file."""
 
     def find(self, tag: str, *, timeout: float) -> IdentityProject | None:
-        """The project that carries the tag. Two of them are refused (`tag_twice`)."""
+        """The project that carries the tag; None only where all projects were looked at.
+
+        Two of them are refused (`tag_twice`), and a service that shows but a part
+        (`list_truncated`).
+        """
 
     def find_by_name(self, name: str, *, timeout: float) -> IdentityProject | None:
         """The project that has the name where ours are made, whoever made it."""
@@ -176,7 +180,8 @@ class IdentityDriver(Protocol):
         """Find by tag, else create: exactly one, however often and by how many it is asked.
 
         A project that was found is returned as it is. Raises `name_taken` when the name
-        belongs to a project without our tag.
+        belongs to a project without our tag, `list_truncated` as `find`, unless the project of
+        this name carries the tag.
         """
 
     def update(

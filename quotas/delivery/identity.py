@@ -3,7 +3,8 @@
 Never two: the tag is in the call that creates, and a name is unique in its domain. So when a
 killed worker's call arrives after another found nothing, whichever comes second is refused,
 finds the first by its tag, and uses it. Only a `domain_id` changed in between leaves two with
-our tag; they are refused by their ids, and somebody chooses.
+our tag, or a rename outside in the moment between looking and making; when they are looked for
+next they are refused by their ids, and somebody chooses.
 """
 
 from django.db import transaction
