@@ -7,7 +7,7 @@ from portal.lib.amounts import parse_amount
 from projects.actions.people import set_operator
 from projects.models import LOCAL_ISSUER, Delegation, Unit, User
 from projects.states import Power
-from quotas.actions import ledger
+from quotas.actions import envelopes, ledger
 from quotas.actions.delegations import Bound, delegate, delegate_root
 from quotas.models import Offering, Resource
 from quotas.queries.accounts import zone_fills
@@ -129,7 +129,7 @@ def issue_and_fund(now: datetime) -> None:
                 if exact
                 else _share(shares[above, offering.pk], percent, offering.resource.step)
             )
-            ledger.fund(offering=offering, unit=unit, amount=amount, actor=otto, now=now)
+            envelopes.fund(offering=offering, unit=unit, amount=amount, actor=otto, now=now)
             shares[slug, offering.pk] = amount
 
 

@@ -62,6 +62,23 @@ def hold_path(unit: Unit) -> Unit:
     return _hold([unit.pk])[unit.pk]
 
 
+def take_unit(unit: Unit) -> Unit:
+    """`hold_path`, and the unit itself locked: whoever decides below it comes before or after.
+
+    For who declares or funds an envelope. One id after the other, as others take them.
+    """
+    seen = ""
+    while True:
+        fresh = Unit.objects.get(pk=unit.pk)
+        if fresh.path == seen:
+            return fresh
+        seen = fresh.path
+        above = set(Unit.objects.above(seen).values_list("pk", flat=True)) - {fresh.pk}
+        share(Unit, [each for each in above if each < fresh.pk])
+        lock(Unit.objects.filter(pk=fresh.pk))
+        share(Unit, [each for each in above if each > fresh.pk])
+
+
 def hold_place(project: Project) -> None:
     """`hold_path` for the unit of a locked project, which then knows its path of now."""
     hold_places([project])

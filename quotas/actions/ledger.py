@@ -1,6 +1,7 @@
 """The only code that moves quota: transfers between accounts, and what they imply.
 
 Callers hold the locks (order: ARCHITECTURE.md); nothing here takes authority into account.
+Who funds an envelope, and may: quotas.actions.envelopes.
 """
 
 from dataclasses import dataclass
@@ -11,13 +12,14 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from portal.lib.amounts import MAX_AMOUNT, format_amount
-from portal.lib.errors import Conflict, Invalid, NoRoom
-from portal.lib.locks import lock
+from portal.lib.errors import Invalid, NoRoom
+from portal.lib.locks import Busy, lock
 from projects.actions.events import record
-from projects.models import Project, Unit, User
+from projects.models import Project, User
 from quotas.models import (
     Account,
     DecisionLine,
+    EnvelopeAct,
     Holder,
     Loan,
     Offering,
@@ -28,11 +30,12 @@ from quotas.models import (
 
 @dataclass(frozen=True)
 class Cause:
-    """Why quota moves: by whom, when, and under which decision, if it was one."""
+    """Why quota moves: by whom, when, and under which decision or act on an envelope."""
 
     actor: User | None
     now: datetime
     decision_line: DecisionLine | None = None
+    envelope_act: EnvelopeAct | None = None
 
 
 def post(
@@ -52,6 +55,7 @@ def post(
         amount=amount,
         kind=kind,
         decision_line=cause.decision_line,
+        envelope_act=cause.envelope_act,
         actor=cause.actor,
         at=cause.now,
     )
@@ -130,6 +134,7 @@ def decrease(
     loans: open loans of the account, the earliest end first; accounts: the locked
     accounts by id, among them every loan's source.
     """
+    _refuse_moved_sources(loans, accounts)
     for loan in loans:
         paid = min(loan.outstanding, amount)
         if paid == 0:
@@ -145,6 +150,14 @@ def decrease(
         amount -= paid
     if amount:
         post(debit=account, credit=home, amount=amount, kind=TransferKind.RETURN, cause=cause)
+
+
+def _refuse_moved_sources(loans: list[Loan], accounts: dict[int, Account]) -> None:
+    """A unit that was retired meanwhile handed the loans it gave to the one above it."""
+    ids = [loan.pk for loan in loans]
+    now = dict(Loan.objects.filter(pk__in=ids).values_list("pk", "source")) if ids else {}
+    if any(now[loan.pk] != loan.source_id or loan.source_id not in accounts for loan in loans):
+        raise Busy(_("A unit that had lent to this project was just retired. Try again."))
 
 
 def issue(*, offering: Offering, amount: int, actor: User | None, now: datetime) -> Transfer:
@@ -170,51 +183,6 @@ def issue(*, offering: Offering, amount: int, actor: User | None, now: datetime)
             offering=offering.slug, amount=amount,
         )  # fmt: skip
     return transfer
-
-
-def declare_envelope(*, unit: Unit, offering: Offering) -> Account:
-    """Open a unit's envelope at zero; from now on it is the source of what lies below."""
-    envelope, __ = Account.objects.get_or_create(offering=offering, unit=unit, holder=Holder.UNIT)
-    return envelope
-
-
-def fund(
-    *, offering: Offering, unit: Unit, amount: int, actor: User | None, now: datetime
-) -> Transfer:
-    """Move quota into a unit's envelope from the nearest envelope above, or the pool."""
-    check_amount(amount, offering)
-    with transaction.atomic():
-        # A new envelope changes where decisions below it draw from: they share the unit.
-        unit = lock(Unit.objects.filter(pk=unit.pk))[0]
-        if unit.retired_at is not None:
-            raise Conflict(_("%(unit)s is retired; fund a living unit.") % {"unit": unit.label})
-        envelope = declare_envelope(unit=unit, offering=offering)
-        source = _above(unit, offering)
-        rows = lock(
-            Account.objects.filter(pk__in=[envelope.pk, source.pk]).select_related(
-                "unit", "offering"
-            )
-        )
-        locked = {each.pk: each for each in rows}
-        transfer = post(
-            debit=locked[source.pk], credit=locked[envelope.pk], amount=amount,
-            kind=TransferKind.FUND, cause=Cause(actor, now),
-        )  # fmt: skip
-        record(
-            "funded", actor=actor, now=now, unit=unit, subject_kind="transfer",
-            subject_id=transfer.pk, offering=offering.slug, amount=amount,
-        )  # fmt: skip
-    return transfer
-
-
-def _above(unit: Unit, offering: Offering) -> Account:
-    above = (
-        Account.objects.filter(offering=offering, unit__in=Unit.objects.above(unit.path))
-        .exclude(unit=unit)
-        .order_by("-unit__path")
-        .first()
-    )
-    return above or open_site_and_pool(offering)[1]
 
 
 def open_site_and_pool(offering: Offering) -> tuple[Account, Account]:

@@ -18,7 +18,8 @@ from projects.models import (
     User,
 )
 from projects.states import Power, Role
-from quotas.actions.ledger import fund, issue
+from quotas.actions.envelopes import fund
+from quotas.actions.ledger import issue
 from quotas.actions.targets import ensure_targets
 from quotas.models import (
     Account,

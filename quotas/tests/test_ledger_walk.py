@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from portal.lib.errors import DomainError
 from projects.states import Role
 from quotas.actions import decide, requests
-from quotas.actions.ledger import fund, issue
+from quotas.actions.envelopes import fund
+from quotas.actions.ledger import issue
 from quotas.actions.wishes import Wish
 from quotas.models import Account, Holder, Loan, RequestLine
 from quotas.queries.accounts import audit, balance_as_of

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from portal.lib.amounts import format_amount
 from projects.models import Unit, User
-from quotas.actions import ledger
+from quotas.actions import envelopes, ledger
 from quotas.management.lookup import Sentences, amounts, dry, person, unit
 from quotas.models import Offering
 
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         if funded is None:
             transfer = ledger.issue(offering=offering, amount=amount, actor=actor, now=now)
         else:
-            transfer = ledger.fund(
+            transfer = envelopes.fund(
                 offering=offering, unit=funded, amount=amount, actor=actor, now=now
             )
         resource = offering.resource
