@@ -27,6 +27,8 @@ from quotas.models import DelegationBound, Offering
 
 from .bounds import Most, Used, matches, rooms, tightest
 
+PEOPLE_AND_PLACE = ("unit", "user", "group", "grantor")
+
 
 @dataclass(frozen=True)
 class Mandate:
@@ -133,6 +135,17 @@ def mandates_for(unit_path: str, power: Power, now: datetime) -> list[Mandate]:
     return _mandates(held, unit_path, power)
 
 
+def mandates_over(unit_paths: Collection[str], power: Power, now: datetime) -> list[Mandate]:
+    """Everybody's mandates for a power that reach one of these units; narrow with `usable`."""
+    above = {path for each in unit_paths for path in ancestor_paths(each)}
+    held = (
+        live_delegations(now)
+        .filter(powers__contains=[power], unit__path__in=above)
+        .select_related("unit", "user", "group")
+    )
+    return _load(held)
+
+
 def mandates_held(viewer: Viewer) -> list[Mandate]:
     """Everything the person holds, for pages about many units; narrow it with `usable`."""
     return _load(viewer.delegations)
@@ -154,16 +167,21 @@ def _mandates(held: Iterable[Delegation], unit_path: str, power: Power) -> list[
 
 
 def _load(held: Iterable[Delegation]) -> list[Mandate]:
-    """The delegations with their chains and bounds; two queries."""
+    """The delegations with their chains and bounds; one query, two where a link has no bound."""
     delegations = list(held)
     if not delegations:
         return []
     ids = {each for delegation in delegations for each in delegation.chain_ids}
-    links = Delegation.objects.select_related("unit", "user", "group").in_bulk(ids)
+    links: dict[int, Delegation] = {}
     bounds: dict[int, list[DelegationBound]] = defaultdict(list)
+    people = [f"delegation__{each}" for each in PEOPLE_AND_PLACE]
     rows = DelegationBound.objects.filter(delegation__in=ids)
-    for row in rows.select_related("resource", "zone__region").order_by("pk"):
+    for row in rows.select_related("resource", "zone__region", *people).order_by("pk"):
+        links.setdefault(row.delegation_id, row.delegation)
         bounds[row.delegation_id].append(row)
+    unbounded = ids - links.keys()
+    if unbounded:
+        links |= Delegation.objects.select_related(*PEOPLE_AND_PLACE).in_bulk(unbounded)
     return [
         Mandate(
             delegation=delegation,

@@ -1,16 +1,27 @@
 """Delegations with bounds: within the grantor's own, two roots at least, routed at once."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from projects.models import Delegation, User
+from projects.models import Delegation, Notice, User
 from projects.queries.viewers import Viewer
-from projects.states import REPAIRING, Power
+from projects.states import REPAIRING, NoticeKind, Power
 from quotas.actions import decide, requests
-from quotas.actions.delegations import Bound, delegate, delegate_root, revoke
+from quotas.actions.delegations import (
+    Bound,
+    Deputies,
+    delegate,
+    delegate_root,
+    name_deputy,
+    revoke,
+)
+from quotas.actions.rerouting import work_off
+from quotas.actions.rerouting import work_off
 from quotas.actions.wishes import Wish
 from quotas.models import Decision, DelegationBound, QuotaRequest, Zone
 from quotas.queries.requests import queue
@@ -18,6 +29,13 @@ from quotas.tests.site import GIB, NOW, Site
 from quotas.tests.threads import at_once
 
 DAY = timedelta(days=1)
+Commits = Callable[..., AbstractContextManager[list[Callable[[], object]]]]
+
+
+@pytest.fixture
+def commits(django_capture_on_commit_callbacks: Commits) -> Commits:
+    """What happens after a commit happens at the end of the block."""
+    return django_capture_on_commit_callbacks
 
 
 def hand_on(site: Site, *bounds: Bound, **changes: Any) -> Delegation:
@@ -37,8 +55,8 @@ def hand_on(site: Site, *bounds: Bound, **changes: Any) -> Delegation:
     return delegate(**(terms | changes))
 
 
-def waiting(person: User) -> list[QuotaRequest]:
-    return list(queue(Viewer.of(person, NOW)))
+def waiting(person: User, now: datetime = NOW) -> list[QuotaRequest]:
+    return list(queue(Viewer.of(person, now)))
 
 
 def ask(site: Site, amount: int) -> QuotaRequest:
@@ -141,27 +159,31 @@ def test_delegate_refuses_bounds_that_cannot_be(
     assert list(refused.value.errors) == [row]
 
 
-def test_delegate_brings_what_waits_to_the_nearer_delegate(site: Site) -> None:
+def test_delegate_brings_what_waits_to_the_nearer_delegate(site: Site, commits: Commits) -> None:
     """Erin is nearest while nobody below her may add as much; then somebody may."""
     asked = ask(site, 200)
     assert waiting(site.erin) == [asked]
 
-    hand_on(
-        site,
-        Bound(resource=site.vcpu.resource, per_decision=200),
-        parent=site.delegations["erin"],
-        grantor=site.erin,
-        depth=1,
-    )
+    with commits(execute=True):
+        hand_on(
+            site,
+            Bound(resource=site.vcpu.resource, per_decision=200),
+            parent=site.delegations["erin"],
+            grantor=site.erin,
+            depth=1,
+        )
+    work_off(NOW)
 
     assert (waiting(site.mallory), waiting(site.erin)) == ([asked], [])
 
 
-def test_revoke_brings_what_waits_to_whoever_is_nearest_then(site: Site) -> None:
+def test_revoke_brings_what_waits_to_whoever_is_nearest_then(site: Site, commits: Commits) -> None:
     asked = ask(site, 64)
     assert waiting(site.dana) == [asked]
 
-    revoke(delegation=site.delegations["dana"], actor=site.erin, now=NOW)
+    with commits(execute=True):
+        revoke(delegation=site.delegations["dana"], actor=site.erin, now=NOW)
+    work_off(NOW)
 
     assert (waiting(site.dana), waiting(site.erin)) == ([], [asked])
 
@@ -233,3 +255,221 @@ def test_decisions_and_delegations_at_once_wait_for_each_other(committed_site: S
     assert isinstance(results[0], Delegation | Forbidden)
     assert isinstance(results[1], Decision | Forbidden)
     assert site.quota(site.vcpu) == (64 if isinstance(results[1], Decision) else 0)
+
+
+# --- totals, windows and zones ------------------------------------------------------------
+
+
+def parent_with(site: Site, **bound: Any) -> Delegation:
+    """A root of Dana with one row about vCPU."""
+    held = Delegation.objects.create(
+        user=site.dana, powers=list(Power), unit=site.units["atlas"], depth=2,
+        starts_at=NOW - DAY, created_at=NOW,
+    )  # fmt: skip
+    DelegationBound.objects.create(delegation=held, resource=site.vcpu.resource, **bound)
+    return held
+
+
+@pytest.mark.parametrize(
+    ("held", "given", "dimension", "most"),
+    [
+        ({"per_decision": 64}, {"per_decision": 65}, "per_decision", 64),
+        ({"per_decision": 64}, {}, "per_decision", 64),
+        (
+            {"per_decision": 64, "window_days": 60}, {"per_decision": 64, "window_days": 59},
+            "window_days", 60,
+        ),
+        ({"total": 200}, {"total": 201}, "total", 200),
+        ({"total": 200}, {"per_decision": 1}, "total", 200),
+        (
+            {"total": 200, "period_days": 365}, {"total": 200, "period_days": 364},
+            "period_days", 365,
+        ),
+        ({"total": 200}, {"total": 200, "period_days": 3000}, "period_days", None),
+    ],
+)  # fmt: skip
+def test_delegate_beyond_a_bound_names_its_dimension_and_row(
+    site: Site, held: dict[str, int], given: dict[str, int], dimension: str, most: int | None
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        hand_on(site, Bound(resource=site.vcpu.resource, **given), parent=parent_with(site, **held))
+
+    assert list(refused.value.errors) == ["bounds.0"]
+    assert refused.value.facts == {"dimension": dimension, "bound": most}
+
+
+@pytest.mark.parametrize(
+    ("held", "given"),
+    [
+        ({"per_decision": 64, "window_days": 60}, {"per_decision": 64, "window_days": 60}),
+        ({"total": 200, "period_days": 365}, {"total": 200, "period_days": 366}),
+        ({"total": 200, "period_days": 365}, {"total": 200}),
+        ({"total": 200}, {"total": 0}),
+        ({}, {}),
+    ],
+)
+def test_delegate_within_every_bound(
+    site: Site, held: dict[str, int], given: dict[str, int]
+) -> None:
+    made = hand_on(
+        site, Bound(resource=site.vcpu.resource, **given), parent=parent_with(site, **held)
+    )
+
+    assert made.bounds.count() == 1
+
+
+def test_delegate_every_zone_where_one_holds_one_names_it(site: Site) -> None:
+    with pytest.raises(Invalid) as refused:
+        hand_on(
+            site, Bound(resource=site.vcpu.resource),
+            parent=parent_with(site, zone=site.vcpu.zone),
+        )  # fmt: skip
+
+    assert refused.value.sentence == "vCPU is yours to give in compute-a alone: name a zone."
+    assert refused.value.facts == {"dimension": "zone", "bound": ["compute-a"]}
+
+
+def test_delegate_every_resource_is_bounded_where_one_of_them_is(site: Site) -> None:
+    """Of anything else any amount may be given, of vCPU 64: that needs a row of its own."""
+    held = parent_with(site, per_decision=64)
+    DelegationBound.objects.create(delegation=held)
+
+    with pytest.raises(Invalid) as refused:
+        hand_on(site, Bound(), parent=held)
+
+    assert refused.value.sentence == (
+        "Of vCPU you may give 64 per decision. Give it a row of its own."
+    )
+    own = Bound(resource=site.vcpu.resource, per_decision=64)
+    assert hand_on(site, Bound(), own, parent=held).bounds.count() == 2
+
+
+def test_delegate_names_every_field_that_goes_beyond(site: Site) -> None:
+    with pytest.raises(Invalid) as refused:
+        hand_on(
+            site, Bound(resource=site.vcpu.resource, per_decision=1),
+            Bound(resource=site.space.resource, per_decision=GIB * 1000),
+            powers=[Power.AUDIT, Power.DECIDE_QUOTA], unit=site.units["it"], depth=9,
+        )  # fmt: skip
+
+    assert set(refused.value.errors) == {"powers", "unit", "depth", "bounds.1"}
+    assert refused.value.facts["dimension"] == "powers"
+
+
+@pytest.mark.parametrize("power", list(Power))
+def test_delegate_a_power_only_if_it_is_held(site: Site, power: Power) -> None:
+    powers = [each for each in Power if each != power]
+    Delegation.objects.filter(pk=site.delegations["dana"].pk).update(powers=powers)
+
+    with pytest.raises(Invalid) as refused:
+        hand_on(site, Bound(resource=site.vcpu.resource, per_decision=1), powers=[power])
+
+    assert list(refused.value.errors) == ["powers"]
+
+
+def test_delegate_to_a_closed_account_is_refused(site: Site) -> None:
+    User.objects.filter(pk=site.mallory.pk).update(is_active=False)
+    site.mallory.refresh_from_db()
+
+    with pytest.raises(Invalid) as refused:
+        hand_on(site, Bound(resource=site.vcpu.resource, per_decision=1))
+
+    assert refused.value.sentence == "The account of Mallory is closed."
+
+
+# --- deputies -----------------------------------------------------------------------------
+
+
+def deputise(site: Site, **changes: Any) -> Deputies:
+    terms: dict[str, Any] = {
+        "holder": site.dana, "user": site.mallory, "starts_at": NOW + DAY,
+        "ends_at": NOW + 10 * DAY, "now": NOW,
+    }  # fmt: skip
+    return name_deputy(**(terms | changes))
+
+
+def test_a_deputy_has_all_terms_and_one_hand_on_fewer(site: Site) -> None:
+    danas = site.delegations["dana"]
+
+    [made] = deputise(site).made
+
+    assert (made.parent, made.grantor, made.is_deputy, made.depth) == (danas, site.dana, True, 2)
+    assert (made.powers, made.unit) == (danas.powers, danas.unit)
+    assert set(made.bounds.values_list("resource", "per_decision")) == set(
+        danas.bounds.values_list("resource", "per_decision")
+    )
+    [notice] = Notice.objects.all()
+    assert (notice.person, notice.kind) == (site.mallory, NoticeKind.DEPUTY)
+
+
+def test_what_waits_is_in_the_deputys_queue_for_that_time(site: Site, commits: Commits) -> None:
+    asked = ask(site, 64)
+    with commits(execute=True):
+        deputise(site)
+    begun, over = NOW + DAY, NOW + 10 * DAY
+    assert waiting(site.mallory) == []
+
+    while work_off(begun):
+        pass
+    assert (waiting(site.mallory, begun), waiting(site.dana, begun)) == ([asked], [asked])
+    assert (waiting(site.mallory, over), waiting(site.dana, over)) == ([], [asked])
+
+
+def test_what_waits_leaves_the_deputys_queue_when_it_is_revoked(
+    site: Site, commits: Commits
+) -> None:
+    asked = ask(site, 64)
+    with commits(execute=True):
+        [made] = deputise(site, starts_at=NOW).made
+    assert waiting(site.mallory) == [asked]
+
+    with commits(execute=True):
+        revoke(delegation=made, actor=site.dana, now=NOW)
+
+    assert (waiting(site.mallory), waiting(site.dana)) == ([], [asked])
+
+
+def test_a_deputy_where_nothing_can_be_handed_on_is_refused_with_the_way_out(site: Site) -> None:
+    Delegation.objects.filter(user=site.dana).update(depth=0)
+
+    with pytest.raises(Conflict) as refused:
+        deputise(site)
+
+    pk = site.delegations["dana"].pk
+    assert refused.value.sentence == (
+        f"D-{pk} for ORG/EP/ATLAS cannot be handed on: ask Erin to name a deputy."
+    )
+    assert refused.value.facts == {"delegations": [pk]}
+
+
+def test_a_deputy_for_some_of_ones_delegations_says_which_are_left_out(site: Site) -> None:
+    other = parent_with(site)
+    Delegation.objects.filter(pk=site.delegations["dana"].pk).update(depth=0)
+
+    done = deputise(site)
+
+    assert [each.parent for each in done.made] == [other]
+    assert [each.delegation for each in done.left_out] == [site.delegations["dana"]]
+
+
+def test_a_deputy_ends_with_what_they_stand_in_by(site: Site) -> None:
+    Delegation.objects.filter(user=site.dana).update(ends_at=NOW + 5 * DAY)
+
+    [made] = deputise(site).made
+
+    assert made.ends_at == NOW + 5 * DAY
+
+
+def test_a_deputy_twice_at_a_time_is_a_conflict(site: Site) -> None:
+    deputise(site)
+
+    with pytest.raises(Conflict):
+        deputise(site, starts_at=NOW + 9 * DAY, ends_at=NOW + 20 * DAY)
+
+
+@pytest.mark.parametrize("ends_at", [None, NOW])
+def test_a_deputy_needs_an_end_after_the_start(site: Site, ends_at: datetime | None) -> None:
+    with pytest.raises(Invalid) as refused:
+        deputise(site, ends_at=ends_at)
+
+    assert list(refused.value.errors) == ["ends_at"]

@@ -1,0 +1,183 @@
+"""What hangs from a delegation: what would change for whom if it were revoked now."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Max, Q
+
+from projects.models import Delegation, Group, GroupMembership, Membership, Project, User, in_force
+from projects.queries.viewers import Viewer, visible_projects
+from projects.states import ROLES_ABOVE_READER, Power
+from quotas.models import Assignment, DecisionLine, Policy, RequestLine
+from quotas.queries.authority import (
+    Mandate,
+    delegate_of,
+    mandates_over,
+    nearest,
+    usable,
+)
+from quotas.states import LineState, PolicyState
+
+MOST_LINES = 20
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An open line that waits by the delegation, and who would decide it without."""
+
+    line: RequestLine
+    takers: list[User | Group]
+
+
+@dataclass(frozen=True)
+class Hanging:
+    """What hangs from a delegation at a moment.
+
+    below: in force or planned, parents before children. waiting: the first of `waiting_count`
+    lines that the reader may see. Decisions stay, whatever happens to the delegation.
+    `seen` changes when what would be lost does.
+    """
+
+    delegation: Delegation
+    below: list[Delegation]
+    waiting: list[Waiting]
+    waiting_count: int
+    decision_count: int
+    last_decision_at: datetime | None
+    policies: list[Policy]
+    seen: str
+
+
+def hanging_from(delegation: Delegation, viewer: Viewer) -> Hanging:
+    """Everything that hangs from a delegation now; as many queries for little as for much."""
+    now = viewer.now
+    below = below_of(delegation, now)
+    ids = [delegation.pk, *(each.pk for each in below)]
+    lines = _waiting_lines(ids, now)
+    policies = _policies(ids)
+    made = DecisionLine.objects.filter(delegation__in=ids).aggregate(
+        count=Count("decision", distinct=True), last=Max("decision__at")
+    )
+    return Hanging(
+        delegation=delegation,
+        below=below,
+        waiting=_with_takers(_visible(lines, viewer)[:MOST_LINES], set(ids), now),
+        waiting_count=len(lines),
+        decision_count=made["count"],
+        last_decision_at=made["last"],
+        policies=policies,
+        seen=_fingerprint(ids, lines, policies),
+    )
+
+
+def seen_of(delegation: Delegation, now: datetime) -> str:
+    """`Hanging.seen` alone, for asking again inside the lock."""
+    ids = [delegation.pk, *(each.pk for each in below_of(delegation, now))]
+    return _fingerprint(ids, _waiting_lines(ids, now), _policies(ids))
+
+
+def below_of(delegation: Delegation, now: datetime) -> list[Delegation]:
+    """What was handed on below it and is in force or planned, parents before children.
+
+    What hangs from something that is over itself is not named: it is over too.
+    """
+    rows = (
+        Delegation.objects.filter(ancestors__contains=[delegation.pk], revoked_at__isnull=True)
+        .filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now))
+        .select_related("unit", "user", "group", "grantor")
+        .order_by("pk")
+    )
+    kept: dict[int | None, Delegation] = {delegation.pk: delegation}
+    found = []
+    for row in sorted(rows, key=lambda each: (len(each.ancestors), each.pk)):
+        if row.parent_id in kept:
+            kept[row.pk] = row
+            found.append(row)
+    return found
+
+
+def _waiting_lines(ids: Collection[int], now: datetime) -> list[RequestLine]:
+    live = Assignment.objects.filter(in_force(now), delegation__in=ids)
+    return list(
+        RequestLine.objects.filter(state=LineState.OPEN, pk__in=live.values("line"))
+        .select_related("request", "project__unit", "offering__resource", "offering__zone")
+        .order_by("request_id", "pk")
+    )
+
+
+def _visible(lines: Sequence[RequestLine], viewer: Viewer) -> list[RequestLine]:
+    wanted = {line.project_id for line in lines}
+    seen = set(visible_projects(viewer).filter(pk__in=wanted).values_list("pk", flat=True))
+    return [line for line in lines if line.project_id in seen]
+
+
+def _policies(ids: Collection[int]) -> list[Policy]:
+    rows = Policy.objects.filter(delegation__in=ids, state=PolicyState.ON)
+    return list(rows.select_related("unit", "person").order_by("pk"))
+
+
+def _fingerprint(
+    ids: Sequence[int], lines: Sequence[RequestLine], policies: Sequence[Policy]
+) -> str:
+    said = repr((sorted(ids), [each.pk for each in lines], [each.pk for each in policies]))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _with_takers(
+    lines: Sequence[RequestLine], gone: Collection[int], now: datetime
+) -> list[Waiting]:
+    """Each line with the nearest who would decide it if these delegations were gone."""
+    if not lines:
+        return []
+    paths = {line.project.unit.path for line in lines}
+    left = [
+        each
+        for each in mandates_over(paths, Power.DECIDE_QUOTA, now)
+        if each.delegation.pk not in gone
+    ]
+    barred = _interested({line.project_id for line in lines}, now)
+    return [Waiting(line, _takers(line, left, barred[line.project_id])) for line in lines]
+
+
+def _takers(
+    line: RequestLine, left: Sequence[Mandate], barred: set[int]
+) -> list[User | Group]:
+    mandates = [
+        each
+        for each in usable(left, line.project.unit.path, Power.DECIDE_QUOTA)
+        if not barred & each.effective_people
+    ]
+    if not mandates:
+        return []
+    found = nearest(mandates, line.offering, line.wanted - line.balance_seen)
+    return list(dict.fromkeys(delegate_of(each) for each in found))
+
+
+def _interested(projects: Collection[int], now: datetime) -> dict[int, set[int]]:
+    """{project id: ids of the people who hold a role above reader in it}; two queries."""
+    found: dict[int, set[int]] = defaultdict(set)
+    by_group: dict[int, set[int]] = defaultdict(set)
+    rows = Membership.objects.live(now).filter(project__in=projects, role__in=ROLES_ABOVE_READER)
+    for project_id, user_id, group_id in rows.values_list("project", "user", "group"):
+        if user_id is not None:
+            found[project_id].add(user_id)
+        else:
+            by_group[group_id].add(project_id)
+    members = GroupMembership.objects.live(now).filter(group__in=list(by_group))
+    for group_id, user_id in members.values_list("group", "user"):
+        for project_id in by_group[group_id]:
+            found[project_id].add(user_id)
+    return found
+
+
+def roles_there(user: User, unit_path: str, now: datetime) -> list[Project]:
+    """The projects of a subtree in which a person holds a role above reader; one query."""
+    groups = GroupMembership.objects.live(now).filter(user=user).values("group")
+    held = Membership.objects.live(now).filter(
+        Q(user=user) | Q(group__in=groups), role__in=ROLES_ABOVE_READER,
+        project__unit__path__startswith=unit_path,
+    )  # fmt: skip
+    return list(Project.objects.filter(pk__in=held.values("project")).order_by("name"))
