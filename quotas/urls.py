@@ -11,6 +11,7 @@ from quotas.views import (
     home,
     jobs,
     limit_adoption,
+    notices,
     operations,
     plan,
     problems,
@@ -22,11 +23,14 @@ from quotas.views import (
     requests,
     search,
     units,
+    watching,
     why,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
+    path("notices/", notices.notice_list, name="notice_list"),
+    path("notices/read/", notices.notice_read, name="notice_read"),
     path("projects/", projects.project_list, name="project_list"),
     path("projects/<slug:slug>/", projects.project_detail, name="project_detail"),
     path("projects/<slug:slug>/why/<str:offering>/", why.quota_why, name="quota_why"),
@@ -42,6 +46,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("requests/<int:number>/answer/", requests.request_answer, name="request_answer"),
     path("requests/<int:number>/withdraw/", requests.request_withdraw, name="request_withdraw"),
     path("requests/<int:number>/comment/", requests.request_comment, name="request_comment"),
+    path("requests/<int:number>/watch/", watching.request_watch, name="request_watch"),
+    path("requests/<int:number>/unwatch/", watching.request_unwatch, name="request_unwatch"),
     path("decide/", queue.queue, name="queue"),
     path("decide/<int:number>/", decide.decide, name="decide"),
     path("decide/<int:number>/approve/", decide.request_approve, name="request_approve"),

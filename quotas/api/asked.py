@@ -17,6 +17,7 @@ from quotas.actions.authority import barred
 from quotas.models import QuotaRequest
 from quotas.queries.authority import mandates_of
 from quotas.queries.requests import visible_requests
+from quotas.rules import may_change
 
 from .fields import Filters, Input
 
@@ -78,7 +79,7 @@ def own_draft(viewer: Viewer, number: int) -> QuotaRequest:
 def changeable_request(viewer: Viewer, number: int) -> QuotaRequest:
     """A request that the person may amend, answer and withdraw."""
     found = visible_request(viewer, number)
-    if not may_ask(roles_in(viewer, found.project)):
+    if not may_change(viewer, found, roles_in(viewer, found.project)):
         raise Forbidden(_("Only an owner or a manager of the project can do that."))
     return found
 

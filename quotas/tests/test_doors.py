@@ -13,9 +13,9 @@ from django.db.models import F
 from django.db.models.lookups import IsNull
 from django.utils import timezone
 
-from projects.models import Event
+from projects.models import Event, Notice
 from projects.states import Role
-from quotas.actions import decide, drafts, requests
+from quotas.actions import decide, drafts, requests, watching
 from quotas.actions.wishes import Wish
 from quotas.models import (
     Account,
@@ -28,6 +28,7 @@ from quotas.models import (
     RequestLine,
     Target,
     Transfer,
+    Watcher,
 )
 from quotas.states import LINE_VERBS
 from quotas.tests.doors import DONE, DOORS, PAGES, Act
@@ -60,6 +61,12 @@ def rows(site: Site) -> dict[str, Any]:
         ),
         "comments": list(
             Comment.objects.order_by("pk").values_list("author__subject", "text")
+        ),
+        "watchers": list(
+            Watcher.objects.order_by("request", "person").values_list("person__subject", flat=True)
+        ),
+        "notices": list(
+            Notice.objects.order_by("event", "person").values_list("person__subject", "kind")
         ),
         "decisions": list(
             Decision.objects.order_by("pk").values_list("person__subject", "kind", "reason")
@@ -118,6 +125,8 @@ def prepare(site: Site, state: str) -> QuotaRequest | None:
         decide.approve(granted={line: 100}, seen={line: 0}, **deciding)
     elif state == "declined":
         decide.decline(line_ids=[line], reason="No", **deciding)
+    elif state == "watched":
+        watching.watch(quota_request=asked, actor=site.bob, now=now)
     elif state == "withdrawn":
         requests.withdraw(quota_request=asked, **common)
     asked.refresh_from_db()
@@ -156,6 +165,9 @@ DONE_ACTS = [
     ("open", Act("comment", "bob")),
     ("open", Act("comment", "dana")),
     ("granted", Act("comment", "alice")),
+    ("open", Act("watch", "rita")),
+    ("watched", Act("unwatch", "bob")),
+    ("watched", Act("approve", "dana")),
     ("open", Act("approve", "dana")),
     ("open", Act("approve", "dana", {VCPU: 60}, text="")),
     ("open", Act("approve", "erin")),
@@ -221,6 +233,10 @@ REFUSED_ACTS = [
     (403, "open", Act("comment", "audrey")),
     (404, "open", Act("comment", "mallory")),
     (404, "draft", Act("comment", "bob")),
+    (404, "open", Act("watch", "mallory")),
+    (409, "draft", Act("watch", "alice")),
+    (404, "draft", Act("watch", "bob")),
+    (404, "open", Act("unwatch", "mallory")),
     (422, "open", Act("comment", "alice", text=" ")),
     (422, "open", Act("comment", "alice", text=MEGABYTE)),
     (422, "open", Act("comment", "alice", text="a\x00b")),

@@ -25,7 +25,9 @@ from portal.testing.browser import PICTURES, Person
 from portal.testing.processes import ROOT, RunningSite, running_site
 from portal.testing.servers import DatabaseCopy
 from portal.testing.waiting import wait_until
-from projects.models import Delegation, User
+from projects.models import Delegation, Event, User
+from projects.outgoing.notices import tell
+from projects.states import NoticeKind
 from quotas.actions.jobs import start_job
 from quotas.delivery import jobs
 from quotas.models import Account, Drift, Job, Limit, RequestLine, Target
@@ -108,6 +110,19 @@ def any_job() -> dict[str, Any]:
     return {}
 
 
+def some_notices() -> dict[str, Any]:
+    """Alice is told of what others did with her requests, and of one that she may not see."""
+    alice = User.objects.get(subject="alice")
+    if not alice.notices.exists():
+        kinds = {"approved": NoticeKind.DECIDED, "declined": NoticeKind.DECIDED,
+                 "returned": NoticeKind.RETURNED, "commented": NoticeKind.COMMENTED}  # fmt: skip
+        for event in Event.objects.filter(verb__in=kinds, subject_kind="request").order_by("-pk"):
+            tell(event, [alice.pk], kinds[event.verb])
+        for event in Event.objects.filter(verb="submitted").exclude(actor=alice)[:3]:
+            tell(event, [alice.pk], NoticeKind.NUDGED)
+    return {}
+
+
 def _standing_drift() -> Any:
     """Not the one that the demo has of its own, at another project."""
     return Drift.objects.filter(
@@ -182,6 +197,7 @@ LOOKS: dict[str, Look] = {
     "sign_in": Look(""),
     "home": Look("dana"),
     "me": Look("alice"),
+    "notice_list": Look("alice", some_notices),
     "find": Look("dana", query="?q=atlas"),
     "remit": Look("dana"),
     "queue": Look("dana"),

@@ -8,15 +8,20 @@ from portal.lib.access import shows
 from projects.views.viewer import viewer_of
 from quotas.queries.ask import askable_projects
 from quotas.queries.home import amiss_of, home_of
+from quotas.queries.notices import SHOWN, notices_of
+from quotas.views.notices import notice_items
 
 
 @shows("own")
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     viewer = viewer_of(request)
+    told = list(notices_of(viewer, is_unread=True)[: SHOWN + 1])
     context = {
         "home": home_of(viewer),
         "amiss": amiss_of(viewer),
+        "notices": notice_items(told[:SHOWN], viewer),
+        "has_more_notices": len(told) > SHOWN,
         "may_ask": bool(askable_projects(viewer)),
         "here": "home",
     }

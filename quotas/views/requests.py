@@ -40,10 +40,14 @@ from quotas.queries.request_lists import (
 )
 from quotas.queries.requests import states_of
 from quotas.queries.timeline import request_timeline
-from quotas.rules import may_comment, may_decide
+from quotas.rules import may_change, may_comment, may_decide
 from quotas.states import PENDING, LineState
 
 from .pages import choice_of, page_of, visible_request
+from .watching import watching_context
+
+# What somebody wrote is told by these.
+WRITTEN = ("commented", "answered")
 
 
 @shows("own")
@@ -97,7 +101,9 @@ def request_context(viewer: Viewer, asked: QuotaRequest, typed: Typed) -> dict[s
     progress, entries = progress_of(asked), request_timeline(asked)
     states = {each.line.state for each in progress.lines}
     asks = may_ask(roles)
-    return {
+    changes = may_change(viewer, asked, roles)
+    writers = frozenset(e.actor.pk for e in entries if e.actor and e.verb in WRITTEN)
+    return watching_context(viewer, asked, writers) | {
         "asked": asked,
         "project": asked.project,
         "state": states_of([asked])[asked.pk],
@@ -108,9 +114,9 @@ def request_context(viewer: Viewer, asked: QuotaRequest, typed: Typed) -> dict[s
         "is_settled": progress.is_settled,
         "question": next((e for e in reversed(entries) if e.verb == "returned"), None),
         "is_draft": asked.submitted_at is None,
-        "may_amend": asks and LineState.OPEN in states,
-        "may_withdraw": asks and not states.isdisjoint(PENDING),
-        "may_answer": asks and LineState.RETURNED in states,
+        "may_amend": changes and LineState.OPEN in states,
+        "may_withdraw": changes and not states.isdisjoint(PENDING),
+        "may_answer": changes and LineState.RETURNED in states,
         "may_ask": asks,
         "may_comment": may_comment(viewer, asked, roles) and asked.submitted_at is not None,
         "may_decide": may_decide(viewer, asked, roles) and LineState.OPEN in states,
@@ -267,7 +273,7 @@ def _show_amend(
 def _own(viewer: Viewer, number: int) -> QuotaRequest:
     """A request that the viewer may change; raises NotVisible or Forbidden."""
     asked = visible_request(viewer, number)
-    if not may_ask(roles_in(viewer, asked.project)):
+    if not may_change(viewer, asked, roles_in(viewer, asked.project)):
         raise Forbidden(_("Only an owner or a manager of the project can do that."))
     return asked
 

@@ -1,0 +1,89 @@
+"""What the caller was told, what of it they have seen, and which requests they follow."""
+
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.lib.access import shows
+from projects.models import Notice
+from projects.outgoing.notices import mark_all_read, mark_read
+from quotas.actions.watching import unwatch, watch
+from quotas.queries.notices import notice_rows, notices_of
+
+from .asked import body, filters, viewer_in, visible_request
+from .describe import LIST, WRITE, operation
+from .fields import Filters
+from .pages import Pages, page_of
+from .shapes.notices import NoticeSerializer, ReadInput, ReadSerializer
+from .shapes.requests import NothingInput
+
+TAG = "notices"
+MOST_ID = 2**63 - 1
+
+
+class NoticeFilters(Filters):
+    unread = serializers.BooleanField(default=False, help_text="Only what was not seen yet.")
+
+
+@shows("own")
+@operation(
+    "list_notices", "List what you were told", answers=page_of(NoticeSerializer), refuses=LIST,
+    tag=TAG, filters=[NoticeFilters],
+    about="The newest first. Of what you may no longer see only that it was there.",
+)  # fmt: skip
+@api_view(["GET"])
+def notice_list(request: Request) -> Response:
+    asked, viewer = filters(request, NoticeFilters), viewer_in(request)
+    pages = Pages("-id")
+    rows = notices_of(viewer, is_unread=asked["unread"])
+    found: list[Notice] = pages.paginate_queryset(rows, request) or []
+    shown = NoticeSerializer(notice_rows(found, viewer), many=True)
+    return pages.get_paginated_response(shown.data)
+
+
+@shows("own")
+@operation(
+    "read_notices", "Mark notices as seen", method="POST", body=ReadInput,
+    answers=ReadSerializer, refuses=WRITE, tag=TAG,
+)  # fmt: skip
+@api_view(["POST"])
+def notices_read(request: Request) -> Response:
+    viewer = viewer_in(request)
+    sent = body(request, ReadInput)
+    if "newest" in sent:
+        newest = min(max(sent["newest"], 0), MOST_ID)
+        count = mark_all_read(newest=newest, actor=viewer.user, now=viewer.now)
+    else:
+        ids = [each for each in sent["ids"] if 0 < each <= MOST_ID]
+        count = mark_read(ids=ids, actor=viewer.user, now=viewer.now)
+    return Response(ReadSerializer({"count": count}).data)
+
+
+@shows("project")
+@operation(
+    "watch_request", "Be told of what happens to a request", method="POST", body=NothingInput,
+    answers=None, status=204, refuses=WRITE, tag="requests",
+    about="Who asked for it and who wrote on it is told anyway.",
+)  # fmt: skip
+@api_view(["POST"])
+def request_watch(request: Request, pk: int) -> Response:
+    viewer = viewer_in(request)
+    found = visible_request(viewer, pk)
+    body(request, NothingInput)
+    watch(quota_request=found, actor=viewer.user, now=viewer.now)
+    return Response(status=204)
+
+
+@shows("project")
+@operation(
+    "unwatch_request", "Be told no more of a request", method="POST", body=NothingInput,
+    answers=None, status=204, refuses=WRITE, tag="requests",
+)  # fmt: skip
+@api_view(["POST"])
+def request_unwatch(request: Request, pk: int) -> Response:
+    viewer = viewer_in(request)
+    found = visible_request(viewer, pk)
+    body(request, NothingInput)
+    unwatch(quota_request=found, actor=viewer.user)
+    return Response(status=204)
