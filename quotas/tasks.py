@@ -79,8 +79,7 @@ def sweep_marks() -> None:
 def sweep_routes() -> None:
     """Give open lines that wait for nobody in force to those who can decide them now."""
     now = timezone.now()
-    for quota_request in unrouted(now):
-        route_again(quota_request, now)
+    route_again(unrouted(now), now)
 
 
 @shared_task

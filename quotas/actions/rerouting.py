@@ -6,6 +6,7 @@ workers share them and none waits for another.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -16,7 +17,7 @@ from projects.actions.units import hold_places
 from projects.models import Membership, Project, Unit, in_force
 from projects.states import ROLES_ABOVE_READER
 from quotas.models import Assignment, QuotaRequest, RequestLine, RouteMark
-from quotas.states import LineState
+from quotas.states import AssignmentKind, LineState
 
 from .assigning import assign
 
@@ -61,10 +62,11 @@ def due_marks(now: datetime) -> QuerySet[RouteMark]:
     return RouteMark.objects.filter(due_at__lte=now)
 
 
-def route_again(quota_request: QuotaRequest, now: datetime) -> None:
-    """Route one request in a transaction of its own, under the same locks as the verbs."""
-    with transaction.atomic():
-        _route([quota_request.pk], now)
+def route_again(requests: Sequence[int], now: datetime) -> None:
+    """Route requests, by their ids, in a transaction of their own for each hundred."""
+    for start in range(0, len(requests), BATCH):
+        with transaction.atomic():
+            _route(requests[start : start + BATCH], now)
 
 
 def _batch(marks: QuerySet[RouteMark], now: datetime, size: int) -> int | None:
@@ -126,7 +128,7 @@ def _waiting(mark: RouteMark) -> QuerySet[QuotaRequest, int]:
     return lines.order_by("request").values_list("request", flat=True).distinct()
 
 
-def _route(ids: list[int], now: datetime) -> None:
+def _route(ids: Sequence[int], now: datetime) -> None:
     """Route these requests, under the locks of a verb: their projects, then their places."""
     projects = {
         each.pk: each
@@ -141,19 +143,20 @@ def _route(ids: list[int], now: datetime) -> None:
     assign(requests, now)
 
 
-def unrouted(now: datetime) -> list[QuotaRequest]:
-    """Requests with an open line that waits for nobody in force; the sweep routes them."""
+def unrouted(now: datetime, most: int = 500) -> list[int]:
+    """Ids of requests with an open line that nobody in force can decide; a sweep routes them."""
     # Asked line by line: few lines are open, but assignments of decided ones are kept.
     involved = Membership.objects.filter(
         in_force(now), role__in=ROLES_ABOVE_READER, user=OuterRef("user"),
         project=OuterRef("line__project"),
     )  # fmt: skip
     live = (
-        Assignment.objects.filter(in_force(now), line=OuterRef("pk"))
+        Assignment.objects.filter(in_force(now), line=OuterRef("pk"), kind=AssignmentKind.DECIDE)
         .exclude(delegation__revoked_at__lte=now)
         .exclude(user__is_active=False)
         .exclude(Exists(involved))
     )
     lines = RequestLine.objects.filter(state=LineState.OPEN).exclude(Exists(live))
     # Nobody may be able to decide some of them for long: they must not stand before the rest.
-    return list(QuotaRequest.objects.filter(pk__in=lines.values("request")).order_by("?")[:500])
+    requests = QuotaRequest.objects.filter(pk__in=lines.values("request")).order_by("?")
+    return list(requests.values_list("pk", flat=True)[:most])

@@ -62,8 +62,8 @@ def test_who_gets_a_role_later_hands_the_line_on(site: Site) -> None:
     asked = ask(site)
     assert unrouted(NOW) == []
     join(site.project, site.dana, Role.OWNER, NOW)
-    assert unrouted(NOW) == [asked]
-    route_again(asked, NOW)
+    assert unrouted(NOW) == [asked.pk]
+    route_again([asked.pk], NOW)
     assert waits_for(site) == ["erin"]
 
 

@@ -1,0 +1,186 @@
+"""Who could decide which line, level by level: for one request or for many at the same price.
+
+A level is all mandates that are equally near. A line waits for the nearest that may decide
+it, for nearer ones with too little authority to endorse it, and for as many levels above as
+it was handed up to.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.db.models import Q
+
+from projects.models import GroupMembership, Membership, in_force
+from projects.states import ROLES_ABOVE_READER, Power
+from quotas.models import Account, Offering, QuotaRequest, RequestLine
+from quotas.states import AssignmentKind
+
+from .authority import Mandate, mandates_over, usable
+from .bounds import Used
+from .consumption import used_by_many
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A mandate whose holder is asked to decide a line, or to endorse it."""
+
+    mandate: Mandate
+    kind: AssignmentKind
+    level: int
+
+
+@dataclass(frozen=True)
+class Deciders:
+    """Who could decide one line. Mandates are the nearest first.
+
+    held: all that reach its place; free: those that somebody without an interest holds.
+    increase: in base units, against the quota of now; used: what is consumed of bounds.
+    """
+
+    offering: Offering
+    increase: int
+    held: Sequence[Mandate]
+    free: Sequence[Mandate]
+    used: Used
+
+    @cached_property
+    def levels(self) -> list[list[Mandate]]:
+        """Those who may decide it, the nearest level first.
+
+        Nobody may grant as much: the widest level that may grant less. None at all: nobody
+        could do anything about it.
+        """
+        about = [each for each in self.free if each.reaches(self.offering)]
+        enough = [each for each in about if each.allows(self.offering, self.increase, self.used)]
+        return _by_nearness(enough) or _by_nearness(about)[-1:]
+
+    @cached_property
+    def endorsers(self) -> list[Mandate]:
+        """Those of the nearest level, if it is nearer than all who may decide."""
+        about = _by_nearness([each for each in self.free if each.reaches(self.offering)])
+        if not about or about[0][0].nearness == self.levels[0][0].nearness:
+            return []
+        return about[0]
+
+    def turns(self, level: int) -> list[Turn]:
+        """Whom the line waits for, once it was handed up `level` times."""
+        deciding = [
+            Turn(mandate, AssignmentKind.DECIDE, number)
+            for number, mandates in enumerate(self.levels[: level + 1])
+            for mandate in mandates
+        ]
+        return deciding + [Turn(each, AssignmentKind.ENDORSE, 0) for each in self.endorsers]
+
+
+def deciders_of(lines: Collection[RequestLine], now: datetime) -> dict[int, Deciders]:
+    """{line id: who could decide it}; at most eight queries, however many lines there are.
+
+    lines: with `offering`, `request` and `project.unit` at hand.
+    """
+    if not lines:
+        return {}
+    paths = {line.project.unit.path for line in lines}
+    mandates = mandates_over(paths, Power.DECIDE_QUOTA, now)
+    by_path = {path: usable(mandates, path, Power.DECIDE_QUOTA) for path in paths}
+    interests = _interests({line.project_id for line in lines}, mandates, now)
+    wanted = {(line.project_id, line.offering_id) for line in lines}
+    balances = _balances(wanted)
+    used = used_by_many(mandates, wanted, now)
+    free: dict[int, list[Mandate]] = {}
+    found = {}
+    for line in lines:
+        held = by_path[line.project.unit.path]
+        if line.request_id not in free:
+            free[line.request_id] = [each for each in held if interests.is_free(each, line.request)]
+        found[line.pk] = Deciders(
+            offering=line.offering,
+            increase=line.wanted - balances.get((line.project_id, line.offering_id), 0),
+            held=held,
+            free=free[line.request_id],
+            used=used[line.project_id],
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class _Interests:
+    """involved: {project id: people with a role above reader}; members: of groups that decide."""
+
+    involved: dict[int, set[int]]
+    members: dict[int, set[int]]
+
+    def is_free(self, mandate: Mandate, quota_request: QuotaRequest) -> bool:
+        """Whether somebody can use the mandate: in use, and without a part in the matter.
+
+        Of a group one such member is enough. Nor may anybody whom a deputy stands in for.
+        """
+        barred = self.involved.get(quota_request.project_id, set()) | _askers(quota_request)
+        if mandate.effective_people & barred:
+            return False
+        delegation = mandate.delegation
+        if delegation.user is not None:
+            return delegation.user.is_active
+        return bool(self.members.get(delegation.group_id or 0, set()) - barred)
+
+
+def _askers(quota_request: QuotaRequest) -> set[int]:
+    """Both, where somebody asked for somebody else; alone, a requester is barred by their role."""
+    if quota_request.asked_by_id is None:
+        return set()
+    return {quota_request.requester_id, quota_request.asked_by_id}
+
+
+def _interests(
+    project_ids: Collection[int], mandates: Collection[Mandate], now: datetime
+) -> _Interests:
+    """Two queries; of groups only the members who could decide are looked at."""
+    people = {each for mandate in mandates for each in mandate.effective_people}
+    deciding = {each.delegation.group_id for each in mandates if each.delegation.group_id}
+    roles = Membership.objects.filter(
+        in_force(now), project__in=project_ids, role__in=ROLES_ABOVE_READER
+    )
+    held = list(roles.values_list("project", "user", "group"))
+    working = {group_id for _project, _user, group_id in held if group_id is not None}
+    members: dict[int, set[int]] = defaultdict(set)
+    active: dict[int, set[int]] = defaultdict(set)
+    if deciding or working:
+        live = GroupMembership.objects.filter(in_force(now))
+        could_decide = Q(user__in=people) | Q(
+            user__in=live.filter(group__in=deciding).values("user")
+        )
+        rows = live.filter(could_decide, group__in=deciding | working)
+        for group_id, user_id, is_active in rows.values_list("group", "user", "user__is_active"):
+            members[group_id].add(user_id)
+            if is_active and group_id in deciding:
+                active[group_id].add(user_id)
+    involved: dict[int, set[int]] = defaultdict(set)
+    for project_id, user_id, group_id in held:
+        involved[project_id] |= {user_id} if user_id is not None else members[group_id]
+    return _Interests(involved, active)
+
+
+def _balances(wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """{(project id, offering id): quota of now}."""
+    rows = Account.objects.filter(
+        project__in={project_id for project_id, _offering in wanted},
+        offering__in={offering_id for _project, offering_id in wanted},
+    )
+    return {
+        (project_id, offering_id): balance
+        for project_id, offering_id, balance in rows.values_list("project", "offering", "balance")
+        if project_id is not None
+    }
+
+
+def _by_nearness(mandates: Sequence[Mandate]) -> list[list[Mandate]]:
+    """The levels of these mandates, which come the nearest first."""
+    levels: list[list[Mandate]] = []
+    for each in mandates:
+        if levels and levels[-1][0].nearness == each.nearness:
+            levels[-1].append(each)
+        else:
+            levels.append([each])
+    return levels
