@@ -145,6 +145,7 @@ def targets_and_cloud(
     limits = defaultdict(list)
     for limit in records.limits(connection):
         limits[limit.target_id].append(limit)
+    written = records.written(connection)
     for target in records.targets(connection):
         compared["targets"] += 1
         if not is_settled(target):
@@ -155,7 +156,7 @@ def targets_and_cloud(
             path = path.format(handles[target.project])
             found = plain.done("GET", service, path, region=managed[0].region)["quota_set"]
             compared["limits in the cloud"] += len(managed)
-            yield from _limits_of(target, managed, found)
+            yield from _limits_of(target, managed, written, found)
 
 
 def is_settled(target: TargetRow) -> bool:
@@ -165,7 +166,10 @@ def is_settled(target: TargetRow) -> bool:
 
 
 def _limits_of(
-    target: TargetRow, managed: list[LimitRow], found: dict[str, dict[str, Any]]
+    target: TargetRow,
+    managed: list[LimitRow],
+    written: set[tuple[int, int]],
+    found: dict[str, dict[str, Any]],
 ) -> Iterator[str]:
     """Of one target; found: what its service says of each key."""
     below = [each for each in managed if each.units < _floor(found[each.key])]
@@ -174,7 +178,9 @@ def _limits_of(
         yield f"{target} is refused as below what is in use, and nothing is"
     for limit in managed:
         here = found[limit.key]["limit"]
-        is_held = is_refused and limit in below and here >= 0
+        # What was in use before a first write stays at the service's default: maybe unlimited.
+        is_number = here >= 0 or (limit.target_id, limit.limit_id) not in written
+        is_held = is_refused and limit in below and is_number
         if here != limit.units and not is_held:
             yield f"{target}: {limit.key} is {here}, and {limit.units} by the ledger"
 

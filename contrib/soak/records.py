@@ -86,6 +86,16 @@ def limits(connection: psycopg.Connection) -> list[LimitRow]:
     return [LimitRow(*row) for row in connection.execute(_WANTED)]
 
 
+def written(connection: psycopg.Connection) -> set[tuple[int, int]]:
+    """(target, limit) of those that were ever written."""
+    return {
+        (target_id, limit_id)
+        for target_id, limit_id in connection.execute(
+            "SELECT target_id, limit_id FROM quotas_reading WHERE written IS NOT NULL"
+        )
+    }
+
+
 def claims(connection: psycopg.Connection) -> dict[tuple[int, int], Claim]:
     """{(target, limit): what is claimed of it}, from one snapshot."""
     rows = connection.execute(

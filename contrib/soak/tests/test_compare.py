@@ -19,7 +19,7 @@ from contrib.testing.plain import PlainClient
 from portal.testing.servers import DatabaseCopy
 from quotas.actions import decide
 from quotas.delivery.converge import converge
-from quotas.models import Decision, DecisionLine, ProjectHandle, Target
+from quotas.models import Decision, DecisionLine, ProjectHandle, Reading, Target
 from quotas.states import TargetState
 from quotas.tests.site import NOW, Site, make_site
 from quotas.tests.test_decide import ask
@@ -171,6 +171,21 @@ def test_a_refusal_whose_reason_is_not_true_is_told(
     refuse_nova("below_usage")
     (difference,) = differences(link, cloud, notes())
     assert "and nothing is" in difference
+
+
+def test_unlimited_is_told_unless_it_was_so_before_a_first_write(
+    link: psycopg.Connection, cloud: SandboxCloud
+) -> None:
+    external_id = ProjectHandle.objects.get().external_id
+    plain = PlainClient(cloud.clouds_yaml, cloud.cloud)
+    body = {"quota_set": {"cores": -1}}
+    plain.done("PUT", "compute", f"/os-quota-sets/{external_id}", body, region="geneva")
+    cloud._sandbox.set_usage(external_id, "geneva", "compute", {"cores": 101})
+    refuse_nova("below_usage")
+    (difference,) = differences(link, cloud, notes())
+    assert "cores is -1, and 100 by the ledger" in difference
+    Reading.objects.filter(limit__key="cores").update(written=None)
+    assert differences(link, cloud, notes()) == []
 
 
 def test_a_second_project_in_the_cloud_is_told(
