@@ -2,21 +2,25 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Count, Min, Q, QuerySet
 from django.db.models.functions import Now
 
 from projects.queries.viewers import Viewer
-from quotas.models import CallSlot, Endpoint, Target
+from quotas.models import CallPace, CallSlot, Endpoint, Target
 from quotas.states import EndpointState, TargetState
 
+from .drift import drift_counts
 from .repairers import Repairs, readable_endpoints, readable_targets
 
 # Nothing is left to be made true, or somebody left it out.
 SETTLED = (TargetState.APPLIED, TargetState.SKIPPED)
+# A limit per second puts the next call off by less than this; what is further away, the service
+# asked for.
+TURN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,16 @@ class EndpointRow:
 
     counts: {state: how many of its targets are in it}, in the order of the states.
     calls: how many are under way now. reads_words: whether the reader sees what the
-    service said, in its own words.
+    service said, in its own words. drift_count and patient_until (no call begins before, as
+    the service asked for patience) stand in the rows of `with_news` only.
     """
 
     endpoint: Endpoint
     counts: dict[str, int] = field(default_factory=dict)
     calls: int = 0
     reads_words: bool = False
+    drift_count: int = 0
+    patient_until: datetime | None = None
 
     @property
     def target_count(self) -> int:
@@ -89,7 +96,7 @@ def endpoint_rows(viewer: Viewer) -> list[EndpointRow]:
 
     A repairer's mandates and zones take three more.
     """
-    rows = readable_endpoints(viewer).select_related("region", "identity", "state_by")
+    rows = readable_endpoints(viewer).select_related("region", "identity", "state_by", "call_pace")
     return rows_of(list(rows), Repairs(viewer))
 
 
@@ -100,6 +107,27 @@ def rows_of(endpoints: Collection[Endpoint], repairs: Repairs) -> list[EndpointR
         EndpointRow(each, counts[each.pk], calls.get(each.pk, 0), repairs.may_read_words_of(each))
         for each in endpoints
     ]
+
+
+def with_news(rows: Collection[EndpointRow], now: datetime) -> list[EndpointRow]:
+    """The rows with what differs there, and until when the service is left in peace.
+
+    One query; the endpoints come with their `call_pace`.
+    """
+    counts = drift_counts([row.endpoint for row in rows], now)
+    return [
+        replace(
+            row,
+            drift_count=counts[row.endpoint.pk],
+            patient_until=_patient_until(row.endpoint, now),
+        )
+        for row in rows
+    ]
+
+
+def _patient_until(endpoint: Endpoint, now: datetime) -> datetime | None:
+    pace: CallPace | None = getattr(endpoint, "call_pace", None)  # most have none
+    return pace.next_at if pace is not None and pace.next_at > now + TURN else None
 
 
 def target_counts(endpoints: Iterable[Endpoint]) -> dict[int, dict[str, int]]:

@@ -16,7 +16,7 @@ from projects.views.viewer import viewer_of
 from quotas.actions import operations as verbs
 from quotas.actions.repairs import check_read
 from quotas.models import Endpoint
-from quotas.queries.operations import endpoint_rows, rows_of, unapplied_targets
+from quotas.queries.operations import endpoint_rows, rows_of, unapplied_targets, with_news
 from quotas.queries.repairers import Repairs, zones_served
 from quotas.states import EndpointState, TargetState
 from quotas.views.pages import page_of
@@ -33,7 +33,7 @@ def endpoint_list(request: HttpRequest) -> HttpResponse:
     context = {
         "here": "endpoints",
         "tab": "endpoints",
-        "rows": endpoint_rows(viewer),
+        "rows": with_news(endpoint_rows(viewer), viewer.now),
         "sees_all": viewer.sees_everything,
     }
     return render(request, "operations/endpoint_list.html", context)
@@ -48,7 +48,7 @@ def endpoint_detail(request: HttpRequest, slug: str) -> HttpResponse:
     state = request.GET.get("state", "")
     chosen = state if state in TargetState.values else ""
     repairs = Repairs(viewer)
-    (row,) = rows_of([endpoint], repairs)
+    (row,) = with_news(rows_of([endpoint], repairs), viewer.now)
     page = page_of(request, unapplied_targets(viewer, endpoint, chosen))
     zones = zones_served(endpoint)
     may_retry_here = viewer.is_operator or repairs.covers(endpoint, Power.RETRY_DELIVERIES)
@@ -120,8 +120,8 @@ def endpoint_of(viewer: Viewer, slug: str) -> Endpoint:
 
     That it exists is no secret: the catalogue and the pages of projects name it.
     """
-    found = Endpoint.objects.select_related("region", "identity", "state_by").filter(slug=slug)
-    endpoint = found.first()
+    found = Endpoint.objects.select_related("region", "identity", "state_by", "call_pace")
+    endpoint = found.filter(slug=slug).first()
     if endpoint is None:
         raise NotVisible(_("There is no such endpoint."))
     check_read(viewer, endpoint)
