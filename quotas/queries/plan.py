@@ -37,10 +37,10 @@ class Verdict(models.TextChoices):
 class Show(models.TextChoices):
     """Which limits a plan shows."""
 
-    OPEN = "open", _("changes and warnings")
-    CHANGES = "changes", _("changes")
-    WARNINGS = "warnings", _("warnings")
-    ALL = "all", _("all")
+    OPEN = "open", _("Changes and warnings")
+    CHANGES = "changes", _("Changes")
+    WARNINGS = "warnings", _("Warnings")
+    ALL = "all", _("All")
 
 
 _SHOWN = {

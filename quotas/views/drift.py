@@ -40,7 +40,7 @@ from .pages import ids_in, is_slug, page_of
 
 UNANSWERED_SHOWN = 10
 MOST_CHOSEN = 200
-SHOWS = {SHOWN: _lazy("open"), IGNORED: _lazy("ignored"), ENDED: _lazy("over")}
+SHOWS = {SHOWN: _lazy("Open"), IGNORED: _lazy("Ignored"), ENDED: _lazy("Over")}
 
 
 @shows("operations")

@@ -40,6 +40,7 @@ def endpoint_plan(request: HttpRequest, slug: str) -> HttpResponse:
     if project:
         scope = scope.filter(project__slug=project) if is_slug(project) else scope.none()
     context = {
+        "here": "endpoints",
         "tab": "endpoints",
         "endpoint": endpoint,
         "project_slug": project,
@@ -56,7 +57,7 @@ def project_plan(request: HttpRequest, slug: str) -> HttpResponse:
     viewer = reader_of(request)
     project = visible_project(viewer, slug)
     scope = readable_targets(viewer).filter(project=project, endpoint__identity__isnull=False)
-    context: dict[str, object] = {"project": project}
+    context: dict[str, object] = {"here": "projects", "project": project}
     return _page(request, viewer, scope, context, "operations/plan_project.html", "endpoint__slug")
 
 
@@ -119,7 +120,6 @@ def _page(
     show = choice_of(request.GET, "show", Show, Show.OPEN)
     page = page_of(request, planned_targets(scope, show).order_by(order, "pk"), PAGE_SIZE)
     context |= _table(viewer, page.rows, show) | {
-        "here": "endpoints",
         "page": page,
         "totals": totals(scope),
         "choices": Show,
