@@ -20,6 +20,7 @@ from projects.models import (
 from projects.states import ProjectState, Role
 
 from .events import record
+from .units import hold_path
 
 
 def make_project(
@@ -36,9 +37,13 @@ def make_project(
 
     The caller gives it targets (quotas.actions.targets.ensure_targets).
     """
-    if unit.retired_at is not None:
-        raise Conflict(_("%(unit)s is retired; no project is opened in it.") % {"unit": unit.label})
     with transaction.atomic():
+        # Held, so that it is not retired at the same moment.
+        unit = hold_path(unit)
+        if unit.retired_at is not None:
+            raise Conflict(
+                _("%(unit)s is retired; no project is opened in it.") % {"unit": unit.label}
+            )
         project = Project.objects.create(
             slug=slug,
             name=name or slug,
@@ -71,6 +76,7 @@ def place_project(*, project: Project, unit: Unit, actor: User | None, now: date
         locked = lock(Project.objects.filter(pk=project.pk))[0]
         if locked.unit_id == unit.pk:
             return
+        unit = hold_path(unit)
         if unit.retired_at is not None:
             raise Conflict(
                 _("%(unit)s is retired; no project is put into it.") % {"unit": unit.label}

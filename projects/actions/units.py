@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.locks import lock, share
-from projects.models import Project, Unit, UnitPlacement, ancestor_paths
+from projects.models import Project, Unit, UnitPlacement, User, ancestor_paths
+
+from .events import record
 
 MAX_PATH = 1000
 
@@ -18,6 +20,8 @@ MAX_PATH = 1000
 def make_unit(*, slug: str, name: str, parent: Unit | None, now: datetime) -> Unit:
     """Add a unit below `parent`, or at the top. Raises Conflict below a retired one."""
     with transaction.atomic():
+        if parent is not None:
+            parent = hold_path(parent)
         _refuse_retired(parent)
         unit = Unit.objects.create(slug=slug, name=name, parent=parent, path=_path(slug, parent))
         UnitPlacement.objects.create(unit=unit, parent=parent, starts_at=now)
@@ -30,31 +34,74 @@ def rename_unit(*, unit: Unit, name: str) -> None:
     unit.save(update_fields=["name"])
 
 
-def move_unit(*, unit: Unit, parent: Unit | None, now: datetime) -> None:
-    """Put a unit, with all that lies below it, under another parent.
+def move_unit(*, unit: Unit, parent: Unit | None, actor: User | None = None, now: datetime) -> bool:
+    """Put a unit, with all that lies below it, under another parent; False: it is there already.
 
-    Raises Conflict where the parent lies below the unit itself or is retired. Envelopes and
-    quota stay with their holders.
+    Raises Conflict where the parent lies below the unit itself or either is retired. Envelopes
+    and quota stay with their holders; what else follows: quotas.actions.unit_changes.
     """
     with transaction.atomic():
-        # Decisions hold their unit path FOR SHARE: nobody decides while the path changes.
-        lock(Unit.objects.filter(path__startswith=unit.path))
-        unit.refresh_from_db()
+        take_subtree(unit)
         if parent is not None:
+            parent.path = hold_path(parent).path
             parent.refresh_from_db()
             if parent.path.startswith(unit.path):
                 words = {"unit": unit.label, "parent": parent.label}
                 raise Conflict(_("%(unit)s cannot lie below itself, in %(parent)s.") % words)
         _refuse_retired(parent)
+        if unit.retired_at is not None:
+            raise Conflict(_("%(unit)s is retired; it stays where it was.") % {"unit": unit.label})
         if parent == unit.parent:
-            return
+            return False
         before, after = unit.path, _path(unit.slug, parent)
+        old = unit.parent_id
         Unit.objects.filter(path__startswith=before).update(
             path=Concat(Value(after), Substr(F("path"), len(before) + 1))
         )
         unit.parent, unit.path = parent, after
         unit.save(update_fields=["parent"])
         _place(unit, parent, now)
+        record(
+            "unit moved", actor=actor, now=now, unit=unit, subject_kind="unit",
+            subject_id=unit.pk, before=old, after=parent.pk if parent else None,
+        )  # fmt: skip
+    return True
+
+
+def retire_unit(*, unit: Unit, actor: User | None, now: datetime) -> None:
+    """Close an empty unit for good; its row, path and history stay.
+
+    The caller has locked it (`take_subtree`) and swept what it held. Raises Conflict.
+    """
+    with transaction.atomic():
+        retired = Unit.objects.filter(pk=unit.pk, retired_at__isnull=True).update(retired_at=now)
+        if not retired:
+            raise Conflict(_("%(unit)s is retired already.") % {"unit": unit.label})
+        if Unit.objects.filter(parent=unit, retired_at__isnull=True).exists():
+            raise Conflict(_("Units stand below %(unit)s still.") % {"unit": unit.label})
+        if Project.objects.filter(unit=unit).exists():
+            raise Conflict(_("Projects are in %(unit)s still.") % {"unit": unit.label})
+        UnitPlacement.objects.filter(unit=unit, ends_at__isnull=True, starts_at__lt=now).update(
+            ends_at=now
+        )
+        record(
+            "unit retired", actor=actor, now=now, unit=unit, subject_kind="unit",
+            subject_id=unit.pk, heir=unit.parent_id,
+        )  # fmt: skip
+    unit.retired_at = now
+
+
+def take_subtree(unit: Unit) -> None:
+    """Lock a unit and all below it, and bring the object up to date.
+
+    Decisions hold their unit path FOR SHARE: nobody decides below while this lasts.
+    """
+    seen = ""
+    while unit.path != seen:
+        seen = unit.path
+        lock(Unit.objects.filter(path__startswith=seen))
+        # It may have been moved while we waited; then others lie below it.
+        unit.refresh_from_db()
 
 
 def hold_path(unit: Unit) -> Unit:

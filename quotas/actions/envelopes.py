@@ -29,9 +29,7 @@ from quotas.models import (
 from quotas.queries.authority import Mandate
 from quotas.queries.envelopes import Standing, nearest_above
 
-from .consuming import consume
 from .funding import (
-    POWER,
     Purse,
     Seen,
     check_changes,
@@ -82,7 +80,7 @@ def change(
         check_holder(viewer, held)
         chosen = sorted(offerings.values(), key=lambda each: each.pk)
         _lock_accounts(held, [each.pk for each in chosen])
-        purse = look_locked(look(viewer, held, chosen), now)
+        purse, totals = look_locked(look(viewer, held, chosen), now)
         check_holder(purse.viewer, held)
         check_seen(purse, seen)
         acts: list[EnvelopeAct] = []
@@ -90,7 +88,7 @@ def change(
             amount = changes[offering.slug]
             mandate = judge(purse, offering, amount)
             acts += _act(purse, offering, amount, mandate, said)
-            consume(mandate, offering, amount, POWER, now)
+            totals.consume([(mandate, offering, amount)])
             purse = purse.plus(mandate, offering, amount)
     return acts
 

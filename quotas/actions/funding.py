@@ -29,7 +29,7 @@ from quotas.queries.envelopes import (
     standings,
 )
 
-from .consuming import hold_uses
+from .consuming import Totals, hold_totals
 from .ledger import check_amount, holder_name, no_room
 
 POWER = Power.MANAGE_ENVELOPES
@@ -95,8 +95,8 @@ def look(viewer: Viewer, unit: Unit, offerings: Collection[Offering]) -> Purse:
     return _purse(viewer, unit, offerings, mandates)
 
 
-def look_locked(purse: Purse, now: datetime) -> Purse:
-    """The same once more, with the delegations held: a link may have been revoked meanwhile.
+def look_locked(purse: Purse, now: datetime) -> tuple[Purse, Totals]:
+    """The same once more, with delegations and totals held: a link may have been revoked.
 
     The caller has locked the unit and the accounts.
     """
@@ -109,8 +109,8 @@ def look_locked(purse: Purse, now: datetime) -> Purse:
         if all(link.pk in held and link.revoked_at is None for link in each.chain)
     ]
     offerings = [each.offering for each in purse.standings.values()]
-    hold_uses(mandates, offerings, POWER, now)
-    return _purse(viewer, purse.unit, offerings, mandates)
+    totals = hold_totals(mandates, offerings, now, POWER)
+    return _purse(viewer, purse.unit, offerings, mandates), totals
 
 
 def _purse(
@@ -142,7 +142,7 @@ def check_holder(viewer: Viewer, unit: Unit) -> None:
         raise Forbidden(
             _("You hold no delegation that lets you manage the envelopes of %(unit)s.")
             % {"unit": unit.label},
-            unit=unit.slug, **_who(unit.path, viewer.now),
+            unit=unit.slug, **whom_to_ask(unit.path, viewer.now),
         )  # fmt: skip
 
 
@@ -321,7 +321,7 @@ def _beyond_place(purse: Purse, standing: Standing) -> Forbidden:
         )
         % words,
         offering=standing.offering.slug, source=standing.source_slug,
-        **_who(standing.source_path, purse.viewer.now),
+        **whom_to_ask(standing.source_path, purse.viewer.now),
     )  # fmt: skip
 
 
@@ -363,7 +363,7 @@ def _check_left(purse: Purse, standing: Standing, amount: int) -> None:
     raise error
 
 
-def _who(path: str, now: datetime) -> dict[str, str]:
+def whom_to_ask(path: str, now: datetime) -> dict[str, str]:
     """Whom to ask: {"who": names} of those nearest who hold the power there."""
     found = mandates_for(path, POWER, now)
     nearest = [each for each in found if each.nearness == found[0].nearness]

@@ -25,7 +25,8 @@ from projects.models import (
     User,
 )
 from projects.states import Role
-from quotas.actions.routing import mark_group, mark_places, mark_unit
+from quotas.actions import unit_changes
+from quotas.actions.routing import mark_group, mark_places
 from quotas.models import Account, RequestLine
 from quotas.states import PENDING
 
@@ -89,8 +90,9 @@ class PeopleLoader:
             if held.parent_id != (parent.pk if parent else None):
                 held.refresh_from_db()
                 before = held.label
-                unit_actions.move_unit(unit=held, parent=parent, now=self.now)
-                mark_unit(held, self.now)
+                unit_changes.move_unit(
+                    unit=held, parent=parent, actor=self.actor, is_command=True, now=self.now
+                )
                 self.changes.add(CHANGED, "unit", before, f"moves to {held.label}")
 
     def _top_down(self) -> list[str]:
