@@ -145,6 +145,15 @@ def _every(seconds: float, task: str) -> dict[str, object]:
     return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 1.0)}}
 
 
+# --- Waiting for a decision -------------------------------------------------------------
+
+# Working days until deciders are reminded (0: never) and until a request goes one level up;
+# units say otherwise for what lies below them. Holidays stand in the site's file.
+REMIND_AFTER_DAYS = env.integer("REMIND_AFTER_DAYS", 2, low=0, high=250)
+ESCALATE_AFTER_DAYS = env.integer("ESCALATE_AFTER_DAYS", 5, low=1, high=250)
+# Days of the week on which nobody is expected to decide; Monday is 0.
+WEEKEND = env.weekdays("WEEKEND", ("sat", "sun"))
+
 CELERY_BEAT_SCHEDULE = {
     "sweep-due": _every(SWEEP_SECONDS, "quotas.tasks.sweep_due"),
     "sweep-observe": _every(OBSERVE_SWEEP_SECONDS, "quotas.tasks.sweep_observe"),
@@ -154,6 +163,9 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-marks": _every(10.0, "quotas.tasks.sweep_marks"),
     # Only for lines that nobody in force could decide; every other change routes at once.
     "sweep-routes": _every(30.0, "quotas.tasks.sweep_routes"),
+    # Whatever time alone changes, as what is consumed of a window, is looked at once a day.
+    "sweep-all-routes": _every(86_400.0, "quotas.tasks.sweep_all_routes"),
+    "sweep-waiting": _every(60.0, "quotas.tasks.sweep_waiting"),
 }
 
 # --- The application ------------------------------------------------------------------

@@ -8,9 +8,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from portal.lib.wake import wake
+from projects.models import Unit
 from quotas.actions.endpoints import resume_over
+from quotas.actions.escalation import escalate_due, remind_due
 from quotas.actions.jobs import RUN_TASK
 from quotas.actions.rerouting import REROUTE_TASK, route_again, unrouted, work_off
+from quotas.actions.routing import mark_places
 from quotas.actions.targets import APPLY_TASK
 from quotas.delivery import jobs, leases, observe, remedies
 from quotas.delivery.clouds import load_drivers
@@ -21,6 +24,7 @@ SWEEP_BATCH = 500
 HINT_SECONDS = 30
 # A slice of some seconds.
 MARKED_REQUESTS = 1000
+SLICES = 10
 
 
 @worker_init.connect
@@ -80,6 +84,23 @@ def sweep_routes() -> None:
     """Give open lines that wait for nobody in force to those who can decide them now."""
     now = timezone.now()
     route_again(unrouted(now), now)
+
+
+@shared_task
+def sweep_all_routes() -> None:
+    """Look at every open line again: time changes what is left of windows and periods."""
+    now = timezone.now()
+    mark_places(units=Unit.objects.filter(parent=None).values_list("pk", flat=True), now=now)
+
+
+@shared_task
+def sweep_waiting() -> None:
+    """Remind those for whom something has waited a while, and hand up what waited too long."""
+    now = timezone.now()
+    for act in (remind_due, escalate_due):
+        for _slice in range(SLICES):
+            if act(now) == 0:
+                break
 
 
 @shared_task

@@ -78,6 +78,22 @@ def items(name: str, default: Iterable[str] = ()) -> list[str]:
     return found
 
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def weekdays(name: str, default: Iterable[str]) -> list[int]:
+    """Days of the week by their first three letters, Monday is 0; "none" is none, not all seven."""
+    found = [each.lower() for each in items(name, default)]
+    if found == ["none"]:
+        return []
+    unknown = [each for each in found if each not in DAYS]
+    if unknown:
+        raise Refused([f"{name} has {unknown[0]!r}: use {', '.join(DAYS)}, or none."])
+    if len(set(found)) == len(DAYS):
+        raise Refused([f"{name} names every day of the week: leave one to work on."])
+    return sorted({DAYS.index(each) for each in found})
+
+
 def url(name: str, *, schemes: Iterable[str]) -> str:
     """Empty when not given. The value is never shown: it may hold a password."""
     value = text(name)

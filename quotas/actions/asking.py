@@ -17,6 +17,7 @@ from projects.actions.events import record
 from projects.actions.units import hold_place
 from projects.models import Event, Project, User
 from projects.outgoing.notices import tell
+from projects.queries.patience import STOPPED, clock_at
 from projects.queries.viewers import Viewer, roles_in, visible_projects
 from projects.rules import may_ask, may_ask_for_others
 from projects.states import NoticeKind, ProjectState
@@ -108,17 +109,22 @@ def create(
 
 
 def add_lines(quota_request: QuotaRequest, lines: Mapping[Offering, int], state: LineState) -> None:
-    held = balances(quota_request.project)
+    """Add lines, open or drafts; open ones wait from when the request was written."""
+    project = quota_request.project
+    is_open = state == LineState.OPEN
+    clock = clock_at(project.unit, quota_request.created_at) if is_open else STOPPED
+    held = balances(project)
     try:
         with transaction.atomic():
             RequestLine.objects.bulk_create(
                 RequestLine(
                     request=quota_request,
-                    project=quota_request.project,
+                    project=project,
                     offering=offering,
                     wanted=amount,
                     balance_seen=held.get(offering.pk, 0),
                     state=state,
+                    **clock,
                 )
                 for offering, amount in lines.items()
             )
@@ -192,14 +198,23 @@ def check_version(quota_request: QuotaRequest, version: int) -> None:
 def move_lines(
     quota_request: QuotaRequest, verb: str, now: datetime, line_ids: list[int] | None = None
 ) -> None:
-    """Move lines by compare-and-set; fewer rows than lines means somebody was first."""
+    """Move lines by compare-and-set; fewer rows than lines means somebody was first.
+
+    Their clock starts anew where they waited for the requester, and stops where they wait for
+    nobody who decides; an open line that is amended has waited as long as before.
+    """
     lines = RequestLine.objects.filter(request=quota_request)
     if line_ids is not None:
         lines = lines.filter(pk__in=line_ids)
     wanted_count = lines.count() if line_ids is None else len(line_ids)
     befores = [before for before, each in LINE_MOVES if each == verb]
     after = LINE_MOVES[befores[0], verb]
-    if lines.filter(state__in=befores).update(state=after) != wanted_count:
+    clock: Mapping[str, datetime | None] = STOPPED
+    if LineState.OPEN in befores and after == LineState.OPEN:
+        clock = {}
+    elif after == LineState.OPEN:
+        clock = dict(clock_at(quota_request.project.unit, now))
+    if lines.filter(state__in=befores).update(state=after, **clock) != wanted_count:
         raise Conflict(_("Somebody else was first. Look again."))
     QuotaRequest.objects.filter(pk=quota_request.pk).update(
         version=F("version") + 1, updated_at=now

@@ -14,16 +14,26 @@ from django.utils.translation import gettext as _
 from portal.lib.errors import Conflict
 from projects.actions.events import record
 from projects.models import User
+from projects.queries.patience import STOPPED
 from projects.states import NoticeKind
-from quotas.models import Decision, DecisionKind, DecisionLine, QuotaRequest, RequestLine
+from quotas.models import (
+    Decision,
+    DecisionKind,
+    DecisionLine,
+    PolicyVersion,
+    QuotaRequest,
+    RequestLine,
+)
 from quotas.queries.authority import Mandate
 from quotas.states import LINE_MOVES, LineState
 
-from .authority import choose_mandate, reaching
-from .bench import Bench, take
-from .booking import Accounts, book, lock_accounts
+from .authority import UsedUp, reaching
+from .bench import Bench, take, take_for
+from .booking import book, lock_accounts
 from .granting import check_granted, check_seen
-from .proof import snapshot
+from .handing_up import handed_up
+from .proof import Evidence, snapshot
+from .spending import spend
 from .targets import deliver, touch
 from .watching import tell_followers
 from .wishes import clean_text
@@ -45,26 +55,46 @@ def approve(
     decider saw}; version: of the request that the decider saw. Raises Forbidden,
     Conflict, Stale (with the figures of now), NoRoom, Invalid.
     """
+    try:
+        with transaction.atomic():
+            return _grant(take(quota_request, actor, now), granted, seen, version, reason)
+    except UsedUp as refusal:
+        raise handed_up(refusal, quota_request, now) from None
+
+
+def approve_by_policy(
+    *,
+    quota_request: QuotaRequest,
+    granted: Mapping[int, int],
+    seen: Mapping[int, int],
+    version: int,
+    policy_version: PolicyVersion,
+    reason: str = "",
+    now: datetime,
+) -> Decision:
+    """`approve` by a rule, in the name and within the bounds of the delegation it stands on.
+
+    policy_version: with `policy.person`. Raises what `approve` raises, Forbidden also where the
+    person does not hold that delegation any more; nothing is routed anew.
+    """
     with transaction.atomic():
-        bench = take(quota_request, actor, now)
-        lines = bench.chosen(list(granted), "approve")
-        accounts = lock_accounts(bench, lines)
-        bench.ask_authority_again()
-        check_seen(bench, lines, accounts, seen, version)
-        check_granted(bench, lines, granted, accounts)
-        mandates = {
-            line.pk: choose_mandate(
-                bench.mandates, line, granted[line.pk] - accounts.quota[line.offering_id].balance
-            )
-            for line in lines
-        }
-        decision = _decide(bench, lines, DecisionKind.APPROVE, reason, mandates, accounts)
-        booked = [
-            book(bench, decision, line, granted[line.pk], mandates[line.pk], accounts)
-            for line in lines
-        ]
-        targets = touch(bench.project, [line.offering_id for line in lines])
-        deliver(booked, targets)
+        bench = take_for(quota_request, policy_version, now)
+        return _grant(bench, granted, seen, version, reason)
+
+
+def _grant(
+    bench: Bench, granted: Mapping[int, int], seen: Mapping[int, int], version: int, reason: str
+) -> Decision:
+    lines = bench.chosen(list(granted), "approve")
+    accounts = lock_accounts(bench, lines)
+    bench.hold_authority()
+    check_seen(bench, lines, accounts, seen, version)
+    check_granted(bench, lines, granted, accounts)
+    spent = spend(bench, lines, granted, accounts)
+    evidence = Evidence(accounts=accounts, spent=spent, granted=granted)
+    decision = _decide(bench, lines, DecisionKind.APPROVE, reason, spent.mandates, evidence)
+    booked = book(bench, decision, lines, granted, spent.mandates, accounts)
+    deliver(booked, touch(bench.project, [line.offering_id for line in lines]))
     return decision
 
 
@@ -104,7 +134,7 @@ def _refuse(
         lines = bench.chosen(line_ids, kind.value)
         bench.check_version(version)
         bench.check_all_or_nothing(lines)
-        bench.ask_authority_again()
+        bench.hold_authority()
         mandates = {line.pk: reaching(bench.mandates, line)[0] for line in lines}
         decision = _decide(bench, lines, kind, cleaned, mandates, None)
         DecisionLine.objects.bulk_create(
@@ -119,14 +149,15 @@ def _decide(
     lines: list[RequestLine],
     kind: DecisionKind,
     reason: str,
-    mandates: dict[int, Mandate],
-    accounts: Accounts | None,
+    mandates: Mapping[int, Mandate],
+    evidence: Evidence | None,
 ) -> Decision:
     """Move the lines, store the decision with its proof, and record it."""
-    actor, now = bench.viewer.user, bench.viewer.now
+    now = bench.viewer.now
     after = LINE_MOVES[LineState.OPEN, kind.value]
     ids = [line.pk for line in lines]
-    moved = RequestLine.objects.filter(pk__in=ids, state=LineState.OPEN).update(state=after)
+    opened = RequestLine.objects.filter(pk__in=ids, state=LineState.OPEN)
+    moved = opened.update(state=after, **STOPPED)
     if moved != len(ids):
         raise Conflict(_("Somebody else was first. Look again."))
     QuotaRequest.objects.filter(pk=bench.request.pk).update(
@@ -135,23 +166,16 @@ def _decide(
     decision = Decision.objects.create(
         request=bench.request,
         kind=kind,
-        actor=actor,
-        person=actor,
+        actor=bench.actor,
+        person=bench.viewer.user,
+        policy_version=bench.policy_version,
         reason=clean_text(reason, field="reason", required=False),
-        snapshot=snapshot(
-            viewer=bench.viewer,
-            project=bench.project,
-            lines=lines,
-            mandates=mandates,
-            balances={line.pk: accounts.quota[line.offering_id].balance for line in lines}
-            if accounts
-            else {},
-        ),
+        snapshot=snapshot(bench, lines, mandates, evidence),
         at=now,
     )
     event = record(
         {"approve": "approved", "decline": "declined", "return": "returned"}[kind.value],
-        actor=actor,
+        actor=bench.actor,
         now=now,
         project=bench.project,
         subject_kind="request",

@@ -18,6 +18,7 @@ from quotas.models import Target
 from .changes import ADDED, CHANGED, RETIRED, Changes, Writer
 from .loading_cloud import CloudLoader
 from .loading_handles import HandleLoader
+from .loading_holidays import load_holidays
 from .loading_people import PeopleLoader
 from .problems import Problems
 from .site import Site
@@ -42,6 +43,7 @@ def load(site: Site, *, actor: User | None = None, now: datetime) -> Changes:
         people.load()
         cloud.load()
         touched = HandleLoader(people, changes, problems).load()
+        load_holidays(site, changes, now)
         problems.refuse()
         # At once: targets are locked in one order.
         touch_targets(Target.objects.filter(Q(endpoint__in=cloud.touched) | touched))

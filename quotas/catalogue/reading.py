@@ -11,7 +11,7 @@ from .site import Offering, Site
 
 SECTIONS = (
     "resources", "identity", "services", "offers", "regions", "capacities", "presets",
-    "units", "people", "groups", "projects",
+    "units", "people", "groups", "projects", "holidays",
 )  # fmt: skip
 
 

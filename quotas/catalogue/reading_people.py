@@ -1,10 +1,12 @@
-"""Reading the people's half of a file: units, people, groups, projects."""
+"""Reading the people's half of a file: units, people, groups, projects, holidays."""
+
+from datetime import date
 
 from projects.models import LOCAL_ISSUER, ProjectKind
 from projects.states import Role
 
 from . import site, words
-from .document import Block, Text, Value, nearest
+from .document import Block, Text, Value, day, nearest
 from .problems import Problems
 
 GROUP = "group:"
@@ -37,6 +39,20 @@ class PeopleReader:
             section = top.get(name)
             for key, value in section.block().entries() if section else ():
                 read(key, value)
+        days = top.get("holidays")
+        if days:
+            self.site.holidays = {}
+            for key, value in days.block().entries():
+                self._holiday(key, value, self.site.holidays)
+
+    def _holiday(self, key: Text, value: Value, into: dict[date, site.Holiday]) -> None:
+        on, name = day(key, self.problems), value.text(most=100)
+        if on is None or name is None:
+            return
+        if on in into:
+            self.problems.add(key.line, f"{on} is a holiday twice, first on line {into[on].line}.")
+            return
+        into[on] = site.Holiday(on, name.value, key.line)
 
     def _units(self, block: Block, parent: str) -> None:
         for key, value in block.entries():

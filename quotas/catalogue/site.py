@@ -183,6 +183,13 @@ class Project:
     line: int
 
 
+@dataclass(frozen=True)
+class Holiday:
+    on: date
+    name: str
+    line: int
+
+
 @dataclass
 class Site:
     """Everything that a file says, in its order."""
@@ -199,3 +206,5 @@ class Site:
     people: dict[str, Person] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)
+    # By their days; None: the file says nothing about them.
+    holidays: dict[date, Holiday] | None = None

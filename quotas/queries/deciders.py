@@ -6,7 +6,7 @@ it was handed up to.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -36,14 +36,16 @@ class Turn:
 class Deciders:
     """Who could decide one line. Mandates are the nearest first.
 
-    held: all that reach its place; free: those that somebody without an interest holds.
-    increase: in base units, against the quota of now; used: what is consumed of bounds.
+    held: all that reach its place; free: those that somebody without an interest holds;
+    people: {delegation id: these people}. increase: in base units, against the quota of now;
+    used: what is consumed of bounds.
     """
 
     offering: Offering
     increase: int
     held: Sequence[Mandate]
     free: Sequence[Mandate]
+    people: Mapping[int, frozenset[int]]
     used: Used
 
     @cached_property
@@ -64,6 +66,10 @@ class Deciders:
         if not about or about[0][0].nearness == self.levels[0][0].nearness:
             return []
         return about[0]
+
+    def people_of(self, turns: Iterable[Turn]) -> set[int]:
+        """Ids of all who can take one of these turns; of a group whoever has no interest."""
+        return {each for turn in turns for each in self.people[turn.mandate.delegation.pk]}
 
     def turns(self, level: int) -> list[Turn]:
         """Whom the line waits for, once it was handed up `level` times."""
@@ -89,17 +95,19 @@ def deciders_of(lines: Collection[RequestLine], now: datetime) -> dict[int, Deci
     wanted = {(line.project_id, line.offering_id) for line in lines}
     balances = _balances(wanted)
     used = used_by_many(mandates, wanted, now)
-    free: dict[int, list[Mandate]] = {}
+    free: dict[int, dict[int, frozenset[int]]] = {}
     found = {}
     for line in lines:
         held = by_path[line.project.unit.path]
         if line.request_id not in free:
-            free[line.request_id] = [each for each in held if interests.is_free(each, line.request)]
+            free[line.request_id] = interests.free_holders(held, line.request)
+        people = free[line.request_id]
         found[line.pk] = Deciders(
             offering=line.offering,
             increase=line.wanted - balances.get((line.project_id, line.offering_id), 0),
             held=held,
-            free=free[line.request_id],
+            free=[each for each in held if each.delegation.pk in people],
+            people=people,
             used=used[line.project_id],
         )
     return found
@@ -112,18 +120,26 @@ class _Interests:
     involved: dict[int, set[int]]
     members: dict[int, set[int]]
 
-    def is_free(self, mandate: Mandate, quota_request: QuotaRequest) -> bool:
-        """Whether somebody can use the mandate: in use, and without a part in the matter.
+    def free_holders(
+        self, mandates: Collection[Mandate], quota_request: QuotaRequest
+    ) -> dict[int, frozenset[int]]:
+        """{delegation id: people who can use it: in use, and without a part in the matter}.
 
-        Of a group one such member is enough. Nor may anybody whom a deputy stands in for.
+        Nobody: absent. Nor may anybody have a part in it whom a deputy stands in for.
         """
         barred = self.involved.get(quota_request.project_id, set()) | _askers(quota_request)
-        if mandate.effective_people & barred:
-            return False
-        delegation = mandate.delegation
-        if delegation.user is not None:
-            return delegation.user.is_active
-        return bool(self.members.get(delegation.group_id or 0, set()) - barred)
+        found = {}
+        for mandate in mandates:
+            if mandate.effective_people & barred:
+                continue
+            delegation = mandate.delegation
+            if delegation.user is not None:
+                people = {delegation.user.pk} if delegation.user.is_active else set()
+            else:
+                people = self.members.get(delegation.group_id or 0, set()) - barred
+            if people:
+                found[delegation.pk] = frozenset(people)
+        return found
 
 
 def _askers(quota_request: QuotaRequest) -> set[int]:
