@@ -71,3 +71,10 @@ def share(model: type[Model], ids: Iterable[int]) -> None:
             f"SELECT id FROM {table} WHERE id = ANY(%s) ORDER BY id FOR SHARE",  # noqa: S608 - a table's own name
             [sorted(set(ids))],
         )
+
+
+def share_rows(rows: QuerySet[Row]) -> list[Row]:
+    """`share`, with the rows as they are once they are held; of one table, without joins."""
+    _require_transaction()
+    sql, parameters = rows.order_by("pk").query.sql_with_params()
+    return list(rows.model._default_manager.raw(f"{sql} FOR SHARE", parameters))

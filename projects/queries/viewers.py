@@ -49,6 +49,8 @@ class Viewer:
     delegations: tuple[Delegation, ...] = field(repr=False)
     # Holds the power `audit` over the whole tree, however many tops it has.
     is_auditor: bool
+    # The rows by which the person is in these groups: what a proof cites.
+    memberships: tuple[GroupMembership, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, user: User, now: datetime) -> "Viewer":
@@ -56,9 +58,8 @@ class Viewer:
 
         One more for those who hold the power `audit` over a top unit.
         """
-        group_ids = frozenset(
-            GroupMembership.objects.live(now).filter(user=user).values_list("group_id", flat=True)
-        )
+        memberships = tuple(GroupMembership.objects.live(now).filter(user=user).order_by("pk"))
+        group_ids = frozenset(each.group_id for each in memberships)
         held = (
             live_delegations(now)
             .filter(Q(user=user) | Q(group__in=group_ids))
@@ -66,7 +67,8 @@ class Viewer:
             .order_by("pk")
         )
         delegations = tuple(held)
-        return cls(user, now, group_ids, delegations, is_auditor=_covers_everything(delegations))
+        is_auditor = _covers_everything(delegations)
+        return cls(user, now, group_ids, delegations, is_auditor, memberships)
 
     @property
     def is_operator(self) -> bool:

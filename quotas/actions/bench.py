@@ -5,13 +5,13 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from portal.lib.errors import Conflict, Invalid, Stale
-from portal.lib.locks import lock, share
+from portal.lib.errors import Conflict, Invalid, NotVisible, Stale
+from portal.lib.locks import lock, share_rows
 from projects.actions.units import hold_place
 from projects.models import Delegation, Project, User
 from projects.queries.viewers import Viewer
 from projects.states import Power, ProjectState
-from quotas.models import QuotaRequest, RequestLine
+from quotas.models import PolicyVersion, QuotaRequest, RequestLine
 from quotas.queries.authority import Mandate, mandates_of
 from quotas.states import LINE_MOVES, LineState
 
@@ -25,9 +25,16 @@ class Bench:
 
     request: QuotaRequest
     project: Project
+    # Whose authority it rests on: who acts, or who made the policy that does.
     viewer: Viewer
     lines: dict[int, RequestLine]
     mandates: list[Mandate]
+    policy_version: PolicyVersion | None = None
+
+    @property
+    def actor(self) -> User | None:
+        """Who acts; None where a policy does."""
+        return self.viewer.user if self.policy_version is None else None
 
     def chosen(self, line_ids: list[int], verb: str) -> list[RequestLine]:
         """The lines, or Conflict where one of them is not where the verb is legal."""
@@ -62,38 +69,67 @@ class Bench:
             sentence = _("This request is all or nothing: decide all of its lines together.")
             raise Invalid({"lines": [sentence]})
 
-    def ask_authority_again(self) -> None:
-        """Hold the delegations as they are, and look once more: a link may have been revoked.
+    def hold_authority(self) -> None:
+        """Hold the delegations as they are; a link may have been revoked while we waited.
 
-        Also after `now`, which was taken before we waited for locks.
+        Also after `now`, which was taken before we waited for locks. What else a mandate
+        depends on is held already, or written by nobody's verb: terms are immutable, and the
+        units of a chain lie on the project's path.
         """
-        held = {link.pk for mandate in self.mandates for link in mandate.chain}
-        share(Delegation, held)
-        self.viewer = Viewer.of(self.viewer.user, self.viewer.now)
+        links = {link.pk for mandate in self.mandates for link in mandate.chain}
+        held = share_rows(Delegation.objects.filter(pk__in=links).only("pk", "revoked_at"))
+        live = {link.pk for link in held if link.revoked_at is None}
         self.mandates = [
-            each
-            for each in mandates_of(self.viewer, self.project.unit.path, Power.DECIDE_QUOTA)
-            if all(link.pk in held and link.revoked_at is None for link in each.chain)
+            each for each in self.mandates if all(link.pk in live for link in each.chain)
         ]
-        barred(self.viewer, self.request, self.mandates)
+        if not self.mandates:
+            # In other words for somebody who does not even see the project without them.
+            barred(Viewer.of(self.viewer.user, self.viewer.now), self.request, [])
 
 
 def take(quota_request: QuotaRequest, actor: User, now: datetime) -> Bench:
     """Lock project, unit path and request, then ask who the actor is."""
+    return _take(quota_request, Viewer.of(actor, now), None)
+
+
+def take_for(quota_request: QuotaRequest, policy_version: PolicyVersion, now: datetime) -> Bench:
+    """`take` for a policy: by its own delegation alone, as long as its person holds that."""
+    return _take(quota_request, Viewer.of(policy_version.policy.person, now), policy_version)
+
+
+def _take(
+    quota_request: QuotaRequest, viewer: Viewer, policy_version: PolicyVersion | None
+) -> Bench:
     project = lock(Project.objects.filter(pk=quota_request.project_id))[0]
     hold_place(project)
-    request = lock(QuotaRequest.objects.filter(pk=quota_request.pk))[0]
+    lines = _lock_request(quota_request)
+    request = next(iter(lines.values())).request
     request.project = project
-    viewer = Viewer.of(actor, now)
-    lines = {
-        line.pk: line
-        for line in RequestLine.objects.filter(request=request).select_related(
-            "offering__resource", "offering__zone"
-        )
-    }
+    for line in lines.values():
+        line.project = project
     mandates = mandates_of(viewer, project.unit.path, Power.DECIDE_QUOTA)
-    barred(viewer, request, mandates)
+    if policy_version is not None:
+        own = policy_version.policy.delegation_id
+        mandates = [each for each in mandates if each.delegation.pk == own]
+    mandates = barred(viewer, request, mandates)
     if project.state != ProjectState.ACTIVE:
         words = {"project": project.name, "state": project.get_state_display()}
         raise Conflict(_("%(project)s is %(state)s; nothing is granted to it.") % words)
-    return Bench(request, project, viewer, lines, mandates)
+    return Bench(request, project, viewer, lines, mandates, policy_version)
+
+
+def _lock_request(quota_request: QuotaRequest) -> dict[int, RequestLine]:
+    """The lines of a request, which is locked. Who changes lines has locked the project."""
+    rows = (
+        RequestLine.objects.filter(request=quota_request)
+        .select_related("request", "offering__resource", "offering__zone")
+        .order_by("pk")
+        .select_for_update(no_key=True, of=("request",))
+    )
+    lines = {line.pk: line for line in rows}
+    request = next((line.request for line in lines.values()), None)
+    if request is None:
+        raise NotVisible(_("There is no such request."))
+    for line in lines.values():
+        line.request = request
+    return lines

@@ -1,13 +1,17 @@
 """Booking what was granted: which accounts a decision needs, and what it moves."""
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict
 from portal.lib.locks import lock
+from projects.models import ancestor_paths
 from quotas.models import (
     Account,
     Decision,
@@ -17,11 +21,12 @@ from quotas.models import (
     QuotaRequest,
     RequestLine,
 )
-from quotas.queries.accounts import sources
+from quotas.queries.accounts import nearest_first
 from quotas.queries.authority import Mandate
 
 from .bench import Bench
-from .ledger import Cause, decrease, increase, no_room, open_quota
+from .ledger import no_room, open_quota
+from .posting import Journal, refuse_moved_sources
 
 
 @dataclass
@@ -33,83 +38,143 @@ class Accounts:
     sources: dict[int, list[Account]]
     loans: dict[int, list[Loan]]
 
+    def balance(self, line: RequestLine) -> int:
+        """The project's quota now of what a line asks for."""
+        return self.quota[line.offering_id].balance
 
-def lock_accounts(bench: Bench, lines: list[RequestLine]) -> Accounts:
-    """Quotas, possible sources and sources of loans, locked by id, then delegations."""
+
+def lock_accounts(bench: Bench, lines: Collection[RequestLine]) -> Accounts:
+    """Quotas, sources and sources of loans, locked by id.
+
+    Only the nearest source pays; those above it are read for the sentence of NoRoom.
+    """
     offering_ids = [line.offering_id for line in lines]
-    open_quota(bench.project, offering_ids)
-    found = sources(offering_ids, bench.project.unit.path)
-    quotas = Account.objects.filter(project=bench.project, offering__in=offering_ids)
-    loans: dict[int, list[Loan]] = {offering_id: [] for offering_id in offering_ids}
-    for loan in (
-        Loan.objects.filter(account__in=quotas, outstanding__gt=0)
-        .select_related("account")
-        .order_by("ends_at", "pk")
-    ):
-        loans[loan.account.offering_id].append(loan)
-    # Only the nearest source pays; the one above it is read for the sentence of NoRoom.
-    ids = {account.pk for accounts in found.values() for account in accounts[:1]}
+    quotas, above = _accounts(bench, offering_ids)
+    if len(quotas) < len(set(offering_ids)):
+        open_quota(bench.project, offering_ids)
+        quotas, above = _accounts(bench, offering_ids)
+    loans = _loans(quotas, lines)
+    ids = {account.pk for accounts in above.values() for account in accounts[:1]}
+    ids |= {account.pk for account in quotas.values()}
     ids |= {loan.source_id for each in loans.values() for loan in each}
-    ids |= set(quotas.values_list("pk", flat=True))
     rows = lock(
         Account.objects.filter(pk__in=ids).select_related(
             "unit", "offering__resource", "offering__zone"
         )
     )
     by_id = {account.pk: account for account in rows}
+    refuse_moved_sources([loan for each in loans.values() for loan in each], by_id)
     return Accounts(
         by_id=by_id,
-        quota={
-            account.offering_id: account for account in rows if account.holder == Holder.PROJECT
-        },
+        quota={offering_id: by_id[account.pk] for offering_id, account in quotas.items()},
         sources={
             offering_id: [by_id.get(account.pk, account) for account in accounts]
-            for offering_id, accounts in found.items()
+            for offering_id, accounts in above.items()
         },
         loans=loans,
     )
 
 
+def _accounts(
+    bench: Bench, offering_ids: Collection[int]
+) -> tuple[dict[int, Account], dict[int, list[Account]]]:
+    """({offering id: quota}, {offering id: who could pay, the nearest first}); one query."""
+    rows = Account.objects.filter(offering__in=offering_ids).filter(
+        Q(project=bench.project)
+        | Q(holder=Holder.POOL)
+        | Q(unit__path__in=ancestor_paths(bench.project.unit.path))
+    )
+    quotas: dict[int, Account] = {}
+    above: dict[int, list[Account]] = defaultdict(list)
+    for account in rows.select_related("unit", "offering__resource", "offering__zone"):
+        if account.holder == Holder.PROJECT:
+            quotas[account.offering_id] = account
+        else:
+            above[account.offering_id].append(account)
+    return quotas, {each: nearest_first(accounts) for each, accounts in above.items()}
+
+
+def _loans(quotas: Mapping[int, Account], lines: Collection[RequestLine]) -> dict[int, list[Loan]]:
+    """{offering id: open loans, the earliest end first} where a line asks for less than now.
+
+    No query where none does. A quota that moves meanwhile is refused as stale.
+    """
+    lower = [
+        quotas[line.offering_id].pk
+        for line in lines
+        if line.wanted < quotas[line.offering_id].balance
+    ]
+    found: dict[int, list[Loan]] = defaultdict(list)
+    if lower:
+        rows = Loan.objects.filter(account__in=lower, outstanding__gt=0).select_related("account")
+        for loan in rows.order_by("ends_at", "pk"):
+            found[loan.account.offering_id].append(loan)
+    return found
+
+
 def book(
     bench: Bench,
     decision: Decision,
-    line: RequestLine,
-    granted: int,
-    mandate: Mandate,
+    lines: Collection[RequestLine],
+    granted: Mapping[int, int],
+    mandates: Mapping[int, Mandate],
     accounts: Accounts,
-) -> DecisionLine:
-    """Post the difference between what was granted and the quota now."""
-    account = accounts.quota[line.offering_id]
+) -> list[DecisionLine]:
+    """Post the difference between what was granted and the quota now, line by line.
+
+    granted, mandates: by the lines' ids.
+    """
+    ends_at = end_of(bench.request)
+    for line in lines:
+        _check(line, granted[line.pk] - accounts.balance(line), ends_at, decision.at, accounts)
+    booked = DecisionLine.objects.bulk_create(
+        DecisionLine(
+            decision=decision,
+            line=line,
+            delegation=mandates[line.pk].delegation,
+            source=accounts.sources[line.offering_id][0],
+            before=accounts.balance(line),
+            granted=granted[line.pk],
+        )
+        for line in lines
+    )
+    journal = Journal(actor=bench.actor, now=decision.at)
+    for each in booked:
+        _post(journal, each, granted[each.line.pk], accounts, ends_at)
+    journal.write()
+    return booked
+
+
+def _check(
+    line: RequestLine, delta: int, ends_at: datetime | None, now: datetime, accounts: Accounts
+) -> None:
     above = accounts.sources.get(line.offering_id, [])
     if not above:
         raise Conflict(_("Nothing of this was ever issued to the pool; the operators can do that."))
-    delta = granted - account.balance
     if delta > 0 and line.offering.retired_at is not None:
         raise Conflict(_("This is no longer offered; what is there can be given back."))
-    ends_at = end_of(bench.request)
-    if delta > 0 and ends_at is not None and ends_at <= decision.at:
+    if delta > 0 and ends_at is not None and ends_at <= now:
         raise Conflict(_("It was wanted until a day that is over: decline it, or return it."))
     if delta > above[0].balance:
         raise no_room(above[0], delta, next_source=above[1] if len(above) > 1 else None)
-    booked = DecisionLine.objects.create(
-        decision=decision,
-        line=line,
-        delegation=mandate.delegation,
-        source=above[0],
-        before=account.balance,
-        granted=granted,
-    )
-    cause = Cause(actor=decision.actor, now=decision.at, decision_line=booked)
+
+
+def _post(
+    journal: Journal, booked: DecisionLine, granted: int, accounts: Accounts,
+    ends_at: datetime | None,
+) -> None:  # fmt: skip
+    offering_id = booked.line.offering_id
+    account, source = accounts.quota[offering_id], accounts.sources[offering_id][0]
+    delta = granted - account.balance
     if delta > 0:
-        increase(
-            account=account, source=above[0], amount=delta, ends_at=ends_at, cause=cause
+        journal.increase(
+            line=booked, account=account, source=source, amount=delta, ends_at=ends_at
         )  # fmt: skip
     else:
-        decrease(
-            account=account, home=above[0], loans=accounts.loans[line.offering_id],
-            accounts=accounts.by_id, amount=-delta, cause=cause,
+        journal.decrease(
+            line=booked, account=account, home=source, loans=accounts.loans.get(offering_id, []),
+            sources=accounts.by_id, amount=-delta,
         )  # fmt: skip
-    return booked
 
 
 def end_of(quota_request: QuotaRequest) -> datetime | None:

@@ -1,68 +1,84 @@
-"""What funding consumes of the totals of a chain: rows locked, judged by, and added to.
+"""Consuming totals: what is given through a delegation counts against it and all above it.
 
-Deciding is counted apart (`power`), so that these rows are never those of a decision.
+A total has a row for each of its periods, made when it is first needed. Whoever is about to
+consume holds these rows, so that no two read the same figure; returns refund nothing.
 """
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from django.db.models import F
+from django.db import connection
+from django.utils.translation import gettext as _
 
-from portal.lib.locks import lock_ids
+from portal.lib.bulk import add_each
+from portal.lib.errors import Conflict
 from projects.states import Power
-from quotas.models import BoundUse, DelegationBound, Offering
+from quotas.models import BoundUse, Offering
 from quotas.queries.authority import Mandate
-from quotas.queries.bounds import matches, period_of
+from quotas.queries.bounds import period_of
 
 
-def hold_uses(
-    mandates: Collection[Mandate], offerings: Collection[Offering], power: Power, now: datetime
-) -> None:
-    """Lock what is consumed of every total that one of these mandates could be judged by.
+class Totals:
+    """The totals of some mandates in their periods of `now`, held until the transaction ends."""
 
-    The caller holds the delegations; what it reads from here on stays as it is.
+    def __init__(self, rows: dict[int, tuple[int, int]]) -> None:
+        self._rows = rows
+
+    @property
+    def used(self) -> dict[int, int]:
+        """{bound id: what is consumed of it}."""
+        return {bound_id: used for bound_id, (_pk, used) in self._rows.items()}
+
+    def consume(self, increases: Iterable[tuple[Mandate, Offering, int]]) -> None:
+        """Add each (mandate, offering, increase) to every total of its chain; one query.
+
+        Raises Conflict where the rows are not there any more, which nobody's verb can do.
+        """
+        added: dict[int, int] = defaultdict(int)
+        for mandate, offering, increase in increases:
+            if increase <= 0:
+                continue
+            for row in mandate.bounds_on(offering):
+                if row.total is not None:
+                    added[self._rows[row.pk][0]] += increase
+        if add_each(BoundUse, "used", added) != len(added):
+            raise Conflict(_("Somebody else was first. Look again."))
+
+
+def hold_totals(
+    mandates: Collection[Mandate], offerings: Collection[Offering], now: datetime, power: Power
+) -> Totals:
+    """Hold every total of these mandates that is about these offerings; one query, or none.
+
+    By the bounds' ids, which is root to leaf: nobody hands on before having. The caller holds
+    the delegations. Those whose chains have no such total wait for nobody here.
     """
-    found = {
-        key: row
+    wanted = {
+        row.pk: (row, period_of(link, row, now))
         for mandate in mandates
-        for offering in offerings
-        for key, row in _totals(mandate, offering, now).items()
-    }
-    if not found:
-        return
-    BoundUse.objects.bulk_create(
-        [
-            BoundUse(bound=row, power=power, period=period, most=row.total or 0)
-            for (_bound, period), row in sorted(found.items())
-        ],
-        ignore_conflicts=True,
-    )
-    lock_ids(
-        BoundUse.objects.filter(
-            bound__in=[bound for bound, _period in found],
-            period__in={period for _bound, period in found},
-            power=power,
-        )
-    )
-
-
-def consume(mandate: Mandate, offering: Offering, amount: int, power: Power, now: datetime) -> None:
-    """Add an increase to every total of the chain that is about the offering."""
-    if amount <= 0:
-        return
-    for bound, period in _totals(mandate, offering, now):
-        BoundUse.objects.filter(bound=bound, period=period, power=power).update(
-            used=F("used") + amount
-        )
-
-
-def _totals(
-    mandate: Mandate, offering: Offering, now: datetime
-) -> dict[tuple[int, int], DelegationBound]:
-    """{(bound id, period): the bound} of the totals that an increase would be counted in."""
-    return {
-        (row.pk, period_of(link, row, now)): row
         for link in mandate.chain
         for row in mandate.bounds[link.pk]
-        if row.total is not None and matches(row, offering)
+        if row.total is not None and any(row in mandate.bounds_on(each) for each in offerings)
     }
+    if not wanted:
+        return Totals({})
+    rows = [wanted[each] for each in sorted(wanted)]
+    table = connection.ops.quote_name(BoundUse._meta.db_table)
+    with connection.cursor() as cursor:
+        # Makes what is missing and locks what is there, in one order. Nothing is changed: the
+        # total is immutable.
+        cursor.execute(
+            f"INSERT INTO {table} (bound_id, power, period, most, used) "  # noqa: S608 - a table's own name
+            "SELECT bound, %s, period, most, 0 FROM unnest(%s::bigint[], %s::int[], %s::bigint[]) "
+            "WITH ORDINALITY AS wanted(bound, period, most, place) ORDER BY place "
+            "ON CONFLICT (bound_id, power, period) DO UPDATE SET most = EXCLUDED.most "
+            "RETURNING bound_id, id, used",
+            [
+                str(power),
+                [row.pk for row, _period in rows],
+                [period for _row, period in rows],
+                [row.total for row, _period in rows],
+            ],
+        )
+        return Totals({bound_id: (pk, used) for bound_id, pk, used in cursor.fetchall()})

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.amounts import MAX_AMOUNT, format_amount
 from portal.lib.errors import Invalid, NoRoom
-from portal.lib.locks import Busy, lock
+from portal.lib.locks import lock
 from projects.actions.events import record
 from projects.models import Project, User
 from quotas.models import (
@@ -21,7 +21,6 @@ from quotas.models import (
     DecisionLine,
     EnvelopeAct,
     Holder,
-    Loan,
     Offering,
     Transfer,
     TransferKind,
@@ -100,64 +99,6 @@ def holder_name(account: Account) -> str:
     if account.unit is not None:
         return account.unit.label
     return str(_("the pool"))
-
-
-def increase(
-    *,
-    account: Account,
-    source: Account,
-    amount: int,
-    ends_at: datetime | None,
-    cause: Cause,
-) -> None:
-    """Raise a project's quota from its source; with `ends_at` the amount is lent."""
-    kind = TransferKind.GRANT if ends_at is None else TransferKind.LOAN
-    transfer = post(debit=source, credit=account, amount=amount, kind=kind, cause=cause)
-    if ends_at is not None:
-        Loan.objects.create(
-            account=account, source=source, transfer=transfer, amount=amount, outstanding=amount,
-            ends_at=ends_at,
-        )  # fmt: skip
-
-
-def decrease(
-    *,
-    account: Account,
-    home: Account,
-    loans: list[Loan],
-    accounts: dict[int, Account],
-    amount: int,
-    cause: Cause,
-) -> None:
-    """Give quota back: first the loans that end first, to their sources; the rest to `home`.
-
-    loans: open loans of the account, the earliest end first; accounts: the locked
-    accounts by id, among them every loan's source.
-    """
-    _refuse_moved_sources(loans, accounts)
-    for loan in loans:
-        paid = min(loan.outstanding, amount)
-        if paid == 0:
-            continue
-        post(
-            debit=account,
-            credit=accounts[loan.source_id],
-            amount=paid,
-            kind=TransferKind.REPAY,
-            cause=cause,
-        )
-        Loan.objects.filter(pk=loan.pk).update(outstanding=F("outstanding") - paid)
-        amount -= paid
-    if amount:
-        post(debit=account, credit=home, amount=amount, kind=TransferKind.RETURN, cause=cause)
-
-
-def _refuse_moved_sources(loans: list[Loan], accounts: dict[int, Account]) -> None:
-    """A unit that was retired meanwhile handed the loans it gave to the one above it."""
-    ids = [loan.pk for loan in loans]
-    now = dict(Loan.objects.filter(pk__in=ids).values_list("pk", "source")) if ids else {}
-    if any(now[loan.pk] != loan.source_id or loan.source_id not in accounts for loan in loans):
-        raise Busy(_("A unit that had lent to this project was just retired. Try again."))
 
 
 def issue(*, offering: Offering, amount: int, actor: User | None, now: datetime) -> Transfer:

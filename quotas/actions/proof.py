@@ -3,82 +3,103 @@
 It holds ids, terms and figures only; names are looked up by whoever reads it.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Q, Sum
-from django.db.models.functions import Coalesce, Greatest
-
-from projects.models import Delegation, Project
+from projects.models import Delegation
 from projects.queries.viewers import Viewer
-from quotas.models import DecisionLine, DelegationBound, RequestLine
+from quotas.models import Account, DelegationBound, RequestLine
 from quotas.queries.authority import Mandate
+from quotas.queries.bounds import Used, period_of
+
+from .bench import Bench
+from .booking import Accounts
+from .spending import Spent
 
 # Raised with every change of the rules of authority, so that an old proof is checked by
-# the rules of its day.
-RULE_VERSION = 1
+# the rules of its day. 1: bounds as written, of one decision.
+RULE_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a grant rests on besides its mandates; amounts by lines' ids."""
+
+    accounts: Accounts
+    spent: Spent
+    granted: Mapping[int, int]
 
 
 def snapshot(
-    *,
-    viewer: Viewer,
-    project: Project,
+    bench: Bench,
     lines: Collection[RequestLine],
     mandates: Mapping[int, Mandate],
-    balances: Mapping[int, int],
+    evidence: Evidence | None,
 ) -> dict[str, Any]:
     """The proof of a decision as JSON values.
 
-    mandates: {line id: the mandate used}; balances: {line id: the quota seen}, empty
-    where nothing is granted.
+    mandates: {line id: the mandate used}; evidence: None where nothing is granted.
     """
+    viewer, version = bench.viewer, bench.policy_version
     used = {mandate.delegation.pk: mandate for mandate in mandates.values()}
-    consumed = _consumed([link.pk for each in used.values() for link in each.chain], lines)
     return {
         "rule_version": RULE_VERSION,
         "person": viewer.user.pk,
-        "groups": sorted(viewer.group_ids),
-        "project": project.pk,
-        "unit_path": project.unit.path,
+        "actor": bench.actor.pk if bench.actor else None,
+        "policy_version": version.pk if version else None,
+        "effective_people": sorted(
+            {viewer.user.pk, *(each for mandate in used.values() for each in mandate.deputised)}
+        ),
+        "memberships": memberships(viewer, used.values()),
+        "project": bench.project.pk,
+        "unit": bench.project.unit_id,
+        "unit_path": bench.project.unit.path,
         "chains": {
-            str(pk): [_link(link, mandate) for link in mandate.chain]
+            str(pk): [link_terms(link, mandate.bounds[link.pk]) for link in mandate.chain]
             for pk, mandate in used.items()
         },
-        "lines": [
-            {
-                "line": line.pk,
-                "offering": line.offering.slug,
-                "wanted": line.wanted,
-                "balance": balances.get(line.pk),
-                "delegation": mandates[line.pk].delegation.pk,
-                "consumed": {
-                    str(link.pk): consumed.get((link.pk, line.offering_id), 0)
-                    for link in mandates[line.pk].chain
-                },
-            }
-            for line in lines
-        ],
+        "lines": [_line(line, mandates[line.pk], evidence) for line in lines],
     }
 
 
-def _link(link: Delegation, mandate: Mandate) -> dict[str, Any]:
+def memberships(viewer: Viewer, mandates: Collection[Mandate]) -> list[dict[str, Any]]:
+    """The rows by which the person is in the groups whose mandates they use."""
+    groups = {each.delegation.group_id for each in mandates}
+    return [
+        {
+            "membership": row.pk,
+            "group": row.group_id,
+            "starts_at": row.starts_at.isoformat(),
+            "ends_at": row.ends_at.isoformat() if row.ends_at else None,
+        }
+        for row in viewer.memberships
+        if row.group_id in groups
+    ]
+
+
+def link_terms(link: Delegation, bounds: Collection[DelegationBound]) -> dict[str, Any]:
+    """The terms of one delegation of a chain."""
     return {
         "delegation": link.pk,
+        "parent": link.parent_id,
         "grantor": link.grantor_id,
         "user": link.user_id,
         "group": link.group_id,
+        "is_deputy": link.is_deputy,
         "powers": sorted(link.powers),
+        "unit": link.unit_id,
         "unit_path": link.unit.path,
         "depth": link.depth,
         "starts_at": link.starts_at.isoformat(),
         "ends_at": link.ends_at.isoformat() if link.ends_at else None,
-        "bounds": [_bound(row) for row in mandate.bounds[link.pk]],
+        "bounds": [_terms(row) for row in bounds],
     }
 
 
-def _bound(row: DelegationBound) -> dict[str, Any]:
+def _terms(row: DelegationBound) -> dict[str, Any]:
     return {
+        "bound": row.pk,
         "resource": row.resource_id,
         "zone": row.zone_id,
         "per_decision": row.per_decision,
@@ -88,21 +109,56 @@ def _bound(row: DelegationBound) -> dict[str, Any]:
     }
 
 
-def _consumed(
-    link_ids: Collection[int], lines: Collection[RequestLine]
-) -> dict[tuple[int, int], int]:
-    """{(delegation id, offering id): what was granted through it before}; only increases count."""
-    links = set(link_ids)
-    through = Q(delegation__in=links) | Q(delegation__ancestors__overlap=list(links))
-    rows = (
-        DecisionLine.objects.filter(
-            through, line__offering__in=[line.offering_id for line in lines], granted__isnull=False
-        )
-        .values_list("delegation", "delegation__ancestors", "line__offering")
-        .annotate(total=Coalesce(Sum(Greatest(F("granted") - F("before"), 0)), 0))
-    )
-    found: dict[tuple[int, int], int] = defaultdict(int)
-    for delegation_id, ancestors, offering_id, total in rows:
-        for link_id in links & {delegation_id, *ancestors}:
-            found[link_id, offering_id] += total
-    return found
+def _line(line: RequestLine, mandate: Mandate, evidence: Evidence | None) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "line": line.pk,
+        "offering": line.offering.slug,
+        "wanted": line.wanted,
+        "delegation": mandate.delegation.pk,
+    }
+    if evidence is None:
+        return found | {"balance": None, "granted": None, "source": None, "bounds": []}
+    balance = evidence.accounts.balance(line)
+    increase = evidence.granted[line.pk] - balance
+    sources = evidence.accounts.sources.get(line.offering_id, [])
+    return found | {
+        "balance": balance,
+        "granted": evidence.granted[line.pk],
+        "source": _source(sources[0]) if sources else None,
+        "bounds": consumption(mandate, line, increase, evidence.spent.before[line.pk]),
+    }
+
+
+def _source(account: Account) -> dict[str, Any]:
+    return {
+        "account": account.pk,
+        "holder": account.holder,
+        "unit": account.unit_id,
+        "balance": account.balance,
+    }
+
+
+def consumption(
+    mandate: Mandate, line: RequestLine, increase: int, used: Used
+) -> list[dict[str, Any]]:
+    """What the line adds to each bound of the chain that is about it, root to leaf.
+
+    Each with what was consumed before; nothing where nothing is added.
+    """
+    if increase <= 0:
+        return []
+    return [
+        {
+            "bound": row.pk,
+            "delegation": link.pk,
+            "per_decision": row.per_decision,
+            "window_used": used.in_window(row, line.offering),
+            "total": row.total,
+            "period": None if row.total is None else period_of(link, row, used.now),
+            "total_used": None if row.total is None else used.of_total(row),
+            "increase": increase,
+        }
+        for link in mandate.chain
+        for row in mandate.bounds[link.pk]
+        if row in mandate.bounds_on(line.offering)
+    ]

@@ -41,16 +41,18 @@ def sources_of(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], lis
     for account in rows:
         by_offering[account.offering_id].append(account)
     return {
-        (offering_id, path): sorted(
-            (
-                each
-                for each in by_offering[offering_id]
-                if each.unit is None or path.startswith(each.unit.path)
-            ),
-            key=_distance,
+        (offering_id, path): nearest_first(
+            each
+            for each in by_offering[offering_id]
+            if each.unit is None or path.startswith(each.unit.path)
         )
         for offering_id, path in wanted
     }
+
+
+def nearest_first(accounts: Iterable[Account]) -> list[Account]:
+    """Sources of one place in the order in which they pay: the deepest envelope, last the pool."""
+    return sorted(accounts, key=_distance)
 
 
 def _distance(account: Account) -> int:

@@ -76,6 +76,18 @@ def used_by_many(
     return found
 
 
+def windows_of(
+    mandates: Collection[Mandate],
+    holder: Project | Unit,
+    offerings: Collection[Offering],
+    now: datetime,
+    power: Power = Power.DECIDE_QUOTA,
+) -> dict[tuple[int, int], int]:
+    """`Used.windows` alone, for who holds the totals' rows and so knows them; one query."""
+    wanted = [(holder.pk, offering.pk) for offering in offerings]
+    return _windows(links_of(mandates), wanted, now, power).get(holder.pk, {})
+
+
 def links_of(mandates: Iterable[Mandate]) -> Links:
     """{delegation id: (the delegation, its bounds)} of every link of the mandates."""
     return {

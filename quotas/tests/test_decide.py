@@ -111,6 +111,7 @@ def test_approve_above_the_bound_is_refused_with_the_bound(site: Site) -> None:
         grant(site, asked)
     assert refusal.value.facts == {
         "offering": site.vcpu.slug, "bound": "per_decision", "most": 128, "asked": 129,
+        "able": ["Erin"],
     }  # fmt: skip
     assert states(asked) == [LineState.OPEN]
 
@@ -325,12 +326,14 @@ def test_an_offering_that_was_retired_can_only_be_given_back(site: Site) -> None
     assert (site.quota(site.vcpu), site.quota(site.space)) == (10, 0)
 
 
-def test_the_proof_tells_what_each_link_had_consumed(site: Site) -> None:
+def test_the_proof_tells_what_each_bound_had_consumed(site: Site) -> None:
     grant(site, ask(site, {site.vcpu.slug: 100}))
     grant(site, ask(site, {site.vcpu.slug: 300}), actor="erin")
-    grant(site, ask(site, {site.vcpu.slug: 250}))
-    decision = grant(site, ask(site, {site.vcpu.slug: 260}))
-    links = {name: str(site.delegations[name].pk) for name in ("otto", "erin", "dana")}
-    assert decision.snapshot["lines"][0]["consumed"] == {
-        links["otto"]: 300, links["erin"]: 300, links["dana"]: 100,
-    }  # fmt: skip
+    decision = grant(site, ask(site, {site.vcpu.slug: 310}))
+    used = {
+        each["delegation"]: (each["window_used"], each["increase"])
+        for each in decision.snapshot["lines"][0]["bounds"]
+    }
+    # Dana's own window knows nothing of what Erin gave above her.
+    assert used[site.delegations["dana"].pk] == (100, 10)
+    assert used.keys() == {site.delegations[each].pk for each in ("otto", "erin", "dana")}

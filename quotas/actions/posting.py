@@ -1,0 +1,98 @@
+"""The transfers of one decision, written together: few statements, however many lines.
+
+Callers hold the locks of all accounts; nothing here takes authority into account.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from portal.lib.bulk import add_each
+from portal.lib.locks import Busy
+from projects.models import User
+from quotas.models import Account, DecisionLine, Loan, Transfer, TransferKind
+
+from .ledger import no_room
+
+
+@dataclass
+class Journal:
+    """Transfers and loans to be written; the given accounts' balances are kept up to date."""
+
+    actor: User | None
+    now: datetime
+    transfers: list[Transfer] = field(default_factory=list)
+    opened: list[Loan] = field(default_factory=list)
+    paid: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+
+    def increase(
+        self, *, line: DecisionLine, account: Account, source: Account, amount: int,
+        ends_at: datetime | None,
+    ) -> None:  # fmt: skip
+        """Raise a project's quota from its source; with `ends_at` the amount is lent.
+
+        Raises NoRoom where the source has less.
+        """
+        kind = TransferKind.GRANT if ends_at is None else TransferKind.LOAN
+        transfer = self._move(line, source, account, amount, kind)
+        if ends_at is not None:
+            lent = Loan(
+                account=account, source=source, transfer=transfer, amount=amount,
+                outstanding=amount, ends_at=ends_at,
+            )  # fmt: skip
+            self.opened.append(lent)
+
+    def decrease(
+        self, *, line: DecisionLine, account: Account, home: Account, loans: Collection[Loan],
+        sources: Mapping[int, Account], amount: int,
+    ) -> None:  # fmt: skip
+        """Give quota back: the loans that end first to their sources, the rest to `home`.
+
+        loans: open ones of the account, the earliest end first; sources: the locked accounts
+        by id, among them every loan's source.
+        """
+        for loan in loans:
+            paid = min(loan.outstanding, amount)
+            if paid == 0:
+                continue
+            self._move(line, account, sources[loan.source_id], paid, TransferKind.REPAY)
+            self.paid[loan.pk] -= paid
+            amount -= paid
+        if amount:
+            self._move(line, account, home, amount, TransferKind.RETURN)
+
+    def write(self) -> None:
+        """Write everything: transfers and balances, and what was lent or paid back."""
+        moved: dict[int, int] = defaultdict(int)
+        for each in self.transfers:
+            moved[each.debit_id] -= each.amount
+            moved[each.credit_id] += each.amount
+        Transfer.objects.bulk_create(self.transfers)
+        add_each(Account, "balance", moved)
+        Loan.objects.bulk_create(self.opened)
+        add_each(Loan, "outstanding", self.paid)
+
+    def _move(
+        self, line: DecisionLine, debit: Account, credit: Account, amount: int, kind: TransferKind
+    ) -> Transfer:
+        if debit.balance < amount:
+            raise no_room(debit, amount)
+        transfer = Transfer(
+            offering_id=debit.offering_id, debit=debit, credit=credit, amount=amount, kind=kind,
+            decision_line=line, actor=self.actor, at=self.now,
+        )  # fmt: skip
+        self.transfers.append(transfer)
+        debit.balance -= amount
+        credit.balance += amount
+        return transfer
+
+
+def refuse_moved_sources(loans: Collection[Loan], sources: Mapping[int, Account]) -> None:
+    """A unit that was retired meanwhile handed the loans it gave to the one above it."""
+    ids = [loan.pk for loan in loans]
+    now = dict(Loan.objects.filter(pk__in=ids).values_list("pk", "source")) if ids else {}
+    if any(now[loan.pk] != loan.source_id or loan.source_id not in sources for loan in loans):
+        raise Busy(_("A unit that had lent to this project was just retired. Try again."))
