@@ -21,6 +21,8 @@ class LineState(models.TextChoices):
 LINE_MOVES = {
     (LineState.DRAFT, "submit"): LineState.OPEN,
     (LineState.OPEN, "amend"): LineState.OPEN,
+    # A recommendation to those who may decide; it goes on waiting for them.
+    (LineState.OPEN, "endorse"): LineState.OPEN,
     (LineState.OPEN, "approve"): LineState.GRANTED,
     (LineState.OPEN, "decline"): LineState.DECLINED,
     (LineState.OPEN, "return"): LineState.RETURNED,
