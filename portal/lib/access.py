@@ -43,6 +43,10 @@ ROWS: dict[str, dict[str, int]] = {
     "draft": _row(HIDDEN, owner=OK),
     # Delegations: one's own, those in the subtree one decides for.
     "delegation": _row(HIDDEN, decider=OK, operator=OK, auditor=OK),
+    # Handing on a part of one's own authority, and naming deputies.
+    "hand on": _row(NO, decider=OK),
+    # Taking back what was handed on: who did so, and whoever is above (in the tests the decider).
+    "take back": _row(HIDDEN, decider=OK, operator=NO, auditor=NO),
     # Endpoints and deliveries, in the services' own words.
     "operations": _row(NO, repairer=OK, operator=OK, auditor=OK),
     # Long work: of whoever started it (in the tests an operator).
@@ -51,8 +55,15 @@ ROWS: dict[str, dict[str, int]] = {
     "ask": _row(NO, stranger=HIDDEN, manager=OK, owner=OK),
     # ... writing a remark, ...
     "comment": _row(OK, stranger=HIDDEN, reader=NO, repairer=NO, operator=NO, auditor=NO),
+    # Envelopes in figures, where their rest is, and who funded them.
+    "figures": _row(NO, decider=OK, operator=OK, auditor=OK),
+    # Funding, moving and retiring a unit: who holds `manage envelopes` there. An operator
+    # without a delegation does it by command.
+    "fund": _row(NO, decider=OK),
     # ... deciding, ...
     "decide": _row(NO, stranger=HIDDEN, decider=OK),
+    # ... deciding many things of one's queue at once, ...
+    "decides": _row(NO, decider=OK),
     # ... and repairing.
     "operate": _row(NO, repairer=OK, operator=OK),
     # What concerns every project at an endpoint: a limit that is left out there.

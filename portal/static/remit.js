@@ -1,8 +1,10 @@
 /* Remit: keys, and manners for live parts. Every page works without this file.
  *
  * data-key="j"       on a link, button, field or <details>: the key that uses it
- * data-rows          on a table or list: j and k walk through its rows, x picks, o opens
+ * data-rows          on a table or list: j (or n) and k walk its rows, x picks, o opens
  * data-row           on each row; its first link is what opens
+ * data-all="name"    around a box that picks all boxes of that name; hidden without this file
+ * data-count="name"  on an element that says how many boxes of that name are picked
  * data-poll          on an element that htmx refreshes: rests while the page is hidden
  * data-errors        on the summary of errors: takes the focus when it appears
  */
@@ -23,7 +25,7 @@
   const use = (element) => {
     if (element.matches("details")) {
       element.open = true;
-      const first = element.querySelector("select, textarea, input, button, a");
+      const first = element.querySelector("select, textarea, input:not([type=hidden]), button, a");
       if (first) first.focus();
       return;
     }
@@ -74,6 +76,7 @@
 
   const rowKeys = {
     j: () => walk(1),
+    n: () => walk(1),
     k: () => walk(-1),
     x: () => inRow("input[type=checkbox]"),
     o: () => inRow("a[href]"),
@@ -95,6 +98,25 @@
       event.preventDefault();
     }
   });
+
+  /* What is picked: a box for all of them, which needs this file, and how many they are. */
+  const boxes = (name) => [...document.querySelectorAll(`input[type=checkbox][name="${name}"]`)];
+  const countPicked = () => {
+    for (const note of document.querySelectorAll("[data-count]")) {
+      note.textContent = boxes(note.dataset.count).filter((box) => box.checked).length;
+    }
+  };
+  for (const all of document.querySelectorAll("[data-all]")) {
+    all.hidden = boxes(all.dataset.all).length === 0;
+    all.querySelector("input").addEventListener("change", (event) => {
+      for (const box of boxes(all.dataset.all)) box.checked = event.target.checked;
+      countPicked();
+    });
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("input[type=checkbox]")) countPicked();
+  });
+  countPicked();
 
   /* Live parts. A part that is done comes back without hx-trigger, so it stops by itself. */
   const isPoll = (event) => event.detail.elt && event.detail.elt.matches("[data-poll]");

@@ -18,7 +18,7 @@ from quotas.actions.wishes import Wish
 from quotas.models import Comment, Decision, QuotaRequest
 from quotas.queries.lines import Lines
 from quotas.queries.request_lists import Scope, Stage, find_requests
-from quotas.queries.requests import queue, visible_requests
+from quotas.queries.requests import visible_requests
 
 from .asked import (
     askable_project,
@@ -84,7 +84,7 @@ def _list(request: Request) -> Response:
         rows,
         QuotaRequestSerializer,
         ordering="-id",
-        context=lambda page: _lines(viewer, page),
+        context=lambda page: lines_for(viewer, page),
     )
 
 
@@ -149,21 +149,6 @@ def comment_list(request: Request, pk: int) -> Response:
 
 @shows("own")
 @operation(
-    "list_queue", "List what waits for your decision", answers=page_of(QuotaRequestSerializer),
-    refuses=LIST, tag="decisions", about="Requests with an open line that waits for you.",
-)  # fmt: skip
-@api_view(["GET"])
-def queue_list(request: Request) -> Response:
-    filters(request)
-    viewer = viewer_in(request)
-    return answer_page(
-        request, queue(viewer), QuotaRequestSerializer, ordering="id",
-        context=lambda page: _lines(viewer, page),
-    )  # fmt: skip
-
-
-@shows("own")
-@operation(
     "list_decisions", "List the decisions you may see", answers=page_of(DecisionSerializer),
     refuses=LIST, tag="decisions", filters=[DecisionFilters],
 )  # fmt: skip
@@ -218,9 +203,10 @@ def answer_request(
 ) -> Response:
     """A request as it is now, after whatever was done with it."""
     found = visible_request(viewer, pk)
-    shape = QuotaRequestSerializer(found, context=_lines(viewer, [found]))
+    shape = QuotaRequestSerializer(found, context=lines_for(viewer, [found]))
     return Response(shape.data, status=status, headers=headers)
 
 
-def _lines(viewer: Viewer, page: Sequence[QuotaRequest]) -> dict[str, Any]:
+def lines_for(viewer: Viewer, page: Sequence[QuotaRequest]) -> dict[str, Any]:
+    """What the shape of a request needs beside the request."""
     return {"lines": Lines(page, viewer.now)}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db.models import Count, Max
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.lib.amounts import format_amount
@@ -19,6 +20,8 @@ from projects.states import Power
 from quotas.models import Account, Contribution, Limit, Offering, Reading, RequestLine, UsagePeak
 from quotas.queries.accounts import Fill, envelope_fills, sources_of, zone_fills
 from quotas.queries.authority import Mandate, usable
+from quotas.queries.bounds import Most, Used
+from quotas.queries.consumption import used_by_many
 
 LOW_USE_PERCENT = 60
 PEAK_DAYS = 30
@@ -88,6 +91,8 @@ class LineFigures:
     zone: Fill | None
     use: Use | None
     mandates: tuple[Mandate, ...]
+    # What is consumed of the mandates' bounds; None: they count as written.
+    used: Used | None = None
 
     @property
     def offering(self) -> Offering:
@@ -146,13 +151,15 @@ class LineFigures:
         return any(each.reaches(self.offering) for each in self.mandates)
 
     @property
+    def widest(self) -> Most:
+        """The most that the person may add in one decision, and which bound says so."""
+        found = [each.most(self.offering, self.used) for each in self.mandates]
+        return max(found, key=lambda each: (each.amount is None, each.amount), default=Most(0))
+
+    @property
     def bound(self) -> int | None:
         """The most that the person's widest mandate adds in one decision; None: any amount."""
-        bounds = [each.most_per_decision(self.offering) for each in self.mandates]
-        if not bounds:
-            return 0
-        known = [each for each in bounds if each is not None]
-        return max(known) if len(known) == len(bounds) else None
+        return self.widest.amount
 
     @property
     def is_beyond_bound(self) -> bool:
@@ -186,23 +193,24 @@ def figures_of(
     lines: Collection[RequestLine],
     mandates: Collection[Mandate],
     *,
-    today: date,
-    has_zones: bool = True,
-    has_peaks: bool = True,
+    now: datetime,
 ) -> dict[int, LineFigures]:
     """{line id: its figures} in the order of the lines.
 
     lines: with `project__unit` and `offering__resource` at hand. mandates: all that the
-    person holds. The zones' fill and the peaks cost two queries and one.
+    person holds. For the rows of a queue there is `queue_figures`.
     """
+    today = timezone.localdate(now)
     offering_ids = {line.offering_id for line in lines}
     projects = {line.project_id: line.project for line in lines}
     held = _balances(projects, offering_ids)
     sources = sources_of([(line.offering_id, line.project.unit.path) for line in lines])
     first = {accounts[0].pk: accounts[0] for accounts in sources.values() if accounts}
     fills = envelope_fills(list(first.values()))
-    zones = zone_fills(offering_ids, today) if has_zones else {}
-    uses = _uses(projects, offering_ids, today - timedelta(days=PEAK_DAYS) if has_peaks else None)
+    zones = zone_fills(offering_ids, today)
+    uses = _uses(projects, offering_ids, today - timedelta(days=PEAK_DAYS))
+    wanted = [(line.project_id, line.offering_id) for line in lines]
+    consumed = used_by_many(mandates, wanted, now)
     by_path = {
         project.unit.path: tuple(usable(mandates, project.unit.path, Power.DECIDE_QUOTA))
         for project in projects.values()
@@ -219,6 +227,7 @@ def figures_of(
             zone=zones.get(line.offering_id),
             use=uses.get((line.project_id, line.offering_id)),
             mandates=by_path[path],
+            used=consumed[line.project_id],
         )
     return found
 
@@ -234,7 +243,7 @@ def _balances(
 
 
 def _uses(
-    projects: dict[int, Project], offering_ids: Collection[int], peaks_since: date | None
+    projects: dict[int, Project], offering_ids: Collection[int], peaks_since: date
 ) -> dict[tuple[int, int], Use]:
     """{(project id, offering id): what the limit closest to the offering was last seen at}."""
     limits = closest_limits(offering_ids)
@@ -243,15 +252,11 @@ def _uses(
         target__project__in=list(projects), limit__in=limit_ids, used__isnull=False
     ).select_related("target")
     readings = {(row.target.project_id, row.limit_id): row for row in rows}
-    peaks: dict[tuple[int, int], int] = {}
-    if peaks_since is not None:
-        found = UsagePeak.objects.filter(
-            target__project__in=list(projects), limit__in=limit_ids, day__gte=peaks_since
-        )
-        for project_id, limit_id, peak in found.values_list("target__project", "limit").annotate(
-            peak=Max("used")
-        ):
-            peaks[project_id, limit_id] = peak
+    found = UsagePeak.objects.filter(
+        target__project__in=list(projects), limit__in=limit_ids, day__gte=peaks_since
+    )
+    by_limit = found.values_list("target__project", "limit").annotate(peak=Max("used"))
+    peaks = {(project_id, limit_id): peak for project_id, limit_id, peak in by_limit}
     uses: dict[tuple[int, int], Use] = {}
     for offering_id, (limit, is_shared) in limits.items():
         for project_id in projects:

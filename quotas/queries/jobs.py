@@ -9,7 +9,7 @@ from django.db.models import Count, QuerySet
 
 from projects.models import Project
 from projects.queries.viewers import Viewer, visible_projects
-from quotas.models import Drift, Job, JobItem, Target
+from quotas.models import Drift, Job, JobItem, QuotaRequest, Target
 from quotas.states import ItemState, JobState
 
 
@@ -111,9 +111,16 @@ def _drifts(ids: Collection[int], projects: QuerySet[Project]) -> dict[int, Subj
     return {each.pk: Subject(each.target.endpoint.name, each.target.project) for each in found}
 
 
+def _requests(ids: Collection[int], projects: QuerySet[Project]) -> dict[int, Subject]:
+    rows = QuotaRequest.objects.filter(pk__in=ids, project__in=projects)
+    return {
+        each.pk: Subject(f"#{each.pk}", each.project) for each in rows.select_related("project")
+    }
+
+
 # {subject kind: how its rows are told, of projects that the reader may see}, one query each.
 # Who adds a kind of job about something else adds a line.
-SUBJECTS: dict[str, Describe] = {"target": _targets, "drift": _drifts}
+SUBJECTS: dict[str, Describe] = {"target": _targets, "drift": _drifts, "request": _requests}
 
 
 def item_rows(items: Collection[JobItem], viewer: Viewer) -> list[ItemRow]:

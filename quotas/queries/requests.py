@@ -29,19 +29,25 @@ def pending_requests(requests: QuerySet[QuotaRequest]) -> QuerySet[QuotaRequest]
     return requests.filter(Exists(waiting))
 
 
-def assigned_lines(viewer: Viewer) -> QuerySet[RequestLine]:
+def own_assignments(viewer: Viewer, task: str = "") -> QuerySet[Assignment]:
+    """What the person is asked to decide or endorse now; task: one of AssignmentKind, or both."""
+    mine = Assignment.objects.filter(
+        viewer.own(), in_force(viewer.now), delegation__in=[each.pk for each in viewer.delegations]
+    )
+    return mine.filter(kind=task) if task else mine
+
+
+def assigned_lines(viewer: Viewer, task: str = "") -> QuerySet[RequestLine]:
     """The open lines that wait for this person, directly or through a group, at `now`.
 
     Not those that they asked for, nor of projects in which they hold a role: others of the
     group decide them.
     """
-    mine = Assignment.objects.filter(viewer.own(), in_force(viewer.now))
     involved = Membership.objects.filter(
         viewer.own(), in_force(viewer.now), role__in=ROLES_ABOVE_READER, project=OuterRef("project")
     )
     return RequestLine.objects.filter(
-        state=LineState.OPEN,
-        pk__in=mine.filter(delegation__in=[each.pk for each in viewer.delegations]).values("line"),
+        state=LineState.OPEN, pk__in=own_assignments(viewer, task).values("line")
     ).exclude(Exists(involved) | Q(request__asked_by=viewer.user))
 
 
@@ -49,7 +55,7 @@ def queue(viewer: Viewer) -> QuerySet[QuotaRequest]:
     """The requests with a line that waits for this person, the oldest first."""
     return (
         QuotaRequest.objects.filter(pk__in=assigned_lines(viewer).values("request"))
-        .select_related("project__unit", "requester")
+        .select_related("project__unit", "requester", "asked_by")
         .order_by("submitted_at", "pk")
     )
 

@@ -1,82 +1,110 @@
 """What waits for a person: narrowed, put in an order, page by page, and who is next to it."""
 
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlencode
+from dataclasses import dataclass, field
+from datetime import timedelta
 
-from django.db.models import ExpressionWrapper, F, FloatField, Max, Q, QuerySet
+from django.db.models import (
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    Window,
+)
+from django.db.models.functions import Coalesce
 
 from projects.models import Unit
 from projects.queries.viewers import Viewer
-from quotas.models import QuotaRequest, RequestLine, Zone
-from quotas.queries.requests import assigned_lines, queue
+from quotas.models import Account, DecisionLine, QuotaRequest, RequestLine
+from quotas.queries.requests import assigned_lines, own_assignments
+from quotas.states import AssignmentKind, Direction, LineState
 
-PAGE = 50
-# Nobody pages further; beyond it counts are said as "1,000+".
-COUNTED = 1000
-OLDEST, LARGEST = "oldest", "largest"
+from .queue_wishes import COUNTED, PAGE, Order, Wanted
 
-
-@dataclass(frozen=True)
-class Wanted:
-    """How somebody wants to see a queue: a unit's slug, a zone's id, an order, a page."""
-
-    unit: str = ""
-    zone: int | None = None
-    order: str = OLDEST
-    page: int = 1
-
-    @classmethod
-    def read(cls, query: Any) -> "Wanted":
-        """From an address; what makes no sense there is as if it were not."""
-        unit, zone, page = (str(query.get(each, "")) for each in ("unit", "zone", "page"))
-        return cls(
-            unit=unit if unit.isascii() and unit.isprintable() else "",
-            zone=_number(zone),
-            order=LARGEST if query.get("order") == LARGEST else OLDEST,
-            page=min(max(_number(page) or 1, 1), COUNTED // PAGE + 1),
-        )
-
-    def query(self, **changes: Any) -> str:
-        """The same as an address's query, changed in places: "?unit=atlas" or ""."""
-        now = {"unit": self.unit, "zone": self.zone, "order": self.order, "page": self.page}
-        usual = {"unit": "", "zone": None, "order": OLDEST, "page": 1}
-        said = {key: value for key, value in (now | changes).items() if value != usual[key]}
-        return f"?{urlencode(said)}" if said else ""
-
-    @property
-    def is_narrowed(self) -> bool:
-        return bool(self.unit) or self.zone is not None
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+MOST_CHOICES = 500
 
 
 def waiting(viewer: Viewer, wanted: Wanted) -> QuerySet[QuotaRequest]:
     """The requests that wait for the person, as wanted, not yet cut into pages."""
-    rows = queue(viewer)
-    mine = assigned_lines(viewer)
-    if wanted.zone is not None:
-        rows = rows.filter(pk__in=mine.filter(offering__zone=wanted.zone).values("request"))
+    lines = _lines(viewer, wanted)
+    rows = QuotaRequest.objects.filter(pk__in=lines.values("request")).select_related(
+        "project__unit", "requester", "asked_by"
+    )
     if wanted.unit:
         below = Unit.objects.filter(slug=wanted.unit).values("path")[:1]
         rows = rows.filter(project__unit__path__startswith=below)
-    if wanted.order == LARGEST:
+    if wanted.kind:
+        rows = rows.filter(project__kind=wanted.kind)
+    if wanted.days is not None:
+        rows = rows.filter(submitted_at__lte=viewer.now - timedelta(days=wanted.days))
+    if wanted.text:
+        rows = rows.filter(_about(wanted.text))
+    return _ordered(rows, wanted.order)
+
+
+def _lines(viewer: Viewer, wanted: Wanted) -> QuerySet[RequestLine]:
+    """The lines that wait for the person; a request is shown for any one of them."""
+    lines = assigned_lines(viewer, wanted.task)
+    if wanted.zone is not None:
+        lines = lines.filter(offering__zone=wanted.zone)
+    if wanted.resource:
+        lines = lines.filter(offering__resource__slug=wanted.resource)
+    if wanted.direction == Direction.INCREASE:
+        lines = lines.filter(wanted__gt=F("balance_seen"))
+    elif wanted.direction == Direction.DECREASE:
+        lines = lines.filter(wanted__lt=F("balance_seen"))
+    if wanted.endorsed:
+        is_endorsed = Exists(
+            DecisionLine.objects.filter(line=OuterRef("pk"), endorsed__isnull=False)
+        )
+        lines = lines.filter(is_endorsed if wanted.endorsed == "yes" else ~is_endorsed)
+    return lines
+
+
+def _about(text: str) -> Q:
+    number = text.removeprefix("#")
+    if number.isascii() and number.isdigit() and len(number) < 19:
+        return Q(pk=int(number)) | Q(project__name__icontains=text)
+    return (
+        Q(project__name__icontains=text)
+        | Q(project__slug__icontains=text)
+        | Q(requester__name__icontains=text)
+        | Q(requester__subject=text)
+    )
+
+
+def _ordered(rows: QuerySet[QuotaRequest], order: str) -> QuerySet[QuotaRequest]:
+    """In that order, the oldest first where it leaves a choice."""
+    then = ("submitted_at", "pk")
+    is_open = Q(lines__state=LineState.OPEN)
+    if order == Order.LARGEST:
         # Resources differ; steps of each are the one measure that they share.
         steps = ExpressionWrapper(
             (F("lines__wanted") - F("lines__balance_seen")) * 1.0
             / F("lines__offering__resource__step"),
             output_field=FloatField(),
         )  # fmt: skip
-        rows = rows.annotate(size=Max(steps, filter=Q(lines__state="open")))
-        rows = rows.order_by("-size", "submitted_at", "pk")
-    return rows
+        return rows.annotate(size=Max(steps, filter=is_open)).order_by("-size", *then)
+    if order == Order.ESCALATES:
+        rows = rows.annotate(next_up=Min("lines__escalate_at", filter=is_open))
+        return rows.order_by(F("next_up").asc(nulls_last=True), *then)
+    if order == Order.ENDS:
+        return rows.order_by(F("until_on").asc(nulls_last=True), *then)
+    if order == Order.PROJECT:
+        return rows.order_by("project__name", *then)
+    return rows.order_by(*then)
 
 
 @dataclass(frozen=True)
 class QueuePage:
-    """One page; `count` stops at COUNTED + 1."""
+    """One page of a queue; beyond COUNTED a count is said as "1,000+"."""
 
     requests: list[QuotaRequest]
     first: int
@@ -89,41 +117,63 @@ class QueuePage:
 
 
 def queue_page(viewer: Viewer, wanted: Wanted) -> QueuePage:
-    """The page that was wanted; two queries."""
-    rows = waiting(viewer, wanted)
+    """The page that was wanted, with the number of all: one query."""
     start = (wanted.page - 1) * PAGE
+    rows = waiting(viewer, wanted).annotate(found_count=Window(Count("*")))
     found = list(rows[start : start + PAGE + 1])
     return QueuePage(
         requests=found[:PAGE],
         first=start + 1,
-        count=rows.order_by()[: COUNTED + 1].count(),
+        count=found[0].found_count if found else 0,  # type: ignore[attr-defined]  # annotated
         has_next=len(found) > PAGE,
     )
 
 
 def lines_of_page(viewer: Viewer, requests: list[QuotaRequest]) -> list[RequestLine]:
-    """The lines of these requests that wait for the person."""
+    """The lines of these requests that wait for the person.
+
+    With `quota`, the balance of now; `is_to_decide`, or else to endorse; `endorsed`, the
+    absolute limit that somebody endorsed last, None where nobody did.
+    """
+    held = Account.objects.filter(project=OuterRef("project"), offering=OuterRef("offering"))
+    to_decide = own_assignments(viewer, AssignmentKind.DECIDE).filter(line=OuterRef("pk"))
+    endorsed = DecisionLine.objects.filter(line=OuterRef("pk"), endorsed__isnull=False)
     rows = assigned_lines(viewer).filter(request__in=[each.pk for each in requests])
     return list(
-        rows.select_related(
-            "project__unit", "request", "offering__resource", "offering__zone__region"
-        )
+        rows.annotate(
+            quota=Coalesce(Subquery(held.values("balance")[:1]), Value(0)),
+            is_to_decide=Exists(to_decide),
+            endorsed=Subquery(endorsed.order_by("-pk").values("endorsed")[:1]),
+        ).select_related("project__unit", "request", "offering__resource", "offering__zone__region")
     )
 
 
-def unit_choices(viewer: Viewer) -> list[Unit]:
-    """The units whose projects wait for the person."""
-    return list(
-        Unit.objects.filter(projects__in=queue(viewer).order_by().values("project"))
-        .distinct()
-        .order_by("path")[:200]
-    )
+@dataclass
+class Choices:
+    """What a queue can be narrowed to: of what waits in it, whatever it is narrowed to now."""
+
+    units: dict[str, str] = field(default_factory=dict)
+    zones: dict[int, str] = field(default_factory=dict)
+    resources: dict[str, str] = field(default_factory=dict)
 
 
-def zone_choices(viewer: Viewer) -> list[Zone]:
-    """The zones that somebody who waits asks for."""
-    zones = assigned_lines(viewer).order_by().values("offering__zone")
-    return list(Zone.objects.filter(pk__in=zones).select_related("region"))
+def choices_in(viewer: Viewer) -> Choices:
+    """{what stands in an address: what people read} of each kind; one query."""
+    rows = (
+        assigned_lines(viewer)
+        .order_by("project__unit__path", "offering__zone__region__order", "offering__zone__order",
+                  "offering__resource__order")
+        .values_list("project__unit__path", "project__unit__slug", "offering__zone",
+                     "offering__zone__region__name", "offering__zone__name",
+                     "offering__resource__slug", "offering__resource__name")
+        .distinct()[:MOST_CHOICES]
+    )  # fmt: skip
+    found = Choices()
+    for path, unit, zone, region_name, zone_name, resource, resource_name in rows:
+        found.units[unit] = Unit(path=path).label
+        found.zones[zone] = f"{region_name} {zone_name}"
+        found.resources[resource] = resource_name
+    return found
 
 
 @dataclass(frozen=True)

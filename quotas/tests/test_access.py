@@ -20,6 +20,7 @@ from portal.lib.access import HIDDEN, NO, OK, ROLES, ROWS, SIGN_IN
 from projects.models import Delegation, User
 from projects.states import Power, Role
 from quotas.actions import decide, drafts, requests
+from quotas.actions.bulk import Shown
 from quotas.actions.jobs import start_job
 from quotas.actions.keys import leave_out
 from quotas.actions.wishes import Wish
@@ -195,6 +196,17 @@ def api_approve(case: Case) -> dict[str, Any]:
     return {"granted": {line: 10}, "seen": {line: 0}, "version": case.version(case.open)}
 
 
+def many(case: Case) -> dict[str, Any]:
+    """The open request, chosen in the queue."""
+    shown = Shown(case.open.pk, case.version(case.open), {case.line(case.open): 0})
+    return {"do": "approve", "request": [shown.text()]}
+
+
+def api_many(case: Case) -> dict[str, Any]:
+    one = {"id": case.open.pk, "version": 1, "seen": {str(case.line(case.open)): 0}}
+    return {"verb": "decline", "requests": [one], "reason": "no"}
+
+
 def amended(case: Case) -> dict[str, Any]:
     line = case.line(case.open)
     return {"version": case.version(case.open), f"amount-{line}": "7", "reason": "less"}
@@ -283,6 +295,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "notice_read": [post(data=lambda case: {"newest": "1"})],
     # Deciding and operating
     "decide": [get(number("open"))],
+    "queue_bulk": [post(data=many), post(data=lambda case: many(case) | {"confirmed": "yes"})],
     "request_approve": [post(number("open"), decided())],
     "request_return": [post(number("open"), decided(reason="Why?"))],
     "request_decline": [
@@ -391,6 +404,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "api_request_decline": [post(pk("open"), api_refuse)],
     "api_request_return": [post(pk("open"), api_refuse)],
     "api_queue": [get()],
+    "api_queue_decide": [post(data=api_many)],
     "api_decisions": [get()],
     "api_decision": [get(lambda case: {"pk": case.returned.decisions.get().pk})],
     "api_endpoints": [get()],

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -16,7 +17,8 @@ from quotas.actions import decide as verbs
 from quotas.actions.authority import barred
 from quotas.actions.wishes import clean_text
 from quotas.queries.authority import mandates_of
-from quotas.queries.waiting import Place, Wanted, place_in_queue
+from quotas.queries.queue_wishes import Wanted
+from quotas.queries.waiting import Place, place_in_queue
 from quotas.views.decide_form import Typed
 from quotas.views.decide_page import Desk, page_context
 from quotas.views.pages import visible_request
@@ -124,6 +126,8 @@ def _do(request: HttpRequest, number: int, verb: Verb, said: str) -> HttpRespons
         return _page(request, desk.load(), typed, error)
     words = {"number": number, "project": desk.request.project.name}
     messages.success(request, said % words)
+    if request.POST.get("then") == "queue":
+        return redirect(reverse("queue") + desk.wanted.query())
     return redirect(_after(desk.wanted, place))
 
 

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.lib.amounts import AmountError, format_amount
@@ -16,9 +15,10 @@ from projects.states import Power
 from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.authority import Mandate, delegate_of, mandates_for
 from quotas.queries.decision_figures import LineFigures, figures_of, holder_name
+from quotas.queries.queue_wishes import Wanted
 from quotas.queries.request_lists import rows_of
 from quotas.queries.requests import visible_requests
-from quotas.queries.waiting import Wanted, place_in_queue
+from quotas.queries.waiting import place_in_queue
 from quotas.states import LineState
 from quotas.views.bounds import bound_words
 from quotas.views.decide_form import Typed
@@ -124,8 +124,7 @@ class Desk:
                 "project__unit", "request", "offering__resource", "offering__zone__region"
             )
         )
-        today = timezone.localdate(self.viewer.now)
-        self.figures = figures_of(lines, self.mandates, today=today)
+        self.figures = figures_of(lines, self.mandates, now=self.viewer.now)
         return self
 
 

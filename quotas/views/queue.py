@@ -4,38 +4,68 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
-from portal.lib.amounts import format_amount
+from portal.lib.amounts import format_amount, input_text
+from projects.queries.viewers import Viewer
 from projects.rules import may_decide_somewhere
 from projects.views.viewer import viewer_of
+from quotas.actions.bulk import Shown
 from quotas.models import QuotaRequest
 from quotas.queries.authority import mandates_held
-from quotas.queries.decision_figures import LineFigures, by_request, figures_of, tightest
-from quotas.queries.waiting import (
-    COUNTED,
-    QueuePage,
-    Wanted,
-    lines_of_page,
-    queue_page,
-    unit_choices,
-    zone_choices,
-)
+from quotas.queries.decision_figures import LineFigures, by_request, tightest
+from quotas.queries.queue_figures import figures_at_a_glance
+from quotas.queries.queue_wishes import COUNTED, Order, Wanted
+from quotas.queries.waiting import QueuePage, choices_in, lines_of_page, queue_page
+
+DAY_CHOICES = (1, 3, 7, 14, 30)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A request in the queue with what its lines would do."""
+    """A request in the queue with what its lines would do, and what can be done right here."""
 
     request: QuotaRequest
     lines: list[LineFigures]
     tightest: LineFigures | None
     noticed: list[dict[str, str]]
+
+    @property
+    def deciding(self) -> list[LineFigures]:
+        """The lines that wait for a decision rather than an endorsement."""
+        return [each for each in self.lines if each.line.is_to_decide and each.is_reached]  # type: ignore[attr-defined]  # annotated
+
+    @property
+    def can_decide(self) -> bool:
+        is_whole = len(self.deciding) == len(self.lines) or not self.request.all_or_nothing
+        return bool(self.deciding) and is_whole
+
+    @property
+    def can_as_asked(self) -> bool:
+        return self.can_decide and all(each.can_be_granted for each in self.deciding)
+
+    @property
+    def proposed(self) -> list[tuple[LineFigures, str]]:
+        """Each line to decide with the amount to begin with: as asked, or the most there is."""
+        return [
+            (each, input_text(_proposal(each, is_whole=self.request.all_or_nothing), each.unit))
+            for each in self.deciding
+        ]
+
+    @property
+    def shown(self) -> str:
+        """What is seen of it here, as a bulk decision carries it."""
+        seen = {each.line.pk: each.balance for each in self.deciding}
+        return Shown(self.request.pk, self.request.version, seen).text()
+
+
+def _proposal(figures: LineFigures, *, is_whole: bool) -> int:
+    can_trim = not is_whole and figures.most > figures.balance
+    return figures.most if can_trim else figures.line.wanted
 
 
 @shows("own")
@@ -45,23 +75,11 @@ def queue(request: HttpRequest) -> HttpResponse:
     viewer = viewer_of(request)
     wanted = Wanted.read(request.GET)
     page = queue_page(viewer, wanted)
-    lines = lines_of_page(viewer, page.requests)
-    figures = figures_of(
-        lines,
-        mandates_held(viewer),
-        today=timezone.localdate(viewer.now),
-        has_zones=False,
-        has_peaks=False,
-    )
-    grouped = by_request(figures.values())
-    rows = [
-        Row(each, grouped.get(each.pk, []), tightest(grouped.get(each.pk, [])),
-            noticed(each, grouped.get(each.pk, [])))
-        for each in page.requests
-    ]  # fmt: skip
+    if not page.requests and wanted.page > 1:
+        return redirect(queue_url(wanted))
     context = {
         "here": "decide",
-        "rows": rows,
+        "rows": rows_of_page(viewer, page.requests),
         "page": page,
         "count_words": _capped(page.count),
         "pager_words": _pager_words(page),
@@ -69,11 +87,29 @@ def queue(request: HttpRequest) -> HttpResponse:
         "next": wanted.query(page=wanted.page + 1) if page.has_next else "",
         "wanted": wanted,
         "wanted_query": wanted.query(page=1),
-        "units": unit_choices(viewer),
-        "zones": zone_choices(viewer),
+        "here_query": wanted.query(),
+        "choices": choices_in(viewer),
+        "orders": Order.choices,
+        "day_choices": DAY_CHOICES,
+        "order_words": Order(wanted.order).label,
         "has_remit": may_decide_somewhere(viewer),
     }
+    if not wanted.is_narrowed:
+        # What the frame would ask for once more.
+        context["queue_count"] = page.count
     return render(request, "decide/queue.html", context)
+
+
+def rows_of_page(viewer: Viewer, requests: list[QuotaRequest]) -> list[Row]:
+    """The requests with their figures: the same number of queries for any number of them."""
+    lines = lines_of_page(viewer, requests)
+    mandates = mandates_held(viewer) if lines else []
+    grouped = by_request(figures_at_a_glance(lines, mandates, viewer.now).values())
+    found = []
+    for each in requests:
+        figures = grouped.get(each.pk, [])
+        found.append(Row(each, figures, tightest(figures), noticed(each, figures)))
+    return found
 
 
 def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[dict[str, str]]:
@@ -111,9 +147,20 @@ def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
     if not line.is_reached:
         said = _("not in your remit: %(resource)s in %(zone)s")
         found.append({"tone": "busy", "icon": "up", "text": said % words})
+    elif not line.line.is_to_decide:  # type: ignore[attr-defined]  # annotated by lines_of_page
+        said = _("yours to endorse: %(resource)s in %(zone)s")
+        found.append({"tone": "busy", "icon": "stamp", "text": said % words})
     elif line.is_beyond_bound:
-        said = _("above your %(bound)s %(resource)s per decision")
+        said = (
+            _("above the %(bound)s %(resource)s left of your remit")
+            if line.widest.used
+            else _("above your %(bound)s %(resource)s per decision")
+        )
         found.append({"tone": "busy", "icon": "up", "text": said % words})
+    if line.line.endorsed is not None:  # type: ignore[attr-defined]  # annotated by lines_of_page
+        words["endorsed"] = format_amount(line.line.endorsed, line.unit)  # type: ignore[attr-defined]
+        said = _("endorsed: %(endorsed)s %(resource)s in %(zone)s")
+        found.append({"tone": "ok", "icon": "stamp", "text": said % words})
     if line.is_below_use:
         said = _("more %(resource)s in use in %(zone)s")
         found.append({"tone": "warn", "icon": "warn", "text": said % words})

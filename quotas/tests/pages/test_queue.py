@@ -6,10 +6,12 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from projects.models import Unit
+from projects.models import Project, Unit
 from projects.states import Role
 from quotas.actions import requests
 from quotas.actions.wishes import Wish
+from quotas.models import QuotaRequest, RequestLine
+from quotas.tests.api import caller
 from quotas.tests.counting import assert_flat
 from quotas.tests.pages.deciding import (
     ask,
@@ -69,10 +71,52 @@ def test_queue_narrows_by_unit_and_zone_and_orders_by_size(site_today: Site) -> 
 
 
 @pytest.mark.parametrize(
-    "query", ["unit=%00", "zone=-1", "zone=9" * 9, "page=0", "page=999999", "order=x"]
-)
+    "query",
+    ["unit=%00", "zone=-1", "zone=9" * 9, "page=0", "order=x", "days=-3", "days=99999999", "task=x",
+     "text=%00", "text=%2523", "kind=0", "endorsed=maybe", "direction=up"],
+)  # fmt: skip
 def test_queue_takes_nonsense_for_nothing(site_today: Site, query: str) -> None:
     assert page(site_today, "dana", f"{reverse('queue')}?{query}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("?resource=vcpu", 2), ("?resource=ram", 0), ("?kind=shared", 2), ("?kind=personal", 0),
+        ("?task=decide", 2), ("?task=endorse", 0), ("?endorsed=yes", 0), ("?endorsed=no", 2),
+        ("?direction=increase", 2), ("?direction=decrease", 0), ("?days=1", 0),
+        ("?text=MANY-1", 1), ("?text=alice", 2), ("?text=nobody", 0), ("?text=%23999999", 0),
+    ],
+)  # fmt: skip
+def test_queue_narrows_by_all_that_an_address_says(
+    site_today: Site, query: str, expected: int
+) -> None:
+    ask_for_many(site_today, 4)
+    assert len(numbers(page(site_today, "erin", reverse("queue") + query))) == expected
+    found = caller(site_today, "erin").client.get(f"/api/v1/queue/{query}").json()["results"]
+    assert len(found) == expected
+
+
+@pytest.mark.parametrize("order", ["oldest", "largest", "escalates", "ends", "project"])
+def test_queue_stands_in_each_order_and_says_which(site_today: Site, order: str) -> None:
+    site = site_today
+    ask_for_many(site, 4)
+    first, last = sorted(numbers(page(site, "erin", reverse("queue"))))
+    # The younger one is wanted for a while only, goes up first, and by a name before the other's.
+    asked = QuotaRequest.objects.get(pk=last)
+    QuotaRequest.objects.filter(pk=last).update(until_on=timezone.localdate())
+    RequestLine.objects.filter(request=last).update(escalate_at=timezone.now())
+    RequestLine.objects.filter(request=first).update(escalate_at=None)
+    Project.objects.filter(pk=asked.project_id).update(name="a-first")
+    expected = [first, last] if order == "oldest" else [last, first]
+    answer = page(site, "erin", f"{reverse('queue')}?order={order}")
+    assert numbers(answer) == expected
+    assert f'<option value="{order}" selected>' in text(answer)
+
+
+def test_a_page_beyond_the_last_leads_to_the_first(site_today: Site) -> None:
+    answer = page(site_today, "dana", f"{reverse('queue')}?order=project&page=7")
+    assert answer["Location"] == reverse("queue") + "?order=project"
 
 
 def test_queue_pages_through_more_than_fifty(site_today: Site) -> None:

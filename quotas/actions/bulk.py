@@ -1,0 +1,150 @@
+"""Deciding many requests at once: a job with one result each.
+
+What the decider saw of each request goes with it, so that one which has changed since is
+refused and not decided. Authority is asked for each when its turn comes.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.lib.errors import Forbidden, Invalid, NotVisible
+from projects.models import User
+from projects.queries.viewers import Viewer
+from projects.rules import may_decide_somewhere
+from quotas.models import DecisionKind, Job, JobItem, QuotaRequest, RequestLine
+from quotas.queries.requests import visible_requests
+
+from . import decide
+from .jobs import job_kind, start_job
+from .wishes import clean_text
+
+# More than a page of the queue holds, few enough to be looked at before.
+MOST_REQUESTS = 200
+VERBS = (DecisionKind.APPROVE, DecisionKind.DECLINE, DecisionKind.RETURN)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A request as a decider saw it. seen: {line id: the quota of then}, of the lines meant."""
+
+    number: int
+    version: int
+    seen: Mapping[int, int] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """As a form carries it: "1042.3.77-128.78-512"."""
+        lines = (f"{line_id}-{balance}" for line_id, balance in sorted(self.seen.items()))
+        return ".".join([str(self.number), str(self.version), *lines])
+
+    @classmethod
+    def read(cls, text: str) -> "Shown":
+        """The reverse of `text`; raises ValueError for what it did not write."""
+        parts = text.split(".")
+        numbers = [each for part in parts for each in part.split("-")]
+        if not all(each.isascii() and each.isdigit() and len(each) < 19 for each in numbers):
+            raise ValueError(text)
+        number, version, *lines = parts
+        seen = dict(each.split("-") for each in lines)
+        return cls(int(number), int(version), {int(k): int(v) for k, v in seen.items()})
+
+
+def decide_many(
+    *, kind: DecisionKind, shown: Collection[Shown], reason: str, actor: User, now: datetime
+) -> Job:
+    """Start the job: approve as asked, decline or return the lines that were shown.
+
+    reason: goes with each; needed to decline or return. Raises Forbidden for who decides
+    nowhere, and Invalid by field. Requests that the person may not see are passed over.
+    """
+    viewer = Viewer.of(actor, now)
+    check_decides_somewhere(viewer)
+    if kind not in VERBS:
+        raise Invalid({"verb": [_("Many at once are approved, declined or returned.")]})
+    needs_reason = kind != DecisionKind.APPROVE
+    text = clean_text(reason, field="reason", required=needs_reason)
+    by_number = {each.number: each for each in shown}
+    if len(by_number) > MOST_REQUESTS:
+        words = {"count": len(by_number), "most": MOST_REQUESTS}
+        raise Invalid(
+            {"requests": [_("%(count)s are too many at once; %(most)s is the most.") % words]}
+        )
+    # Nothing of others comes into the job by its number: its items name their projects.
+    known = set(
+        visible_requests(viewer)
+        .filter(pk__in=by_number, submitted_at__isnull=False)
+        .values_list("pk", flat=True)
+    )
+    chosen = [each for number, each in by_number.items() if number in known]
+    if not chosen:
+        raise Invalid({"requests": [_("Choose at least one request.")]})
+    arguments: dict[str, Any] = {
+        "reason": text,
+        "shown": {
+            str(each.number): {
+                "version": each.version,
+                "seen": {str(line_id): balance for line_id, balance in each.seen.items()},
+            }
+            for each in chosen
+        },
+    }
+    numbers = [each.number for each in chosen]
+    return start_job(
+        kind=f"{kind.value} many", subjects=numbers, arguments=arguments, actor=actor, now=now
+    )
+
+
+def check_decides_somewhere(viewer: Viewer) -> None:
+    """Raise Forbidden for who has no queue at all."""
+    if not may_decide_somewhere(viewer):
+        raise Forbidden(_("You hold no delegation to decide quota."))
+
+
+def _shown(item: JobItem, job: Job) -> tuple[QuotaRequest, Shown]:
+    """The request of an item, and what was seen of it; raises NotVisible."""
+    quota_request = (
+        QuotaRequest.objects.filter(pk=item.subject_id).select_related("project__unit").first()
+    )
+    if quota_request is None:
+        raise NotVisible(_("There is no such request."))
+    told = job.arguments["shown"][str(item.subject_id)]
+    seen = {int(line_id): int(balance) for line_id, balance in told["seen"].items()}
+    return quota_request, Shown(quota_request.pk, int(told["version"]), seen)
+
+
+@job_kind("approve many", subject="request", title=gettext_lazy("Approve as asked"))
+def _approve_item(item: JobItem, job: Job, now: datetime) -> None:
+    quota_request, shown = _shown(item, job)
+    # As it stands now: if that is not what was seen, the version tells, and it is refused.
+    wanted = dict(
+        RequestLine.objects.filter(request=quota_request, pk__in=shown.seen).values_list(
+            "pk", "wanted"
+        )
+    )
+    decide.approve(
+        quota_request=quota_request, granted={each: wanted.get(each, 0) for each in shown.seen},
+        seen=shown.seen, version=shown.version, reason=job.arguments["reason"], actor=job.actor,
+        now=now,
+    )  # fmt: skip
+
+
+@job_kind("decline many", subject="request", title=gettext_lazy("Decline"))
+def _decline_item(item: JobItem, job: Job, now: datetime) -> None:
+    quota_request, shown = _shown(item, job)
+    decide.decline(
+        quota_request=quota_request, line_ids=sorted(shown.seen), reason=job.arguments["reason"],
+        version=shown.version, actor=job.actor, now=now,
+    )  # fmt: skip
+
+
+@job_kind("return many", subject="request", title=gettext_lazy("Return with a question"))
+def _return_item(item: JobItem, job: Job, now: datetime) -> None:
+    quota_request, shown = _shown(item, job)
+    decide.return_(
+        quota_request=quota_request, line_ids=sorted(shown.seen), version=shown.version,
+        question=job.arguments["reason"], actor=job.actor, now=now,
+    )  # fmt: skip

@@ -1,0 +1,160 @@
+"""What a queue shows of many lines at once: who pays, how full that is, what is in use.
+
+The same figures as `decision_figures`, as far as a row shows them, in one statement for any
+number of lines: of the sources only the nearest, of use only the limit closest to the offering.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from projects.models import Unit, ancestor_paths
+from projects.states import Power
+from quotas.models import Account, Limit, RequestLine
+from quotas.queries.accounts import Fill
+from quotas.queries.authority import Mandate, usable
+from quotas.queries.consumption import used_by_many
+from quotas.queries.decision_figures import LineFigures, Use
+
+# `paying` is the nearest envelope above a project, or the pool; `beneath` what was promised
+# from it; `closest` the limit that the fewest offerings feed.
+GLANCE = """
+WITH wanted AS (
+    SELECT line.id, line.project_id, line.offering_id, unit.path
+    FROM quotas_requestline line
+    JOIN projects_project project ON project.id = line.project_id
+    JOIN projects_unit unit ON unit.id = project.unit_id
+    WHERE line.id = ANY(%(lines)s)
+), above AS (
+    SELECT account.id, account.offering_id, account.balance, coalesce(unit.path, '') AS path
+    FROM quotas_account account
+    LEFT JOIN projects_unit unit ON unit.id = account.unit_id
+    WHERE account.offering_id IN (SELECT offering_id FROM wanted)
+      AND (account.holder = 'pool' OR unit.path = ANY(%(paths)s))
+), paying AS (
+    SELECT DISTINCT ON (wanted.id) wanted.id AS line_id, above.*
+    FROM wanted
+    JOIN above ON above.offering_id = wanted.offering_id AND starts_with(wanted.path, above.path)
+    ORDER BY wanted.id, length(above.path) DESC
+), beneath AS (
+    SELECT paid.id, coalesce((
+        SELECT sum(account.balance)
+        FROM quotas_account account
+        LEFT JOIN projects_project project ON project.id = account.project_id
+        JOIN projects_unit unit ON unit.id = coalesce(account.unit_id, project.unit_id)
+        WHERE account.offering_id = paid.offering_id AND account.id <> paid.id
+          AND starts_with(unit.path, paid.path)
+    ), 0) AS promised
+    FROM (SELECT DISTINCT id, offering_id, path FROM paying) paid
+), closest AS (
+    SELECT DISTINCT ON (feeds.offering_id) feeds.offering_id, lim.id, lim.endpoint_id, lim.unit,
+           feeders.count > 1 AS is_shared
+    FROM quotas_contribution feeds
+    JOIN quotas_limit lim ON lim.id = feeds.limit_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) FROM quotas_contribution other WHERE other.limit_id = lim.id
+    ) feeders
+    WHERE feeds.offering_id IN (SELECT offering_id FROM wanted)
+    ORDER BY feeds.offering_id, feeders.count, lim."order", feeds.id
+)
+SELECT wanted.id, paying.id, paying.balance, paying.path, beneath.promised,
+       closest.id, closest.unit, closest.is_shared,
+       reading.used, reading.reserved, reading.limit_seen, reading.read_at
+FROM wanted
+LEFT JOIN paying ON paying.line_id = wanted.id
+LEFT JOIN beneath ON beneath.id = paying.id
+LEFT JOIN closest ON closest.offering_id = wanted.offering_id
+LEFT JOIN quotas_target target
+    ON target.project_id = wanted.project_id AND target.endpoint_id = closest.endpoint_id
+LEFT JOIN quotas_reading reading
+    ON reading.target_id = target.id AND reading.limit_id = closest.id
+   AND reading.used IS NOT NULL
+"""
+
+
+@dataclass(frozen=True)
+class _Glance:
+    """A row of the statement."""
+
+    line_id: int
+    source_id: int | None
+    source_balance: int
+    source_path: str
+    promised: Any  # a sum is numeric in PostgreSQL
+    limit_id: int | None
+    limit_unit: str
+    is_shared: bool
+    used: int | None
+    reserved: int | None
+    limit_seen: int | None
+    read_at: datetime
+
+    @property
+    def source(self) -> Account | None:
+        if self.source_id is None:
+            return None
+        unit = Unit(path=self.source_path) if self.source_path else None
+        return Account(pk=self.source_id, balance=self.source_balance, unit=unit)
+
+    @property
+    def envelope(self) -> Fill | None:
+        if self.source_id is None:
+            return None
+        promised = int(self.promised)
+        return Fill(promised=promised, size=promised + self.source_balance)
+
+    @property
+    def use(self) -> Use | None:
+        if self.limit_id is None or self.used is None:
+            return None
+        return Use(
+            limit=Limit(pk=self.limit_id, unit=self.limit_unit),
+            used=self.used,
+            reserved=0 if self.reserved is None else self.reserved,
+            limit_seen=self.limit_seen,
+            read_at=self.read_at,
+            is_shared=self.is_shared,
+        )
+
+
+def figures_at_a_glance(
+    lines: Collection[RequestLine], mandates: Collection[Mandate], now: datetime
+) -> dict[int, LineFigures]:
+    """{line id: its figures} in the order of the lines.
+
+    lines: as `lines_of_page` gives them, with the `quota` of now. mandates: all that the person
+    holds. One query, and two for what is consumed of bounds.
+    """
+    if not lines:
+        return {}
+    glances = _look(lines)
+    wanted = [(line.project_id, line.offering_id) for line in lines]
+    consumed = used_by_many(mandates, wanted, now)
+    by_path = {
+        path: tuple(usable(mandates, path, Power.DECIDE_QUOTA))
+        for path in {line.project.unit.path for line in lines}
+    }
+    found = {}
+    for line in lines:
+        glance = glances[line.pk]
+        found[line.pk] = LineFigures(
+            line=line,
+            balance=line.quota,  # type: ignore[attr-defined]  # annotated by lines_of_page
+            sources=(glance.source,) if glance.source else (),
+            envelope=glance.envelope,
+            zone=None,
+            use=glance.use,
+            mandates=by_path[line.project.unit.path],
+            used=consumed[line.project_id],
+        )
+    return found
+
+
+def _look(lines: Collection[RequestLine]) -> dict[int, _Glance]:
+    paths = {above for line in lines for above in ancestor_paths(line.project.unit.path)}
+    with connection.cursor() as cursor:
+        cursor.execute(GLANCE, {"lines": [line.pk for line in lines], "paths": sorted(paths)})
+        return {row[0]: _Glance(*row) for row in cursor.fetchall()}
