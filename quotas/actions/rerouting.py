@@ -107,8 +107,10 @@ def _begin(marks: QuerySet[RouteMark]) -> int | None:
             folded = list(
                 others.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)
             )
-            place = Unit.objects if mark.unit_id else Project.objects
-            lock(place.filter(pk=mark.unit_id or mark.project_id))
+            if mark.unit_id is not None:
+                lock(Unit.objects.filter(pk=mark.unit_id))
+            if mark.project_id is not None:
+                lock(Project.objects.filter(pk=mark.project_id))
             RouteMark.objects.filter(pk__in=folded).delete()
     return mark.pk
 
@@ -117,12 +119,12 @@ def _take(marks: QuerySet[RouteMark]) -> RouteMark | None:
     return marks.select_for_update(skip_locked=True, no_key=True).order_by("pk").first()
 
 
-def _waiting(mark: RouteMark) -> QuerySet[QuotaRequest, int]:
+def _waiting(mark: RouteMark) -> QuerySet[RequestLine, int]:
     """Ids of the requests below the mark that are still to be routed, in order."""
     lines = RequestLine.objects.filter(state=LineState.OPEN, request__gt=mark.after_id)
     if mark.unit_id is not None:
-        below = Unit.objects.filter(pk=mark.unit_id).values("path")[:1]
-        lines = lines.filter(project__unit__path__startswith=below)
+        path = Unit.objects.values_list("path", flat=True).get(pk=mark.unit_id)
+        lines = lines.filter(project__unit__path__startswith=path)
     else:
         lines = lines.filter(project=mark.project_id)
     return lines.order_by("request").values_list("request", flat=True).distinct()

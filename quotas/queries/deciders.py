@@ -158,7 +158,7 @@ def _interests(
     roles = Membership.objects.filter(
         in_force(now), project__in=project_ids, role__in=ROLES_ABOVE_READER
     )
-    held = list(roles.values_list("project", "user", "group"))
+    held = [(each.project_id, each.user_id, each.group_id) for each in roles]
     working = {group_id for _project, _user, group_id in held if group_id is not None}
     members: dict[int, set[int]] = defaultdict(set)
     active: dict[int, set[int]] = defaultdict(set)
@@ -174,7 +174,7 @@ def _interests(
                 active[group_id].add(user_id)
     involved: dict[int, set[int]] = defaultdict(set)
     for project_id, user_id, group_id in held:
-        involved[project_id] |= {user_id} if user_id is not None else members[group_id]
+        involved[project_id] |= {user_id} if user_id is not None else members[group_id or 0]
     return _Interests(involved, active)
 
 
@@ -185,9 +185,9 @@ def _balances(wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]
         offering__in={offering_id for _project, offering_id in wanted},
     )
     return {
-        (project_id, offering_id): balance
-        for project_id, offering_id, balance in rows.values_list("project", "offering", "balance")
-        if project_id is not None
+        (each.project_id, each.offering_id): each.balance
+        for each in rows
+        if each.project_id is not None
     }
 
 

@@ -1,0 +1,131 @@
+"""Why it is still waiting, the polite nudge, and how long a unit lets its requests wait."""
+
+from datetime import timedelta
+
+import pytest
+
+from portal.lib.errors import Conflict, Forbidden, Invalid
+from projects.models import Delegation, Notice, User
+from projects.states import Role
+from quotas.actions.endorse import endorse
+from quotas.actions.escalation import escalate_due
+from quotas.actions.nudge import TooSoon, nudge
+from quotas.actions.unit_settings import set_waiting
+from quotas.models import DelegationBound, QuotaRequest
+from quotas.queries.waiting_for import LineWait, Nobody, waiting_of
+from quotas.tests.site import NOW, Site, join
+from quotas.tests.test_decide import ask
+
+# NOW is a Friday, 12:00.
+MONDAY = NOW + timedelta(days=3)
+
+
+def why(asked: QuotaRequest) -> LineWait:
+    (wait,) = waiting_of(asked, NOW).lines
+    return wait
+
+
+def names(wait: LineWait) -> list[list[str]]:
+    return [[str(each) for each in step.names] for step in wait.decides]
+
+
+def test_it_tells_whom_it_waits_for_and_who_comes_next(site: Site) -> None:
+    asked = ask(site, {site.vcpu.slug: 200})
+    endorse(
+        quota_request=asked, endorsed={asked.lines.get().pk: 150}, version=1, reason="Fine.",
+        actor=site.dana, now=NOW,
+    )  # fmt: skip
+    wait = why(asked)
+    assert names(wait) == [["Erin"]]
+    assert wait.goes_up_to is not None
+    assert [str(each) for each in wait.goes_up_to.names] == ["Otto"]
+    assert (wait.endorses, [each.amount for each in wait.endorsements]) == (None, [150])
+
+
+def test_time_counts_in_working_days(site: Site) -> None:
+    asked = ask(site)
+    (wait,) = waiting_of(asked, MONDAY + timedelta(days=1)).lines
+    assert (wait.worked, wait.worked_words) == (timedelta(days=2), "2 working days")
+
+
+def test_levels_that_were_added_are_told(site: Site) -> None:
+    asked = ask(site)
+    escalate_due(NOW + timedelta(days=7))
+    assert names(why(asked)) == [["Dana"], ["Erin"]]
+
+
+def test_nobody_because_all_have_ended(site: Site) -> None:
+    asked = ask(site)
+    Delegation.objects.update(revoked_at=NOW)
+    wait = why(asked)
+    assert (wait.reason, wait.decides) == (Nobody.ENDED, ())
+    assert "every delegation has ended" in wait.nobody
+
+
+def test_nobody_because_all_have_a_part_in_it(site: Site) -> None:
+    asked = ask(site)
+    for name in ("dana", "erin"):
+        join(site.project, site.people[name], Role.MEMBER, NOW)
+    User.objects.filter(pk=site.otto.pk).update(is_active=False)
+    assert why(asked).reason == Nobody.INTERESTED
+
+
+def test_nobody_because_no_remit_speaks_of_it(site: Site) -> None:
+    asked = ask(site)
+    DelegationBound.objects.filter(delegation=site.delegations["otto"]).update(
+        resource=site.space.resource
+    )
+    assert why(asked).reason == Nobody.NOT_COVERED
+
+
+def test_a_nudge_reaches_whom_it_waits_for_once_a_working_day(site: Site) -> None:
+    asked = ask(site)
+    with pytest.raises(TooSoon) as refusal:
+        nudge(quota_request=asked, actor=site.alice, now=NOW + timedelta(hours=11))
+    # Half a working day after Friday noon ends as Monday begins.
+    assert refusal.value.facts == {"at": "2026-11-23T00:00:00+00:00"}
+    assert nudge(quota_request=asked, actor=site.alice, now=MONDAY) == 1
+    assert [each.person for each in Notice.objects.filter(kind="nudged")] == [site.dana]
+    with pytest.raises(TooSoon):
+        nudge(quota_request=asked, actor=site.alice, now=MONDAY + timedelta(hours=23))
+    assert nudge(quota_request=asked, actor=site.alice, now=MONDAY + timedelta(days=1)) == 1
+
+
+def test_who_may_not_ask_may_not_nudge(site: Site) -> None:
+    with pytest.raises(Forbidden):
+        nudge(quota_request=ask(site), actor=site.bob, now=MONDAY)
+
+
+def test_nothing_open_is_nothing_to_nudge_about(site: Site) -> None:
+    asked = ask(site)
+    asked.lines.update(state="declined")
+    with pytest.raises(Conflict, match="Nothing in this request"):
+        nudge(quota_request=asked, actor=site.alice, now=MONDAY)
+
+
+def test_who_decides_for_a_unit_sets_how_long_one_waits_there(site: Site) -> None:
+    before = ask(site)
+    unit = set_waiting(
+        unit=site.units["atlas"], remind_after_days=None, escalate_after_days=1, actor=site.dana,
+        now=NOW,
+    )  # fmt: skip
+    assert (unit.remind_after_days, unit.escalate_after_days) == (None, 1)
+    assert before.lines.get().escalate_at == NOW + timedelta(days=7)
+    assert ask(site, {site.space.slug: 2**30}).lines.get().escalate_at == MONDAY
+
+
+@pytest.mark.parametrize("days", [(3, 3), (-1, 5), (0, 0), (1, 251)])
+def test_days_that_make_no_sense_are_refused(site: Site, days: tuple[int, int]) -> None:
+    with pytest.raises(Invalid):
+        set_waiting(
+            unit=site.units["atlas"], remind_after_days=days[0], escalate_after_days=days[1],
+            actor=site.dana, now=NOW,
+        )  # fmt: skip
+
+
+def test_who_decides_below_sets_nothing_above(site: Site) -> None:
+    with pytest.raises(Forbidden):
+        set_waiting(
+            unit=site.units["ep"], remind_after_days=1, escalate_after_days=2, actor=site.dana,
+            now=NOW,
+        )  # fmt: skip
