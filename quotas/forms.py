@@ -245,6 +245,12 @@ class AdoptForm(forms.Form):
     reason = TextField(label=_("A word about it"), rows=3, most=1000)
 
 
+class PassingForm(forms.Form):
+    """A word about an act on a unit or its envelopes, which may be left empty."""
+
+    reason = TextField(label=_("Why"), rows=2, most=400)
+
+
 class AmendForm(forms.Form):
     """The reason of a request that is changed before it is decided."""
 

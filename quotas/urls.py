@@ -10,6 +10,7 @@ from quotas.views import (
     drift,
     endpoints,
     envelopes,
+    hand_on,
     home,
     jobs,
     limit_adoption,

@@ -66,8 +66,12 @@ def unit_list(request: Request) -> Response:
 )  # fmt: skip
 @api_view(["GET"])
 def unit_detail(request: Request, slug: str) -> Response:
-    unit = one(Unit.objects.select_related("parent"), slug=slug)
-    envelopes = _envelopes(unit, viewer_in(request))
+    return unit_answer(viewer_in(request), one(Unit.objects.select_related("parent"), slug=slug))
+
+
+def unit_answer(viewer: Viewer, unit: Unit) -> Response:
+    """A unit with its envelopes, as the person may see them."""
+    envelopes = _envelopes(unit, viewer)
     return Response(UnitDetail(unit, context={"envelopes": envelopes}).data)
 
 

@@ -21,6 +21,7 @@ from . import (  # noqa: F401
     queue,
     requests,
     sessions,
+    units,
     verbs,
 )
 
@@ -43,6 +44,25 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("presets/<slug:slug>/", catalogue.preset_detail, name="api_preset"),
     path("units/", people.unit_list, name="api_units"),
     path("units/<slug:slug>/", people.unit_detail, name="api_unit"),
+    path("units/<slug:slug>/envelopes/", units.envelope_list, name="api_envelopes"),
+    path(
+        "units/<slug:slug>/envelopes/change/", units.envelopes_change, name="api_envelopes_change"
+    ),
+    path(
+        "units/<slug:slug>/envelopes/preview/",
+        units.envelopes_preview,
+        name="api_envelopes_preview",
+    ),
+    path("units/<slug:slug>/envelopes/<str:offering>/", units.envelope_detail, name="api_envelope"),
+    path("units/<slug:slug>/acts/", units.act_list, name="api_envelope_acts"),
+    path("units/<slug:slug>/move/", units.unit_move, name="api_unit_move"),
+    path("units/<slug:slug>/move/preview/", units.move_preview, name="api_move_preview"),
+    path("units/<slug:slug>/retire/", units.unit_retire, name="api_unit_retire"),
+    path(
+        "units/<slug:slug>/retire/preview/",
+        units.retirement_preview,
+        name="api_retirement_preview",
+    ),
     path("delegations/", people.delegation_list, name="api_delegations"),
     path("delegations/<int:pk>/", people.delegation_detail, name="api_delegation"),
     path("projects/", projects.project_list, name="api_projects"),

@@ -81,6 +81,32 @@ def envelopes_of(unit: Unit) -> list[Envelope]:
     return [Envelope(each, fills[each.pk]) for each in accounts]
 
 
+@dataclass(frozen=True)
+class Child:
+    """A unit below, with how many envelopes it has and how many of these have little left."""
+
+    unit: Unit
+    envelope_count: int
+    tight_count: int
+    empty_count: int
+
+
+def children_of(unit: Unit) -> list[Child]:
+    """The living units right below, by name; three queries for any number."""
+    units = list(Unit.objects.filter(parent=unit, retired_at__isnull=True).order_by("name"))
+    accounts = list(Account.objects.filter(unit__in=units))
+    fills = envelope_fills(accounts) if accounts else {}
+    words: dict[int, list[str]] = {each.pk: [] for each in units}
+    for account in accounts:
+        if account.unit_id is not None:
+            words[account.unit_id].append(room_word(fills[account.pk]))
+    return [
+        Child(each, len(found), found.count("tight"), found.count("none"))
+        for each in units
+        for found in [words[each.pk]]
+    ]
+
+
 def projects_of(viewer: Viewer, unit: Unit) -> QuerySet[Project]:
     """The unit's own projects that the reader may see."""
     return visible_projects(viewer).filter(unit=unit).order_by("name")
