@@ -51,6 +51,8 @@ class Power(models.TextChoices):
     AUDIT = "audit", _("audit")
 
 
+# The powers by which quota is given: bounds say how much of it.
+GIVING = (Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES)
 # The powers of those who repair: they read what services say, in their own words.
 REPAIRING = (Power.PAUSE_ENDPOINT, Power.RETRY_DELIVERIES)
 

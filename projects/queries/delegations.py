@@ -31,6 +31,19 @@ def handed_on(viewer: Viewer, delegations: Collection[Delegation]) -> list[Deleg
     return list(rows.order_by("-pk"))
 
 
+def below_counts(delegations: Collection[Delegation], now: datetime) -> dict[int, int]:
+    """{delegation id: how many hang from it that are in force or planned}; one query."""
+    ids = {each.pk for each in delegations}
+    rows = Delegation.objects.filter(ancestors__overlap=list(ids), revoked_at__isnull=True).filter(
+        Q(ends_at__isnull=True) | Q(ends_at__gt=now)
+    )
+    found: dict[int, int] = {}
+    for ancestors in rows.values_list("ancestors", flat=True) if ids else ():
+        for each in ids.intersection(ancestors):
+            found[each] = found.get(each, 0) + 1
+    return found
+
+
 def standing(delegation: Delegation, now: datetime) -> str:
     """One word: "revoked", "planned", "ended", "in force", or "interrupted" from above.
 

@@ -11,11 +11,9 @@ from django.utils.translation import gettext as _
 
 from portal.lib.amounts import MAX_AMOUNT, format_amount
 from projects.models import Delegation
-from projects.states import REPAIRING, Power
+from projects.states import GIVING, REPAIRING, Power
 from quotas.models import DelegationBound, Resource, Zone
 
-# With these powers bounds say how much, with those of repair only where, with others nothing.
-GIVING = (Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES)
 MAX_BOUNDS = 100
 MAX_DAYS = 3660
 WINDOW_DAYS = 30
@@ -79,7 +77,10 @@ class Problem:
 def problems_of(
     bounds: Sequence[Bound], powers: Collection[Power], held: Sequence[Bound]
 ) -> list[Problem]:
-    """Everything wrong with handing these on; held: the grantor's own, or UNBOUNDED for a root."""
+    """Everything wrong with handing these on; held: the grantor's own, or UNBOUNDED for a root.
+
+    With powers that give they say how much, with those of repair only where, with others nothing.
+    """
     gives, repairs = _asks(powers, GIVING), _asks(powers, REPAIRING)
     if not bounds:
         sentence = _("Say how much: without a bound nothing can be given.")

@@ -142,9 +142,7 @@ def _with_takers(
     return [Waiting(line, _takers(line, left, barred[line.project_id])) for line in lines]
 
 
-def _takers(
-    line: RequestLine, left: Sequence[Mandate], barred: set[int]
-) -> list[User | Group]:
+def _takers(line: RequestLine, left: Sequence[Mandate], barred: set[int]) -> list[User | Group]:
     mandates = [
         each
         for each in usable(left, line.project.unit.path, Power.DECIDE_QUOTA)

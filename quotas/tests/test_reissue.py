@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from portal.lib.errors import Conflict, Forbidden, Stale
-from projects.models import Delegation, Notice, User
+from projects.models import Delegation, Notice, User, in_force
 from projects.queries.viewers import Viewer, live_delegations
 from projects.states import NoticeKind, Power
 from quotas.actions import requests
@@ -143,7 +143,7 @@ def test_reissue_brings_what_waits_to_the_new_delegation(site: Site, commits: Co
             seen=hanging(site, erins).seen, now=NOW,
         ).made  # fmt: skip
 
-    live = Assignment.objects.filter(line=asked.lines.get(), ends_at__gt=NOW)
+    live = Assignment.objects.filter(in_force(NOW), line=asked.lines.get())
     assert [each.delegation for each in live] == [made]
 
 

@@ -1,6 +1,8 @@
-"""What I may give, from whom I have it, and to whom it was handed on."""
+"""What I may give and how much of it is used, from whom I have it, and whom I handed what."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,17 +11,35 @@ from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
 from portal.lib.errors import NotVisible
-from projects.models import Delegation
-from projects.queries.delegations import handed_on, standing, visible_delegations
+from projects.models import Delegation, Unit
+from projects.queries.delegations import (
+    below_counts,
+    handed_on,
+    standing,
+    visible_delegations,
+)
 from projects.queries.viewers import Viewer
-from projects.states import Power
+from projects.rules import may_hand_on, may_revoke
+from projects.states import GIVING, Power
 from projects.views.viewer import viewer_of
 from quotas.models import DelegationBound
 from quotas.queries.authority import Mandate, mandate_of, mandates_held
+from quotas.queries.delegation_tree import find_in_force, tree_of, with_chains
+from quotas.queries.totals import Total, totals_of, totals_of_rows
 from quotas.views.bounds import bound_words
 
-# With these the bounds say how much; with all others only where.
-GIVING = (Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES)
+from .pages import is_slug, page_of
+
+SOON = timedelta(days=30)
+OVER = ("revoked", "ended", "interrupted")
+
+
+@dataclass(frozen=True)
+class TermRow:
+    """One bound and what is consumed of its total, for each power that gives."""
+
+    bound: DelegationBound
+    totals: list[Total]
 
 
 @dataclass(frozen=True)
@@ -32,15 +52,31 @@ class Held:
     delegation: Delegation
     chain: list[tuple[Delegation, str]]
     bounds: tuple[DelegationBound, ...]
+    rows: list[TermRow]
     standing: str
     gives: bool
     powers: list[str]
 
+    @property
+    def has_totals(self) -> bool:
+        return any(row.totals for row in self.rows)
+
+    @property
+    def funds_and_decides(self) -> bool:
+        """Whether totals are counted twice, so that each says for what."""
+        return all(power in self.delegation.powers for power in GIVING)
+
 
 @dataclass(frozen=True)
 class Child:
+    """What was handed on directly, what is used of its totals, and how much hangs from it."""
+
     delegation: Delegation
     standing: str
+    totals: list[Total] = field(default_factory=list)
+    below_count: int = 0
+    may_revoke: bool = False
+    ends_soon: bool = False
 
 
 @shows("own")
@@ -48,13 +84,21 @@ class Child:
 def remit(request: HttpRequest) -> HttpResponse:
     """My delegations in force, and what was made from them."""
     viewer = viewer_of(request)
-    held = [_held(each, "in force") for each in mandates_held(viewer)]
+    mandates = mandates_held(viewer)
+    held = _all_held(viewer, mandates)
+    children = _children(viewer, [each.delegation for each in held])
+    in_use = [each for each in children if each.standing not in OVER]
+    ends = [each for each in viewer.delegations if _ends_soon(each, viewer)]
     context = {
         "here": "remit",
         "viewer": viewer,
         "held": held,
         "gives": any(each.gives for each in held),
-        "children": _children(viewer, [each.delegation for each in held]),
+        "children": [each for each in in_use if not each.delegation.is_deputy],
+        "deputies": [each for each in in_use if each.delegation.is_deputy],
+        "over": [each for each in children if each.standing in OVER],
+        "ends": ends,
+        "may_hand_on": may_hand_on(viewer),
     }
     return render(request, "remit/remit.html", context)
 
@@ -64,23 +108,74 @@ def remit(request: HttpRequest) -> HttpResponse:
 def delegation_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One delegation: its terms, its chain and what was made from it."""
     viewer = viewer_of(request)
-    delegation = visible_delegations(viewer).filter(pk=pk).first()
+    delegation = visible_delegations(viewer).select_related("replaces").filter(pk=pk).first()
     if delegation is None:
         raise NotVisible(_("There is no such delegation."))
+    mandate = mandate_of(delegation)
+    totals = totals_of([delegation], None, viewer.now).get(pk, [])
+    children = _children(viewer, [delegation])
+    is_open = delegation.revoked_at is None
     context = {
         "here": "remit",
         "viewer": viewer,
-        "each": _held(mandate_of(delegation), standing(delegation, viewer.now)),
-        "children": _children(viewer, [delegation]),
+        "each": _held(mandate, standing(delegation, viewer.now), totals),
+        "children": [each for each in children if each.standing not in OVER],
+        "over": [each for each in children if each.standing in OVER],
+        "may_revoke": is_open and may_revoke(viewer, delegation),
+        "may_hand_on": delegation.depth > 0 and pk in {each.pk for each in viewer.delegations},
+        "replaced_by": delegation.replaced_by.order_by("pk").first() if not is_open else None,
     }
     return render(request, "remit/delegation_detail.html", context)
 
 
-def _held(mandate: Mandate, word: str) -> Held:
+@shows("own")
+@require_safe
+def delegation_tree(request: HttpRequest) -> HttpResponse:
+    """`?top=` what hangs from one; `?person=`, `?unit=` and `?power=` leave a list."""
+    viewer = viewer_of(request)
+    text = request.GET.get("person", "").strip()[:100].replace("\x00", "")
+    slug, power = request.GET.get("unit", ""), request.GET.get("power", "")
+    unit = Unit.objects.filter(slug=slug).first() if is_slug(slug) else None
+    top = _top(viewer, request.GET.get("top", ""))
+    is_filtered = bool(text or slug or power in Power.values)
+    context = {
+        "here": "remit",
+        "viewer": viewer,
+        "person": text,
+        "unit": slug,
+        "power": power,
+        "powers": Power.choices,
+        "top": top,
+        "is_filtered": is_filtered,
+    }
+    if is_filtered and not (slug and unit is None):
+        page = page_of(request, find_in_force(viewer, text=text, unit=unit, power=power), 50)
+        context |= {"page": page, "found": with_chains(page.rows)}
+    elif not is_filtered:
+        context |= {"nodes": tree_of(viewer, top), "crumbs": with_chains([top] if top else [])}
+    return render(request, "remit/tree.html", context)
+
+
+def _top(viewer: Viewer, text: str) -> Delegation | None:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        return None
+    return visible_delegations(viewer).filter(pk=int(text)).first()
+
+
+def _all_held(viewer: Viewer, mandates: Sequence[Mandate]) -> list[Held]:
+    rows = [row for each in mandates for row in each.bounds[each.delegation.pk]]
+    by_pk = {each.delegation.pk: each.delegation for each in mandates}
+    totals = totals_of_rows(rows, by_pk, None, viewer.now)
+    return [_held(each, "in force", totals.get(each.delegation.pk, [])) for each in mandates]
+
+
+def _held(mandate: Mandate, word: str, totals: Sequence[Total]) -> Held:
+    bounds = mandate.bounds[mandate.delegation.pk]
     return Held(
         delegation=mandate.delegation,
         chain=[(link, _link_words(mandate, link)) for link in mandate.chain],
-        bounds=mandate.bounds[mandate.delegation.pk],
+        bounds=bounds,
+        rows=[TermRow(row, [each for each in totals if each.bound.pk == row.pk]) for row in bounds],
         standing=word,
         gives=_gives(mandate.delegation),
         powers=_powers(mandate.delegation),
@@ -101,6 +196,23 @@ def _link_words(mandate: Mandate, link: Delegation) -> str:
     return f"{', '.join(_powers(link))}."
 
 
-def _children(viewer: Viewer, delegations: list[Delegation]) -> list[Child]:
+def _children(viewer: Viewer, delegations: Sequence[Delegation]) -> list[Child]:
     found = handed_on(viewer, delegations)
-    return [Child(each, standing(each, viewer.now)) for each in found]
+    totals = totals_of(found, None, viewer.now)
+    counts = below_counts(found, viewer.now)
+    return [
+        Child(
+            delegation=each,
+            standing=standing(each, viewer.now),
+            totals=totals.get(each.pk, []),
+            below_count=counts.get(each.pk, 0),
+            may_revoke=each.revoked_at is None and may_revoke(viewer, each),
+            ends_soon=_ends_soon(each, viewer),
+        )
+        for each in found
+    ]
+
+
+def _ends_soon(delegation: Delegation, viewer: Viewer) -> bool:
+    ends_at = delegation.ends_at
+    return ends_at is not None and viewer.now < ends_at <= viewer.now + SOON
