@@ -36,11 +36,11 @@ from .funding import (
     check_holder,
     check_living,
     check_seen,
-    judge,
     look,
     look_locked,
 )
 from .funding_proof import proof
+from .judging import judge
 from .ledger import Cause, check_amount, open_site_and_pool, post
 from .wishes import clean_text
 

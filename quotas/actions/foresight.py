@@ -10,7 +10,8 @@ from projects.models import Project
 from quotas.queries.accounts import Fill, zone_fills
 from quotas.queries.envelopes import Rest, Standing, drawing, rest_of
 
-from .funding import Purse, judge
+from .funding import Purse
+from .judging import judge
 
 NAMED = 5
 

@@ -5,12 +5,12 @@ Ids, terms and figures only, in the words of a decision's proof (quotas.actions.
 
 from typing import Any
 
-from quotas.models import DelegationBound
 from quotas.queries.authority import Mandate
+from quotas.queries.bounds import period_of
 from quotas.queries.envelopes import Standing
 
-from .funding import POWER, Purse, Seen, person_of
-from .proof import RULE_VERSION
+from .funding import POWER, Purse, Seen
+from .proof import RULE_VERSION, link_terms, memberships
 
 
 def proof(purse: Purse, standing: Standing, amount: int, mandate: Mandate) -> dict[str, Any]:
@@ -19,45 +19,43 @@ def proof(purse: Purse, standing: Standing, amount: int, mandate: Mandate) -> di
     return {
         "rule_version": RULE_VERSION,
         "power": POWER.value,
-        "person": person_of(mandate, viewer.user),
+        "person": viewer.user.pk,
         "actor": viewer.user.pk,
-        "groups": sorted(viewer.group_ids),
+        "effective_people": sorted({viewer.user.pk, *mandate.deputised}),
+        "memberships": memberships(viewer, [mandate]),
         "unit": purse.unit.pk,
         "unit_path": purse.unit.path,
+        "source": standing.source.pk if standing.source is not None else None,
         "source_path": standing.source_path,
         "offering": standing.offering.slug,
         "amount": amount,
         "seen": Seen.of(standing).figures,
         "delegation": mandate.delegation.pk,
-        "chain": [
-            {
-                "delegation": link.pk,
-                "grantor": link.grantor_id,
-                "user": link.user_id,
-                "group": link.group_id,
-                "powers": sorted(link.powers),
-                "unit_path": link.unit.path,
-                "depth": link.depth,
-                "is_deputy": link.is_deputy,
-                "starts_at": link.starts_at.isoformat(),
-                "ends_at": link.ends_at.isoformat() if link.ends_at else None,
-                "bounds": [_bound(row, purse, standing) for row in mandate.bounds[link.pk]],
-            }
-            for link in mandate.chain
-        ],
+        "chain": [link_terms(link, mandate.bounds[link.pk]) for link in mandate.chain],
+        "bounds": _consumption(purse, standing, amount, mandate),
     }
 
 
-def _bound(row: DelegationBound, purse: Purse, standing: Standing) -> dict[str, Any]:
-    """The terms of a bound, and what was consumed of it before this act."""
-    return {
-        "bound": row.pk,
-        "resource": row.resource_id,
-        "zone": row.zone_id,
-        "per_decision": row.per_decision,
-        "window_days": row.window_days,
-        "total": row.total,
-        "period_days": row.period_days,
-        "in_window": purse.used.in_window(row, standing.offering),
-        "of_total": purse.used.of_total(row),
-    }
+def _consumption(
+    purse: Purse, standing: Standing, amount: int, mandate: Mandate
+) -> list[dict[str, Any]]:
+    """What an increase adds to each bound that is about it, with what was consumed before."""
+    if amount <= 0:
+        return []
+    offering, used = standing.offering, purse.used
+    about = mandate.bounds_on(offering)
+    return [
+        {
+            "bound": row.pk,
+            "delegation": link.pk,
+            "per_decision": row.per_decision,
+            "window_used": used.in_window(row, offering),
+            "total": row.total,
+            "period": None if row.total is None else period_of(link, row, used.now),
+            "total_used": None if row.total is None else used.of_total(row),
+            "increase": amount,
+        }
+        for link in mandate.chain
+        for row in mandate.bounds[link.pk]
+        if row in about
+    ]

@@ -91,8 +91,9 @@ def retire_unit(
         if seen is not None:
             _check_seen(foreseen.seen, seen)
         _sweep_envelopes(foreseen, said, actor, now)
-        for project in foreseen.projects if heir is not None else ():
-            place_project(project=project, unit=heir, actor=actor, now=now)
+        if heir is not None:
+            for project in foreseen.projects:
+                place_project(project=project, unit=heir, actor=actor, now=now)
         for child in foreseen.children:
             tree.move_unit(unit=child, parent=heir, actor=actor, now=now)
         _end_delegations(unit, foreseen.ended, actor, now)

@@ -1,18 +1,26 @@
 """Declaring, funding and taking back envelopes: who may, how much, and what is refused."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, NoRoom, Stale
-from projects.models import Delegation, Event, Unit, User
+from projects.models import Delegation, Event, Unit
 from projects.states import Power, Role
 from quotas.actions import envelopes, ledger
 from quotas.actions.envelopes import change
 from quotas.actions.funding import Seen
 from quotas.actions.ledger import Cause
-from quotas.models import Account, BoundUse, DelegationBound, EnvelopeAct, Transfer
+from quotas.models import (
+    Account,
+    BoundUse,
+    DelegationBound,
+    EnvelopeAct,
+    Loan,
+    Transfer,
+    TransferKind,
+)
 from quotas.queries.accounts import audit
 from quotas.queries.envelopes import standings
 from quotas.tests.site import NOW, Site, join, make_project
@@ -47,14 +55,20 @@ def do(site: Site, person: str, unit: str, changes: dict[str, int], **more: Any)
     )  # fmt: skip
 
 
-def lend(site: Site, amount: int) -> None:
-    """Give the project quota from the envelope of ATLAS."""
+def give(site: Site, amount: int, ends_at: datetime | None = None) -> None:
+    """Give the project quota from the envelope of ATLAS; with an end, as a loan."""
     ledger.open_quota(site.project, [site.vcpu.pk])
     account = Account.objects.get(project=site.project, offering=site.vcpu)
     source = Account.objects.get(unit=site.units["atlas"], offering=site.vcpu)
-    ledger.increase(
-        account=account, source=source, amount=amount, ends_at=None, cause=Cause(None, NOW)
-    )
+    transfer = ledger.post(
+        debit=source, credit=account, amount=amount,
+        kind=TransferKind.LOAN if ends_at else TransferKind.GRANT, cause=Cause(None, NOW),
+    )  # fmt: skip
+    if ends_at is not None:
+        Loan.objects.create(
+            account=account, source=source, transfer=transfer, amount=amount, outstanding=amount,
+            ends_at=ends_at,
+        )  # fmt: skip
 
 
 def test_funding_moves_from_the_nearest_envelope_above_with_its_proof(site: Site) -> None:
@@ -103,7 +117,7 @@ def test_taking_back_returns_to_the_one_above(site: Site) -> None:
 
 
 def test_taking_back_more_than_is_left_says_where_the_rest_is(site: Site, trigger: Unit) -> None:
-    lend(site, 300)
+    give(site, 300)
     do(site, "dana", "trigger", {VCPU: 100})
 
     with pytest.raises(NoRoom) as refused:
@@ -139,6 +153,15 @@ def test_the_pool_is_given_from_by_who_holds_the_top_unit(site: Site) -> None:
     do(site, "otto", "ep", {VCPU: 10})
 
     assert site.pool(site.vcpu) == 10_000 - 2000 - 10
+
+
+def test_the_pool_is_of_all_top_units_together(site: Site) -> None:
+    Unit.objects.create(slug="other", name="Other", path="other/")
+
+    with pytest.raises(Forbidden) as refused:
+        do(site, "otto", "ep", {VCPU: 10})
+
+    assert refused.value.facts["source"] is None
 
 
 def test_an_operator_without_a_delegation_funds_nothing(site: Site) -> None:
@@ -287,6 +310,6 @@ def test_one_refusal_leaves_nothing_of_the_rest(site: Site) -> None:
 def test_the_command_declares_and_funds_without_authority(site: Site, trigger: Unit) -> None:
     transfer = envelopes.fund(offering=site.vcpu, unit=trigger, amount=7, actor=None, now=NOW)
 
+    assert transfer.envelope_act is not None
     assert transfer.envelope_act.delegation is None
     assert [each.kind for each in EnvelopeAct.objects.filter(unit=trigger)] == ["declare", "fund"]
-    assert isinstance(site.otto, User)

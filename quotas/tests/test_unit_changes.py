@@ -10,13 +10,13 @@ from portal.lib.errors import Conflict, Forbidden, Stale
 from projects.models import Delegation, Notice, ProjectPlacement, Unit, UnitPlacement
 from projects.queries.viewers import live_delegations
 from projects.states import Role
-from quotas.actions import envelopes, ledger
-from quotas.actions.ledger import Cause
+from quotas.actions import envelopes
 from quotas.actions.unit_changes import move_unit, retire_unit
 from quotas.models import Account, DelegationBound, EnvelopeAct, Loan, Policy, RouteMark
 from quotas.queries.accounts import audit
 from quotas.queries.unit_changes import move_of, retirement_of
 from quotas.tests.site import NOW, Site, join, make_project
+from quotas.tests.test_envelopes import give
 
 pytestmark = pytest.mark.django_db
 
@@ -30,14 +30,8 @@ def tree(site: Site) -> Site:
     )
     UnitPlacement.objects.create(unit=atlas, parent=site.units["ep"], starts_at=NOW)
     envelopes.fund(offering=site.vcpu, unit=site.units["trigger"], amount=100, actor=None, now=NOW)
-    ledger.open_quota(site.project, [site.vcpu.pk])
-    account = Account.objects.get(project=site.project, offering=site.vcpu)
-    source = Account.objects.get(unit=atlas, offering=site.vcpu)
-    for amount, ends_at in ((300, None), (20, NOW + timedelta(days=9))):
-        ledger.increase(
-            account=account, source=source, amount=amount, ends_at=ends_at,
-            cause=Cause(None, NOW),
-        )  # fmt: skip
+    give(site, 300)
+    give(site, 20, NOW + timedelta(days=9))
     return site
 
 
@@ -71,6 +65,8 @@ def test_moving_says_from_where_projects_draw_afterwards(tree: Site) -> None:
     foreseen = move_of(reread(tree, "trigger"), reread(tree, "it"), NOW)
 
     (row,) = foreseen.redrawn
+    assert row.before is not None
+    assert row.after is not None
     assert (row.before.unit, row.after.unit) == (tree.units["atlas"], None)
     assert {each.slug for each in row.offerings} == {
         "geneva.compute-a.ram", "geneva.storage-a.space",

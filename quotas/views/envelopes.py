@@ -134,13 +134,13 @@ def _book(request: HttpRequest, sheet: FundSheet) -> HttpResponse:
             sheet.read()
         sheet.refused = error
         return _show(request, sheet, status=error.status, has_preview=True)
-    words = {"count": len({each.offering_id for each in acts}), "unit": sheet.unit.label}
+    count = len({each.offering_id for each in acts})
     said = ngettext(
         "%(count)s envelope of %(unit)s is changed.",
         "%(count)s envelopes of %(unit)s are changed.",
-        words["count"],
+        count,
     )  # fmt: skip
-    messages.success(request, said % words)
+    messages.success(request, said % {"count": count, "unit": sheet.unit.label})
     return redirect("unit_detail", slug=sheet.unit.slug)
 
 

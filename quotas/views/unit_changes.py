@@ -84,7 +84,7 @@ def _choose(request: HttpRequest, viewer: Viewer, unit: Unit) -> HttpResponse:
     parents = (
         Unit.objects.filter(below(viewer.paths(POWER), "path"), retired_at__isnull=True)
         .exclude(path__startswith=unit.path)
-        .exclude(pk=unit.parent_id)
+        .exclude(pk=unit.parent_id or unit.pk)
         .order_by("path")[:PARENTS_SHOWN]
     )
     context = {"here": "units", "unit": unit, "parents": parents}

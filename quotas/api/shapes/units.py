@@ -23,7 +23,7 @@ class SeenShape(Input):
 
     left = Whole(allow_null=True)
     promised = Whole()
-    source = serializers.SlugField(allow_null=True, max_length=MAX_SLUG)
+    source = serializers.SlugField(allow_null=True, max_length=MAX_SLUG)  # type: ignore[assignment]  # its name in the API
     source_left = Whole()
 
     def to_internal_value(self, data: Any) -> Seen:
@@ -158,13 +158,13 @@ class EnvelopeDetail(StandingSerializer):
 
 
 class MovePreviewInput(Input):
-    parent = serializers.SlugField(max_length=MAX_SLUG)
+    parent = serializers.SlugField(max_length=MAX_SLUG)  # type: ignore[assignment]  # its name in the API
 
 
 class MoveInput(Input):
     """Below which unit, and `seen` of preview_move."""
 
-    parent = serializers.SlugField(max_length=MAX_SLUG)
+    parent = serializers.SlugField(max_length=MAX_SLUG)  # type: ignore[assignment]  # its name in the API
     seen = Text()
 
 

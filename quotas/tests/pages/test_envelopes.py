@@ -1,5 +1,7 @@
 """The pages of a unit's envelopes: the form, its preview, where the rest is, and what was done."""
 
+from typing import Any
+
 from django.test import Client
 from django.urls import reverse
 
@@ -25,7 +27,7 @@ def trigger(site: Site) -> Unit:
     return site.units["trigger"]
 
 
-def post(client: Client, unit: str, **fields: str) -> object:
+def post(client: Client, unit: str, **fields: str) -> Any:
     return client.post(reverse("unit_fund", args=[unit]), {"region": "geneva", **fields})
 
 
