@@ -1,0 +1,263 @@
+"""Does one decision agree with history? Each check tells what it finds, or nothing.
+
+Checked by the rules of the day: version 1 knew bounds as written, 2 windows and totals.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from projects.models import Delegation
+from projects.states import Power
+from quotas.models import Decision, DecisionKind, DecisionLine, DelegationBound
+
+from .proof_amounts import Sums, amounts, bounds
+from .proof_findings import Finding, compare
+from .proof_history import History, may_have_held
+
+KNOWN_RULES = (1, 2)
+
+
+def check(decision: Decision, history: History, sums: Sums) -> Iterator[Finding]:
+    """Everything about one decision; in the order of their ids, as totals were consumed."""
+    proof = decision.snapshot
+    version = proof.get("rule_version")
+    if version not in KNOWN_RULES:
+        yield Finding(decision.pk, "rules", f"one of {KNOWN_RULES}", version)
+        return
+    lines = history.lines.get(decision.pk, [])
+    yield from _columns(decision, proof, lines)
+    yield from _lines(decision, proof, lines)
+    for row in {row.delegation_id: row for row in lines}.values():
+        yield from _chain(decision, proof, row.delegation, history)
+    yield from _people(decision, proof, lines, history)
+    yield from _place(decision, proof, history)
+    for row in lines:
+        if row.granted is not None:
+            yield from amounts(decision, row, history)
+            yield from bounds(decision, proof, row, history, sums)
+
+
+def _columns(
+    decision: Decision, proof: Mapping[str, Any], lines: list[DecisionLine]
+) -> Iterator[Finding]:
+    yield from compare(
+        decision,
+        [
+            ("person in the proof", decision.person_id, proof.get("person")),
+            ("project in the proof", decision.request.project_id, proof.get("project")),
+        ],
+    )
+    if proof["rule_version"] > 1:
+        yield from compare(
+            decision,
+            [
+                ("actor in the proof", decision.actor_id, proof.get("actor")),
+                ("rule cited", decision.policy_version_id, proof.get("policy_version")),
+            ],
+        )
+    if decision.policy_version is None:
+        yield from compare(decision, [("who acted", decision.person_id, decision.actor_id)])
+    if decision.request.asked_by_id is not None:
+        asked = {decision.request.asked_by_id, decision.request.requester_id}
+        if decision.person_id in asked:
+            yield Finding(decision.pk, "person", "nobody who asked for it", decision.person_id)
+    if not lines:
+        yield Finding(decision.pk, "lines", "at least one", 0)
+    if decision.kind != DecisionKind.APPROVE and any(row.granted is not None for row in lines):
+        yield Finding(decision.pk, f"amounts of a decision to {decision.kind}", None, "some")
+
+
+def _lines(
+    decision: Decision, proof: Mapping[str, Any], lines: list[DecisionLine]
+) -> Iterator[Finding]:
+    said = {each["line"]: each for each in proof.get("lines", ())}
+    yield from compare(
+        decision,
+        [("lines in the proof", sorted(row.line_id for row in lines), sorted(said))],
+    )
+    for row in lines:
+        each = said.get(row.line_id)
+        if each is None:
+            continue
+        name = f"line {row.line_id}"
+        pairs = [
+            (f"{name} delegation", row.delegation_id, each.get("delegation")),
+            (f"{name} offering", row.line.offering.slug, each.get("offering")),
+        ]
+        if row.granted is not None:
+            pairs.append((f"{name} quota before", row.before, each.get("balance")))
+        if proof["rule_version"] > 1:
+            source = each.get("source") or {}
+            pairs.append((f"{name} granted", row.granted, each.get("granted")))
+            pairs.append((f"{name} source", row.source_id, source.get("account")))
+        yield from compare(decision, pairs)
+
+
+def _chain(
+    decision: Decision, proof: Mapping[str, Any], leaf: Delegation, history: History
+) -> Iterator[Finding]:
+    """The chain is there as the proof says, and every link of it was in force."""
+    said = proof.get("chains", {}).get(str(leaf.pk), [])
+    yield from compare(
+        decision,
+        [(f"chain of D-{leaf.pk}", leaf.chain_ids, [each["delegation"] for each in said])],
+    )
+    for terms in said:
+        link = history.links.get(terms["delegation"])
+        if link is None:
+            continue
+        name = f"D-{link.pk}"
+        yield from compare(
+            decision,
+            [
+                (f"{name} {key}", value, terms[key])
+                for key, value in _terms(link, history).items()
+                if key in terms
+            ],
+        )
+        if Power.DECIDE_QUOTA not in link.powers:
+            yield Finding(decision.pk, f"{name} powers", Power.DECIDE_QUOTA.value, link.powers)
+        if not may_have_held(link, decision.at):
+            yield Finding(
+                decision.pk, f"{name} in force at {decision.at:%Y-%m-%d %H:%M:%S}", "yes", "no"
+            )
+        if link.revoked_at is not None and not may_have_held(_Until(link), decision.at):
+            after = f"after {decision.at:%Y-%m-%d %H:%M:%S}"
+            yield Finding(
+                decision.pk, f"{name} revoked", after, f"{link.revoked_at:%Y-%m-%d %H:%M:%S}"
+            )
+
+
+class _Until:
+    """A delegation's time until it was revoked."""
+
+    def __init__(self, link: Delegation) -> None:
+        self.starts_at, self.ends_at = link.starts_at, link.revoked_at
+
+
+def _terms(link: Delegation, history: History) -> dict[str, Any]:
+    rows = history.bounds.get(link.pk, [])
+    return {
+        "grantor": link.grantor_id,
+        "user": link.user_id,
+        "group": link.group_id,
+        "is_deputy": link.is_deputy,
+        "powers": sorted(link.powers),
+        "unit": link.unit_id,
+        "depth": link.depth,
+        "starts_at": link.starts_at.isoformat(),
+        "ends_at": link.ends_at.isoformat() if link.ends_at else None,
+        "bounds": _BoundTerms(rows),
+    }
+
+
+class _BoundTerms:
+    """The terms of bounds, compared by the keys that a proof of its day has."""
+
+    def __init__(self, rows: list[DelegationBound]) -> None:
+        self.rows = [
+            {
+                "bound": row.pk,
+                "resource": row.resource_id,
+                "zone": row.zone_id,
+                "per_decision": row.per_decision,
+                "window_days": row.window_days,
+                "total": row.total,
+                "period_days": row.period_days,
+            }
+            for row in rows
+        ]
+
+    def __eq__(self, said: object) -> bool:
+        if not isinstance(said, list) or len(said) != len(self.rows):
+            return False
+        return all(
+            all(row[key] == value for key, value in each.items())
+            for row, each in zip(self.rows, said, strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # compared, never kept in a set
+
+    def __str__(self) -> str:
+        return str(self.rows)
+
+
+def _people(
+    decision: Decision, proof: Mapping[str, Any], lines: list[DecisionLine], history: History
+) -> Iterator[Finding]:
+    """Whoever decided held the delegation, and nobody in whose stead has an interest."""
+    people = {decision.person_id}
+    for row in {row.delegation_id: row for row in lines}.values():
+        leaf = history.links.get(row.delegation_id, row.delegation)
+        if leaf.user_id is not None:
+            yield from compare(
+                decision, [(f"holder of D-{leaf.pk}", leaf.user_id, decision.person_id)]
+            )
+        elif not _was_member(decision, proof, leaf, history):
+            yield Finding(
+                decision.pk, f"member of the group of D-{leaf.pk}", decision.person_id, "nobody"
+            )
+        people |= _deputised(leaf, history)
+    if proof["rule_version"] > 1:
+        yield from compare(
+            decision, [("effective people", sorted(people), proof.get("effective_people"))]
+        )
+    for person_id in sorted(people):
+        if history.had_a_role(person_id, decision.request.project_id, decision.at):
+            yield Finding(decision.pk, f"role of person {person_id} in the project", "none", "one")
+    version = decision.policy_version
+    if version is not None and decision.person_id != version.policy.person_id:
+        yield Finding(
+            decision.pk, "whose rule it was", version.policy.person_id, decision.person_id
+        )
+
+
+def _was_member(
+    decision: Decision, proof: Mapping[str, Any], leaf: Delegation, history: History
+) -> bool:
+    """By the row that the proof cites; version 1 cites groups only."""
+    held = [
+        row
+        for row in history.groups_of.get(decision.person_id, [])
+        if row.group_id == leaf.group_id and may_have_held(row, decision.at)
+    ]
+    if proof["rule_version"] == 1:
+        return bool(held) and leaf.group_id in proof.get("groups", [])
+    cited = {
+        each["membership"]: each["starts_at"]
+        for each in proof.get("memberships", [])
+        if each["group"] == leaf.group_id
+    }
+    return any(cited.get(row.pk) == row.starts_at.isoformat() for row in held)
+
+
+def _deputised(leaf: Delegation, history: History) -> set[int]:
+    found: set[int] = set()
+    link: Delegation | None = leaf
+    while link is not None and link.is_deputy and link.grantor_id is not None:
+        found.add(link.grantor_id)
+        link = history.links.get(link.parent_id or 0)
+    return found
+
+
+def _place(decision: Decision, proof: Mapping[str, Any], history: History) -> Iterator[Finding]:
+    """The project lay where the proof says, below the unit of every link."""
+    path = str(proof.get("unit_path", ""))
+    slugs = [slug for slug in path.split("/") if slug]
+    units = [history.units.get(slug) for slug in slugs]
+    above = None
+    for slug, unit in zip(slugs, units, strict=True):
+        if unit is None or not history.lay_below(unit, above, decision.at):
+            yield Finding(decision.pk, f"unit {slug} on the path {path}", "there", "elsewhere")
+            return
+        above = unit
+    places = history.places.get(decision.request.project_id, [])
+    here = [row.unit_id for row in places if may_have_held(row, decision.at)]
+    if above is None or above.pk not in here:
+        yield Finding(decision.pk, "unit of the project", here, above.pk if above else None)
+    on_path = {unit.pk for unit in units if unit is not None}
+    for chain in proof.get("chains", {}).values():
+        for terms in chain:
+            link = history.links.get(terms["delegation"])
+            if link is not None and link.unit_id not in on_path:
+                yield Finding(decision.pk, f"unit of D-{link.pk}", f"one of {path}", link.unit.slug)
