@@ -251,6 +251,22 @@ class PassingForm(forms.Form):
     reason = TextField(label=_("Why"), rows=2, most=400)
 
 
+class DaysField(forms.IntegerField):
+    """Working days; empty: as the unit above says."""
+
+    def __init__(self, *, low: int, **options: Any) -> None:
+        messages = {"invalid": _("Write a whole number of days, or nothing.")}
+        super().__init__(required=False, error_messages=messages, **options)
+        self.widget.attrs.update({"min": low, "inputmode": "numeric"})
+
+
+class WaitingForm(forms.Form):
+    """How long requests below a unit wait for a reminder, and before they go up."""
+
+    remind_after_days = DaysField(low=0, label=_("Remind those who decide after"))
+    escalate_after_days = DaysField(low=1, label=_("Hand up one level after"))
+
+
 class AmendForm(forms.Form):
     """The reason of a request that is changed before it is decided."""
 

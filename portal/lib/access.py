@@ -60,6 +60,8 @@ ROWS: dict[str, dict[str, int]] = {
     # Funding, moving and retiring a unit: who holds `manage envelopes` there. An operator
     # without a delegation does it by command.
     "fund": _row(NO, decider=OK),
+    # How long requests wait in a unit: who decides there.
+    "unit settings": _row(NO, decider=OK),
     # ... deciding, ...
     "decide": _row(NO, stranger=HIDDEN, decider=OK),
     # ... deciding many things of one's queue at once, ...

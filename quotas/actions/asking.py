@@ -26,6 +26,7 @@ from quotas.queries.accounts import balances
 from quotas.rules import may_change
 from quotas.states import LINE_MOVES, PENDING, LineState
 
+from .automatic import grant_at_once
 from .routing import route
 from .wishes import Wish, check_known, clean_text
 
@@ -76,14 +77,19 @@ def _check_active(project: Project) -> None:
         raise Conflict(_("%(project)s is %(state)s; quota is for active projects.") % words)
 
 
-def _check_in_the_name_of(requester: User, project: Project, viewer: Viewer) -> None:
-    """Raise Forbidden for who may not do that here, Invalid for a name that may not ask."""
+def check_for_others(viewer: Viewer, project: Project) -> None:
+    """Raise Forbidden for who may ask for the project in nobody else's name."""
     if not may_ask_for_others(viewer, project):
         raise Forbidden(
             _("You hold no delegation to ask for others in %(unit)s.")
             % {"unit": project.unit.label},
             unit=project.unit.slug,
         )
+
+
+def _check_in_the_name_of(requester: User, project: Project, viewer: Viewer) -> None:
+    """Raise Forbidden for who may not do that here, Invalid for a name that may not ask."""
+    check_for_others(viewer, project)
     held = roles_in(Viewer.of(requester, viewer.now), project)
     if not requester.is_active or not may_ask(held):
         words = {"name": str(requester), "project": project.name}
@@ -161,7 +167,8 @@ def send(quota_request: QuotaRequest, viewer: Viewer, lines: Mapping[Offering, i
     event = note(quota_request, "submitted", viewer, lines)
     if quota_request.asked_by_id is not None:
         tell(event, [quota_request.requester_id], NoticeKind.ASKED)
-    route(quota_request, viewer.now)
+    if grant_at_once(quota_request, viewer.now):
+        route(quota_request, viewer.now)
 
 
 def lines_of(quota_request: QuotaRequest) -> list[RequestLine]:
@@ -209,11 +216,11 @@ def move_lines(
     wanted_count = lines.count() if line_ids is None else len(line_ids)
     befores = [before for before, each in LINE_MOVES if each == verb]
     after = LINE_MOVES[befores[0], verb]
-    clock: Mapping[str, datetime | None] = STOPPED
+    clock: Mapping[str, object] = STOPPED
     if LineState.OPEN in befores and after == LineState.OPEN:
         clock = {}
     elif after == LineState.OPEN:
-        clock = dict(clock_at(quota_request.project.unit, now))
+        clock = clock_at(quota_request.project.unit, now)
     if lines.filter(state__in=befores).update(state=after, **clock) != wanted_count:
         raise Conflict(_("Somebody else was first. Look again."))
     QuotaRequest.objects.filter(pk=quota_request.pk).update(

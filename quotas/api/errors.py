@@ -35,6 +35,7 @@ TITLES = {
     "conflict": "Not possible in this state",
     "no_room": "The source has too little",
     "busy": "Somebody else is at it",
+    "too_soon": "Not yet",
     "stale": "It has changed",
     "too_large": "Too large",
     "unsupported_media_type": "Not this kind of body",

@@ -17,6 +17,7 @@ PREVIEW = {"project": "atlas-reco", "lines": {_OFFERING: 128}}
 AMEND = {"lines": {_OFFERING: 96}, "version": 1}
 ANSWER = {"text": "For run 4, until the summer.", "lines": {}, "version": 2}
 APPROVE = {"granted": {"31": 96}, "seen": {"31": 64}, "version": 1, "reason": ""}
+ENDORSE = {"endorsed": {"31": 128}, "version": 1, "reason": "They have used what they had."}
 DECLINE = {"lines": [31], "reason": "Use what you have first.", "version": 1}
 RETURN = {"lines": [31], "reason": "For which run is it?", "version": 1}
 REQUEST = {
@@ -53,6 +54,15 @@ DECISION = {
     "person": _DANA,
     "reason": "",
     "at": "2026-11-20T13:00:00Z",
-    "lines": [{"line": 31, "offering": _OFFERING, "delegation": 12, "before": 64, "granted": 96}],
+    "lines": [
+        {
+            "line": 31,
+            "offering": _OFFERING,
+            "delegation": 12,
+            "before": 64,
+            "granted": 96,
+            "endorsed": None,
+        }
+    ],
     "snapshot": None,
 }

@@ -146,7 +146,7 @@ def request_approve(request: Request, pk: int) -> Response:
         quota_request=found, granted=sent["granted"], seen=sent["seen"],
         version=sent["version"], reason=sent["reason"], actor=viewer.user, now=viewer.now,
     )  # fmt: skip
-    return _answer_decision(viewer, decision.pk)
+    return answer_decision(viewer, decision.pk)
 
 
 @shows("decide")
@@ -163,7 +163,7 @@ def request_decline(request: Request, pk: int) -> Response:
         quota_request=found, line_ids=sent["lines"], reason=sent["reason"],
         version=sent["version"], actor=viewer.user, now=viewer.now,
     )  # fmt: skip
-    return _answer_decision(viewer, decision.pk)
+    return answer_decision(viewer, decision.pk)
 
 
 @shows("decide")
@@ -181,7 +181,7 @@ def request_return(request: Request, pk: int) -> Response:
         quota_request=found, line_ids=sent["lines"],
         question=sent["reason"], version=sent["version"], actor=viewer.user, now=viewer.now,
     )  # fmt: skip
-    return _answer_decision(viewer, decision.pk)
+    return answer_decision(viewer, decision.pk)
 
 
 @shows("ask")
@@ -215,6 +215,7 @@ def _by_line(quota_request: QuotaRequest, wanted: Mapping[str, int]) -> dict[int
     return {lines[slug]: amount for slug, amount in wanted.items()}
 
 
-def _answer_decision(viewer: Viewer, pk: int) -> Response:
+def answer_decision(viewer: Viewer, pk: int) -> Response:
+    """A decision as the person may see it."""
     decision = one(visible_decisions(viewer), pk=pk)
     return Response(DecisionSerializer(decision, context=proof_for(viewer)).data)

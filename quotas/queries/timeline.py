@@ -33,6 +33,11 @@ MARKS = {
     "commented": ("people", ""),
     "approved": ("stamp", "busy"),
     "declined": ("cross", "bad"),
+    "endorsed": ("stamp", ""),
+    "reminded": ("clock", ""),
+    "nudged": ("clock", "busy"),
+    "escalated": ("up", "busy"),
+    "waits at the top": ("up", "warn"),
     "returned": ("back", "warn"),
     "applied": ("check", "ok"),
     "trouble": ("retry", "warn"),
@@ -108,6 +113,8 @@ class Entry:
     target: Target | None = None
     data: dict[str, Any] = field(default_factory=dict)
     asked: Asked | None = None
+    # Whose wish it is, where somebody else wrote it.
+    in_the_name_of: User | None = None
 
     @property
     def icon(self) -> str:
@@ -152,7 +159,7 @@ def request_timeline(quota_request: QuotaRequest) -> list[Entry]:
         Entry(_verb(each), each.at, each.person, each.reason, decision=each, proof=proofs[each.pk])
         for each in decisions
     ]
-    told = {"commented", "answered", "approved", "declined", "returned"}
+    told = {"commented", "answered", "approved", "declined", "returned", "endorsed"}
     entries += [
         Entry(
             event.verb,
@@ -160,12 +167,20 @@ def request_timeline(quota_request: QuotaRequest) -> list[Entry]:
             event.actor,
             _first_words(event, quota_request),
             asked=asked.get(event.pk),
+            in_the_name_of=_requester(event, quota_request),
         )
         for event in events
         if event.verb not in told
     ]
     entries += _delivered(quota_request)
     return sorted(entries, key=lambda each: each.at)
+
+
+def _requester(event: Event, quota_request: QuotaRequest) -> User | None:
+    """In whose name it was sent; None where whoever acted did so in their own."""
+    if quota_request.asked_by_id is None or event.verb != "submitted":
+        return None
+    return quota_request.requester
 
 
 def _written(comment: Comment, answer: Event | None, asked: Mapping[int, Asked]) -> Entry:
@@ -205,7 +220,9 @@ def _told(wanted: Mapping[str, int], offerings: Collection[Offering]) -> Asked:
 
 
 def _verb(decision: Decision) -> str:
-    return {"approve": "approved", "decline": "declined", "return": "returned"}[decision.kind]
+    return {
+        "approve": "approved", "decline": "declined", "return": "returned", "endorse": "endorsed"
+    }[decision.kind]  # fmt: skip
 
 
 def _first_words(event: Event, quota_request: QuotaRequest) -> str:

@@ -128,6 +128,11 @@ def _decision_form(site: Site, act: Act, asked: QuotaRequest) -> dict[str, Any]:
 
 PAGES: dict[str, Form] = {
     "submit": lambda s, a, r: ("request_new", [], _wish_form(a, "send")),
+    "submit_for": lambda s, a, r: (
+        "request_new",
+        [],
+        _wish_form(a, "send") | {"requester": s.alice.public_id},
+    ),
     "save_draft": lambda s, a, r: ("request_new", [], _wish_form(a, "draft")),
     "replace_draft": lambda s, a, r: ("request_edit", [r.pk], _wish_form(a, "draft")),
     "submit_draft": lambda s, a, r: ("request_submit", [r.pk], {}),
@@ -139,6 +144,8 @@ PAGES: dict[str, Form] = {
     "watch": lambda s, a, r: ("request_watch", [r.pk], {}),
     "unwatch": lambda s, a, r: ("request_unwatch", [r.pk], {}),
     "approve": lambda s, a, r: ("request_approve", [r.pk], _decision_form(s, a, r)),
+    "endorse": lambda s, a, r: ("request_endorse", [r.pk], _decision_form(s, a, r)),
+    "nudge": lambda s, a, r: ("request_nudge", [r.pk], {}),
     "decline": lambda s, a, r: ("request_decline", [r.pk], _decision_form(s, a, r)),
     "return": lambda s, a, r: ("request_return", [r.pk], _decision_form(s, a, r)),
 }
@@ -172,6 +179,13 @@ def _grant_body(site: Site, act: Act, asked: QuotaRequest) -> dict[str, Any]:
     }
 
 
+def _endorse_body(act: Act, asked: QuotaRequest) -> dict[str, Any]:
+    return {
+        "endorsed": {str(line.pk): granted_by(act, line) for line in lines_of(asked)},
+        "version": version_of(act, asked), "reason": act.text,
+    }  # fmt: skip
+
+
 def _refuse_body(act: Act, asked: QuotaRequest) -> dict[str, Any]:
     return {
         "lines": [line.pk for line in lines_of(asked)], "reason": act.text,
@@ -185,6 +199,11 @@ def _new_body(act: Act, *, is_draft: bool) -> dict[str, Any]:
 
 CALLS: dict[str, Call] = {
     "submit": lambda s, a, r: ("POST", "requests/", _new_body(a, is_draft=False)),
+    "submit_for": lambda s, a, r: (
+        "POST",
+        "requests/",
+        _new_body(a, is_draft=False) | {"requester": str(s.alice.public_id)},
+    ),
     "save_draft": lambda s, a, r: ("POST", "requests/", _new_body(a, is_draft=True)),
     "replace_draft": lambda s, a, r: ("PUT", f"requests/{r.pk}/", _wish_body(a)),
     "submit_draft": lambda s, a, r: ("POST", f"requests/{r.pk}/submit/", {}),
@@ -196,6 +215,8 @@ CALLS: dict[str, Call] = {
     "watch": lambda s, a, r: ("POST", f"requests/{r.pk}/watch/", {}),
     "unwatch": lambda s, a, r: ("POST", f"requests/{r.pk}/unwatch/", {}),
     "approve": lambda s, a, r: ("POST", f"requests/{r.pk}/approve/", _grant_body(s, a, r)),
+    "endorse": lambda s, a, r: ("POST", f"requests/{r.pk}/endorse/", _endorse_body(a, r)),
+    "nudge": lambda s, a, r: ("POST", f"requests/{r.pk}/nudge/", {}),
     "decline": lambda s, a, r: ("POST", f"requests/{r.pk}/decline/", _refuse_body(a, r)),
     "return": lambda s, a, r: ("POST", f"requests/{r.pk}/return/", _refuse_body(a, r)),
 }

@@ -17,10 +17,12 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from portal.lib.access import HIDDEN, NO, OK, ROLES, ROWS, SIGN_IN
-from projects.models import Delegation, User
+from projects.actions.units import make_unit
+from projects.models import Delegation, Unit, User
 from projects.states import Power, Role
 from quotas.actions import decide, drafts, requests
 from quotas.actions.bulk import Shown
+from quotas.actions.delegations import Bound, delegate
 from quotas.actions.jobs import start_job
 from quotas.actions.keys import leave_out
 from quotas.actions.wishes import Wish
@@ -35,6 +37,8 @@ from quotas.models import (
     QuotaRequest,
     Target,
 )
+from quotas.queries.unit_changes import move_of, retirement_of
+from quotas.queries.hanging import seen_of
 from quotas.states import EndpointState, TargetState
 from quotas.tests.drifting import make_drift
 from quotas.tests.site import GIB, Site, join
@@ -58,6 +62,8 @@ class Case:
     drift: Drift
     job: Job
     left_out: Limit
+    # By Dana, who decides, to somebody who is nobody else here.
+    handed: Delegation
 
     def line(self, asked: QuotaRequest) -> int:
         return asked.lines.get().pk
@@ -88,6 +94,12 @@ def case(site_today: Site) -> Case:
     DelegationBound.objects.create(delegation=repairs)
     common: dict[str, Any] = {"project": site.project, "actor": site.alice, "now": now}
     ram = site.offerings["geneva.compute-a.ram"]
+    handed = delegate(
+        parent=site.delegations["dana"], grantor=site.dana, unit=site.units["atlas"],
+        user=User.objects.create(subject="hanna", name="Hanna", password="!"),
+        powers=[Power.DECIDE_QUOTA], starts_at=now, ends_at=None, depth=0,
+        bounds=[Bound(resource=site.vcpu.resource, per_decision=1)], now=now,
+    )  # fmt: skip
     returned = requests.submit(wish=Wish({ram.slug: 5 * GIB}, "tests"), **common)
     decide.return_(
         quota_request=returned, line_ids=[returned.lines.get().pk], question="Why?",
@@ -99,6 +111,8 @@ def case(site_today: Site) -> Case:
     Target.objects.filter(pk=target.pk).update(
         state=TargetState.REFUSED, error_code="unexpected", error_words="302", error_id="AB12CD"
     )
+    for name in ("trigger", "daq"):
+        make_unit(slug=name, name=name, parent=site.units["atlas"], now=now - timedelta(days=1))
     left_out = Limit.objects.get(key="gigabytes")
     leave_out(limit=left_out, reason="tests", actor=people["operator"], now=now)
     Endpoint.objects.filter(slug="cinder-geneva").update(state=EndpointState.PAUSED)
@@ -115,6 +129,7 @@ def case(site_today: Site) -> Case:
         gone=gone,
         job=start_job(kind="retry", subjects=[target.pk], actor=people["operator"], now=now),
         left_out=left_out,
+        handed=handed,
         drift=make_drift(site, "gigabytes_storage-a", wanted=0, seen=10 * GIB),
     )
 
@@ -153,6 +168,34 @@ def slug(text: str, name: str = "slug") -> Build:
 
 def number(which: str, name: str = "number") -> Build:
     return lambda case: {name: getattr(case, which).pk}
+
+
+def endorsable(name: str) -> Build:
+    """The open request, once it asks for more than the decider may grant."""
+
+    def build(case: Case) -> dict[str, Any]:
+        case.open.lines.update(wanted=200)
+        return {name: case.open.pk}
+
+    return build
+
+
+def nudgeable(name: str) -> Build:
+    """The open request, once it has waited for long."""
+
+    def build(case: Case) -> dict[str, Any]:
+        case.open.lines.update(waits_since=timezone.now() - timedelta(days=30))
+        return {name: case.open.pk}
+
+    return build
+
+
+def api_endorse(case: Case) -> dict[str, Any]:
+    return {"endorsed": {str(case.line(case.open)): 150}, "version": case.version(case.open)}
+
+
+def waiting_days(case: Case) -> dict[str, Any]:
+    return {"remind_after_days": 1, "escalate_after_days": 3}
 
 
 def pk(which: str) -> Build:
@@ -252,6 +295,76 @@ def of_taken(case: Case) -> dict[str, Any]:
     return {"slug": "keystone", "target_id": case.taken.pk}
 
 
+def funded(case: Case) -> dict[str, Any]:
+    """The form that declares and funds an envelope of TRIGGER, paid by ATLAS."""
+    name, left = case.site.vcpu.slug, case.site.envelope(case.site.vcpu)
+    return {
+        "region": "geneva", f"amount-{name}": "5", f"seen-{name}": f"-:0:atlas:{left}",
+        "do": "book",
+    }  # fmt: skip
+
+
+def api_funded(case: Case) -> dict[str, Any]:
+    left = case.site.envelope(case.site.vcpu)
+    seen = {"left": None, "promised": 0, "source": "atlas", "source_left": left}
+    return {"changes": {case.site.vcpu.slug: 5}, "seen": {case.site.vcpu.slug: seen}}
+
+
+def moved(case: Case) -> dict[str, Any]:
+    units = {each.slug: each for each in Unit.objects.select_related("parent")}
+    seen = move_of(units["trigger"], units["daq"], timezone.now()).seen
+    return {"parent": "daq", "seen": seen}
+
+
+def retired(case: Case) -> dict[str, Any]:
+    unit = Unit.objects.select_related("parent").get(slug="trigger")
+    return {"seen": retirement_of(unit, timezone.now()).seen}
+
+
+def of_envelope(case: Case) -> dict[str, Any]:
+    return {"slug": "atlas", "offering": case.site.vcpu.slug}
+
+
+TRIGGER = slug("trigger")
+
+
+def handing(case: Case) -> dict[str, Any]:
+    """Dana hands a little on; what others hold they cannot name."""
+    return {
+        "from": case.site.delegations["dana"].pk, "to": f"person:{case.site.erin.public_id}",
+        "unit": "atlas", "powers": [Power.DECIDE_QUOTA], "depth": 0, "do": "hand",
+        "row-0-resource": "vcpu", "row-0-zone": "*", "row-0-per_decision": "1",
+    }  # fmt: skip
+
+
+def deputising(case: Case) -> dict[str, Any]:
+    return {"to": f"person:{case.site.erin.public_id}", "ends_on": "2099-12-31", "do": "name"}
+
+
+def api_handing(case: Case) -> dict[str, Any]:
+    return {
+        "parent": case.site.delegations["dana"].pk, "unit": "atlas", "powers": ["decide quota"],
+        "delegate": {"kind": "person", "id": str(case.site.erin.public_id)},
+        "bounds": [{"resource": "vcpu", "per_decision": 1}],
+    }  # fmt: skip
+
+
+def api_deputising(case: Case) -> dict[str, Any]:
+    return {"person": str(case.site.erin.public_id), "ends_at": "2099-12-31T00:00:00Z"}
+
+
+def of_handed(case: Case) -> dict[str, Any]:
+    return {"pk": case.handed.pk}
+
+
+def seen_hanging(case: Case) -> dict[str, Any]:
+    return {"seen": seen_of(case.handed, timezone.now())}
+
+
+def under_own(case: Case) -> dict[str, Any]:
+    return {"parent": case.site.delegations["dana"].pk}
+
+
 PROJECT = slug("atlas-reco")
 ENDPOINT = slug("nova-geneva")
 
@@ -277,6 +390,12 @@ SAMPLES: dict[str, list[Sample]] = {
     "catalogue": [get()],
     "unit_list": [get()],
     "unit_detail": [get(slug("atlas"))],
+    "unit_fund": [get(TRIGGER), post(TRIGGER, funded)],
+    "unit_fund_preview": [post(TRIGGER, funded)],
+    "unit_envelope": [get(of_envelope)],
+    "unit_acts": [get(slug("atlas"))],
+    "unit_move": [get(TRIGGER), get(TRIGGER, "?parent=daq"), post(TRIGGER, moved)],
+    "unit_retire": [get(TRIGGER), post(TRIGGER, retired)],
     # A project and its requests
     "project_detail": [get(PROJECT)],
     "quota_why": [get(lambda case: {"slug": "atlas-reco", "offering": case.site.vcpu.slug})],
@@ -286,7 +405,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "request_submit": [post(number("draft"))],
     "request_discard": [get(number("draft")), post(number("draft"))],
     "request_amend": [get(number("open")), post(number("open"), amended)],
+    "request_nudge": [post(nudgeable("number"))],
     "request_answer": [post(number("returned"), answered)],
+    "unit_waiting": [get(slug("atlas")), post(slug("atlas"), waiting_days)],
     "request_withdraw": [get(number("open")), post(number("open"))],
     "request_comment": [post(number("open"), lambda case: {"text": "Hello"})],
     "request_watch": [post(number("open"))],
@@ -297,11 +418,17 @@ SAMPLES: dict[str, list[Sample]] = {
     "decide": [get(number("open"))],
     "queue_bulk": [post(data=many), post(data=lambda case: many(case) | {"confirmed": "yes"})],
     "request_approve": [post(number("open"), decided())],
+    "request_endorse": [post(endorsable("number"), decided())],
     "request_return": [post(number("open"), decided(reason="Why?"))],
     "request_decline": [
         post(number("open"), decided(reason="No")),
         post(number("open"), decided(reason="No", confirmed="yes")),
     ],
+    "delegate": [get(), post(data=handing)],
+    "delegate_preview": [post(data=handing)],
+    "deputy_new": [get(), post(data=deputising)],
+    "delegation_tree": [get(), get(query="?unit=atlas")],
+    "delegation_revoke": [get(of_handed), post(of_handed, seen_hanging)],
     "delegation_detail": [get(lambda case: {"pk": case.site.delegations["dana"].pk})],
     "endpoint_list": [get()],
     "endpoint_detail": [get(ENDPOINT)],
@@ -366,7 +493,22 @@ SAMPLES: dict[str, list[Sample]] = {
     "api_preset": [get(slug("small"))],
     "api_units": [get()],
     "api_unit": [get(slug("atlas"))],
-    "api_delegations": [get()],
+    "api_envelopes": [get(slug("atlas"))],
+    "api_envelope": [get(of_envelope)],
+    "api_envelope_acts": [get(slug("atlas"))],
+    "api_envelopes_change": [post(TRIGGER, api_funded)],
+    "api_envelopes_preview": [post(TRIGGER, lambda case: {"changes": {case.site.vcpu.slug: 5}})],
+    "api_unit_move": [post(TRIGGER, moved)],
+    "api_move_preview": [post(TRIGGER, lambda case: {"parent": "daq"})],
+    "api_unit_retire": [post(TRIGGER, retired)],
+    "api_retirement_preview": [post(TRIGGER)],
+    "api_delegations": [get(), post(data=api_handing, row="hand on")],
+    "api_delegation_preview": [post(data=api_handing)],
+    "api_deputies": [post(data=api_deputising)],
+    "api_hanging": [get(of_handed)],
+    "api_revoke": [post(of_handed, seen_hanging)],
+    "api_reissue_preview": [post(of_handed, under_own)],
+    "api_reissue": [post(of_handed, lambda case: seen_hanging(case) | under_own(case))],
     "api_delegation": [get(lambda case: {"pk": case.site.delegations["dana"].pk})],
     "api_projects": [get()],
     "api_project": [get(PROJECT)],
@@ -401,6 +543,13 @@ SAMPLES: dict[str, list[Sample]] = {
     "api_notices": [get()],
     "api_notices_read": [post(data=lambda case: {"newest": 1})],
     "api_request_approve": [post(pk("open"), api_approve)],
+    "api_request_endorse": [post(endorsable("pk"), api_endorse)],
+    "api_request_nudge": [post(nudgeable("pk"))],
+    "api_request_waiting": [get(pk("open"))],
+    "api_unit_waiting": [
+        Sample(slug("atlas"), row="catalogue"),
+        Sample(slug("atlas"), "PUT", waiting_days),
+    ],
     "api_request_decline": [post(pk("open"), api_refuse)],
     "api_request_return": [post(pk("open"), api_refuse)],
     "api_queue": [get()],

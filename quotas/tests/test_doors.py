@@ -16,6 +16,7 @@ from django.utils import timezone
 from projects.models import Event, Notice
 from projects.states import Role
 from quotas.actions import decide, drafts, requests, watching
+from quotas.actions.endorse import endorse
 from quotas.actions.wishes import Wish
 from quotas.models import (
     Account,
@@ -32,7 +33,7 @@ from quotas.models import (
 )
 from quotas.states import LINE_VERBS
 from quotas.tests.doors import DONE, DOORS, PAGES, Act
-from quotas.tests.site import GIB, Site, join
+from quotas.tests.site import GIB, Site, join, make_helper
 
 VCPU, RAM, SPACE = "geneva.compute-a.vcpu", "geneva.compute-a.ram", "geneva.storage-a.space"
 WISH = {VCPU: 100, SPACE: 5 * GIB}
@@ -46,8 +47,8 @@ def rows(site: Site) -> dict[str, Any]:
     return {
         "requests": list(
             asked.values_list(
-                "requester__subject", "project__slug", "reason", "until_on", "all_or_nothing",
-                "version", IsNull(F("submitted_at"), True),
+                "requester__subject", "asked_by__subject", "project__slug", "reason", "until_on",
+                "all_or_nothing", "version", IsNull(F("submitted_at"), True),
             )
         ),
         "lines": list(
@@ -57,7 +58,9 @@ def rows(site: Site) -> dict[str, Any]:
         ),
         "assignments": list(
             Assignment.objects.order_by("line__request", "line__offering__slug", "delegation")
-            .values_list("line__offering__slug", "delegation", IsNull(F("ends_at"), True))
+            .values_list(
+                "line__offering__slug", "delegation", "kind", "level", IsNull(F("ends_at"), True)
+            )
         ),
         "comments": list(
             Comment.objects.order_by("pk").values_list("author__subject", "text")
@@ -73,7 +76,7 @@ def rows(site: Site) -> dict[str, Any]:
         ),
         "decision lines": list(
             DecisionLine.objects.order_by("decision", "line__offering__slug").values_list(
-                "line__offering__slug", "delegation", "before", "granted"
+                "line__offering__slug", "delegation", "before", "granted", "endorsed"
             )
         ),
         "balances": list(
@@ -109,8 +112,11 @@ def prepare(site: Site, state: str) -> QuotaRequest | None:
     wish = Wish({VCPU: 100}, "before")
     if state == "draft":
         return drafts.save(project=site.project, wish=wish, **common)
-    if state in ("dear", "huge"):
-        wish = Wish({VCPU: {"dear": 129, "huge": 1100}[state]}, "before")
+    if state in ("dear", "huge", "endorsed"):
+        wish = Wish({VCPU: {"dear": 129, "huge": 1100, "endorsed": 129}[state]}, "before")
+    if state == "asked for":
+        helper = common | {"actor": site.hilda, "requester": site.alice}
+        return requests.submit(project=site.project, wish=wish, **helper)
     asked = requests.submit(project=site.project, wish=wish, **common)
     line = asked.lines.get().pk
     deciding: dict[str, Any] = {
@@ -125,6 +131,11 @@ def prepare(site: Site, state: str) -> QuotaRequest | None:
         decide.approve(granted={line: 100}, seen={line: 0}, **deciding)
     elif state == "declined":
         decide.decline(line_ids=[line], reason="No", **deciding)
+    elif state == "endorsed":
+        wanted = asked.lines.get().wanted
+        endorse(endorsed={line: wanted}, **deciding)
+    elif state == "old":
+        asked.lines.update(waits_since=now - timedelta(days=30))
     elif state == "watched":
         watching.watch(quota_request=asked, actor=site.bob, now=now)
     elif state == "withdrawn":
@@ -150,6 +161,10 @@ DONE_ACTS = [
     ("", Act("submit", "max", WISH)),
     ("granted", Act("submit", "alice", {VCPU: 0})),
     ("granted", Act("submit", "alice", {VCPU: 50, RAM: 8 * GIB})),
+    ("", Act("submit_for", "hilda", WISH)),
+    ("asked for", Act("amend", "hilda", {VCPU: 40})),
+    ("asked for", Act("amend", "alice", {VCPU: 40})),
+    ("asked for", Act("withdraw", "hilda")),
     ("", Act("save_draft", "alice", WISH)),
     ("", Act("save_draft", "alice", {VCPU: 7}, text="")),
     ("draft", Act("replace_draft", "alice", {SPACE: 7 * GIB}, text="anew", all_or_nothing=True)),
@@ -172,6 +187,11 @@ DONE_ACTS = [
     ("open", Act("approve", "dana", {VCPU: 60}, text="")),
     ("open", Act("approve", "erin")),
     ("dear", Act("approve", "erin")),
+    ("dear", Act("endorse", "dana")),
+    ("dear", Act("endorse", "dana", {VCPU: 120}, text="")),
+    ("endorsed", Act("approve", "erin", {VCPU: 100})),
+    ("old", Act("nudge", "alice")),
+    ("old", Act("nudge", "max")),
     ("open", Act("decline", "dana", text="Use what you have.")),
     ("open", Act("return", "dana", text="For which run?")),
 ]  # fmt: skip
@@ -194,6 +214,14 @@ REFUSED_ACTS = [
     (422, "", Act("submit", "alice", WISH, text=MEGABYTE)),
     (422, "", Act("submit", "alice", WISH, until_on="2001-01-01")),
     (422, "", Act("submit", "alice", WISH, until_on="soon")),
+    (403, "", Act("submit_for", "bob", WISH)),
+    (403, "", Act("submit_for", "max", WISH)),
+    (403, "", Act("submit_for", "dana", WISH)),
+    (404, "", Act("submit_for", "mallory", WISH)),
+    (422, "", Act("submit_for", "hilda", {VCPU: -1})),
+    (409, "open", Act("submit_for", "hilda", {VCPU: 50})),
+    (403, "open", Act("amend", "hilda", {VCPU: 40})),
+    (403, "", Act("save_draft", "hilda", WISH)),
     (403, "", Act("save_draft", "bob", WISH)),
     (404, "", Act("save_draft", "mallory", WISH)),
     (422, "", Act("save_draft", "alice", {VCPU: -1})),
@@ -257,6 +285,22 @@ REFUSED_ACTS = [
         for verb in ("approve", "decline", "return")
         for text in (MEGABYTE, "a\x00b", "\x1b[31m")
     ),
+    *(
+        (status, "dear", Act("endorse", person))
+        for status, person in ((403, "alice"), (403, "audrey"), (404, "mallory"), (409, "erin"))
+    ),
+    (409, "open", Act("endorse", "dana")),
+    (409, "endorsed", Act("endorse", "dana")),
+    (409, "granted", Act("endorse", "dana")),
+    (412, "dear", Act("endorse", "dana", version=7)),
+    (422, "dear", Act("endorse", "dana", {VCPU: 130})),
+    (422, "dear", Act("endorse", "dana", {VCPU: 0})),
+    (422, "dear", Act("endorse", "dana", text="a\x00b")),
+    (403, "old", Act("nudge", "bob")),
+    (403, "old", Act("nudge", "dana")),
+    (404, "old", Act("nudge", "mallory")),
+    (409, "open", Act("nudge", "alice")),
+    (409, "granted", Act("nudge", "alice")),
     (403, "dear", Act("approve", "dana")),
     (409, "huge", Act("approve", "erin")),
     (412, "open", Act("approve", "dana", seen=7)),
@@ -268,10 +312,11 @@ REFUSED_ACTS = [
 
 @pytest.fixture
 def house(site_today: Site) -> Site:
-    """With Max, another manager of the project, who wrote none of Alice's drafts."""
+    """With Max, another manager, who wrote none of Alice's drafts, and Hilda of the helpdesk."""
     manager = type(site_today.alice).objects.create(subject="max", name="Max", password="!")
     site_today.people["max"] = manager
     join(site_today.project, manager, Role.MANAGER, timezone.now() - timedelta(hours=2))
+    make_helper(site_today)
     return site_today
 
 

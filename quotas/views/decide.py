@@ -1,4 +1,4 @@
-"""Deciding one request: look, approve, decline, return. Every refusal keeps what was typed."""
+"""Deciding one request: approve, endorse, decline, return. Refusals keep what was typed."""
 
 from collections.abc import Callable
 
@@ -15,6 +15,7 @@ from projects.states import Power
 from projects.views.viewer import viewer_of
 from quotas.actions import decide as verbs
 from quotas.actions.authority import barred
+from quotas.actions.endorse import endorse
 from quotas.actions.wishes import clean_text
 from quotas.queries.authority import mandates_of
 from quotas.queries.queue_wishes import Wanted
@@ -52,6 +53,32 @@ def request_approve(request: HttpRequest, number: int) -> HttpResponse:
 
     said = _("Approved #%(number)s for %(project)s. It is being applied; see it under Requests.")
     return _do(request, number, approve, said)
+
+
+@shows("decide")
+@require_POST
+def request_endorse(request: HttpRequest, number: int) -> HttpResponse:
+    """Recommend the ticked lines that are more than one may grant; the others wait on."""
+
+    def recommend(desk: Desk, typed: Typed) -> object:
+        granted = typed.checked_grants(desk.figures)
+        beyond = {
+            line_id: amount
+            for line_id, amount in granted.items()
+            if line_id in desk.figures and desk.figures[line_id].is_beyond_bound
+        }
+        return endorse(
+            quota_request=desk.request,
+            # Without any the action says why there is nothing to endorse.
+            endorsed=beyond or granted,
+            version=typed.shown_version(),
+            reason=typed.note,
+            actor=desk.viewer.user,
+            now=desk.viewer.now,
+        )
+
+    said = _("Endorsed #%(number)s for %(project)s. Those who may decide it read what you say.")
+    return _do(request, number, recommend, said)
 
 
 @shows("decide")

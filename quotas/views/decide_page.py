@@ -15,6 +15,7 @@ from projects.states import Power
 from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.authority import Mandate, delegate_of, mandates_for
 from quotas.queries.decision_figures import LineFigures, figures_of, holder_name
+from quotas.queries.endorsements import Endorsement, endorsements_of
 from quotas.queries.queue_wishes import Wanted
 from quotas.queries.request_lists import rows_of
 from quotas.queries.requests import visible_requests
@@ -45,11 +46,20 @@ class Box:
     is_ticked: bool
     granting: int
     obstacles: tuple[Obstacle, ...]
+    endorsements: tuple[Endorsement, ...] = ()
     errors: tuple[str, ...] = ()
 
     @property
     def change(self) -> int:
         return self.granting - self.figures.balance
+
+    def can_be_endorsed(self, user: User) -> bool:
+        """More than the person may grant, and not endorsed by them already."""
+        return (
+            self.figures.is_reached
+            and self.figures.is_beyond_bound
+            and all(each.person.pk != user.pk for each in self.endorsements)
+        )
 
     @property
     def described_by(self) -> str:
@@ -116,6 +126,7 @@ class Desk:
     mandates: list[Mandate]
     wanted: Wanted
     figures: dict[int, LineFigures] = field(default_factory=dict)
+    endorsements: dict[int, list[Endorsement]] = field(default_factory=dict)
 
     def load(self) -> "Desk":
         """The open lines and their figures as they are now."""
@@ -125,6 +136,7 @@ class Desk:
             )
         )
         self.figures = figures_of(lines, self.mandates, now=self.viewer.now)
+        self.endorsements = endorsements_of(lines)
         return self
 
 
@@ -140,7 +152,10 @@ def page_context(desk: Desk, typed: Typed | None, error: DomainError | None) -> 
     reached = [each for each in desk.figures.values() if each.is_reached]
     can_decide = len(reached) == len(desk.figures) if is_whole else bool(reached)
     wrong = error.errors if isinstance(error, Invalid) else {}
-    boxes = [_box(each, typed, wrong, above) for each in desk.figures.values()]
+    boxes = [
+        _box(each, typed, wrong, above, tuple(desk.endorsements.get(each.line.pk, ())))
+        for each in desk.figures.values()
+    ]
     return {
         "here": "decide",
         "quota_request": desk.request,
@@ -152,6 +167,7 @@ def page_context(desk: Desk, typed: Typed | None, error: DomainError | None) -> 
         "reason_errors": wrong.get("reason", []),
         "summary": _summary(boxes),
         "can_decide": can_decide,
+        "can_endorse": [each for each in boxes if each.can_be_endorsed(desk.viewer.user)],
         "can_as_asked": can_decide and all(each.can_be_granted for each in reached),
         "place": place_in_queue(desk.viewer, desk.wanted, desk.request.pk),
         "wanted_query": desk.wanted.query(page=1),
@@ -165,6 +181,7 @@ def _box(
     typed: Typed,
     wrong: Mapping[str, list[str]],
     above: Collection[Mandate],
+    endorsements: tuple[Endorsement, ...],
 ) -> Box:
     line = figures.line
     try:
@@ -177,7 +194,8 @@ def _box(
         is_ticked=figures.is_reached and line.pk in typed.lines,
         granting=granting,
         obstacles=tuple(_obstacles(figures, above)),
-        errors=tuple(wrong.get(f"granted.{line.pk}", ())),
+        endorsements=endorsements,
+        errors=(*wrong.get(f"granted.{line.pk}", ()), *wrong.get(f"endorsed.{line.pk}", ())),
     )
 
 
@@ -277,7 +295,12 @@ def _error_rows(wrong: Mapping[str, list[str]]) -> list[tuple[str, str]]:
     rows = []
     for name, sentences in wrong.items():
         kind, _dot, line_id = name.partition(".")
-        target = {"granted": f"grant-{line_id}", "reason": "reason", "note": "note"}.get(kind, "")
+        target = {
+            "granted": f"grant-{line_id}",
+            "endorsed": f"grant-{line_id}",
+            "reason": "reason",
+            "note": "note",
+        }.get(kind, "")
         rows += [(target, sentence) for sentence in sentences]
     return rows
 

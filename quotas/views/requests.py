@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.lib.access import shows
@@ -16,6 +17,7 @@ from projects.queries.viewers import Viewer, roles_in
 from projects.rules import may_ask
 from projects.views.viewer import viewer_of
 from quotas.actions import requests
+from quotas.actions.nudge import nudge
 from quotas.forms import (
     AmendForm,
     AmountRow,
@@ -40,6 +42,7 @@ from quotas.queries.request_lists import (
 )
 from quotas.queries.requests import states_of
 from quotas.queries.timeline import request_timeline
+from quotas.queries.waiting_for import waiting_of
 from quotas.rules import may_change, may_comment, may_decide
 from quotas.states import PENDING, LineState
 
@@ -101,6 +104,7 @@ def request_context(viewer: Viewer, asked: QuotaRequest, typed: Typed) -> dict[s
     progress, entries = progress_of(asked), request_timeline(asked)
     states = {each.line.state for each in progress.lines}
     asks = may_ask(roles)
+    waiting = waiting_of(asked, viewer.now) if LineState.OPEN in states else None
     changes = may_change(viewer, asked, roles)
     writers = frozenset(e.actor.pk for e in entries if e.actor and e.verb in WRITTEN)
     return watching_context(viewer, asked, writers) | {
@@ -114,6 +118,9 @@ def request_context(viewer: Viewer, asked: QuotaRequest, typed: Typed) -> dict[s
         "is_settled": progress.is_settled,
         "question": next((e for e in reversed(entries) if e.verb == "returned"), None),
         "is_draft": asked.submitted_at is None,
+        "waiting": waiting,
+        "can_nudge": waiting is not None and waiting.may_nudge(viewer.now),
+        "may_nudge": changes and LineState.OPEN in states,
         "may_amend": changes and LineState.OPEN in states,
         "may_withdraw": changes and not states.isdisjoint(PENDING),
         "may_answer": changes and LineState.RETURNED in states,
@@ -149,6 +156,27 @@ def request_comment(request: HttpRequest, number: int) -> HttpResponse:
         take_errors(form, error.errors)
         typed.errors = _at(form, "comment")
         return _show(request, viewer, asked, typed, error.status)
+    return redirect("request_detail", number=number)
+
+
+@shows("ask")
+@require_POST
+def request_nudge(request: HttpRequest, number: int) -> HttpResponse:
+    """Ask those who decide to look, politely."""
+    viewer = viewer_of(request)
+    asked = _own(viewer, number)
+    try:
+        count = nudge(quota_request=asked, actor=viewer.user, now=viewer.now)
+    except Conflict as error:
+        return _show(request, viewer, asked, Typed(refused=error), error.status)
+    words = {"count": count}
+    messages.success(
+        request,
+        ngettext(
+            "%(count)s person is reminded of it.", "%(count)s people are reminded of it.", count
+        )
+        % words,
+    )
     return redirect("request_detail", number=number)
 
 

@@ -6,7 +6,9 @@ from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
 from projects.models import Unit
+from projects.queries.patience import patience_of
 from projects.rules import may_see_figures
+from projects.states import Power
 from projects.views.viewer import viewer_of
 from quotas.queries.envelopes import acts_of
 from quotas.queries.units import children_of, deciders_of, envelopes_of, projects_of, unit_tree
@@ -42,5 +44,7 @@ def unit_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "deciders": deciders_of(viewer, unit, is_nearest_only=not has_figures),
         "acts": acts_of(unit)[:ACTS_SHOWN] if has_figures else [],
         "may_fund": may_fund(viewer, unit),
+        "patience": patience_of([unit.path])[unit.path],
+        "may_set_waiting": viewer.holds(Power.DECIDE_QUOTA, unit.path),
     }
     return render(request, "units/unit_detail.html", context)

@@ -89,14 +89,17 @@ class QuotaRequestSerializer(serializers.ModelSerializer[QuotaRequest]):
 
     project = ProjectRef()
     requester = Person()
+    asked_by = Person(
+        allow_null=True, help_text="Who wrote it in the requester's name; null: they did."
+    )
     state = serializers.SerializerMethodField()
     lines = serializers.SerializerMethodField()
 
     class Meta:
         model = QuotaRequest
         fields = (
-            "id", "project", "requester", "state", "reason", "until_on", "all_or_nothing",
-            "version", "created_at", "submitted_at", "updated_at", "lines",
+            "id", "project", "requester", "asked_by", "state", "reason", "until_on",
+            "all_or_nothing", "version", "created_at", "submitted_at", "updated_at", "lines",
         )  # fmt: skip
 
     @extend_schema_field(serializers.ChoiceField(choices=RequestState.values))
@@ -124,7 +127,7 @@ class DecisionLineSerializer(serializers.ModelSerializer[DecisionLine]):
 
     class Meta:
         model = DecisionLine
-        fields = ("line", "offering", "delegation", "before", "granted")
+        fields = ("line", "offering", "delegation", "before", "granted", "endorsed")
 
 
 class DecisionSerializer(serializers.ModelSerializer[Decision]):
@@ -165,6 +168,11 @@ class NewRequestInput(WishInput):
     """A wish, sent at once or kept as a draft."""
 
     project = Text()
+    requester = serializers.UUIDField(
+        default=None, allow_null=True,
+        help_text="The id of an owner or manager in whose name you ask, by the power "
+        "`ask for others`; null: in your own.",
+    )  # fmt: skip
     draft = YesNo(default=False, help_text="Keep it for yourself; send it later.")
 
 

@@ -1,0 +1,94 @@
+"""Why a request still waits, reminding those who decide, and how long a unit lets one wait."""
+
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.lib.access import shows
+from projects.models import Unit
+from projects.queries.patience import patience_of
+from quotas.actions.endorse import endorse
+from quotas.actions.nudge import nudge
+from quotas.actions.unit_settings import check_may_set, set_waiting
+from quotas.queries.waiting_for import waiting_of
+
+from .asked import body, changeable_request, decidable_request, one, viewer_in, visible_request
+from .describe import READ, WRITE, operation
+from .examples import DECISION, ENDORSE
+from .requests import answer_request
+from .shapes.requests import DecisionSerializer, NothingInput, QuotaRequestSerializer
+from .shapes.waiting import (
+    EndorseInput,
+    UnitWaitingInput,
+    UnitWaitingSerializer,
+    WaitingSerializer,
+)
+from .verbs import answer_decision
+
+
+@shows("project")
+@operation(
+    "get_request_waiting", "Tell why a request still waits", answers=WaitingSerializer,
+    refuses=READ, tag="requests",
+    about="Each open line: whom it waits for, since when, and what comes next.",
+)  # fmt: skip
+@api_view(["GET"])
+def request_waiting(request: Request, pk: int) -> Response:
+    viewer = viewer_in(request)
+    return Response(WaitingSerializer(waiting_of(visible_request(viewer, pk), viewer.now)).data)
+
+
+@shows("ask")
+@operation(
+    "nudge_request", "Remind those who decide, politely", method="POST", body=NothingInput,
+    answers=QuotaRequestSerializer, refuses=WRITE, tag="requests",
+    about="At most once a working day: 409 `too_soon` says from when on (`at`).",
+)  # fmt: skip
+@api_view(["POST"])
+def request_nudge(request: Request, pk: int) -> Response:
+    viewer = viewer_in(request)
+    found = changeable_request(viewer, pk)
+    body(request, NothingInput)
+    nudge(quota_request=found, actor=viewer.user, now=viewer.now)
+    return answer_request(viewer, pk)
+
+
+@shows("decide")
+@operation(
+    "endorse_request", "Recommend what to grant to those who may", method="POST",
+    body=EndorseInput, answers=DecisionSerializer, refuses=(*WRITE, 412), tag="decisions",
+    sent=ENDORSE, answered=DECISION,
+    about="For lines that are more than the caller may grant; they stay open.",
+)  # fmt: skip
+@api_view(["POST"])
+def request_endorse(request: Request, pk: int) -> Response:
+    viewer = viewer_in(request)
+    found = decidable_request(viewer, pk)
+    sent = body(request, EndorseInput)
+    decision = endorse(
+        quota_request=found, endorsed=sent["endorsed"], version=sent["version"],
+        reason=sent["reason"], actor=viewer.user, now=viewer.now,
+    )  # fmt: skip
+    return answer_decision(viewer, decision.pk)
+
+
+@shows("unit settings")
+@operation(
+    "get_unit_waiting", "Tell how long requests wait in a unit", answers=UnitWaitingSerializer,
+    refuses=READ, tag="units",
+)  # fmt: skip
+@operation(
+    "set_unit_waiting", "Set how long requests wait in a unit", method="PUT",
+    body=UnitWaitingInput, answers=UnitWaitingSerializer, refuses=WRITE, tag="units",
+    about="In working days, for what is sent from now on; what waits already keeps its dates.",
+)  # fmt: skip
+@api_view(["GET", "PUT"])
+def unit_waiting(request: Request, slug: str) -> Response:
+    unit = one(Unit.objects.all(), slug=slug)
+    if request.method == "PUT":
+        viewer = viewer_in(request)
+        check_may_set(viewer, unit)
+        sent = body(request, UnitWaitingInput)
+        unit = set_waiting(unit=unit, actor=viewer.user, now=viewer.now, **sent)
+    patience = patience_of([unit.path])[unit.path]
+    return Response(UnitWaitingSerializer(unit, context={"patience": patience}).data)
