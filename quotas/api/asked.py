@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
-from portal.lib.errors import Forbidden, NotVisible
-from projects.models import Project
+from portal.lib.errors import Forbidden, Invalid, NotVisible
+from projects.models import Project, User
+from projects.queries.people import askers_of
 from projects.queries.viewers import Viewer, roles_in, visible_projects
-from projects.rules import may_ask
+from projects.rules import may_ask, may_ask_for_others
 from projects.states import Power
 from projects.views.viewer import viewer_of
+from quotas.actions.asking import check_for_others
 from quotas.actions.authority import barred
 from quotas.models import QuotaRequest
 from quotas.queries.authority import mandates_of
@@ -55,9 +58,25 @@ def askable_project(request: Request, viewer: Viewer) -> Project | None:
     if not isinstance(slug, str) or not slug.isprintable():
         return None
     project = visible_project(viewer, slug)
-    if not may_ask(roles_in(viewer, project)):
+    if not may_ask(roles_in(viewer, project)) and not may_ask_for_others(viewer, project):
         raise Forbidden(_("Only an owner or a manager of the project can ask for quota."))
     return project
+
+
+def named_requester(public_id: UUID | None, project: Project, viewer: Viewer) -> User | None:
+    """The person in whose name a body asks.
+
+    Raises Forbidden for a caller who asks for nobody else, Invalid for one who may not ask.
+    """
+    if public_id is None:
+        return None
+    check_for_others(viewer, project)
+    found = next((x for x in askers_of(project, viewer.now) if x.public_id == public_id), None)
+    if found is None:
+        words = {"project": project.name}
+        sentence = _("That is no owner or manager of %(project)s.") % words
+        raise Invalid({"requester": [sentence]})
+    return found
 
 
 def visible_request(viewer: Viewer, number: int) -> QuotaRequest:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
@@ -11,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from portal.lib.access import shows
+from portal.lib.errors import Invalid
 from projects.queries.viewers import Viewer
 from projects.rules import may_see_figures
 from quotas.actions import drafts, requests
@@ -24,6 +26,7 @@ from .asked import (
     askable_project,
     body,
     filters,
+    named_requester,
     one,
     own_draft,
     viewer_in,
@@ -92,11 +95,18 @@ def _submit(request: Request) -> Response:
     viewer = viewer_in(request)
     askable_project(request, viewer)
     sent = body(request, NewRequestInput)
-    verb = drafts.save if sent["draft"] else requests.submit
-    made = verb(
-        project=visible_project(viewer, sent["project"]), wish=wish_of(sent), actor=viewer.user,
-        now=viewer.now,
-    )  # fmt: skip
+    project, wish = visible_project(viewer, sent["project"]), wish_of(sent)
+    common: dict[str, Any] = {
+        "project": project, "wish": wish, "actor": viewer.user, "now": viewer.now,
+    }  # fmt: skip
+    requester = named_requester(sent["requester"], project, viewer)
+    if not sent["draft"]:
+        made = requests.submit(requester=requester, **common)
+    elif requester is None:
+        made = drafts.save(**common)
+    else:
+        sentence = _("A draft is its writer's alone: send it, or keep it as your own.")
+        raise Invalid({"requester": [sentence]})
     where = reverse("api_request", [made.pk], request=request)
     return answer_request(viewer, made.pk, status=201, headers={"Location": where})
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from projects.models import Membership, Project, in_force
 from projects.queries.viewers import Viewer
 from projects.states import ROLES_THAT_ASK, ProjectState
-from quotas.models import Offering, Preset, Region
+from quotas.models import Offering, Preset, QuotaRequest, Region
 
 from .accounts import balances
 from .figures import Figures, LimitRow, PartRow, Seen
@@ -42,6 +42,15 @@ def askable_projects(viewer: Viewer) -> list[Project]:
         .select_related("unit")
         .order_by("name")
     )
+
+
+EARLIER = 3
+
+
+def earlier_requests(project: Project) -> list[QuotaRequest]:
+    """The last requests of a project that were sent: what a new one may begin from."""
+    sent = QuotaRequest.objects.filter(project=project, submitted_at__isnull=False)
+    return list(sent.order_by("-pk")[:EARLIER])
 
 
 def regions() -> list[Region]:

@@ -181,6 +181,19 @@ def _make_delegations(site: Site, since: datetime) -> None:
     )  # fmt: skip
 
 
+def make_helper(site: Site) -> User:
+    """Hilda of the helpdesk, who asks for others in EP and may do nothing else."""
+    hilda = User.objects.create(subject="hilda", name="Hilda", password="!")
+    site.people["hilda"] = hilda
+    parent = site.delegations["erin"]
+    site.delegations["hilda"] = Delegation.objects.create(
+        parent=parent, ancestors=parent.chain_ids, grantor=site.people["erin"], user=hilda,
+        powers=[Power.ASK_FOR_OTHERS], unit=site.units["ep"], starts_at=parent.starts_at,
+        created_at=parent.created_at,
+    )  # fmt: skip
+    return hilda
+
+
 def make_project(site: Site, slug: str, unit: str, now: datetime) -> Project:
     """An active project with its targets."""
     project = Project.objects.create(

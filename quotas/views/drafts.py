@@ -11,19 +11,21 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.lib.access import keeps, shows
 from portal.lib.amounts import input_text
-from portal.lib.errors import Conflict, Invalid, NotVisible
-from projects.queries.viewers import Viewer
+from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible
+from projects.queries.viewers import Viewer, roles_in
+from projects.rules import may_ask
 from projects.views.viewer import viewer_of
 from quotas.actions import drafts, requests
 from quotas.actions.wishes import Wish, check_wish
 from quotas.forms import WishForm, typed_amounts
 from quotas.models import QuotaRequest
 from quotas.queries.accounts import balances
-from quotas.queries.ask import askable_projects, presets, regions
+from quotas.queries.ask import askable_projects, earlier_requests, presets, regions
 from quotas.queries.preview import preview
 
 from .pages import visible_request
 from .sheets import (
+    InTheNameOf,
     Sheet,
     askable,
     posted_sheet,
@@ -36,21 +38,31 @@ from .sheets import (
 
 
 @shows("own")
-@keeps("project", "region", "amount-*")
+@keeps("project", "region", "amount-*", "requester")
 @require_http_methods(["GET", "HEAD", "POST"])
 def request_new(request: HttpRequest) -> HttpResponse:
-    """`?project=`, `?region=`, `?again=<number>` and `?amount-<offering>=` fill the form."""
+    """`?project=`, `?region=`, `?again=<number>` and `?amount-<offering>=` fill the form.
+
+    `?for=<a person's id>` is in whose name it is written.
+    """
     viewer = viewer_of(request)
     if request.method == "POST":
         return _answer(request, posted_sheet(request, viewer, None))
-    again = request.GET.get("again", "")
+    again, for_whom = request.GET.get("again", ""), request.GET.get("for", "")
+    copied = None
     if again.isascii() and again.isdigit() and len(again) < 19:
-        return _show(request, sheet_again(viewer, visible_request(viewer, int(again))))
-    if "project" not in request.GET:
-        return _choose(request, viewer)
-    project = askable(viewer, request.GET["project"])
+        copied = visible_request(viewer, int(again))
+    slug = request.GET.get("project", "")
+    if copied is not None and not slug and may_ask(roles_in(viewer, copied.project)):
+        slug = copied.project.slug
+    if not slug:
+        return _choose(request, viewer, copied)
+    project = askable(viewer, slug)
+    if copied is not None:
+        return _show(request, sheet_again(viewer, copied, project, for_whom))
     region = region_of(request.GET.get("region", ""), project)
     sheet = Sheet(viewer, project, regions(), region, typed_amounts(request.GET), WishForm())
+    sheet.name = InTheNameOf.of(viewer, project, for_whom)
     return _show(request, sheet)
 
 
@@ -101,11 +113,13 @@ def request_discard(request: HttpRequest, number: int) -> HttpResponse:
     return redirect("request_list")
 
 
-def _choose(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+def _choose(request: HttpRequest, viewer: Viewer, copied: QuotaRequest | None) -> HttpResponse:
     projects = askable_projects(viewer)
+    again = f"&again={copied.pk}" if copied else ""
     if len(projects) == 1:
-        return redirect(f"{reverse('request_new')}?project={projects[0].slug}")
-    return render(request, "requests/choose.html", {"projects": projects, "here": "requests"})
+        return redirect(f"{reverse('request_new')}?project={projects[0].slug}{again}")
+    context = {"projects": projects, "copied": copied, "here": "requests"}
+    return render(request, "requests/choose.html", context)
 
 
 def _draft(viewer: Viewer, number: int) -> QuotaRequest:
@@ -148,13 +162,17 @@ def _preview(request: HttpRequest, sheet: Sheet) -> HttpResponse:
 
 def _keep(request: HttpRequest, sheet: Sheet, *, is_sent: bool) -> HttpResponse:
     """Send it, or keep it as a draft; every error at once, and everything typed stays."""
-    if not sheet.form.is_valid() or sheet.amounts.errors:
+    if not is_sent and not sheet.name.is_own_possible:
+        raise Forbidden(_("Only an owner or a manager of the project can ask for quota."))
+    if not sheet.form.is_valid() or sheet.amounts.errors or _is_nobodys(sheet, is_sent=is_sent):
         return _refuse(request, sheet, _all_errors(sheet, is_sent=is_sent))
     viewer, wish = sheet.viewer, sheet.form.wish(sheet.amounts.wanted)
     project, actor, now = sheet.project, viewer.user, viewer.now
     try:
         if is_sent and sheet.draft is None:
-            asked = requests.submit(project=project, wish=wish, actor=actor, now=now)
+            asked = requests.submit(
+                project=project, wish=wish, actor=actor, now=now, requester=sheet.name.chosen
+            )
             return _sent(request, asked)
         sheet.draft = drafts.save(
             project=project, wish=wish, actor=actor, now=now, draft=sheet.draft
@@ -168,17 +186,28 @@ def _keep(request: HttpRequest, sheet: Sheet, *, is_sent: bool) -> HttpResponse:
     return redirect("request_detail", number=sheet.draft.pk)
 
 
+def _is_nobodys(sheet: Sheet, *, is_sent: bool) -> bool:
+    """Whether it is in the name of nobody who may ask, or a draft in somebody else's."""
+    return bool(sheet.name.wrong) or (sheet.name.chosen is not None and not is_sent)
+
+
 def _all_errors(sheet: Sheet, *, is_sent: bool) -> Invalid:
     """What the domain would say of the rest, so that nobody corrects one error at a time."""
     cleaned: Mapping[str, object] = sheet.form.cleaned_data
+    named: dict[str, list[str]] = {}
+    if sheet.name.wrong:
+        named["requester"] = [sheet.name.wrong]
+    elif _is_nobodys(sheet, is_sent=is_sent):
+        named["requester"] = [_("A draft is its writer's alone: send it, or keep it as your own.")]
     reason = str(cleaned.get("reason", "")) or ("" if is_sent else "-")
     wish = Wish(sheet.amounts.wanted or {}, reason)
     try:
         check_wish(wish, balances=balances(sheet.project), now=sheet.viewer.now)
     except Invalid as error:
         # A row that cannot be read is a change all the same.
-        return Invalid({name: each for name, each in error.errors.items() if name != "lines"})
-    return Invalid({})
+        rest = {name: each for name, each in error.errors.items() if name != "lines"}
+        return Invalid(rest | named)
+    return Invalid(named)
 
 
 def _refuse(request: HttpRequest, sheet: Sheet, error: Invalid | Conflict) -> HttpResponse:
@@ -210,5 +239,6 @@ def _context(sheet: Sheet) -> dict[str, object]:
         "draft": sheet.draft,
         "error": sheet.refused,
         "presets": presets(sheet.region),
+        "earlier": earlier_requests(sheet.project) if sheet.draft is None else [],
         "here": "requests",
     }

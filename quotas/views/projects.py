@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
 from projects.queries.viewers import roles_in
-from projects.rules import may_ask
+from projects.rules import may_ask, may_ask_for_others
 from projects.states import Power, ProjectState
 from projects.views.viewer import viewer_of
 from quotas.queries.figures import figures_of, open_loans
@@ -76,6 +76,8 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "external_ids": external_ids(project),
         "drift_rows": drift_rows(viewer, project),
         "may_ask": may_ask(roles_in(viewer, project)) and project.state == ProjectState.ACTIVE,
+        "may_ask_for_others": may_ask_for_others(viewer, project)
+        and project.state == ProjectState.ACTIVE,
         "repairs": Repairs(viewer),
         "here": "projects",
     }
