@@ -1,20 +1,15 @@
 """Who: the caller, the units with their envelopes, the delegations one may see."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from django.db.models import Prefetch, Q, QuerySet
 from rest_framework import serializers
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.lib.access import shows
-from projects.models import Delegation, Unit
-from projects.queries.delegations import visible_delegations
-from projects.queries.viewers import Viewer, live_delegations
+from projects.models import Unit
+from projects.queries.viewers import Viewer
 from projects.rules import may_see_figures
-from quotas.models import Account, DelegationBound
+from quotas.models import Account
 from quotas.queries.accounts import envelope_fills
 
 from .asked import filters, one, viewer_in
@@ -23,18 +18,13 @@ from .fields import Filters
 from .pages import answer_page, page_of
 from .shapes.catalogue import room
 from .shapes.ledger import UnitDetail
-from .shapes.people import DelegationSerializer, Me, UnitSerializer
+from .shapes.people import Me, UnitSerializer
 
 
 class UnitFilters(Filters):
     under = serializers.SlugField(
         required=False, help_text="A unit's slug: that one and all below it."
     )
-
-
-class DelegationFilters(Filters):
-    unit = serializers.SlugField(required=False)
-    live = serializers.BooleanField(required=False, help_text="In force now, or not.")
 
 
 @shows("own")
@@ -87,50 +77,3 @@ def _envelopes(unit: Unit, viewer: Viewer) -> list[dict[str, object]]:
         {"offering": each.offering.slug, "room": room(fills[each.pk], with_figures=with_figures)}
         for each in accounts
     ]
-
-
-@shows("own")
-@operation(
-    "list_delegations", "List the delegations you may see", answers=page_of(DelegationSerializer),
-    refuses=LIST, tag="delegations", filters=[DelegationFilters],
-    about="Those that you hold or gave, and those of the units that you decide for.",
-)  # fmt: skip
-@api_view(["GET"])
-def delegation_list(request: Request) -> Response:
-    asked, viewer = filters(request, DelegationFilters), viewer_in(request)
-    rows = _delegations(viewer)
-    if "unit" in asked:
-        rows = rows.filter(unit__slug=asked["unit"])
-    if "live" in asked:
-        live = Q(pk__in=live_delegations(viewer.now))
-        rows = rows.filter(live if asked["live"] else ~live)
-    return answer_page(
-        request, rows, DelegationSerializer, ordering="id",
-        context=lambda page: _live(viewer, page),
-    )  # fmt: skip
-
-
-@shows("delegation")
-@operation(
-    "get_delegation", "Show a delegation", answers=DelegationSerializer, refuses=READ,
-    tag="delegations",
-)  # fmt: skip
-@api_view(["GET"])
-def delegation_detail(request: Request, pk: int) -> Response:
-    viewer = viewer_in(request)
-    found = one(_delegations(viewer), pk=pk)
-    return Response(DelegationSerializer(found, context=_live(viewer, [found])).data)
-
-
-def _delegations(viewer: Viewer) -> QuerySet[Delegation]:
-    bounds = DelegationBound.objects.select_related("resource", "zone__region").order_by("pk")
-    return (
-        visible_delegations(viewer)
-        .select_related("grantor", "user", "group", "unit")
-        .prefetch_related(Prefetch("bounds", bounds))
-    )
-
-
-def _live(viewer: Viewer, page: Sequence[Delegation]) -> dict[str, Any]:
-    live = live_delegations(viewer.now).filter(pk__in=[each.pk for each in page])
-    return {"live": set(live.values_list("pk", flat=True))}

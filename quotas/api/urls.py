@@ -8,6 +8,7 @@ from portal.lib.access import shows
 # The scheme registers itself by being imported.
 from . import (  # noqa: F401
     catalogue,
+    delegations,
     drift,
     events,
     jobs,
@@ -23,6 +24,7 @@ from . import (  # noqa: F401
     sessions,
     units,
     verbs,
+    waiting,
 )
 
 schema = shows("public")(
@@ -44,6 +46,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("presets/<slug:slug>/", catalogue.preset_detail, name="api_preset"),
     path("units/", people.unit_list, name="api_units"),
     path("units/<slug:slug>/", people.unit_detail, name="api_unit"),
+    path("units/<slug:slug>/waiting/", waiting.unit_waiting, name="api_unit_waiting"),
     path("units/<slug:slug>/envelopes/", units.envelope_list, name="api_envelopes"),
     path(
         "units/<slug:slug>/envelopes/change/", units.envelopes_change, name="api_envelopes_change"
@@ -63,8 +66,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
         units.retirement_preview,
         name="api_retirement_preview",
     ),
-    path("delegations/", people.delegation_list, name="api_delegations"),
-    path("delegations/<int:pk>/", people.delegation_detail, name="api_delegation"),
+    path("delegations/", delegations.delegation_list, name="api_delegations"),
+    path("delegations/preview/", delegations.delegation_preview, name="api_delegation_preview"),
+    path("delegations/deputies/", delegations.deputy_new, name="api_deputies"),
+    path("delegations/<int:pk>/", delegations.delegation_detail, name="api_delegation"),
+    path("delegations/<int:pk>/hanging/", delegations.delegation_hanging, name="api_hanging"),
+    path("delegations/<int:pk>/revoke/", delegations.delegation_revoke, name="api_revoke"),
+    path("delegations/<int:pk>/reissue/", delegations.delegation_reissue, name="api_reissue"),
+    path(
+        "delegations/<int:pk>/reissue/preview/",
+        delegations.reissue_preview,
+        name="api_reissue_preview",
+    ),
     path("projects/", projects.project_list, name="api_projects"),
     path("projects/<slug:slug>/", projects.project_detail, name="api_project"),
     path("projects/<slug:slug>/members/", projects.member_list, name="api_members"),
@@ -82,6 +95,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("requests/<int:pk>/approve/", verbs.request_approve, name="api_request_approve"),
     path("requests/<int:pk>/decline/", verbs.request_decline, name="api_request_decline"),
     path("requests/<int:pk>/return/", verbs.request_return, name="api_request_return"),
+    path("requests/<int:pk>/endorse/", waiting.request_endorse, name="api_request_endorse"),
+    path("requests/<int:pk>/nudge/", waiting.request_nudge, name="api_request_nudge"),
+    path("requests/<int:pk>/waiting/", waiting.request_waiting, name="api_request_waiting"),
     path("requests/<int:pk>/watch/", notices.request_watch, name="api_request_watch"),
     path("requests/<int:pk>/unwatch/", notices.request_unwatch, name="api_request_unwatch"),
     path("notices/", notices.notice_list, name="api_notices"),

@@ -37,8 +37,8 @@ from quotas.models import (
     QuotaRequest,
     Target,
 )
-from quotas.queries.unit_changes import move_of, retirement_of
 from quotas.queries.hanging import seen_of
+from quotas.queries.unit_changes import move_of, retirement_of
 from quotas.states import EndpointState, TargetState
 from quotas.tests.drifting import make_drift
 from quotas.tests.site import GIB, Site, join

@@ -193,6 +193,10 @@ def a_deleted_project() -> dict[str, Any]:
     return _refused("nova-prevessin", "project_gone")
 
 
+def erins() -> dict[str, Any]:
+    return {"pk": Delegation.objects.filter(user__subject="erin").earliest("pk").pk}
+
+
 LOOKS: dict[str, Look] = {
     "sign_in": Look(""),
     "home": Look("dana"),
@@ -215,6 +219,19 @@ LOOKS: dict[str, Look] = {
     "catalogue": Look("alice"),
     "unit_list": Look("alice"),
     "unit_detail": Look("dana", slug("atlas")),
+    "unit_fund": Look(
+        "erin",
+        slug("atlas"),
+        "?region=geneva&amount-geneva.compute-a.vcpu=%2B16&amount-geneva.storage-b.space=-9T",
+    ),
+    "unit_envelope": Look("dana", lambda: {"slug": "atlas", "offering": "geneva.compute-a.vcpu"}),
+    "unit_acts": Look("dana", slug("atlas")),
+    "unit_move": Look("erin", slug("atlas"), "?parent=cms"),
+    "unit_retire": Look("erin", slug("atlas")),
+    "delegate": Look("erin"),
+    "deputy_new": Look("erin"),
+    "delegation_tree": Look("otto"),
+    "delegation_revoke": Look("otto", erins),
     "delegation_detail": Look(
         "dana", lambda: {"pk": Delegation.objects.filter(user__subject="dana").latest("pk").pk}
     ),

@@ -121,8 +121,9 @@ class DelegationSerializer(serializers.ModelSerializer[Delegation]):
     class Meta:
         model = Delegation
         fields = (
-            "id", "parent", "grantor", "delegate", "powers", "unit", "bounds", "depth", "purpose",
-            "starts_at", "ends_at", "revoked_at", "is_live", "created_at",
+            "id", "parent", "grantor", "delegate", "powers", "unit", "bounds", "depth",
+            "is_deputy", "purpose", "starts_at", "ends_at", "revoked_at", "revoked_why", "replaces",
+            "is_live", "created_at",
         )  # fmt: skip
 
     @extend_schema_field(Holder)
