@@ -219,14 +219,8 @@ class Soak:
         self.stack.finish(
             self.stack.run("loading", "django", "load_catalogue", str(self._site_file), "--yes")
         )
-        while time.monotonic() - began < SETTLE_SECONDS:
-            with psycopg.connect(self._database_url, autocommit=True) as connection:
-                waiting = [
-                    each for each in records.targets(connection) if not compare.is_settled(each)
-                ]
-            if not waiting:
-                break
-            time.sleep(0.25)
+        with psycopg.connect(self._database_url) as connection:
+            _wait_until_settled(connection)
         self.figures.settling_seconds = time.monotonic() - began
 
     def compare(self) -> None:
@@ -242,6 +236,8 @@ class Soak:
             found += (audit.stdout + audit.stderr).strip().splitlines()
         with psycopg.connect(self._database_url) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            # What is refused is looked at again now and then: not while that is under way.
+            _wait_until_settled(connection)
             found += compare.notes_and_ledger(connection, notes, compared)
             found += compare.decisions_and_transfers(connection, notes, compared)
             found += compare.balances(connection, compared)
@@ -284,6 +280,16 @@ def soak(*, minutes: float, seed: int, cloud: str, say: Say, keep: bool = False)
         if is_clean and not keep:
             shutil.rmtree(folder)
     return figures
+
+
+def _wait_until_settled(connection: psycopg.Connection) -> None:
+    """Until every target is, or for SETTLE_SECONDS; leaves the connection in that snapshot."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while not all(compare.is_settled(each) for each in records.targets(connection)):
+        if time.monotonic() > deadline:
+            return
+        connection.rollback()
+        time.sleep(0.25)
 
 
 def _clear_away(cloud: SoakCloud, figures: Figures) -> None:

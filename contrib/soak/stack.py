@@ -22,6 +22,8 @@ from portal.lib.servers.valkey import free_port
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 3
 START_SECONDS = 90.0
+# What Celery logs once a worker takes tasks.
+READY = b" ready."
 # The database's processes notice by themselves that their eldest is gone.
 ORPHAN_SECONDS = 30.0
 # Short, so that a minute holds many leases, retries and probes.
@@ -48,9 +50,11 @@ class Part:
         self.log = log
         self.child: Child | None = None
         self._is_wanted = False
+        self._log_before = 0
 
     def start(self) -> None:
         self._is_wanted = True
+        self._log_before = self.log.stat().st_size if self.log.exists() else 0
         self.child = Child(self._command, log=self.log, env=self._environment, cwd=ROOT)
 
     @property
@@ -61,6 +65,14 @@ class Part:
     def has_fallen(self) -> bool:
         """It ended, and nobody here ended it."""
         return self._is_wanted and not self.is_running
+
+    def has_said(self, words: bytes) -> bool:
+        """Whether its log holds them since it was started last."""
+        if not self.log.exists():
+            return False
+        with self.log.open("rb") as log:
+            log.seek(self._log_before)
+            return words in log.read()
 
     def wait(self, seconds: float) -> int | None:
         """The code that it ended with. Raises subprocess.TimeoutExpired."""
@@ -168,6 +180,9 @@ class Stack:
             "cloud": [self.cloud_part],
         }[kind]
         living = [part for part in parts if part.is_running and (not child or part.children())]
+        if what == "worker child":
+            # Celery ends by itself where a process dies before the worker is ready.
+            living = [part for part in living if part.has_said(READY)]
         if not living:
             return None
         part = living[int(pick * len(living))]
