@@ -173,7 +173,7 @@ def rows() -> dict[str, list[Any]]:
     """What the verbs could change, without moments."""
     return {
         "accounts": list(
-            Account.objects.order_by("unit", "offering", "project").values_list(
+            Account.objects.order_by("pk").values_list(
                 "unit", "project", "offering", "balance"
             )
         ),
