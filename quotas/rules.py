@@ -5,7 +5,7 @@ from collections.abc import Collection
 from projects.queries.viewers import Viewer
 from projects.rules import has_an_interest, may_ask, may_ask_for_others, may_decide_in
 from projects.states import Power, Role
-from quotas.models import QuotaRequest
+from quotas.models import Policy, QuotaRequest
 
 
 def may_comment(viewer: Viewer, quota_request: QuotaRequest, roles: Collection[str]) -> bool:
@@ -47,4 +47,12 @@ def may_see_zone_fill(viewer: Viewer) -> bool:
     """How full a zone is as figures: whoever decides, funds or audits anywhere."""
     return viewer.sees_everything or bool(
         viewer.paths(Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES, Power.AUDIT)
+    )
+
+
+def may_switch_off(viewer: Viewer, policy: Policy) -> bool:
+    """Stop a rule: its person, and whoever holds what it stands on or a link above that."""
+    chain = set(policy.delegation.chain_ids)
+    return policy.person_id == viewer.user.pk or any(
+        each.pk in chain and Power.DECIDE_QUOTA in each.powers for each in viewer.delegations
     )

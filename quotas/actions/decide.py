@@ -4,7 +4,7 @@ A decision stores the figures and the authority that it rests on, posts transfer
 raises generations, all in one transaction; it never calls a cloud.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -29,10 +29,10 @@ from quotas.states import LINE_MOVES, LineState
 
 from .authority import UsedUp, reaching
 from .bench import Bench, take, take_for
-from .booking import book, lock_accounts
+from .booking import Accounts, book, lock_accounts
 from .granting import check_granted, check_seen
 from .handing_up import handed_up
-from .proof import Evidence, snapshot
+from .proof import Evidence, Verdicts, snapshot
 from .spending import spend
 from .targets import deliver, touch
 from .watching import tell_followers
@@ -65,21 +65,24 @@ def approve(
 def approve_by_policy(
     *,
     quota_request: QuotaRequest,
-    granted: Mapping[int, int],
-    seen: Mapping[int, int],
-    version: int,
+    line_ids: list[int],
     policy_version: PolicyVersion,
-    reason: str = "",
+    confirm: Callable[[list[RequestLine]], Verdicts],
     now: datetime,
 ) -> Decision:
-    """`approve` by a rule, in the name and within the bounds of the delegation it stands on.
+    """Grant lines as asked by a rule, in the name and within the bounds of what it stands on.
 
-    policy_version: with `policy.person`. Raises what `approve` raises, Forbidden also where the
-    person does not hold that delegation any more; nothing is routed anew.
+    confirm: asked once everything is held; what it answers goes into the proof. Raises what it
+    and `approve` raise, Forbidden also where the person does not hold that delegation any more;
+    nothing is routed anew.
     """
     with transaction.atomic():
         bench = take_for(quota_request, policy_version, now)
-        return _grant(bench, granted, seen, version, reason)
+        lines = bench.chosen(line_ids, "approve")
+        granted = {line.pk: line.wanted for line in lines}
+        accounts = lock_accounts(bench, lines)
+        bench.hold_authority()
+        return _book(bench, lines, granted, accounts, "", confirm(lines))
 
 
 def _grant(
@@ -89,9 +92,16 @@ def _grant(
     accounts = lock_accounts(bench, lines)
     bench.hold_authority()
     check_seen(bench, lines, accounts, seen, version)
+    return _book(bench, lines, granted, accounts, reason, {})
+
+
+def _book(
+    bench: Bench, lines: list[RequestLine], granted: Mapping[int, int], accounts: Accounts,
+    reason: str, verdicts: Verdicts,
+) -> Decision:  # fmt: skip
     check_granted(bench, lines, granted, accounts)
     spent = spend(bench, lines, granted, accounts)
-    evidence = Evidence(accounts=accounts, spent=spent, granted=granted)
+    evidence = Evidence(accounts=accounts, spent=spent, granted=granted, verdicts=verdicts)
     decision = _decide(bench, lines, DecisionKind.APPROVE, reason, spent.mandates, evidence)
     booked = book(bench, decision, lines, granted, spent.mandates, accounts)
     deliver(booked, touch(bench.project, [line.offering_id for line in lines]))

@@ -4,7 +4,7 @@ It holds ids, terms and figures only; names are looked up by whoever reads it.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from projects.models import Delegation
@@ -21,6 +21,9 @@ from .spending import Spent
 # the rules of its day. 1: bounds as written, of one decision.
 RULE_VERSION = 2
 
+# {line id: what each condition of a rule found}, as JSON values.
+Verdicts = Mapping[int, list[dict[str, Any]]]
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -29,6 +32,8 @@ class Evidence:
     accounts: Accounts
     spent: Spent
     granted: Mapping[int, int]
+    # By a rule: why it held.
+    verdicts: Verdicts = field(default_factory=dict)
 
 
 def snapshot(
@@ -121,6 +126,8 @@ def _line(line: RequestLine, mandate: Mandate, evidence: Evidence | None) -> dic
     balance = evidence.accounts.balance(line)
     increase = evidence.granted[line.pk] - balance
     sources = evidence.accounts.sources.get(line.offering_id, [])
+    if line.pk in evidence.verdicts:
+        found["verdict"] = evidence.verdicts[line.pk]
     return found | {
         "balance": balance,
         "granted": evidence.granted[line.pk],

@@ -33,6 +33,7 @@ from .asking import (
     refuse_second_pending,
     send,
 )
+from .automatic import grant_at_once
 from .routing import route
 from .watching import tell_followers
 from .wishes import Wish, check_known, check_wish, clean_text
@@ -76,7 +77,8 @@ def amend(
         lines = _rewrite(locked, wanted, reason, now)
         move_lines(locked, "amend", now, list(wanted))
         note(locked, "amended", viewer, lines)
-        route(locked, viewer.now)
+        if grant_at_once(locked, viewer.now):
+            route(locked, viewer.now)
     return locked
 
 

@@ -1,0 +1,201 @@
+"""Which rules there are: those in force for a place, those of a unit, and how each stands."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import F, QuerySet
+
+from projects.models import Delegation, GroupMembership, Project, Unit, User, ancestor_paths
+from projects.queries.viewers import Viewer, live_delegations, visible_projects
+from projects.states import Power
+from quotas.models import DecisionLine, Offering, Policy, PolicyVersion
+from quotas.states import PolicyState
+
+from .authority import Mandate
+from .bounds import Used
+from .conditions import Facts, Verdict, is_about, judge
+from .consumption import used_by
+from .policy_facts import facts_of
+
+LATELY = 20
+
+
+def rules_on(unit_path: str) -> list[PolicyVersion]:
+    """What the rules that are on say for a place now, the nearest unit's first; one query.
+
+    Whether the authority of each still stands is asked when it is used.
+    """
+    rows = PolicyVersion.objects.filter(
+        policy__state=PolicyState.ON,
+        policy__unit__path__in=ancestor_paths(unit_path),
+        number=F("policy__version"),
+    ).select_related("policy__unit", "policy__person", "policy__delegation", "resource", "zone")
+    return sorted(rows, key=lambda each: (-len(each.policy.unit.path), each.policy_id))
+
+
+def newest_versions(policies: Collection[Policy]) -> dict[int, PolicyVersion]:
+    """{policy id: its version of now}; one query."""
+    rows = PolicyVersion.objects.filter(policy__in=policies, number=F("policy__version"))
+    found = {}
+    by_id = {each.pk: each for each in policies}
+    for row in rows.select_related("resource", "zone", "made_by"):
+        row.policy = by_id[row.policy_id]
+        found[row.policy_id] = row
+    return found
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule as lists show it. `standing`: "draft", "on", "off", or "ended": on, but without
+    the authority that it stands on, and so without effect."""
+
+    policy: Policy
+    version: PolicyVersion
+    standing: str
+
+
+def all_policies() -> QuerySet[Policy]:
+    return Policy.objects.select_related("unit", "person", "delegation__unit")
+
+
+def rules(policies: Iterable[Policy], now: datetime) -> list[Rule]:
+    """How each stands; three queries for any number of them."""
+    found = list(policies)
+    newest = newest_versions(found)
+    standing = standings(found, now)
+    return [Rule(each, newest[each.pk], standing[each.pk]) for each in found]
+
+
+def rules_of_unit(unit: Unit, now: datetime) -> list[Rule]:
+    """The rules of a unit and of those above, which hold in it too, the nearest first."""
+    rows = all_policies().filter(unit__path__in=ancestor_paths(unit.path))
+    found = sorted(rows, key=lambda each: (-len(each.unit.path), each.pk))
+    return rules(found, now)
+
+
+def standings(policies: Collection[Policy], now: datetime) -> dict[int, str]:
+    """{policy id: its standing}; at most two queries."""
+    on = [each for each in policies if each.state == PolicyState.ON]
+    live: dict[int, int | None] = {}
+    if on:
+        named = live_delegations(now).filter(pk__in=[each.delegation_id for each in on])
+        live = {each.pk: each.group_id for each in named}
+    members: set[tuple[int, int]] = set()
+    groups = {group for group in live.values() if group is not None}
+    if groups:
+        rows = GroupMembership.objects.live(now).filter(group__in=groups)
+        members = set(rows.values_list("group", "user"))
+    found = {}
+    for each in policies:
+        stands = each.state != PolicyState.ON or _holds(each, live, members)
+        found[each.pk] = each.state if stands else "ended"
+    return found
+
+
+def _holds(
+    policy: Policy, live: Mapping[int, int | None], members: Collection[tuple[int, int]]
+) -> bool:
+    """Whether its person still holds the delegation, which is in force."""
+    if policy.delegation_id not in live or not policy.person.is_active:
+        return False
+    group = live[policy.delegation_id]
+    return group is None or (group, policy.person_id) in members
+
+
+def holds_delegation(viewer: Viewer, policy: Policy) -> bool:
+    """Whether the person holds, now, the delegation that a rule stands on."""
+    return any(
+        each.pk == policy.delegation_id and Power.DECIDE_QUOTA in each.powers
+        for each in viewer.delegations
+    )
+
+
+def standing_delegations(viewer: Viewer, unit: Unit) -> list[Delegation]:
+    """What a rule of the person's for a unit can stand on, the nearest first."""
+    held = [
+        each
+        for each in viewer.delegations
+        if Power.DECIDE_QUOTA in each.powers and unit.path.startswith(each.unit.path)
+    ]
+    return sorted(held, key=lambda each: (-len(each.unit.path), -len(each.ancestors), each.pk))
+
+
+def granted_lately(viewer: Viewer, policy: Policy) -> list[DecisionLine]:
+    """The last lines that it granted in projects that the reader may see."""
+    rows = DecisionLine.objects.filter(
+        decision__policy_version__policy=policy, line__project__in=visible_projects(viewer)
+    ).select_related(
+        "decision__policy_version", "decision__request", "line__project",
+        "line__offering__resource", "line__offering__zone",
+    )  # fmt: skip
+    return list(rows.order_by("-decision__at", "-pk")[:LATELY])
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What rules would say of one line if it were sent now.
+
+    rule: the version that would grant it at once; None: it goes to people. verdicts: of each
+    rule that is about it, the nearest first; obstacle: {version id: what else stands in the way
+    of one that holds}: "authority" or "room".
+    """
+
+    rule: PolicyVersion | None
+    verdicts: tuple[Verdict, ...]
+    obstacles: Mapping[int, str]
+
+
+def outlooks(
+    project: Project,
+    wanted: Mapping[Offering, int],
+    mandates: Collection[Mandate],
+    requester: User,
+    free: Mapping[int, int],
+    now: datetime,
+) -> dict[int, Outlook]:
+    """{offering id: what the rules would say}; one query where there is no rule.
+
+    mandates: those in force for the project without an interest in it; free: {offering id: what
+    the source has left}. Foretells what is decided at the moment of sending.
+    """
+    versions = rules_on(project.unit.path)
+    if not versions:
+        return {}
+    facts = facts_of(project, wanted, versions, now)
+    by_id = {each.delegation.pk: each for each in mandates}
+    standing = [each for each in by_id.values() if _is_named(each, versions)]
+    used = used_by(standing, project, list(wanted), now)
+    return {
+        offering.pk: _outlook(
+            versions, facts[offering.pk], by_id, requester, free.get(offering.pk, 0), used
+        )
+        for offering in wanted
+    }
+
+
+def _is_named(mandate: Mandate, versions: Collection[PolicyVersion]) -> bool:
+    return any(each.policy.delegation_id == mandate.delegation.pk for each in versions)
+
+
+def _outlook(
+    versions: Collection[PolicyVersion], facts: Facts, by_id: Mapping[int, Mandate],
+    requester: User, free: int, used: Used,
+) -> Outlook:  # fmt: skip
+    about = [each for each in versions if is_about(each, facts.offering, facts.change)]
+    verdicts = tuple(judge(each, facts) for each in about)
+    obstacles: dict[int, str] = {}
+    rule = None
+    for verdict in verdicts:
+        version = verdict.version
+        mandate = by_id.get(version.policy.delegation_id)
+        is_able = mandate is not None and mandate.allows(facts.offering, facts.change, used)
+        if not verdict.holds:
+            continue
+        if not is_able or version.policy.person_id == requester.pk:
+            obstacles[version.pk] = "authority"
+        elif facts.change > free:
+            obstacles[version.pk] = "room"
+        elif rule is None:
+            rule = version
+    return Outlook(rule, verdicts, obstacles)

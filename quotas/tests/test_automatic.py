@@ -1,0 +1,318 @@
+"""What rules grant at once: by whose authority, within which bounds, and what goes to people."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+
+from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
+from projects.models import Delegation, Event, Notice, Project
+from projects.states import Role
+from quotas.actions import decide, policies, requests
+from quotas.actions.delegations import revoke
+from quotas.actions.policies import Terms
+from quotas.actions.wishes import Wish
+from quotas.models import BoundUse, Decision, Policy, QuotaRequest, RequestLine
+from quotas.queries.policies import rules
+from quotas.queries.verifying import verify
+from quotas.states import Direction
+from quotas.tests.counting import count_queries
+from quotas.tests.site import GIB, NOW, Site, join, make_group, make_project
+from quotas.tests.test_consumption import bound_of
+from quotas.tests.threads import at_once
+
+LATER = NOW + timedelta(hours=1)
+DECREASES = Terms(direction=Direction.DECREASE)
+
+
+def rule(site: Site, terms: Terms, *, by: str = "dana", unit: str = "atlas") -> Policy:
+    """A rule that is on, on the delegation of `by`."""
+    made = policies.make(
+        unit=site.units[unit], name="Small steps", terms=terms, delegation=site.delegations[by],
+        actor=site.people[by], now=NOW,
+    )  # fmt: skip
+    return policies.switch_on(policy=made, version=1, actor=site.people[by], now=NOW)
+
+
+def few(site: Site, most: int = 32, **more: Any) -> Terms:
+    return Terms(resource=site.vcpu.resource, most_amount=most, **more)
+
+
+def ask(
+    site: Site, wanted: dict[str, int], *, now: datetime = LATER, project: Project | None = None,
+    **more: Any,
+) -> QuotaRequest:  # fmt: skip
+    wish = Wish(wanted, "reprocessing", **more)
+    return requests.submit(project=project or site.project, wish=wish, actor=site.alice, now=now)
+
+
+def states(asked: QuotaRequest) -> dict[str, str]:
+    return dict(asked.lines.values_list("offering__resource__slug", "state"))
+
+
+def test_what_a_rule_allows_is_granted_as_it_is_sent(site: Site) -> None:
+    made = rule(site, few(site))
+    asked = ask(site, {site.vcpu.slug: 32})
+    assert states(asked) == {"vcpu": "granted"}
+    assert site.quota(site.vcpu) == 32
+    decision = Decision.objects.get(request=asked)
+    assert (decision.actor, decision.person) == (None, site.dana)
+    assert str(decision.policy_version) == f"R{made.pk}.1"
+    line = decision.snapshot["lines"][0]
+    assert line["verdict"] == [
+        {"condition": "most_amount", "holds": True, "bound": 32, "figure": 32, "of": None}
+    ]
+    assert not RequestLine.objects.filter(request=asked, assignments__isnull=False).exists()
+    assert decision.lines.get().deliveries.exists()
+    event = Event.objects.get(verb="approved")
+    assert event.actor is None
+    assert [each.person for each in Notice.objects.filter(event=event)] == [site.alice]
+    assert list(verify()) == []
+
+
+def test_what_goes_beyond_waits_for_people_without_an_error(site: Site) -> None:
+    rule(site, few(site))
+    asked = ask(site, {site.vcpu.slug: 33, "geneva.compute-a.ram": GIB})
+    assert states(asked) == {"vcpu": "open", "ram": "open"}
+    assert not Decision.objects.exists()
+    lines = asked.lines.filter(assignments__user=site.dana)
+    assert lines.count() == 2
+
+
+def test_lines_may_go_different_ways_and_all_or_nothing_goes_one(site: Site) -> None:
+    rule(site, few(site))
+    wanted = {site.vcpu.slug: 32, "geneva.compute-a.ram": GIB}
+    with transaction.atomic():
+        assert states(ask(site, wanted)) == {"vcpu": "granted", "ram": "open"}
+        transaction.set_rollback(True)
+    asked = ask(site, wanted, all_or_nothing=True)
+    assert states(asked) == {"vcpu": "open", "ram": "open"}
+    requests.withdraw(quota_request=asked, actor=site.alice, now=LATER)
+    alone = ask(site, {site.vcpu.slug: 32}, all_or_nothing=True)
+    assert states(alone) == {"vcpu": "granted"}
+
+
+def test_a_decrease_is_granted_at_once_and_consumes_nothing(site: Site) -> None:
+    bound_of(site, "dana", total=200)
+    rule(site, DECREASES)
+    first = ask(site, {site.vcpu.slug: 100})
+    line = first.lines.get()
+    decide.approve(
+        quota_request=first, granted={line.pk: 100}, seen={line.pk: 0}, version=1,
+        actor=site.dana, now=LATER,
+    )  # fmt: skip
+    assert states(ask(site, {site.vcpu.slug: 40})) == {"vcpu": "granted"}
+    assert site.quota(site.vcpu) == 40
+    assert BoundUse.objects.get().used == 100
+
+
+def test_the_delegation_bounds_and_counts_what_its_rule_gives(site: Site) -> None:
+    bound_of(site, "dana", per_decision=128, total=40)
+    rule(site, few(site))
+    ask(site, {site.vcpu.slug: 32})
+    assert BoundUse.objects.get().used == 32
+    beyond = ask(site, {site.vcpu.slug: 64}, now=LATER + timedelta(hours=1))
+    assert states(beyond) == {"vcpu": "open"}
+    assert BoundUse.objects.get().used == 32
+    assert beyond.lines.filter(assignments__user=site.erin, assignments__kind="decide").exists()
+
+
+def test_without_room_a_line_waits(site: Site) -> None:
+    rule(site, few(site, 128))
+    for number in range(8):
+        other = make_project(site, f"other-{number}", "atlas", NOW)
+        join(other, site.alice, Role.OWNER, NOW)
+        if number < 7:
+            assert states(ask(site, {site.vcpu.slug: 128}, project=other)) == {"vcpu": "granted"}
+    assert site.envelope(site.vcpu) == 1000 - 7 * 128
+    assert states(ask(site, {site.vcpu.slug: 128})) == {"vcpu": "open"}
+
+
+def test_a_rule_never_grants_where_its_person_has_an_interest(site: Site) -> None:
+    rule(site, few(site))
+    join(site.project, site.dana, Role.MEMBER, NOW)
+    assert states(ask(site, {site.vcpu.slug: 32})) == {"vcpu": "open"}
+
+
+def test_a_rule_ends_with_its_delegation(site: Site) -> None:
+    made = rule(site, few(site))
+    assert [each.standing for each in rules([made], LATER)] == ["on"]
+    revoke(delegation=site.delegations["dana"], actor=site.erin, now=NOW)
+    assert [each.standing for each in rules([made], LATER)] == ["ended"]
+    assert states(ask(site, {site.vcpu.slug: 32})) == {"vcpu": "open"}
+
+
+def test_a_rule_of_a_group_ends_with_its_persons_membership(site: Site) -> None:
+    group = make_group("coordinators", site.dana)
+    Delegation.objects.filter(pk=site.delegations["dana"].pk).update(user=None, group=group)
+    made = rule(site, few(site))
+    with transaction.atomic():
+        assert states(ask(site, {site.vcpu.slug: 32})) == {"vcpu": "granted"}
+        transaction.set_rollback(True)
+    group.memberships.update(ends_at=LATER)
+    assert [each.standing for each in rules([made], LATER)] == ["ended"]
+    assert states(ask(site, {site.vcpu.slug: 32})) == {"vcpu": "open"}
+
+
+def test_the_nearest_rule_that_holds_is_cited(site: Site) -> None:
+    above = rule(site, few(site, 100), by="erin", unit="ep")
+    near = rule(site, few(site, 10))
+    assert _cited(ask(site, {site.vcpu.slug: 10})) == near
+    assert _cited(ask(site, {site.vcpu.slug: 60})) == above
+
+
+def _cited(asked: QuotaRequest) -> Policy:
+    version = Decision.objects.get(request=asked).policy_version
+    assert version is not None
+    return version.policy
+
+
+def test_not_twice_within_its_days(site: Site) -> None:
+    rule(site, few(site, every_days=7))
+    ask(site, {site.vcpu.slug: 10})
+    with transaction.atomic():
+        soon = ask(site, {site.vcpu.slug: 20}, now=LATER + timedelta(days=7, seconds=-1))
+        assert states(soon) == {"vcpu": "open"}
+        transaction.set_rollback(True)
+    then = ask(site, {site.vcpu.slug: 20}, now=LATER + timedelta(days=7))
+    assert states(then) == {"vcpu": "granted"}
+
+
+def test_what_is_amended_is_judged_anew_unless_a_person_asked_back(site: Site) -> None:
+    rule(site, few(site))
+    asked = ask(site, {site.vcpu.slug: 64})
+    line = asked.lines.get().pk
+    with transaction.atomic():
+        requests.amend(
+            quota_request=asked, wanted={line: 32}, reason="less", version=1, actor=site.alice,
+            now=LATER,
+        )  # fmt: skip
+        assert states(asked) == {"vcpu": "granted"}
+        transaction.set_rollback(True)
+    decide.return_(
+        quota_request=asked, line_ids=[line], question="Why?", version=1, actor=site.dana,
+        now=LATER,
+    )  # fmt: skip
+    requests.answer(
+        quota_request=asked, text="Runs.", wanted={line: 32}, version=2, actor=site.alice,
+        now=LATER,
+    )  # fmt: skip
+    assert states(asked) == {"vcpu": "open"}
+    requests.amend(
+        quota_request=asked, wanted={line: 16}, reason="less", version=3, actor=site.alice,
+        now=LATER,
+    )  # fmt: skip
+    assert states(asked) == {"vcpu": "open"}
+
+
+def test_only_who_holds_the_delegation_makes_a_rule_and_never_beyond_it(site: Site) -> None:
+    common: dict[str, Any] = {"unit": site.units["atlas"], "name": "Steps", "now": NOW}
+    with pytest.raises(Forbidden):
+        policies.make(terms=few(site), actor=site.alice, **common)
+    with pytest.raises(Invalid) as refused:
+        policies.make(terms=few(site, 129), actor=site.dana, **common)
+    assert list(refused.value.errors) == ["most_amount"]
+    assert refused.value.facts == {
+        "dimension": "per_decision",
+        "most": 128,
+        "offering": site.vcpu.slug,
+    }
+    site.delegations["dana"].bounds.filter(resource=site.space.resource).delete()
+    terms = Terms(resource=site.space.resource, most_percent=10)
+    with pytest.raises(Invalid) as refused:
+        policies.make(terms=terms, actor=site.dana, **common)
+    assert refused.value.facts["dimension"] == "bounds"
+
+
+@pytest.mark.parametrize(
+    ("terms", "field"),
+    [
+        (Terms(), "most_percent"),
+        (Terms(most_amount=5), "most_amount"),
+        (Terms(most_percent=0), "most_percent"),
+        (Terms(most_percent=10, every_days=0), "every_days"),
+        (Terms(most_percent=10, zone_left_percent=100), "zone_left_percent"),
+        (Terms(most_percent=10, project_kind="odd"), "project_kind"),
+        (Terms(direction="up"), "direction"),
+        (Terms(direction=Direction.DECREASE, usage_above_percent=5), "usage_above_percent"),
+    ],
+)
+def test_a_rule_that_says_nonsense_is_refused_by_field(
+    site: Site, terms: Terms, field: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        policies.make(unit=site.units["atlas"], name="Odd", terms=terms, actor=site.dana, now=NOW)
+    assert list(refused.value.errors) == [field]
+
+
+def test_a_revision_is_a_version_of_its_own(site: Site) -> None:
+    made = rule(site, few(site))
+    ask(site, {site.vcpu.slug: 32})
+    changed: dict[str, Any] = {"name": "Steps", "terms": few(site, 8), "now": NOW}
+    with pytest.raises(Stale):
+        policies.revise(policy=made, version=7, actor=site.dana, **changed)
+    with pytest.raises(Forbidden):
+        policies.revise(policy=made, version=1, actor=site.erin, **changed)
+    revised = policies.revise(policy=made, version=1, actor=site.dana, **changed)
+    assert (revised.version, revised.state) == (2, "on")
+    assert list(revised.versions.values_list("number", "most_amount")) == [(1, 32), (2, 8)]
+    assert states(ask(site, {site.vcpu.slug: 64})) == {"vcpu": "open"}
+    decision = Decision.objects.get()
+    assert str(decision.policy_version) == f"R{made.pk}.1"
+
+
+def test_who_is_above_switches_off_and_nobody_else(site: Site) -> None:
+    made = rule(site, few(site))
+    with pytest.raises(Forbidden):
+        policies.switch_off(policy=made, actor=site.audrey, now=NOW)
+    off = policies.switch_off(policy=made, actor=site.erin, now=NOW)
+    assert off.state == "off"
+    with pytest.raises(Conflict):
+        policies.switch_off(policy=made, actor=site.dana, now=NOW)
+    assert states(ask(site, {site.vcpu.slug: 32})) == {"vcpu": "open"}
+    with pytest.raises(Stale):
+        policies.switch_on(policy=made, version=2, actor=site.dana, now=NOW)
+    verbs = Event.objects.filter(subject_kind="policy").order_by("pk")
+    assert list(verbs.values_list("verb", flat=True)) == [
+        "policy made",
+        "policy switched on",
+        "policy switched off",
+    ]
+
+
+def test_a_rule_that_is_switched_off_meanwhile_grants_nothing_more(committed_site: Site) -> None:
+    site = committed_site
+    made = rule(site, few(site))
+    acts = [
+        lambda: ask(site, {site.vcpu.slug: 32}),
+        lambda: policies.switch_off(policy=made, actor=site.dana, now=LATER),
+    ]
+    asked, off = at_once(acts)
+    assert off.state == "off"
+    granted = Decision.objects.filter(policy_version__policy=made).count()
+    assert states(asked) == {"vcpu": "granted" if granted else "open"}
+    switched = Event.objects.get(verb="policy switched off").pk
+    later = Event.objects.filter(verb="approved", pk__gt=switched, actor=None)
+    assert not later.exists() or granted == 1
+    call_command("audit_ledger")
+
+
+def test_two_at_once_never_leave_less_of_the_envelope_than_the_rule_says(
+    committed_site: Site,
+) -> None:
+    site = committed_site
+    rule(site, few(site, 100, envelope_left_percent=88))
+    others = [make_project(site, f"other-{number}", "atlas", NOW) for number in range(4)]
+    for each in others:
+        join(each, site.alice, Role.OWNER, NOW)
+    acts = [lambda each=each: ask(site, {site.vcpu.slug: 60}, project=each) for each in others]
+    found = [states(each)["vcpu"] for each in at_once(acts)]
+    assert sorted(found) == ["granted", "open", "open", "open"]
+    assert site.envelope(site.vcpu) == 940
+
+
+def test_a_site_without_rules_pays_one_query(site: Site) -> None:
+    _count, said = count_queries(lambda: ask(site, {site.vcpu.slug: 32}))
+    assert said.count('"quotas_policyversion"."id"') == 1
