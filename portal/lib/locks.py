@@ -7,6 +7,7 @@ connection's lock_timeout bounds the wait.
 from collections.abc import Iterable
 from typing import TypeVar
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
@@ -76,5 +77,8 @@ def share(model: type[Model], ids: Iterable[int]) -> None:
 def share_rows(rows: QuerySet[Row]) -> list[Row]:
     """`share`, with the rows as they are once they are held; of one table, without joins."""
     _require_transaction()
-    sql, parameters = rows.order_by("pk").query.sql_with_params()
+    try:
+        sql, parameters = rows.order_by("pk").query.sql_with_params()
+    except EmptyResultSet:
+        return []
     return list(rows.model._default_manager.raw(f"{sql} FOR SHARE", parameters))

@@ -132,6 +132,8 @@ def _waiting(mark: RouteMark) -> QuerySet[RequestLine, int]:
 
 def _route(ids: Sequence[int], now: datetime) -> None:
     """Route these requests, under the locks of a verb: their projects, then their places."""
+    if not ids:
+        return
     projects = {
         each.pk: each
         for each in lock(
