@@ -21,21 +21,21 @@ from .shapes.waiting import (
     EndorseInput,
     UnitWaitingInput,
     UnitWaitingSerializer,
-    WaitingSerializer,
+    WhyWaitingSerializer,
 )
 from .verbs import answer_decision
 
 
 @shows("project")
 @operation(
-    "get_request_waiting", "Tell why a request still waits", answers=WaitingSerializer,
+    "get_request_waiting", "Tell why a request still waits", answers=WhyWaitingSerializer,
     refuses=READ, tag="requests",
     about="Each open line: whom it waits for, since when, and what comes next.",
 )  # fmt: skip
 @api_view(["GET"])
 def request_waiting(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
-    return Response(WaitingSerializer(waiting_of(visible_request(viewer, pk), viewer.now)).data)
+    return Response(WhyWaitingSerializer(waiting_of(visible_request(viewer, pk), viewer.now)).data)
 
 
 @shows("ask")

@@ -219,6 +219,7 @@ LOOKS: dict[str, Look] = {
     "catalogue": Look("alice"),
     "unit_list": Look("alice"),
     "unit_detail": Look("dana", slug("atlas")),
+    "unit_waiting": Look("dana", slug("atlas")),
     "unit_fund": Look(
         "erin",
         slug("atlas"),

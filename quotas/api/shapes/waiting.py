@@ -66,7 +66,7 @@ class LineWaitSerializer(serializers.Serializer[Any]):
     nobody_words = serializers.CharField(source="nobody", help_text="The same as a sentence.")
 
 
-class WaitingSerializer(serializers.Serializer[Any]):
+class WhyWaitingSerializer(serializers.Serializer[Any]):
     """The open lines; and from when on the requester may remind those who decide."""
 
     lines = LineWaitSerializer(many=True)
