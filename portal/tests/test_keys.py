@@ -9,13 +9,17 @@ SCRIPT = Path(__file__).parents[1] / "static" / "remit.js"
 PAGE = """
 <input type="search" id="find" data-key="/">
 <table data-rows><tbody>
-<tr data-row><td><input type="checkbox" id="pick1"><a href="#one" id="open1">1</a>
+<tr data-row><td><input type="checkbox" id="pick1" name="pick"><a href="#one" id="open1">1</a>
   <button id="a1" data-key="a">a</button></td></tr>
-<tr data-row><td><input type="checkbox" id="pick2"><a href="#two" id="open2">2</a>
+<tr data-row><td><input type="checkbox" id="pick2" name="pick"><a href="#two" id="open2">2</a>
   <button id="a2" data-key="a">a</button></td></tr>
 </tbody></table>
 <button id="off" data-key="z" disabled>z</button>
 <details id="no" data-key="d r"><summary>No</summary><select id="why"><option>x</select></details>
+<details id="here" data-key="e"><summary>Here</summary><input type="hidden" name="token">
+  <input id="amount"></details>
+<label id="all" data-all="pick" hidden><input type="checkbox" id="every"></label>
+<b id="count" data-count="pick"></b>
 <div id="live" data-poll></div>
 <p id="offline" hidden></p>
 """
@@ -50,6 +54,26 @@ def test_slash_finds_and_escape_leaves(page):
     assert page.input_value("#find") == "j"
     press(page, "Escape")
     assert focused(page) == ""
+
+
+def test_n_walks_as_j_does(page):
+    press(page, "n n")
+    assert focused(page) == "open2"
+
+
+def test_a_key_opens_what_is_folded_at_its_first_field_that_shows(page):
+    press(page, "e")
+    assert page.get_attribute("#here", "open") is not None
+    assert focused(page) == "amount"
+
+
+def test_what_is_picked_is_counted_and_all_of_it_at_once(page):
+    assert page.inner_text("#count") == "0"
+    press(page, "j x")
+    assert page.inner_text("#count") == "1"
+    page.check("#every")
+    assert page.inner_text("#count") == "2"
+    assert page.is_checked("#pick2")
 
 
 def test_j_and_k_walk_and_stop_at_the_ends(page):

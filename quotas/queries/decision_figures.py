@@ -93,6 +93,9 @@ class LineFigures:
     mandates: tuple[Mandate, ...]
     # What is consumed of the mandates' bounds; None: they count as written.
     used: Used | None = None
+    # Else the person is asked to endorse it; and what somebody endorsed last.
+    is_to_decide: bool = True
+    endorsed: int | None = None
 
     @property
     def offering(self) -> Offering:

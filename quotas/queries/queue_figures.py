@@ -125,7 +125,7 @@ def figures_at_a_glance(
 ) -> dict[int, LineFigures]:
     """{line id: its figures} in the order of the lines.
 
-    lines: as `lines_of_page` gives them, with the `quota` of now. mandates: all that the person
+    lines: as `lines_of_page` gives them. mandates: all that the person
     holds. One query, and two for what is consumed of bounds.
     """
     if not lines:
@@ -149,6 +149,8 @@ def figures_at_a_glance(
             use=glance.use,
             mandates=by_path[line.project.unit.path],
             used=consumed[line.project_id],
+            is_to_decide=line.is_to_decide,  # type: ignore[attr-defined]  # as above
+            endorsed=line.endorsed,  # type: ignore[attr-defined]  # as above
         )
     return found
 

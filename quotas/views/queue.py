@@ -1,5 +1,6 @@
 """The queue of a decider: what waits for me, what it would do, what is odd about it."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ class Row:
     @property
     def deciding(self) -> list[LineFigures]:
         """The lines that wait for a decision rather than an endorsement."""
-        return [each for each in self.lines if each.line.is_to_decide and each.is_reached]  # type: ignore[attr-defined]  # annotated
+        return [each for each in self.lines if each.is_to_decide and each.is_reached]
 
     @property
     def can_decide(self) -> bool:
@@ -117,6 +118,7 @@ def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[dict[
     found: list[dict[str, Any]] = []
     for line in lines:
         found += _noticed_of_line(line)
+    found += _noticed_tasks(lines)
     found += _noticed_use(lines)
     if lines and all(line.change < 0 for line in lines):
         found.append({"tone": "ok", "icon": "back", "text": _("gives back")})
@@ -147,24 +149,38 @@ def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
     if not line.is_reached:
         said = _("not in your remit: %(resource)s in %(zone)s")
         found.append({"tone": "busy", "icon": "up", "text": said % words})
-    elif not line.line.is_to_decide:  # type: ignore[attr-defined]  # annotated by lines_of_page
-        said = _("yours to endorse: %(resource)s in %(zone)s")
-        found.append({"tone": "busy", "icon": "stamp", "text": said % words})
-    elif line.is_beyond_bound:
+    elif line.is_to_decide and line.is_beyond_bound:
         said = (
             _("above the %(bound)s %(resource)s left of your remit")
             if line.widest.used
             else _("above your %(bound)s %(resource)s per decision")
         )
         found.append({"tone": "busy", "icon": "up", "text": said % words})
-    if line.line.endorsed is not None:  # type: ignore[attr-defined]  # annotated by lines_of_page
-        words["endorsed"] = format_amount(line.line.endorsed, line.unit)  # type: ignore[attr-defined]
+    if line.endorsed is not None:
+        words["endorsed"] = format_amount(line.endorsed, line.unit)
         said = _("endorsed: %(endorsed)s %(resource)s in %(zone)s")
         found.append({"tone": "ok", "icon": "stamp", "text": said % words})
     if line.is_below_use:
         said = _("more %(resource)s in use in %(zone)s")
         found.append({"tone": "warn", "icon": "warn", "text": said % words})
     return found
+
+
+def _noticed_tasks(lines: list[LineFigures]) -> list[dict[str, str]]:
+    """What of it the person may only endorse, zone by zone."""
+    resources: dict[str, list[str]] = defaultdict(list)
+    for line in lines:
+        if line.is_reached and not line.is_to_decide:
+            resources[line.offering.zone.name].append(line.offering.resource.name)
+    said = _("to endorse: %(resources)s in %(zone)s")
+    return [
+        {
+            "tone": "busy",
+            "icon": "stamp",
+            "text": said % {"resources": ", ".join(names), "zone": zone},
+        }
+        for zone, names in resources.items()
+    ]
 
 
 def _noticed_use(lines: list[LineFigures]) -> list[dict[str, str]]:
