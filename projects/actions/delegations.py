@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -83,13 +84,41 @@ def grant_root(
 
 def root_holders(unit: Unit, powers: Collection[Power], now: datetime) -> set[int]:
     """Ids of the people who hold a live root with these powers over the whole of a unit."""
-    roots = live_delegations(now).filter(
+    return set(_roots_over(unit, powers, now).values_list("user", flat=True))
+
+
+def few_roots_at(unit: Unit, powers: Collection[Power], now: datetime) -> datetime | None:
+    """The first moment from `now` on at which fewer than two people hold such a root; or None.
+
+    It can only become so as one ends: those moments are looked at, and `now`.
+    """
+    roots = _roots_over(unit, powers, None).exclude(ends_at__lte=now)
+    periods = list(roots.values_list("user", "starts_at", "ends_at"))
+    moments = {now, *(each[2] for each in periods if each[2] is not None)}
+    for moment in sorted(moments):
+        people = {
+            user
+            for user, starts, ends in periods
+            if starts <= moment and (ends is None or ends > moment)
+        }
+        if len(people) < ROOTS_NEEDED:
+            return moment
+    return None
+
+
+def _roots_over(
+    unit: Unit, powers: Collection[Power], now: datetime | None
+) -> QuerySet[Delegation]:
+    """Roots of active people with these powers over the whole of a unit; now: those in force."""
+    live = Delegation.objects.filter(revoked_at__isnull=True) if now is None else (
+        live_delegations(now)
+    )  # fmt: skip
+    return live.filter(
         parent__isnull=True,
         user__is_active=True,
         unit__in=Unit.objects.above(unit.path),
         powers__contains=list(powers),
     )
-    return set(roots.values_list("user", flat=True))
 
 
 def grant(

@@ -6,15 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Invalid
+from portal.lib.locks import lock
 from projects.actions import delegations as chain
 from projects.actions.delegations import Terms
 from projects.models import Delegation, Event, Group, GroupMembership, Unit, User
 from projects.outgoing.notices import tell
 from projects.queries.viewers import Viewer
 from projects.states import NoticeKind, Power
+from quotas.queries.hanging import below_of
 
 from .bounds import UNBOUNDED, Bound, Problem, held_bounds, problems_of, store
 from .routing import mark_delegation, mark_unit
@@ -191,6 +194,49 @@ def revoke(*, delegation: Delegation, actor: User | None, why: str = "", now: da
         event = chain.revoke(delegation=delegation, actor=actor, why=why, now=now)
         tell(event, [*holders(delegation, now), *below], NoticeKind.REVOKED)
         mark_unit(delegation.unit, now)
+
+
+def revoke_root(*, root: Delegation, why: str = "", now: datetime) -> int:
+    """End a root, for the operator's command; returns how many delegations end with it.
+
+    Raises Conflict where fewer than two people would hold one of its powers over its unit by a
+    root, now or from a date to come that is not so already (facts: unit, power, from).
+    """
+    with transaction.atomic():
+        # One at a time: two that each count on the other would leave none.
+        lock(Delegation.objects.filter(parent__isnull=True, revoked_at__isnull=True))
+        before = {power: chain.few_roots_at(root.unit, [power], now) for power in Power}
+        lost = len(below_of(root, now))
+        revoke(delegation=root, actor=None, why=why, now=now)
+        for power in root.powers:
+            when = chain.few_roots_at(root.unit, [Power(power)], now)
+            was = before[Power(power)]
+            if when is not None and (was is None or when < was or when == now):
+                raise _too_few_roots(root, Power(power), when, now)
+    return lost
+
+
+def _too_few_roots(root: Delegation, power: Power, when: datetime, now: datetime) -> Conflict:
+    words = {
+        "name": root,
+        "unit": root.unit.label,
+        "power": power.label,
+        "day": timezone.localtime(when).date().isoformat(),
+    }
+    sentence = (
+        _(
+            "Without %(name)s fewer than two people hold the root of %(unit)s with the power to "
+            "%(power)s. Give somebody else one first: manage.py grant_root."
+        )
+        if when <= now
+        else _(
+            "Without %(name)s fewer than two people hold the root of %(unit)s with the power to "
+            "%(power)s from %(day)s on. Give somebody else one first: manage.py grant_root."
+        )
+    )
+    return Conflict(
+        sentence % words, unit=root.unit.slug, power=power.value, **{"from": when.isoformat()}
+    )
 
 
 def holders(delegation: Delegation, now: datetime) -> list[int]:

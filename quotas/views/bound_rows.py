@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from portal.lib.amounts import AmountError, input_text, parse_amount
+from portal.lib.amounts import AmountError, format_amount, input_text, parse_amount
 from quotas.actions.bounds import WINDOW_DAYS, Bound
 from quotas.models import Resource, Zone
 
@@ -17,11 +17,11 @@ COLUMNS = ("resource", "zone", "per_decision", "window_days", "total", "period_d
 
 @dataclass
 class Row:
-    """One row of bounds as typed; `mine` is what one's own bound says there."""
+    """One row of bounds as typed; `mine` is what one's own bounds say there."""
 
     index: int
     typed: dict[str, str]
-    mine: str = ""
+    mine: "Mine | None" = None
     error: str = ""
     # The cell that cannot be read; "" where the row as a whole is refused.
     wrong: str = ""
@@ -118,16 +118,23 @@ def _days(cell: str, typed: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def own_words(held: Sequence[Bound], resource: Resource | None) -> str:
-    """Return "128 a decision, 500 in all"; "any amount" without bound, "nothing" without a row."""
+@dataclass(frozen=True)
+class Mine:
+    """What one's own bounds say where a row is, as stands beside its inputs."""
+
+    decision: str
+    total: str = ""
+
+
+def own_words(held: Sequence[Bound], resource: Resource | None) -> Mine:
+    """held: one's own bounds that are about the row; none of them: nothing can be handed on."""
     if not held:
-        return _("nothing")
-    said = []
+        return Mine(_("yours: nothing"))
     unit = resource.unit if resource else ""
     decisions = [each.per_decision for each in held if each.per_decision is not None]
     totals = [each.total for each in held if each.total is not None]
-    if decisions:
-        said.append(_("%(amount)s a decision") % {"amount": input_text(min(decisions), unit)})
-    if totals:
-        said.append(_("%(amount)s in all") % {"amount": input_text(min(totals), unit)})
-    return ", ".join(said) or _("any amount")
+    words = _("yours: %(amount)s")
+    return Mine(
+        words % {"amount": format_amount(min(decisions), unit)} if decisions else _("yours: any"),
+        words % {"amount": format_amount(min(totals), unit)} if totals else "",
+    )

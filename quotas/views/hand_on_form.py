@@ -24,6 +24,7 @@ from quotas.queries.delegates import Delegate, delegate_of_key, find_delegates
 from .bound_rows import (
     COLUMNS,
     MOST_ROWS,
+    Mine,
     Row,
     Unreadable,
     own_words,
@@ -64,7 +65,7 @@ class HandOnForm(forms.Form):
     ends_on = forms.DateField(
         label=gettext_lazy("Until the end of"), required=False, widget=_day_input()
     )
-    depth = forms.IntegerField(label=gettext_lazy("How often they may hand it on"), required=False)
+    depth = forms.IntegerField(label=gettext_lazy("They may hand it on"), required=False)
     purpose = TextField(label=gettext_lazy("What for"), rows=2, most=MAX_PURPOSE)
 
 
@@ -175,12 +176,18 @@ def new_sheet(viewer: Viewer, source: Delegation) -> Sheet:
     if source.ends_at is not None:
         ends_on = min(ends_on, last_day(source.ends_at))
     sheet.form = _form(sheet, None, initial={
-        "unit": source.unit.slug, "powers": list(source.powers), "ends_on": ends_on, "depth": 0,
+        "unit": source.unit.slug, "powers": _first_power(source), "ends_on": ends_on, "depth": 0,
     })  # fmt: skip
     for bound in sheet.held[: MOST_ROWS - 1]:
         sheet.rows.append(Row(len(sheet.rows), typed_of(bound)))
     _finish(sheet)
     return sheet
+
+
+def _first_power(source: Delegation) -> list[str]:
+    """What is handed on most often; the rest is ticked by hand."""
+    decides = Power.DECIDE_QUOTA in source.powers
+    return [Power.DECIDE_QUOTA] if decides else list(source.powers[:1])
 
 
 def posted_sheet(viewer: Viewer, source: Delegation, data: QueryDict) -> Sheet:
@@ -231,7 +238,7 @@ def _form(
     widget = form.fields["depth"].widget
     widget.attrs.update({"min": 0, "max": source.depth - 1})
     words = {"most": source.depth - 1}
-    form.fields["depth"].help_text = _("At most %(most)s; 0: not at all.") % words
+    form.fields["depth"].help_text = _("At most %(most)s more times; 0: not at all.") % words
     if source.ends_at is not None:
         day = last_day(source.ends_at).isoformat()
         form.fields["ends_on"].help_text = _("Yours ends on %(day)s.") % {"day": day}
@@ -261,9 +268,9 @@ def _finish(sheet: Sheet) -> None:
         row.mine = _mine(sheet, row)
 
 
-def _mine(sheet: Sheet, row: Row) -> str:
+def _mine(sheet: Sheet, row: Row) -> Mine | None:
     if row.is_blank:
-        return ""
+        return None
     resource = next((e for e in sheet.resources if e.slug == row.typed["resource"]), None)
     zone = next((e for e in sheet.zones if zone_key(e) == row.typed["zone"]), None)
     about = [each for each in sheet.held if each.covers(resource, zone)]
