@@ -9,7 +9,7 @@ from django.db.models.functions import Concat, Substr
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.locks import lock, share
+from portal.lib.locks import lock, share, share_rows
 from projects.models import Project, Unit, UnitPlacement, User, ancestor_paths
 
 from .events import record
@@ -106,7 +106,7 @@ def take_subtree(unit: Unit) -> None:
 
 def hold_path(unit: Unit) -> Unit:
     """The unit as it stands now, held there with all above it until the transaction ends."""
-    return _hold([unit.pk])[unit.pk]
+    return _hold(Unit.objects.in_bulk([unit.pk]))[unit.pk]
 
 
 def take_unit(unit: Unit) -> Unit:
@@ -132,23 +132,28 @@ def hold_place(project: Project) -> None:
 
 
 def hold_places(projects: Collection[Project]) -> None:
-    """`hold_place` for many locked projects at the price of one."""
-    units = _hold({each.unit_id for each in projects})
+    """`hold_place` for many locked projects at the price of one.
+
+    One query where their units are at hand as they stand.
+    """
+    units = {each.unit_id: each.unit for each in projects if Project.unit.is_cached(each)}
+    missing = {each.unit_id for each in projects} - units.keys()
+    if missing:
+        units |= Unit.objects.in_bulk(missing)
+    held = _hold(units)
     for each in projects:
-        each.unit = units[each.unit_id]
+        each.unit = held[each.unit_id]
 
 
-def _hold(unit_ids: Collection[int]) -> dict[int, Unit]:
-    seen: set[str] = set()
+def _hold(units: dict[int, Unit]) -> dict[int, Unit]:
+    """The units as they stand, held there; given as they were last seen."""
     while True:
-        fresh = Unit.objects.in_bulk(unit_ids)
-        paths = {each.path for each in fresh.values()}
-        if paths <= seen:
-            return fresh
-        # One may have been moved while we waited; then those above it are others.
-        seen = paths
-        above = {path for each in paths for path in ancestor_paths(each)}
-        share(Unit, Unit.objects.filter(path__in=above).values_list("pk", flat=True))
+        paths = {path for each in units.values() for path in ancestor_paths(each.path)}
+        held = {each.pk: each for each in share_rows(Unit.objects.filter(path__in=paths))}
+        if all(pk in held and held[pk].path == each.path for pk, each in units.items()):
+            return {pk: held[pk] for pk in units}
+        # One was moved while we waited, or since it was seen; those above it are others then.
+        units = Unit.objects.in_bulk(list(units))
 
 
 def _place(unit: Unit, parent: Unit | None, now: datetime) -> None:

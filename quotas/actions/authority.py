@@ -22,7 +22,7 @@ class UsedUp(Conflict):
     """What a bound still leaves is less than this adds; it goes up.
 
     Facts: bound ("per_decision" or "total"), written, used, left, asked, holder (whose bound it
-    is), delegation, offering; once it was routed anew also `waits_for`.
+    is), delegation, offering, line, request; once it was routed anew also `waits_for`.
     """
 
     code = "used_up"
@@ -183,6 +183,7 @@ def _used_up(widest: tuple[Mandate, Most], line: RequestLine, increase: int, use
     return UsedUp(
         _used_up_sentence(most) % words,
         **most.facts, asked=increase, offering=line.offering.slug, holder=holder, line=line.pk,
+        request=line.request_id,
     )  # fmt: skip
 
 

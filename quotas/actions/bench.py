@@ -89,24 +89,26 @@ class Bench:
 
 def take(quota_request: QuotaRequest, actor: User, now: datetime) -> Bench:
     """Lock project, unit path and request, then ask who the actor is."""
-    return _take(quota_request, Viewer.of(actor, now), None)
+    return _take(quota_request, actor, now, None)
 
 
 def take_for(quota_request: QuotaRequest, policy_version: PolicyVersion, now: datetime) -> Bench:
     """`take` for a policy: by its own delegation alone, as long as its person holds that."""
-    return _take(quota_request, Viewer.of(policy_version.policy.person, now), policy_version)
+    return _take(quota_request, policy_version.policy.person, now, policy_version)
 
 
 def _take(
-    quota_request: QuotaRequest, viewer: Viewer, policy_version: PolicyVersion | None
+    quota_request: QuotaRequest, person: User, now: datetime, policy_version: PolicyVersion | None
 ) -> Bench:
-    project = lock(Project.objects.filter(pk=quota_request.project_id))[0]
+    held = Project.objects.filter(pk=quota_request.project_id).select_related("unit")
+    project = lock(held)[0]
     hold_place(project)
     lines = _lock_request(quota_request)
     request = next(iter(lines.values())).request
     request.project = project
     for line in lines.values():
         line.project = project
+    viewer = Viewer.of(person, now)
     mandates = mandates_of(viewer, project.unit.path, Power.DECIDE_QUOTA)
     if policy_version is not None:
         own = policy_version.policy.delegation_id

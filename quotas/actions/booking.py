@@ -48,25 +48,25 @@ def lock_accounts(bench: Bench, lines: Collection[RequestLine]) -> Accounts:
 
     Only the nearest source pays; those above it are read for the sentence of NoRoom.
     """
-    offering_ids = [line.offering_id for line in lines]
+    offering_ids = {line.offering_id for line in lines}
     quotas, above = _accounts(bench, offering_ids)
-    if len(quotas) < len(set(offering_ids)):
-        open_quota(bench.project, offering_ids)
-        quotas, above = _accounts(bench, offering_ids)
+    if quotas.keys() != offering_ids:
+        open_quota(bench.project, sorted(offering_ids - quotas.keys()))
     loans = _loans(quotas, lines)
     ids = {account.pk for accounts in above.values() for account in accounts[:1]}
-    ids |= {account.pk for account in quotas.values()}
     ids |= {loan.source_id for each in loans.values() for loan in each}
     rows = lock(
-        Account.objects.filter(pk__in=ids).select_related(
-            "unit", "offering__resource", "offering__zone"
-        )
+        Account.objects.filter(
+            Q(pk__in=ids) | Q(project=bench.project, offering__in=offering_ids)
+        ).select_related("unit", "offering__resource", "offering__zone")
     )
     by_id = {account.pk: account for account in rows}
     refuse_moved_sources([loan for each in loans.values() for loan in each], by_id)
     return Accounts(
         by_id=by_id,
-        quota={offering_id: by_id[account.pk] for offering_id, account in quotas.items()},
+        quota={
+            account.offering_id: account for account in rows if account.holder == Holder.PROJECT
+        },
         sources={
             offering_id: [by_id.get(account.pk, account) for account in accounts]
             for offering_id, accounts in above.items()
@@ -100,9 +100,9 @@ def _loans(quotas: Mapping[int, Account], lines: Collection[RequestLine]) -> dic
     No query where none does. A quota that moves meanwhile is refused as stale.
     """
     lower = [
-        quotas[line.offering_id].pk
+        account.pk
         for line in lines
-        if line.wanted < quotas[line.offering_id].balance
+        if (account := quotas.get(line.offering_id)) is not None and line.wanted < account.balance
     ]
     found: dict[int, list[Loan]] = defaultdict(list)
     if lower:

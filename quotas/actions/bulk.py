@@ -125,7 +125,7 @@ def _approve_item(item: JobItem, job: Job, now: datetime) -> None:
             "pk", "wanted"
         )
     )
-    decide.approve(
+    decide.approve_inside(
         quota_request=quota_request, granted={each: wanted.get(each, 0) for each in shown.seen},
         seen=shown.seen, version=shown.version, reason=job.arguments["reason"], actor=job.actor,
         now=now,

@@ -53,13 +53,35 @@ def approve(
 
     granted: {line id: absolute limit in base units}; seen: {line id: the quota that the
     decider saw}; version: of the request that the decider saw. Raises Forbidden,
-    Conflict, Stale (with the figures of now), NoRoom, Invalid.
+    Conflict, Stale (with the figures of now), NoRoom, Invalid; and UsedUp, after which the
+    request waits for those who may still grant it.
     """
     try:
-        with transaction.atomic():
-            return _grant(take(quota_request, actor, now), granted, seen, version, reason)
+        return approve_inside(
+            quota_request=quota_request, granted=granted, seen=seen, version=version,
+            reason=reason, actor=actor, now=now,
+        )  # fmt: skip
     except UsedUp as refusal:
-        raise handed_up(refusal, quota_request, now) from None
+        raise handed_up(refusal, now) from None
+
+
+def approve_inside(
+    *,
+    quota_request: QuotaRequest,
+    granted: Mapping[int, int],
+    seen: Mapping[int, int],
+    version: int,
+    reason: str = "",
+    actor: User,
+    now: datetime,
+) -> Decision:
+    """`approve` as a part of something larger, which a refusal undoes.
+
+    Whoever undoes it hands on what is `UsedUp` afterwards, with `handed_up`, if the request is
+    there without that.
+    """
+    with transaction.atomic():
+        return _grant(take(quota_request, actor, now), granted, seen, version, reason)
 
 
 def approve_by_policy(

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.errors import DomainError
 from projects.models import in_force
-from quotas.models import Assignment, QuotaRequest
+from quotas.models import Assignment
 from quotas.states import AssignmentKind
 
 from .authority import UsedUp
@@ -16,15 +16,15 @@ from .rerouting import route_again
 logger = logging.getLogger(__name__)
 
 
-def handed_up(refusal: UsedUp, quota_request: QuotaRequest, now: datetime) -> UsedUp:
+def handed_up(refusal: UsedUp, now: datetime) -> UsedUp:
     """Route the request anew, in a transaction of its own; the refusal, which says to whom.
 
     Whatever goes wrong with the routing is left to the sweep: nothing was booked either way.
     """
     try:
-        route_again([quota_request.pk], now)
+        route_again([refusal.facts["request"]], now)
     except DomainError:
-        logger.exception("request %s was not handed up at once", quota_request.pk)
+        logger.exception("request %s was not handed up at once", refusal.facts["request"])
         return refusal
     line_id = refusal.facts["line"]
     rows = Assignment.objects.filter(

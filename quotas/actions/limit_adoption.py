@@ -174,7 +174,7 @@ def _decide(drift: Drift, choice: Choice, reason: str, actor: User, now: datetim
     QuotaRequest.objects.filter(pk=asked.pk).update(submitted_at=now)
     note(asked, "submitted", Viewer.of(actor, now), {choice.offering: granted})
     line = asked.lines.get()
-    return decide.approve(
+    return decide.approve_inside(
         quota_request=asked,
         granted={line.pk: granted},
         seen={line.pk: choice.balance},

@@ -20,6 +20,8 @@ import quotas.actions.drift
 import quotas.actions.problems  # noqa: F401 - these register their kinds of work
 from portal.lib.errors import DomainError
 from portal.lib.locks import refusal_of
+from quotas.actions.authority import UsedUp
+from quotas.actions.handing_up import handed_up
 from quotas.actions.jobs import KINDS
 from quotas.models import Job, JobItem
 from quotas.states import ItemState, JobState
@@ -121,6 +123,9 @@ def _act(item: JobItem, job: Job) -> str:
     try:
         with transaction.atomic():
             kind.act(item, job, timezone.now())
+    except UsedUp as refusal:
+        # Only now that the item is undone: it goes to whoever may still grant it.
+        return handed_up(refusal, timezone.now()).sentence
     except DomainError as refusal:
         return refusal.sentence or refusal.code
     except OperationalError as error:

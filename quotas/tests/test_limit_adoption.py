@@ -41,7 +41,7 @@ def take(drift: Drift, actor: Any, **more: Any) -> Decision:
 @pytest.fixture
 def changed(site: Site) -> Drift:
     """128 cores were granted, and somebody set 200 in Nova."""
-    grant(site, ask(site, {site.vcpu.slug: 128}))
+    grant(site, ask(site, {site.vcpu.slug: 128}), actor="erin")
     Target.objects.update(state=TargetState.APPLIED, next_try_at=None)
     return make_drift(site, "cores", wanted=128, seen=200, now=NOW)
 
@@ -267,7 +267,7 @@ def test_what_is_adopted_proves_itself_like_any_decision(site: Site, changed: Dr
 @pytest.mark.parametrize("verb", ["adopt", "restore"])
 def test_of_several_who_adopt_at_once_one_decides(committed_site: Site, verb: str) -> None:
     site = committed_site
-    grant(site, ask(site, {site.vcpu.slug: 128}))
+    grant(site, ask(site, {site.vcpu.slug: 128}), actor="erin")
     drift = make_drift(site, "cores", wanted=128, seen=200, now=NOW)
 
     def other() -> Any:

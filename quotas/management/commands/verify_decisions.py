@@ -3,10 +3,13 @@
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -26,6 +29,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.checked = 0
+        with _one_moment():
+            found = self._check(options)
+        if found:
+            sys.exit(1)
+
+    def _check(self, options: dict[str, Any]) -> int:
         found = 0
         for each in verify(since=options["since"], progress=self._progress):
             found += 1
@@ -41,13 +50,23 @@ class Command(BaseCommand):
             self.stdout.write(f"{self.checked:,} decisions, {found:,} findings.")
         else:
             self.stdout.write(f"{self.checked:,} decisions, each allowed by what history says.")
-        if found:
-            sys.exit(1)
+        return found
 
     def _progress(self, checked: int, count: int) -> None:
         self.checked = checked
         if checked < count:
             self.stderr.write(f"{checked:,} of {count:,} decisions…")
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """See the database as it is now, whatever is decided meanwhile; it writes nothing."""
+    with transaction.atomic():
+        # Within somebody's transaction, as a test's, it sees what that one sees.
+        if not connection.savepoint_ids:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
 
 
 def _moment(text: str) -> datetime:
