@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Invalid
@@ -196,47 +195,46 @@ def revoke(*, delegation: Delegation, actor: User | None, why: str = "", now: da
         mark_unit(delegation.unit, now)
 
 
-def revoke_root(*, root: Delegation, why: str = "", now: datetime) -> int:
-    """End a root, for the operator's command; returns how many delegations end with it.
+@dataclass(frozen=True)
+class RootEnded:
+    """How many delegations end with a root, and from when on too few people hold one: a power
+    and the first moment to come at which fewer than two do."""
+
+    below_count: int
+    too_few: dict[Power, datetime]
+
+
+def revoke_root(*, root: Delegation, why: str = "", now: datetime) -> RootEnded:
+    """End a root, for the operator's command.
 
     Raises Conflict where fewer than two people would hold one of its powers over its unit by a
-    root, now or from a date to come that is not so already (facts: unit, power, from).
+    root now (facts: unit, power); of dates to come the answer tells.
     """
     with transaction.atomic():
         # One at a time: two that each count on the other would leave none.
         lock(Delegation.objects.filter(parent__isnull=True, revoked_at__isnull=True))
-        before = {power: chain.few_roots_at(root.unit, [power], now) for power in Power}
-        lost = len(below_of(root, now))
+        below_count = len(below_of(root, now))
         revoke(delegation=root, actor=None, why=why, now=now)
-        for power in root.powers:
-            when = chain.few_roots_at(root.unit, [Power(power)], now)
-            was = before[Power(power)]
-            if when is not None and (was is None or when < was or when == now):
-                raise _too_few_roots(root, Power(power), when, now)
-    return lost
+        too_few = too_few_roots(root.unit, [Power(each) for each in root.powers], now)
+        for power, when in too_few.items():
+            if when <= now:
+                words = {"name": root, "unit": root.unit.label, "power": power.label}
+                raise Conflict(
+                    _(
+                        "Without %(name)s fewer than two people hold the root of %(unit)s with the "
+                        "power to %(power)s. Give somebody else one first: manage.py grant_root."
+                    )
+                    % words,
+                    unit=root.unit.slug,
+                    power=power.value,
+                )
+    return RootEnded(below_count, too_few)
 
 
-def _too_few_roots(root: Delegation, power: Power, when: datetime, now: datetime) -> Conflict:
-    words = {
-        "name": root,
-        "unit": root.unit.label,
-        "power": power.label,
-        "day": timezone.localtime(when).date().isoformat(),
-    }
-    sentence = (
-        _(
-            "Without %(name)s fewer than two people hold the root of %(unit)s with the power to "
-            "%(power)s. Give somebody else one first: manage.py grant_root."
-        )
-        if when <= now
-        else _(
-            "Without %(name)s fewer than two people hold the root of %(unit)s with the power to "
-            "%(power)s from %(day)s on. Give somebody else one first: manage.py grant_root."
-        )
-    )
-    return Conflict(
-        sentence % words, unit=root.unit.slug, power=power.value, **{"from": when.isoformat()}
-    )
+def too_few_roots(unit: Unit, powers: Collection[Power], now: datetime) -> dict[Power, datetime]:
+    """{power: the first moment from `now` on at which fewer than two people hold its root}."""
+    found = {power: chain.few_roots_at(unit, [power], now) for power in powers}
+    return {power: when for power, when in found.items() if when is not None}
 
 
 def holders(delegation: Delegation, now: datetime) -> list[int]:

@@ -1,5 +1,6 @@
 """What commands are told on the command line, turned into rows or one clear sentence."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from types import TracebackType
@@ -12,6 +13,7 @@ from django.utils import timezone
 from portal.lib.amounts import AmountError, parse_amount
 from portal.lib.errors import DomainError
 from projects.models import Unit, User
+from projects.states import Power
 from quotas.models import Offering, Zone
 
 
@@ -129,3 +131,15 @@ def dry(is_dry: bool) -> None:
     """Inside a transaction: take everything back at its end if this was only a rehearsal."""
     if is_dry:
         transaction.set_rollback(True)
+
+
+def too_few_words(unit: Unit, too_few: Mapping[Power, datetime]) -> list[str]:
+    """From when on too few people hold the root of a unit, a sentence for each day."""
+    days: dict[date, list[str]] = {}
+    for power, when in too_few.items():
+        days.setdefault(timezone.localtime(when).date(), []).append(power.value)
+    return [
+        f"From {day} on fewer than two people hold the root of {unit.label} for: "
+        f"{', '.join(powers)}."
+        for day, powers in sorted(days.items())
+    ]

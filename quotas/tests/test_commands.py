@@ -322,3 +322,47 @@ def test_audit_names_loans_beyond_the_balance(site: Site) -> None:
         call_command("audit_ledger", stdout=said)
 
     assert f"loans of account ATLAS {site.vcpu.slug}" in said.getvalue()
+
+
+# --- revoke_root ---------------------------------------------------------------------------
+
+
+def test_revoke_root_below_two_is_refused(site: Site) -> None:
+    root = site.delegations["otto"]
+
+    said = refusal("revoke_root", str(root))
+
+    assert said.startswith(f"Without {root} fewer than two people hold the root of ORG")
+    root.refresh_from_db()
+    assert root.revoked_at is None
+
+
+def test_revoke_root_says_what_ends_with_it_and_from_when_on_too_few_are_left(site: Site) -> None:
+    day = (timezone.localdate() + timedelta(days=30)).isoformat()
+    run("grant_root", "bob", "rita", "--unit", "org", "--power", "decide quota",
+        "--power", "manage envelopes", "--ends", day)  # fmt: skip
+    root = site.delegations["otto"]
+
+    rehearsed = run("revoke_root", str(root), "--dry-run")
+    said = run("revoke_root", str(root), "--reason", "Retired")
+
+    gone = (timezone.localdate() + timedelta(days=31)).isoformat()
+    assert said == (
+        f"{root} of Otto for ORG is ended.\nWith it 2 handed on below end too.\n"
+        f"From {gone} on fewer than two people hold the root of ORG for: "
+        "decide quota, manage envelopes.\n"
+    )
+    assert rehearsed == said + "Nothing was stored (--dry-run).\n"
+    root.refresh_from_db()
+    assert root.revoked_why == "Retired"
+
+
+@pytest.mark.parametrize("name", ["D-0", "everything"])
+def test_revoke_root_of_what_is_none(site: Site, name: str) -> None:
+    assert refusal("revoke_root", name) == f"There is no delegation {name!r}."
+
+
+def test_revoke_root_of_what_was_handed_on_says_where(site: Site) -> None:
+    danas = site.delegations["dana"]
+
+    assert refusal("revoke_root", str(danas)).startswith(f"{danas} is no root: Erin handed it on")

@@ -15,12 +15,13 @@ from quotas.actions import decide, requests
 from quotas.actions.delegations import (
     Bound,
     Deputies,
+    RootEnded,
     delegate,
     delegate_root,
     name_deputy,
     revoke,
+    revoke_root,
 )
-from quotas.actions.rerouting import work_off
 from quotas.actions.rerouting import work_off
 from quotas.actions.wishes import Wish
 from quotas.models import Decision, DelegationBound, QuotaRequest, Zone
@@ -473,3 +474,53 @@ def test_a_deputy_needs_an_end_after_the_start(site: Site, ends_at: datetime | N
         deputise(site, ends_at=ends_at)
 
     assert list(refused.value.errors) == ["ends_at"]
+
+
+# --- ending roots -------------------------------------------------------------------------
+
+
+def more_roots(site: Site, *people: User, ends_at: datetime | None = None) -> list[Delegation]:
+    return delegate_root(
+        users=people, units=[site.units["org"]], powers=[Power.DECIDE_QUOTA], depth=5,
+        ends_at=ends_at, now=NOW,
+    )  # fmt: skip
+
+
+def end(root: Delegation) -> RootEnded:
+    return revoke_root(root=root, now=NOW)
+
+
+def test_a_root_ends_where_two_people_are_left(site: Site) -> None:
+    first, second = more_roots(site, site.erin, site.dana)
+
+    assert end(first) == RootEnded(0, {})
+
+    first.refresh_from_db()
+    assert (first.revoked_at, first.revoked_by) == (NOW, None)
+    with pytest.raises(Conflict) as refused:
+        end(second)
+    assert refused.value.facts == {"unit": "org", "power": "decide quota"}
+
+
+def test_a_root_that_ends_tells_from_when_on_too_few_are_left(site: Site) -> None:
+    lasting = more_roots(site, site.erin, site.dana)[0]
+    Delegation.objects.filter(user=site.otto).update(ends_at=NOW + 30 * DAY)
+
+    assert end(lasting).too_few == {Power.DECIDE_QUOTA: NOW + 30 * DAY}
+
+
+def test_a_root_of_closed_accounts_does_not_count(site: Site) -> None:
+    first, __ = more_roots(site, site.erin, site.dana)
+    User.objects.filter(pk=site.otto.pk).update(is_active=False)
+
+    with pytest.raises(Conflict):
+        end(first)
+
+
+def test_two_roots_that_count_on_each_other_are_not_ended_at_once(committed_site: Site) -> None:
+    site = committed_site
+    first, second = more_roots(site, site.erin, site.dana)
+
+    results = at_once([lambda: end(first), lambda: end(second)])
+
+    assert sorted(isinstance(each, Conflict) for each in results) == [False, True]

@@ -11,8 +11,16 @@ from django.utils import timezone
 from portal.lib.amounts import AmountError, parse_amount
 from projects.models import Unit
 from projects.states import Power
-from quotas.actions.delegations import UNBOUNDED, Bound, delegate_root
-from quotas.management.lookup import Sentences, dry, end_of_day, person, unit, zone
+from quotas.actions.delegations import UNBOUNDED, Bound, delegate_root, too_few_roots
+from quotas.management.lookup import (
+    Sentences,
+    dry,
+    end_of_day,
+    person,
+    too_few_words,
+    unit,
+    zone,
+)
 from quotas.models import Resource, Zone
 
 DEPTH = 5
@@ -63,12 +71,17 @@ class Command(BaseCommand):
                 users=users, units=units, powers=powers, depth=options["depth"], ends_at=ends_at,
                 bounds=self._bounds(options["bound"], options["zone"]), now=now,
             )  # fmt: skip
+            soon = [each for place in units for each in too_few_words(
+                place, too_few_roots(place, powers, now)
+            )]  # fmt: skip
             dry(options["dry_run"])
         for root in made:
             self.stdout.write(f"{root.user} holds the root of {root.unit.label}.")
         if not made:
             self.stdout.write("Nothing to do: they hold these roots already.")
-        elif options["dry_run"]:
+        for sentence in soon:
+            self.stdout.write(sentence)
+        if made and options["dry_run"]:
             self.stdout.write("Nothing was stored (--dry-run).")
 
     def _units(self, slugs: list[str] | None) -> list[Unit]:

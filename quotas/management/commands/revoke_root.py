@@ -9,14 +9,14 @@ from django.utils import timezone
 
 from projects.models import Delegation
 from quotas.actions.delegations import revoke_root
-from quotas.management.lookup import Sentences, dry
+from quotas.management.lookup import Sentences, dry, too_few_words
 
 
 class Command(BaseCommand):
     help = (
         "End root delegations, and with them all that was handed on below. Two different active "
-        "people must hold each power over the unit by a root afterwards, now and at any later "
-        "date; give others one first with grant_root."
+        "people must hold each power over the unit by a root afterwards; give others one first "
+        "with grant_root."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,10 +29,12 @@ class Command(BaseCommand):
         roots = list({each.pk: each for each in map(_root, options["names"])}.values())
         with Sentences(), transaction.atomic():
             for root in roots:
-                lost = revoke_root(root=root, why=options["reason"], now=now)
+                ended = revoke_root(root=root, why=options["reason"], now=now)
                 self.stdout.write(f"{root} of {root.user} for {root.unit.label} is ended.")
-                if lost:
-                    self.stdout.write(f"With it {lost} handed on below end too.")
+                if ended.below_count:
+                    self.stdout.write(f"With it {ended.below_count} handed on below end too.")
+                for sentence in too_few_words(root.unit, ended.too_few):
+                    self.stdout.write(sentence)
             dry(options["dry_run"])
         if options["dry_run"]:
             self.stdout.write("Nothing was stored (--dry-run).")
