@@ -95,6 +95,13 @@ class LineWait:
     nobody: str
 
     @property
+    def like(self) -> tuple[object, ...]:
+        """What is the same for lines that are told together."""
+        line = self.line
+        moments = (line.waits_since, line.remind_at, line.escalate_at)
+        return (self.decides, self.endorses, self.goes_up_to, self.endorsements, moments, self.nobody)
+
+    @property
     def worked_words(self) -> str:
         """Return "3 working days"; days that have not passed whole count as none."""
         days = self.worked // timedelta(days=1)
@@ -111,6 +118,14 @@ class Waiting:
 
     lines: tuple[LineWait, ...]
     nudge_at: datetime | None
+
+    @property
+    def groups(self) -> list[list[LineWait]]:
+        """Lines of which the same can be said, together."""
+        found: dict[tuple[object, ...], list[LineWait]] = {}
+        for each in self.lines:
+            found.setdefault(each.like, []).append(each)
+        return list(found.values())
 
     def may_nudge(self, now: datetime) -> bool:
         return self.nudge_at is not None and self.nudge_at <= now
