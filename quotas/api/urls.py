@@ -7,6 +7,7 @@ from portal.lib.access import shows
 
 # The scheme registers itself by being imported.
 from . import (  # noqa: F401
+    authority,
     catalogue,
     delegations,
     drift,
@@ -83,6 +84,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<slug:slug>/members/", projects.member_list, name="api_members"),
     path("projects/<slug:slug>/accounts/", projects.account_list, name="api_accounts"),
     path("projects/<slug:slug>/transfers/", projects.transfer_list, name="api_transfers"),
+    path("projects/<slug:slug>/explain/", authority.quota_explain, name="api_explain"),
     path("preview/", verbs.wish_preview, name="api_preview"),
     path("requests/", requests.request_list, name="api_requests"),
     path("requests/<int:pk>/", requests.request_detail, name="api_request"),
@@ -106,6 +108,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queue/decide/", queue.queue_decide, name="api_queue_decide"),
     path("decisions/", requests.decision_list, name="api_decisions"),
     path("decisions/<int:pk>/", requests.decision_detail, name="api_decision"),
+    path("decisions/<int:pk>/why/", authority.decision_why, name="api_decision_why"),
     path("endpoints/", operations.endpoint_list, name="api_endpoints"),
     path("endpoints/<slug:slug>/", operations.endpoint_detail, name="api_endpoint"),
     path("endpoints/<slug:slug>/retry/", operations.endpoint_retry, name="api_endpoint_retry"),

@@ -74,6 +74,7 @@ class Link:
 class Proof:
     """The authority of a decision as it was stored, with the names of now."""
 
+    decision: int
     rule_version: int
     chains: tuple[tuple[Link, ...], ...]
     lines: tuple[DecisionLine, ...]
@@ -288,6 +289,7 @@ def proofs_of(decisions: Collection[Decision]) -> dict[int, Proof]:
     units = {path: Unit(path=path).label for path in {link["unit_path"] for link in links}}
     return {
         decision.pk: Proof(
+            decision=decision.pk,
             rule_version=decision.snapshot.get("rule_version", 0),
             chains=tuple(
                 tuple(

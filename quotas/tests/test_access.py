@@ -399,6 +399,8 @@ SAMPLES: dict[str, list[Sample]] = {
     # A project and its requests
     "project_detail": [get(PROJECT)],
     "quota_why": [get(lambda case: {"slug": "atlas-reco", "offering": case.site.vcpu.slug})],
+    "quota_explain": [get(lambda case: {"slug": "atlas-reco", "offering": case.site.vcpu.slug})],
+    "decision_why": [get(lambda case: {"pk": case.returned.decisions.get().pk})],
     "request_detail": [get(number("open"))],
     "request_progress": [get(number("open"))],
     "request_edit": [get(number("draft")), post(number("draft"), wish)],
@@ -555,6 +557,8 @@ SAMPLES: dict[str, list[Sample]] = {
     "api_queue": [get()],
     "api_queue_decide": [post(data=api_many)],
     "api_decisions": [get()],
+    "api_explain": [get(PROJECT, "?offering=geneva.compute-a.vcpu")],
+    "api_decision_why": [get(lambda case: {"pk": case.returned.decisions.get().pk})],
     "api_decision": [get(lambda case: {"pk": case.returned.decisions.get().pk})],
     "api_endpoints": [get()],
     "api_endpoint": [get(ENDPOINT)],

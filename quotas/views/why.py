@@ -1,4 +1,4 @@
-"""Why a project has so much of an offering, now or on a day."""
+"""Why a project has so much of an offering, and why a decision was allowed."""
 
 from datetime import date
 
@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
-from portal.lib.errors import Invalid
+from portal.lib.errors import Invalid, NotVisible
 from projects.views.viewer import viewer_of
+from quotas.queries.proofs import visible_decisions, why_allowed
 from quotas.queries.why import FIRST_DAY, end_of_day, why
 
 from .pages import known_offering, visible_project
@@ -55,3 +56,21 @@ def _day(text: str, today: date) -> date | None:
     if not FIRST_DAY <= day <= today:
         raise Invalid({"as_of": [_("Choose a day that has been; today is the last.")]})
     return day
+
+
+@shows("project")
+@require_safe
+def decision_why(request: HttpRequest, pk: int) -> HttpResponse:
+    """The proof of one decision, and whether it still agrees with history."""
+    viewer = viewer_of(request)
+    decision = visible_decisions(viewer).filter(pk=pk).first()
+    if decision is None:
+        raise NotVisible(_("There is no such decision, or it is not for you to see."))
+    context = {
+        "here": "requests",
+        "why": why_allowed(viewer, decision),
+        "decision": decision,
+        "asked": decision.request,
+        "project": decision.request.project,
+    }
+    return render(request, "decide/why_allowed.html", context)
