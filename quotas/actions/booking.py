@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict
-from portal.lib.locks import lock
+from portal.lib.locks import Busy, lock
 from projects.models import ancestor_paths
 from quotas.models import (
     Account,
@@ -21,21 +21,22 @@ from quotas.models import (
     QuotaRequest,
     RequestLine,
 )
-from quotas.queries.accounts import nearest_first
+from quotas.queries.accounts import nearest_first, sources
 from quotas.queries.authority import Mandate
 
 from .bench import Bench
 from .ledger import no_room, open_quota
-from .posting import Journal, refuse_moved_sources
+from .posting import Journal
 
 
 @dataclass
 class Accounts:
-    """The locked accounts of a decision, by offering and by id."""
+    """The locked accounts of a decision: by id, and by offering the quota and what pays it."""
 
     by_id: dict[int, Account]
     quota: dict[int, Account]
-    sources: dict[int, list[Account]]
+    source: dict[int, Account]
+    # The open loans of what a line gives back, the earliest end first.
     loans: dict[int, list[Loan]]
 
     def balance(self, line: RequestLine) -> int:
@@ -44,71 +45,71 @@ class Accounts:
 
 
 def lock_accounts(bench: Bench, lines: Collection[RequestLine]) -> Accounts:
-    """Quotas, sources and sources of loans, locked by id.
+    """Quotas, nearest sources and sources of loans, locked by id.
 
-    Only the nearest source pays; those above it are read for the sentence of NoRoom.
+    One query, unless there was no quota yet or something is given back.
     """
     offering_ids = {line.offering_id for line in lines}
-    quotas, above = _accounts(bench, offering_ids)
-    if quotas.keys() != offering_ids:
-        open_quota(bench.project, sorted(offering_ids - quotas.keys()))
-    loans = _loans(quotas, lines)
-    ids = {account.pk for accounts in above.values() for account in accounts[:1]}
-    ids |= {loan.source_id for each in loans.values() for loan in each}
-    rows = lock(
-        Account.objects.filter(
-            Q(pk__in=ids) | Q(project=bench.project, offering__in=offering_ids)
-        ).select_related("unit", "offering__resource", "offering__zone")
-    )
-    by_id = {account.pk: account for account in rows}
-    refuse_moved_sources([loan for each in loans.values() for loan in each], by_id)
+    rows = lock(_needed(bench, lines))
+    missing = offering_ids - {row.offering_id for row in rows if row.holder == Holder.PROJECT}
+    if missing:
+        open_quota(bench.project, sorted(missing))
+        rows = lock(_needed(bench, lines))
+    quota = {each.offering_id: each for each in rows if each.holder == Holder.PROJECT}
+    by_id = {each.pk: each for each in rows}
     return Accounts(
         by_id=by_id,
-        quota={
-            account.offering_id: account for account in rows if account.holder == Holder.PROJECT
-        },
-        sources={
-            offering_id: [by_id.get(account.pk, account) for account in accounts]
-            for offering_id, accounts in above.items()
-        },
-        loans=loans,
+        quota=quota,
+        source=_nearest(rows),
+        loans=_loans([(line, quota[line.offering_id]) for line in lines], by_id),
     )
 
 
-def _accounts(
-    bench: Bench, offering_ids: Collection[int]
-) -> tuple[dict[int, Account], dict[int, list[Account]]]:
-    """({offering id: quota}, {offering id: who could pay, the nearest first}); one query."""
-    rows = Account.objects.filter(offering__in=offering_ids).filter(
-        Q(project=bench.project)
-        | Q(holder=Holder.POOL)
-        | Q(unit__path__in=ancestor_paths(bench.project.unit.path))
-    )
-    quotas: dict[int, Account] = {}
-    above: dict[int, list[Account]] = defaultdict(list)
-    for account in rows.select_related("unit", "offering__resource", "offering__zone"):
-        if account.holder == Holder.PROJECT:
-            quotas[account.offering_id] = account
-        else:
-            above[account.offering_id].append(account)
-    return quotas, {each: nearest_first(accounts) for each, accounts in above.items()}
+def _needed(bench: Bench, lines: Collection[RequestLine]) -> QuerySet[Account]:
+    """The project's accounts, for each offering the nearest envelope or the pool, and more.
 
-
-def _loans(quotas: Mapping[int, Account], lines: Collection[RequestLine]) -> dict[int, list[Loan]]:
-    """{offering id: open loans, the earliest end first} where a line asks for less than now.
-
-    No query where none does. A quota that moves meanwhile is refused as stale.
+    More: what open loans came from, where less is asked for than is there. Whoever declares an
+    envelope waits for us, as we hold the units above.
     """
-    lower = [
-        account.pk
-        for line in lines
-        if (account := quotas.get(line.offering_id)) is not None and line.wanted < account.balance
-    ]
+    accounts = Account.objects.filter(offering__in={line.offering_id for line in lines})
+    envelopes = accounts.filter(unit__path__in=ancestor_paths(bench.project.unit.path))
+    nearest = envelopes.order_by("offering_id", "-unit__path").distinct("offering_id")
+    has_none = ~Exists(envelopes.filter(offering=OuterRef("offering")))
+    given_back = Q()
+    for line in lines:
+        given_back |= Q(account__offering=line.offering_id, account__balance__gt=line.wanted)
+    lent = Loan.objects.filter(given_back, account__project=bench.project, outstanding__gt=0)
+    ids = nearest.values("pk").union(
+        accounts.filter(has_none, holder=Holder.POOL).values("pk"),
+        accounts.filter(project=bench.project).values("pk"),
+        lent.values("source"),
+    )
+    rows = Account.objects.filter(pk__in=ids)
+    return rows.select_related("unit", "offering__resource", "offering__zone")
+
+
+def _nearest(rows: Collection[Account]) -> dict[int, Account]:
+    """{offering id: who pays}; what a loan came from lies further up."""
+    found: dict[int, Account] = {}
+    for each in nearest_first(each for each in rows if each.holder != Holder.PROJECT):
+        found.setdefault(each.offering_id, each)
+    return found
+
+
+def _loans(
+    lines: Collection[tuple[RequestLine, Account]], by_id: Mapping[int, Account]
+) -> dict[int, list[Loan]]:
+    """{offering id: open loans, the earliest end first} where a line gives back."""
+    lower = [account.pk for line, account in lines if line.wanted < account.balance]
     found: dict[int, list[Loan]] = defaultdict(list)
-    if lower:
-        rows = Loan.objects.filter(account__in=lower, outstanding__gt=0).select_related("account")
-        for loan in rows.order_by("ends_at", "pk"):
-            found[loan.account.offering_id].append(loan)
+    if not lower:
+        return found
+    loans = Loan.objects.filter(account__in=lower, outstanding__gt=0).select_related("account")
+    for loan in loans.order_by("ends_at", "pk"):
+        if loan.source_id not in by_id:
+            # A unit that was retired as we waited handed the loans it gave to one above it.
+            raise Busy(_("A unit that had lent to this project was just retired. Try again."))
+        found[loan.account.offering_id].append(loan)
     return found
 
 
@@ -126,13 +127,13 @@ def book(
     """
     ends_at = end_of(bench.request)
     for line in lines:
-        _check(line, granted[line.pk] - accounts.balance(line), ends_at, decision.at, accounts)
+        _check(bench, line, granted[line.pk] - accounts.balance(line), ends_at, accounts)
     booked = DecisionLine.objects.bulk_create(
         DecisionLine(
             decision=decision,
             line=line,
             delegation=mandates[line.pk].delegation,
-            source=accounts.sources[line.offering_id][0],
+            source=accounts.source[line.offering_id],
             before=accounts.balance(line),
             granted=granted[line.pk],
         )
@@ -146,17 +147,19 @@ def book(
 
 
 def _check(
-    line: RequestLine, delta: int, ends_at: datetime | None, now: datetime, accounts: Accounts
+    bench: Bench, line: RequestLine, delta: int, ends_at: datetime | None, accounts: Accounts
 ) -> None:
-    above = accounts.sources.get(line.offering_id, [])
-    if not above:
+    source = accounts.source.get(line.offering_id)
+    if source is None:
         raise Conflict(_("Nothing of this was ever issued to the pool; the operators can do that."))
     if delta > 0 and line.offering.retired_at is not None:
         raise Conflict(_("This is no longer offered; what is there can be given back."))
-    if delta > 0 and ends_at is not None and ends_at <= now:
+    if delta > 0 and ends_at is not None and ends_at <= bench.viewer.now:
         raise Conflict(_("It was wanted until a day that is over: decline it, or return it."))
-    if delta > above[0].balance:
-        raise no_room(above[0], delta, next_source=above[1] if len(above) > 1 else None)
+    if delta > source.balance:
+        above = sources([line.offering_id], bench.project.unit.path)[line.offering_id]
+        next_source = next((each for each in above[1:] if each.pk != source.pk), None)
+        raise no_room(source, delta, next_source=next_source)
 
 
 def _post(
@@ -164,7 +167,7 @@ def _post(
     ends_at: datetime | None,
 ) -> None:  # fmt: skip
     offering_id = booked.line.offering_id
-    account, source = accounts.quota[offering_id], accounts.sources[offering_id][0]
+    account, source = accounts.quota[offering_id], accounts.source[offering_id]
     delta = granted - account.balance
     if delta > 0:
         journal.increase(

@@ -8,10 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.utils.translation import gettext as _
-
 from portal.lib.bulk import add_each
-from portal.lib.locks import Busy
 from projects.models import User
 from quotas.models import Account, DecisionLine, Loan, Transfer, TransferKind
 
@@ -29,7 +26,7 @@ class Journal:
     paid: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
     def increase(
-        self, *, line: DecisionLine, account: Account, source: Account, amount: int,
+        self, *, line: DecisionLine | None, account: Account, source: Account, amount: int,
         ends_at: datetime | None,
     ) -> None:  # fmt: skip
         """Raise a project's quota from its source; with `ends_at` the amount is lent.
@@ -46,7 +43,7 @@ class Journal:
             self.opened.append(lent)
 
     def decrease(
-        self, *, line: DecisionLine, account: Account, home: Account, loans: Collection[Loan],
+        self, *, line: DecisionLine | None, account: Account, home: Account, loans: Collection[Loan],
         sources: Mapping[int, Account], amount: int,
     ) -> None:  # fmt: skip
         """Give quota back: the loans that end first to their sources, the rest to `home`.
@@ -76,8 +73,9 @@ class Journal:
         add_each(Loan, "outstanding", self.paid)
 
     def _move(
-        self, line: DecisionLine, debit: Account, credit: Account, amount: int, kind: TransferKind
-    ) -> Transfer:
+        self, line: DecisionLine | None, debit: Account, credit: Account, amount: int,
+        kind: TransferKind,
+    ) -> Transfer:  # fmt: skip
         if debit.balance < amount:
             raise no_room(debit, amount)
         transfer = Transfer(
@@ -88,11 +86,3 @@ class Journal:
         debit.balance -= amount
         credit.balance += amount
         return transfer
-
-
-def refuse_moved_sources(loans: Collection[Loan], sources: Mapping[int, Account]) -> None:
-    """A unit that was retired meanwhile handed the loans it gave to the one above it."""
-    ids = [loan.pk for loan in loans]
-    now = dict(Loan.objects.filter(pk__in=ids).values_list("pk", "source")) if ids else {}
-    if any(now[loan.pk] != loan.source_id or loan.source_id not in sources for loan in loans):
-        raise Busy(_("A unit that had lent to this project was just retired. Try again."))

@@ -125,13 +125,13 @@ def _line(line: RequestLine, mandate: Mandate, evidence: Evidence | None) -> dic
         return found | {"balance": None, "granted": None, "source": None, "bounds": []}
     balance = evidence.accounts.balance(line)
     increase = evidence.granted[line.pk] - balance
-    sources = evidence.accounts.sources.get(line.offering_id, [])
+    source = evidence.accounts.source.get(line.offering_id)
     if line.pk in evidence.verdicts:
         found["verdict"] = evidence.verdicts[line.pk]
     return found | {
         "balance": balance,
         "granted": evidence.granted[line.pk],
-        "source": _source(sources[0]) if sources else None,
+        "source": _source(source) if source else None,
         "bounds": consumption(mandate, line, increase, evidence.spent.before[line.pk]),
     }
 

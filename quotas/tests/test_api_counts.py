@@ -9,7 +9,8 @@ from django.utils import timezone
 from projects.models import Delegation, Project, User
 from projects.states import Role
 from quotas.actions import requests
-from quotas.actions.ledger import Cause, increase, issue
+from quotas.actions.ledger import issue
+from quotas.actions.posting import Journal
 from quotas.actions.wishes import Wish
 from quotas.models import (
     Account,
@@ -95,9 +96,9 @@ def grow_project(site: Site) -> None:
         issue(offering=offering, amount=10, actor=None, now=now)
         account = Account.objects.create(offering=offering, project=site.project, holder="project")
         pool = Account.objects.get(offering=offering, holder="pool")
-        increase(
-            account=account, source=pool, amount=5, ends_at=None, cause=Cause(actor=None, now=now)
-        )
+        journal = Journal(actor=None, now=now)
+        journal.increase(line=None, account=account, source=pool, amount=5, ends_at=None)
+        journal.write()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from quotas.actions import decide, requests
-from quotas.actions.ledger import Cause, increase, issue, open_quota, open_site_and_pool
+from quotas.actions.ledger import issue, open_quota, open_site_and_pool
+from quotas.actions.posting import Journal
 from quotas.actions.wishes import Wish
 from quotas.models import (
     Account,
@@ -59,13 +60,15 @@ def give(site: Site, slug: str, amount: int, days: int | None = None) -> None:
     offering = site.offerings[slug]
     open_quota(site.project, [offering.pk])
     __, pool = open_site_and_pool(offering)
-    increase(
+    journal = Journal(actor=None, now=NOW)
+    journal.increase(
+        line=None,
         account=Account.objects.get(project=site.project, offering=offering),
         source=pool,
         amount=amount,
         ends_at=NOW + timedelta(days=days) if days else None,
-        cause=Cause(actor=None, now=NOW),
     )
+    journal.write()
 
 
 def read(site: Site, key: str, used: int, limit: int | None, reserved: int = 0) -> None:
