@@ -51,8 +51,11 @@ class Hanging:
     seen: str
 
 
-def hanging_from(delegation: Delegation, viewer: Viewer) -> Hanging:
-    """Everything that hangs from a delegation now; as many queries for little as for much."""
+def hanging_from(delegation: Delegation, viewer: Viewer, kept: Collection[int] = ()) -> Hanging:
+    """Everything that hangs from a delegation now; as many queries for little as for much.
+
+    kept: ids of those below that would go on under another: what waits by them stays there.
+    """
     now = viewer.now
     below = below_of(delegation, now)
     ids = [delegation.pk, *(each.pk for each in below)]
@@ -64,7 +67,7 @@ def hanging_from(delegation: Delegation, viewer: Viewer) -> Hanging:
     return Hanging(
         delegation=delegation,
         below=below,
-        waiting=_with_takers(_visible(lines, viewer)[:MOST_LINES], set(ids), now),
+        waiting=_with_takers(_visible(lines, viewer)[:MOST_LINES], set(ids) - set(kept), now),
         waiting_count=len(lines),
         decision_count=made["count"],
         last_decision_at=made["last"],

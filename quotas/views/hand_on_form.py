@@ -235,6 +235,7 @@ def _form(
         form.fields["unit"].widget = forms.Select(
             choices=[(each.slug, f"{each.label} – {each.name}") for each in sheet.units]
         )
+    form.fields["depth"].is_needed = True  # type: ignore[attr-defined]  # read by ui/field.html
     widget = form.fields["depth"].widget
     widget.attrs.update({"min": 0, "max": source.depth - 1})
     words = {"most": source.depth - 1}

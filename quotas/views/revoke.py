@@ -132,10 +132,11 @@ def _show(
     form: RevokeForm,
     error: DomainError | None,
 ) -> HttpResponse:
-    hanging = hanging_from(delegation, viewer)
     moves: list[Move] = []
     if under is not None:
         moves = plan(delegation=delegation, parent=under, actor=viewer.user, now=viewer.now)
+    kept = [each.old.pk for each in moves if each.fits]
+    hanging = hanging_from(delegation, viewer, kept)
     context = {
         "here": "remit",
         "viewer": viewer,
