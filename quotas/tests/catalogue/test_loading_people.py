@@ -7,6 +7,7 @@ import pytest
 from projects.models import (
     Group,
     GroupMembership,
+    Holiday,
     Membership,
     Project,
     ProjectPlacement,
@@ -170,3 +171,27 @@ def test_load_gives_a_password_once(db: None) -> None:
 
     assert User.objects.local("bob").check_password("my own choice")
     assert not User.objects.local("alice").has_usable_password()
+
+
+def test_load_holidays_is_complete_for_days_to_come(db: None) -> None:
+    days = 'holidays:\n  2026-11-02: "All Souls"\n  2026-12-25: Christmas\n  2026-12-31: Eve\n'
+    load(read_site(SITE + days), now=NOW)
+    Holiday.objects.filter(on="2026-12-31").update(name="Old")
+
+    changes = load(read_site(SITE + "holidays:\n  2026-12-31: Eve\n"), now=NOW)
+
+    assert [(str(each.on), each.name) for each in Holiday.objects.all()] == [
+        ("2026-11-02", "All Souls"), ("2026-12-31", "Eve"),
+    ]  # fmt: skip
+    assert len(changes.found) == 2
+
+
+def test_load_without_holidays_leaves_them(db: None) -> None:
+    load(read_site(SITE + "holidays:\n  2026-12-25: Christmas\n"), now=NOW)
+    load(read_site(SITE), now=NOW)
+    assert Holiday.objects.count() == 1
+
+
+def test_read_refuses_a_day_that_is_none(db: None) -> None:
+    with pytest.raises(Refused, match="is no day"):
+        read_site(SITE + "holidays:\n  Christmas: Christmas\n")
