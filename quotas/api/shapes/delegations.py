@@ -168,7 +168,7 @@ class ReissueInput(RevokeInput):
     )  # fmt: skip
 
 
-class MoveSerializer(serializers.Serializer[Any]):
+class GoingOnSerializer(serializers.Serializer[Any]):
     """What becomes of one delegation below."""
 
     delegation = serializers.IntegerField(source="old.pk")
@@ -187,11 +187,11 @@ class TakeOverSerializer(serializers.Serializer[Any]):
     """What would become of each."""
 
     seen = serializers.CharField()
-    moves = MoveSerializer(many=True)
+    moves = GoingOnSerializer(many=True)
 
 
 class ReissuedSerializer(serializers.Serializer[Any]):
     """What was made again, and what ended."""
 
     made = DelegationSerializer(many=True)
-    left_out = MoveSerializer(many=True)
+    left_out = GoingOnSerializer(many=True)
