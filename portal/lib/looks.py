@@ -54,6 +54,11 @@ LOOKS: dict[tuple[str, str], Look] = {
     ("endpoint", "read-only"): Look(_("read-only"), "lock", "warn"),
     ("endpoint", "read_only"): Look(_("read-only"), "lock", "warn"),
     ("endpoint", "unreachable"): Look(_("does not answer"), "plug", "bad"),
+    ("policy", "draft"): Look(_("draft"), "pencil"),
+    ("policy", "on"): Look(_("on"), "check", "ok"),
+    ("policy", "off"): Look(_("off"), "minus"),
+    # Not a state of its own: on, and without the authority that it stands on.
+    ("policy", "ended"): Look(_("without effect"), "warn", "warn"),
     ("job", "queued"): Look(_("is next"), "clock", "busy"),
     ("job", "running"): Look(_("under way"), "half", "busy"),
     ("job", "ended"): Look(_("ended"), "tray"),

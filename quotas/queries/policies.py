@@ -39,7 +39,7 @@ def newest_versions(policies: Collection[Policy]) -> dict[int, PolicyVersion]:
     rows = PolicyVersion.objects.filter(policy__in=policies, number=F("policy__version"))
     found = {}
     by_id = {each.pk: each for each in policies}
-    for row in rows.select_related("resource", "zone", "made_by"):
+    for row in rows.select_related("resource", "zone__region", "made_by"):
         row.policy = by_id[row.policy_id]
         found[row.policy_id] = row
     return found

@@ -20,7 +20,7 @@ from portal.lib.access import HIDDEN, NO, OK, ROLES, ROWS, SIGN_IN
 from projects.actions.units import make_unit
 from projects.models import Delegation, Unit, User
 from projects.states import Power, Role
-from quotas.actions import decide, drafts, requests
+from quotas.actions import decide, drafts, policies, requests
 from quotas.actions.bulk import Shown
 from quotas.actions.delegations import Bound, delegate
 from quotas.actions.jobs import start_job
@@ -32,6 +32,7 @@ from quotas.models import (
     Endpoint,
     Job,
     Limit,
+    Policy,
     Preset,
     PresetLine,
     QuotaRequest,
@@ -64,6 +65,8 @@ class Case:
     left_out: Limit
     # By Dana, who decides, to somebody who is nobody else here.
     handed: Delegation
+    draft_rule: Policy
+    rule: Policy
 
     def line(self, asked: QuotaRequest) -> int:
         return asked.lines.get().pk
@@ -130,8 +133,33 @@ def case(site_today: Site) -> Case:
         job=start_job(kind="retry", subjects=[target.pk], actor=people["operator"], now=now),
         left_out=left_out,
         handed=handed,
+        draft_rule=a_rule(site),
+        rule=policies.switch_on(policy=a_rule(site), version=1, actor=site.dana, now=now),
         drift=make_drift(site, "gigabytes_storage-a", wanted=0, seen=10 * GIB),
     )
+
+
+def a_rule(site: Site) -> Policy:
+    """A draft on Dana's delegation that holds for nothing that is asked for here."""
+    return policies.make(
+        unit=site.units["atlas"], name="Small steps", actor=site.dana, now=timezone.now(),
+        terms=policies.Terms(resource=site.vcpu.resource, most_percent=1),
+    )  # fmt: skip
+
+
+def of_rule(which: str) -> "Build":
+    return lambda case: {"pk": getattr(case, which).pk}
+
+
+def rule_form(case: Case) -> dict[str, Any]:
+    return {
+        "unit": "atlas", "name": "Steps", "direction": "increase", "resource": "vcpu",
+        "most_amount": "8", "do": "save", "version": "1",
+    }  # fmt: skip
+
+
+def api_rule(case: Case) -> dict[str, Any]:
+    return {"name": "Steps", "terms": {"resource": "vcpu", "most_amount": 8}}
 
 
 Build = Callable[[Case], dict[str, Any]]
@@ -416,6 +444,26 @@ SAMPLES: dict[str, list[Sample]] = {
     "request_unwatch": [post(number("open"))],
     "notice_list": [get(), get(query="?unread=yes")],
     "notice_read": [post(data=lambda case: {"newest": "1"})],
+    # Rules
+    "policy_list": [get(), get(query="?unit=atlas")],
+    "policy_detail": [get(of_rule("rule"))],
+    "policy_new": [get(query="?unit=atlas"), post(data=rule_form)],
+    "policy_preview": [post(data=rule_form)],
+    "policy_revise": [get(of_rule("rule")), post(of_rule("rule"), rule_form)],
+    "policy_replay": [get(of_rule("draft_rule"))],
+    "policy_switch_on": [post(of_rule("draft_rule"), lambda case: {"version": "1"})],
+    "policy_switch_off": [post(of_rule("rule"))],
+    "api_policies": [
+        get(),
+        post(data=lambda case: api_rule(case) | {"unit": "atlas"}, row="decides"),
+    ],
+    "api_policy": [get(of_rule("rule"))],
+    "api_policy_replay": [get(of_rule("draft_rule"))],
+    "api_policy_revise": [
+        post(of_rule("rule"), lambda case: api_rule(case) | {"version": 1}),
+    ],
+    "api_policy_switch_on": [post(of_rule("draft_rule"), lambda case: {"version": 1})],
+    "api_policy_switch_off": [post(of_rule("rule"))],
     # Deciding and operating
     "decide": [get(number("open"))],
     "queue_bulk": [post(data=many), post(data=lambda case: many(case) | {"confirmed": "yes"})],

@@ -30,7 +30,7 @@ from projects.outgoing.notices import tell
 from projects.states import NoticeKind
 from quotas.actions.jobs import start_job
 from quotas.delivery import jobs
-from quotas.models import Account, Drift, Job, Limit, RequestLine, Target
+from quotas.models import Account, Drift, Job, Limit, Policy, RequestLine, Target
 from quotas.states import DriftKind, LineState, TargetState
 from quotas.tests.test_access import SAMPLES
 
@@ -197,6 +197,11 @@ def erins() -> dict[str, Any]:
     return {"pk": Delegation.objects.filter(user__subject="erin").earliest("pk").pk}
 
 
+
+def a_rule() -> dict[str, Any]:
+    return {"pk": Policy.objects.filter(person__subject="dana").latest("pk").pk}
+
+
 LOOKS: dict[str, Look] = {
     "sign_in": Look(""),
     "home": Look("dana"),
@@ -219,6 +224,11 @@ LOOKS: dict[str, Look] = {
     "catalogue": Look("alice"),
     "unit_list": Look("alice"),
     "unit_detail": Look("dana", slug("atlas")),
+    "policy_list": Look("dana", query="?unit=atlas"),
+    "policy_new": Look("dana", query="?unit=atlas"),
+    "policy_detail": Look("dana", a_rule),
+    "policy_revise": Look("dana", a_rule),
+    "policy_replay": Look("dana", a_rule),
     "unit_waiting": Look("dana", slug("atlas")),
     "unit_fund": Look(
         "erin",

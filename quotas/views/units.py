@@ -11,6 +11,7 @@ from projects.rules import may_see_figures
 from projects.states import Power
 from projects.views.viewer import viewer_of
 from quotas.queries.envelopes import acts_of
+from quotas.queries.policies import rules_of_unit, standing_delegations
 from quotas.queries.units import children_of, deciders_of, envelopes_of, projects_of, unit_tree
 from quotas.views.envelopes import may_fund, unit_of
 from quotas.views.pages import page_of
@@ -44,6 +45,8 @@ def unit_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "deciders": deciders_of(viewer, unit, is_nearest_only=not has_figures),
         "acts": acts_of(unit)[:ACTS_SHOWN] if has_figures else [],
         "may_fund": may_fund(viewer, unit),
+        "rules": rules_of_unit(unit, viewer.now),
+        "may_make_rule": bool(standing_delegations(viewer, unit)),
         "patience": patience_of([unit.path])[unit.path],
         "may_set_waiting": viewer.holds(Power.DECIDE_QUOTA, unit.path),
     }
