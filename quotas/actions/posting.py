@@ -43,8 +43,8 @@ class Journal:
             self.opened.append(lent)
 
     def decrease(
-        self, *, line: DecisionLine | None, account: Account, home: Account, loans: Collection[Loan],
-        sources: Mapping[int, Account], amount: int,
+        self, *, line: DecisionLine | None, account: Account, home: Account,
+        loans: Collection[Loan], sources: Mapping[int, Account], amount: int,
     ) -> None:  # fmt: skip
         """Give quota back: the loans that end first to their sources, the rest to `home`.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
 RECORD = Path(__file__).with_name("query_counts.json")
 
 
@@ -35,6 +36,15 @@ def assert_flat(name: str, load: Callable[[], object], grow: Callable[[], object
     many, queries_of_many = count_queries(load)
     assert few == many, f"{name}: {few} queries grew to {many}\n{queries_of_many}"
     _compare(name, few, queries_of_few)
+
+
+def assert_recorded(name: str, act: Callable[[], object]) -> None:
+    """A verb costs what query_counts.json says of `name`, transaction control left out."""
+    with CaptureQueriesContext(connection) as captured:
+        act()
+    said = [each["sql"][:200] for each in captured.captured_queries]
+    said = [each for each in said if not each.startswith(TRANSACTION_CONTROL)]
+    _compare(name, len(said), "\n".join(said))
 
 
 def _compare(name: str, count: int, queries: str) -> None:

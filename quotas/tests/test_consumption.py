@@ -13,7 +13,16 @@ from quotas.actions.authority import UsedUp
 from quotas.actions.envelopes import fund
 from quotas.actions.ledger import issue
 from quotas.actions.wishes import Wish
-from quotas.models import BoundUse, Decision, DelegationBound, Offering, QuotaRequest, Zone
+from quotas.models import (
+    BoundUse,
+    Contribution,
+    Decision,
+    DelegationBound,
+    Limit,
+    Offering,
+    QuotaRequest,
+    Zone,
+)
 from quotas.queries.authority import mandate_of
 from quotas.queries.consumption import used_by
 from quotas.queries.requests import queue
@@ -72,13 +81,14 @@ def another_project(site: Site, slug: str) -> Project:
 
 
 def another_zone(site: Site) -> Offering:
-    """The vCPU of a second zone, funded as the first."""
+    """The vCPU of a second zone, funded as the first; Nova counts both by one limit."""
     zone = Zone.objects.create(
         region=site.vcpu.zone.region, slug="compute-b", name="compute-b", kind="compute"
     )
     offering = Offering.objects.create(
         slug="geneva.compute-b.vcpu", zone=zone, resource=site.vcpu.resource
     )
+    Contribution.objects.create(offering=offering, limit=Limit.objects.get(key="cores"))
     issue(offering=offering, amount=1000, actor=None, now=NOW)
     fund(offering=offering, unit=site.units["atlas"], amount=1000, actor=None, now=NOW)
     return offering

@@ -14,6 +14,7 @@ from projects.queries.viewers import Viewer, visible_projects
 from quotas.models import Decision, Limit, Loan, QuotaRequest, UsagePeak
 from quotas.queries.accounts import audit
 from quotas.queries.requests import queue, states_of
+from quotas.queries.verifying import verify
 from quotas.states import RequestState
 
 
@@ -48,6 +49,10 @@ def test_demo_has_something_for_everybody(loaded: str) -> None:
 
 def test_demo_ledger_adds_up(loaded: str) -> None:
     assert audit() == []
+
+
+def test_demo_decisions_agree_with_history(loaded: str) -> None:
+    assert [each.sentence for each in verify()] == []
 
 
 def test_demo_lies_in_the_past_and_grows_with_time(loaded: str) -> None:
