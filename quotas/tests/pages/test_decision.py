@@ -211,7 +211,7 @@ def test_decide_walks_the_queue_and_keeps_its_filter(site_today: Site) -> None:
     rows = numbers(page(site_today, "erin", reverse("queue")))
     html = text(page(site_today, "erin", reverse("decide", args=[rows[1]]) + "?unit=ep"))
     assert f'href="{reverse("decide", args=[rows[0]])}?unit=ep" data-key="k"' in html
-    assert f'href="{reverse("decide", args=[rows[2]])}?unit=ep" data-key="j"' in html
+    assert f'href="{reverse("decide", args=[rows[2]])}?unit=ep" data-key="j n"' in html
 
 
 def test_decide_costs_the_same_for_one_line_and_three(site_today: Site) -> None:
