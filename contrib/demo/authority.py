@@ -1,23 +1,25 @@
 """Who may decide in the demo site, and what there is to give."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from portal.lib.amounts import parse_amount
 from projects.actions.people import set_operator
-from projects.models import LOCAL_ISSUER, Delegation, Unit, User
+from projects.models import LOCAL_ISSUER, Delegation, ProjectKind, Unit, User
 from projects.states import Power
-from quotas.actions import envelopes, ledger
+from quotas.actions import envelopes, ledger, policies
 from quotas.actions.delegations import Bound, delegate, delegate_root
+from quotas.actions.policies import Terms
 from quotas.models import Offering, Resource
 from quotas.queries.accounts import zone_fills
+from quotas.states import Direction
 
 DECIDE = (Power.DECIDE_QUOTA, Power.DECIDE_PROJECTS, Power.MANAGE_ENVELOPES, Power.MANAGE_MEMBERS)
 
 
 @dataclass(frozen=True)
 class Grant:
-    """By whom, to whom, where; how much a decision may add; for how many days from today."""
+    """By whom, to whom, where; how much may be added; for how many days from today."""
 
     grantor: str
     user: str
@@ -26,6 +28,8 @@ class Grant:
     days: int
     purpose: str
     per_decision: dict[str, str]
+    # What all decisions of a year may add together, where that is bounded.
+    a_year: dict[str, str] = field(default_factory=dict)
 
 
 GRANTS = (
@@ -38,6 +42,7 @@ GRANTS = (
         "erin", "dana", "atlas", 1, 200, "Computing coordinator of ATLAS.",
         {"vcpu": "128", "ram": "512GiB", "instances": "64", "space": "4TiB", "volumes": "200",
          "snapshots": "200"},
+        {"vcpu": "800", "ram": "3TiB", "space": "12TiB"},
     ),
     Grant(
         "erin", "hugo", "cms", 0, 300, "Computing coordinator of CMS.",
@@ -51,6 +56,7 @@ GRANTS = (
     ),
 )  # fmt: skip
 
+A_YEAR = 365
 # Of what can be promised, this much is issued; the units take their shares of it.
 ISSUED_PERCENT = 90
 UNKNOWN_CAPACITY = {"space": "50TiB", "volumes": "5000", "snapshots": "5000"}
@@ -95,13 +101,45 @@ def _grant(each: Grant, now: datetime) -> None:
         starts_at=now,
         ends_at=now + timedelta(days=each.days),
         depth=each.depth,
-        bounds=[
-            Bound(resource=resources[slug], per_decision=base_units(text, resources[slug]))
-            for slug, text in each.per_decision.items()
-        ],
+        bounds=[_bound(each, resources[slug]) for slug in each.per_decision],
         purpose=each.purpose,
         now=now,
     )
+
+
+def _bound(each: Grant, resource: Resource) -> Bound:
+    total = each.a_year.get(resource.slug)
+    return Bound(
+        resource=resource,
+        per_decision=base_units(each.per_decision[resource.slug], resource),
+        total=base_units(total, resource) if total else None,
+        period_days=A_YEAR if total else None,
+    )
+
+
+def make_rules(today: datetime) -> None:
+    """Decreases at once everywhere below EP, small increases in ATLAS, and one rule to come."""
+    resources = {resource.slug: resource for resource in Resource.objects.all()}
+    steps = Terms(
+        resource=resources["vcpu"], most_percent=25, most_amount=32, every_days=30,
+        usage_above_percent=60, envelope_left_percent=10,
+    )  # fmt: skip
+    personal = Terms(
+        resource=resources["space"], project_kind=ProjectKind.PERSONAL, most_percent=50,
+        every_days=90,
+    )  # fmt: skip
+    for days, who, unit, name, terms, is_on in (
+        (3.4, "erin", "ep", "What comes back", Terms(direction=Direction.DECREASE), True),
+        (3.2, "dana", "atlas", "Small steps for those who use theirs", steps, True),
+        (1.1, "erin", "ep", "Room to play", personal, False),
+    ):
+        made = policies.make(
+            unit=Unit.objects.get(slug=unit), name=name, terms=terms, actor=local(who),
+            now=today - timedelta(days=days),
+        )  # fmt: skip
+        if is_on:
+            later = today - timedelta(days=days - 0.1)
+            policies.switch_on(policy=made, version=1, actor=local(who), now=later)
 
 
 def issue_and_fund(now: datetime) -> None:
