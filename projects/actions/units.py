@@ -1,6 +1,6 @@
 """The organisation's tree as it changes: new units, other names, other places."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -149,11 +149,20 @@ def _hold(units: dict[int, Unit]) -> dict[int, Unit]:
     """The units as they stand, held there; given as they were last seen."""
     while True:
         paths = {path for each in units.values() for path in ancestor_paths(each.path)}
-        held = {each.pk: each for each in share_rows(Unit.objects.filter(path__in=paths))}
+        by_path = {each.path: each for each in share_rows(Unit.objects.filter(path__in=paths))}
+        held = {each.pk: each for each in by_path.values()}
         if all(pk in held and held[pk].path == each.path for pk, each in units.items()):
-            return {pk: held[pk] for pk in units}
+            return {pk: _with_lineage(held[pk], by_path) for pk in units}
         # One was moved while we waited, or since it was seen; those above it are others then.
         units = Unit.objects.in_bulk(list(units))
+
+
+def _with_lineage(unit: Unit, by_path: Mapping[str, Unit]) -> Unit:
+    """With all above it at hand, or not: one of those may have been moved meanwhile."""
+    above = ancestor_paths(unit.path)
+    if all(path in by_path for path in above):
+        unit.lineage = tuple(by_path[path] for path in above)
+    return unit
 
 
 def _place(unit: Unit, parent: Unit | None, now: datetime) -> None:

@@ -46,6 +46,8 @@ class Unit(models.Model):
     escalate_after_days = models.PositiveSmallIntegerField(null=True, blank=True)
 
     objects = UnitQuerySet.as_manager()
+    # Root first, with the unit itself; known where its path is held (projects.actions.units).
+    lineage: "tuple[Unit, ...] | None" = None
 
     class Meta:
         constraints: ClassVar = [

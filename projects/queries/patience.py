@@ -71,8 +71,10 @@ def start_clock(patience: Patience, calendar: Calendar, now: datetime) -> Clock:
 
 
 def clock_at(unit: Unit, now: datetime) -> Clock:
-    """`start_clock` for a line of a project in this unit; two queries."""
-    return start_clock(patience_of([unit.path])[unit.path], site_calendar(), now)
+    """`start_clock` for a line of a project in this unit; one query if its path is held."""
+    lineage = unit.lineage
+    patience = patience_of([unit.path])[unit.path] if lineage is None else _nearest(lineage)
+    return start_clock(patience, site_calendar(), now)
 
 
 def remind_at(patience: Patience, calendar: Calendar, since: datetime) -> datetime | None:
@@ -83,7 +85,7 @@ def remind_at(patience: Patience, calendar: Calendar, since: datetime) -> dateti
 
 
 def _nearest(above: Collection[Unit]) -> Patience:
-    """above: the units that say something, root first."""
+    """above: units that say something, or nothing, root first."""
     found = Patience(settings.REMIND_AFTER_DAYS, settings.ESCALATE_AFTER_DAYS)
     for unit in above:
         if unit.remind_after_days is not None:

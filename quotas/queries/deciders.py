@@ -158,8 +158,8 @@ def _interests(
     roles = Membership.objects.filter(
         in_force(now), project__in=project_ids, role__in=ROLES_ABOVE_READER
     )
-    held = [(each.project_id, each.user_id, each.group_id) for each in roles]
-    working = {group_id for _project, _user, group_id in held if group_id is not None}
+    held = list(roles)
+    working = {each.group_id for each in held if each.group_id is not None}
     members: dict[int, set[int]] = defaultdict(set)
     active: dict[int, set[int]] = defaultdict(set)
     if deciding or working:
@@ -173,8 +173,11 @@ def _interests(
             if is_active and group_id in deciding:
                 active[group_id].add(user_id)
     involved: dict[int, set[int]] = defaultdict(set)
-    for project_id, user_id, group_id in held:
-        involved[project_id] |= {user_id} if user_id is not None else members[group_id or 0]
+    for each in held:
+        if each.user_id is not None:
+            involved[each.project_id].add(each.user_id)
+        else:
+            involved[each.project_id] |= members[each.group_id or 0]
     return _Interests(involved, active)
 
 
