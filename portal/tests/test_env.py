@@ -86,3 +86,25 @@ def test_database_url_becomes_djangos_entry() -> None:
 def test_database_url_takes_a_sockets_folder() -> None:
     found = parse_database_url("postgresql://remit@/remit?host=%2Ftmp%2Fx")
     assert (found["HOST"], found["USER"], found["OPTIONS"]) == ("/tmp/x", "remit", {})
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("", [5, 6]), ("fri,SAT", [4, 5]), ("none", []), ("sun,sun", [6])]
+)
+def test_weekdays_are_read(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: list[int]
+) -> None:
+    monkeypatch.setenv("WEEKEND", value)
+    assert env.weekdays("WEEKEND", ("sat", "sun")) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("satur", "'satur': use mon, tue"), (",".join(env.DAYS), "leave one to work on")],
+)
+def test_weekdays_that_make_no_week_are_refused(
+    monkeypatch: pytest.MonkeyPatch, value: str, words: str
+) -> None:
+    monkeypatch.setenv("WEEKEND", value)
+    with pytest.raises(env.Refused, match=words):
+        env.weekdays("WEEKEND", ())
