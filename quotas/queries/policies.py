@@ -12,6 +12,7 @@ from projects.states import Power
 from quotas.models import DecisionLine, Offering, Policy, PolicyVersion
 from quotas.states import PolicyState
 
+from .accounts import sources
 from .authority import Mandate
 from .bounds import Used
 from .conditions import Facts, Verdict, is_about, judge
@@ -151,13 +152,12 @@ def outlooks(
     wanted: Mapping[Offering, int],
     mandates: Collection[Mandate],
     requester: User,
-    free: Mapping[int, int],
     now: datetime,
 ) -> dict[int, Outlook]:
     """{offering id: what the rules would say}; one query where there is no rule.
 
-    mandates: those in force for the project without an interest in it; free: {offering id: what
-    the source has left}. Foretells what is decided at the moment of sending.
+    mandates: those in force for the project without an interest in it. Foretells what is
+    decided at the moment of sending.
     """
     versions = rules_on(project.unit.path)
     if not versions:
@@ -166,6 +166,8 @@ def outlooks(
     by_id = {each.delegation.pk: each for each in mandates}
     standing = [each for each in by_id.values() if _is_named(each, versions)]
     used = used_by(standing, project, list(wanted), now)
+    above = sources([each.pk for each in wanted], project.unit.path)
+    free = {pk: accounts[0].balance for pk, accounts in above.items()}
     return {
         offering.pk: _outlook(
             versions, facts[offering.pk], by_id, requester, free.get(offering.pk, 0), used

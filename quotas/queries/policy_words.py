@@ -1,6 +1,7 @@
 """What a rule says, and what it says of a line, as sentences for people."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -11,6 +12,7 @@ from quotas.models import Decision, Offering, PolicyVersion
 from quotas.states import Direction
 
 from .conditions import INNER, Condition, Finding, Verdict
+from .policies import Outlook
 
 
 def scope_words(version: PolicyVersion) -> str:
@@ -96,6 +98,42 @@ def verdict_words(
         (each.holds, finding_words(each, offering, with_figures=with_figures))
         for each in verdict.findings
     ]
+
+
+@dataclass(frozen=True)
+class RuleSays:
+    """What a rule would do with a line, for people: the sentences, with what holds first."""
+
+    version: PolicyVersion
+    grants: bool
+    findings: tuple[tuple[bool, str], ...]
+
+
+def outlook_words(
+    outlook: Outlook, offering: Offering, *, with_figures: bool = True
+) -> tuple[RuleSays, ...]:
+    """The rule that would grant a line, or else each that is about it and does not."""
+    rule = outlook.rule
+    return tuple(
+        RuleSays(
+            version=each.version,
+            grants=rule is not None,
+            findings=(
+                *verdict_words(each, offering, with_figures=with_figures),
+                *_obstacle(outlook.obstacles.get(each.version.pk or 0)),
+            ),
+        )
+        for each in outlook.verdicts
+        if rule is None or each.version.pk == rule.pk
+    )
+
+
+def _obstacle(word: str | None) -> list[tuple[bool, str]]:
+    if word == "authority":
+        return [(False, _("Whoever it stands on may not grant this now."))]
+    if word == "room":
+        return [(False, _("There is no room for so much."))]
+    return []
 
 
 def stored_words(

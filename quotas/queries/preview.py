@@ -4,7 +4,7 @@ Figures of envelopes and zones only for who may see them; everybody else gets a 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -17,11 +17,22 @@ from projects.models import Group, Project, User
 from projects.queries.viewers import Viewer
 from projects.rules import may_see_figures
 from projects.states import Power
-from quotas.models import Account, Contribution, Limit, Offering, Reading, RequestLine, UsagePeak
+from quotas.models import (
+    Account,
+    Contribution,
+    Limit,
+    Offering,
+    PolicyVersion,
+    Reading,
+    RequestLine,
+    UsagePeak,
+)
 from quotas.states import PENDING, EndpointState
 
 from .accounts import Fill, balances, envelope_fills, room_word, sources, zone_fills
-from .authority import delegate_of, mandates_for, nearest, with_free_holder
+from .authority import Mandate, delegate_of, mandates_for, nearest, with_free_holder
+from .policies import outlooks
+from .policy_words import RuleSays, outlook_words
 from .shapes import contributions
 
 LOW_USE_PERCENT = 60
@@ -67,6 +78,9 @@ class PreviewLine:
     room: Room
     decider: Decider | None
     pending_number: int | None
+    # What would grant it at once, and what each rule about it says.
+    rule: PolicyVersion | None = None
+    rules: tuple[RuleSays, ...] = ()
 
     @property
     def change(self) -> int:
@@ -95,7 +109,15 @@ def preview(viewer: Viewer, project: Project, wanted: Mapping[Offering, int]) ->
         if amount != held.get(offering.pk, 0)
     }
     rooms = rooms_of(viewer, project, {o: a - held.get(o.pk, 0) for o, a in changed.items()})
-    deciders = _deciders(viewer, project, changed, held)
+    mandates = _mandates(viewer, project)
+    deciders = _deciders(mandates, changed, held)
+    has_figures = may_see_figures(viewer, project.unit.path)
+    found = outlooks(project, changed, mandates, viewer.user, viewer.now) if changed else {}
+    says = {
+        offering.pk: outlook_words(found[offering.pk], offering, with_figures=has_figures)
+        for offering in changed
+        if offering.pk in found
+    }
     pending = pending_numbers(project)
     lines = tuple(
         PreviewLine(
@@ -105,6 +127,8 @@ def preview(viewer: Viewer, project: Project, wanted: Mapping[Offering, int]) ->
             room=rooms[offering.pk],
             decider=deciders[offering.pk],
             pending_number=pending.get(offering.pk),
+            rule=found[offering.pk].rule if offering.pk in found else None,
+            rules=says.get(offering.pk, ()),
         )
         for offering, amount in changed.items()
     )
@@ -115,7 +139,7 @@ def preview(viewer: Viewer, project: Project, wanted: Mapping[Offering, int]) ->
         *_use_warnings(project, lines, held, today),
         *_lost(lines),
     ]
-    return Preview(lines, tuple(warnings), may_see_figures(viewer, project.unit.path))
+    return Preview(lines, tuple(warnings), has_figures)
 
 
 def pending_numbers(project: Project) -> dict[int, int]:
@@ -159,11 +183,15 @@ def _holder(source: Account | None) -> str:
     return source.unit.label if source.unit else _("the pool")
 
 
-def _deciders(
-    viewer: Viewer, project: Project, wanted: Mapping[Offering, int], held: Mapping[int, int]
-) -> dict[int, Decider | None]:
+def _mandates(viewer: Viewer, project: Project) -> list[Mandate]:
+    """Those that somebody without an interest can use for the project."""
     held_by_all = mandates_for(project.unit.path, Power.DECIDE_QUOTA, viewer.now)
-    mandates = with_free_holder(held_by_all, project, viewer.now)
+    return with_free_holder(held_by_all, project, viewer.now)
+
+
+def _deciders(
+    mandates: Sequence[Mandate], wanted: Mapping[Offering, int], held: Mapping[int, int]
+) -> dict[int, Decider | None]:
     found: dict[int, Decider | None] = {}
     for offering, amount in wanted.items():
         able = nearest(mandates, offering, amount - held.get(offering.pk, 0))

@@ -8,6 +8,8 @@ import pytest
 from projects.models import Delegation
 from projects.queries.viewers import Viewer
 from projects.states import Role
+from quotas.actions import policies
+from quotas.actions.policies import Terms
 from quotas.models import Capacity, Reading, Target, UsagePeak
 from quotas.queries.preview import Preview, preview
 from quotas.states import EndpointState
@@ -121,3 +123,33 @@ def test_a_preview_costs_the_same_for_one_line_and_for_all(site: Site) -> None:
     few, __ = count_queries(lambda: look(site, {site.vcpu.slug: 64}))
     many, said = count_queries(lambda: look(site, all_of_them))
     assert few == many, said
+
+
+def test_what_a_rule_would_grant_at_once_is_told_before_sending(site: Site) -> None:
+    terms = Terms(resource=site.vcpu.resource, most_amount=32, envelope_left_percent=20)
+    made = policies.make(
+        unit=site.units["atlas"], name="Steps", terms=terms, actor=site.dana, now=NOW
+    )
+    policies.switch_on(policy=made, version=1, actor=site.dana, now=NOW)
+    (line,) = look(site, {site.vcpu.slug: 32}).lines
+    assert str(line.rule) == f"R{made.pk}.1"
+    assert [(each.grants, each.findings) for each in line.rules] == [
+        (True, ((True, "It adds 32; 32 at most."), (True, "Enough of the envelope would be left.")))
+    ]
+    (line,) = look(site, {site.vcpu.slug: 33}).lines
+    assert line.rule is None
+    assert [each.findings[0] for each in line.rules] == [(False, "It adds 33; 32 at most.")]
+    (ram,) = look(site, {"geneva.compute-a.ram": GIB}).lines
+    assert (ram.rule, ram.rules) == (None, ())
+
+
+def test_what_stands_in_a_rules_way_is_told_besides_its_conditions(site: Site) -> None:
+    terms = Terms(resource=site.vcpu.resource, most_amount=32)
+    made = policies.make(
+        unit=site.units["atlas"], name="Steps", terms=terms, actor=site.dana, now=NOW
+    )
+    policies.switch_on(policy=made, version=1, actor=site.dana, now=NOW)
+    join(site.project, site.dana, Role.MEMBER, NOW - timedelta(hours=1))
+    (line,) = look(site, {site.vcpu.slug: 32}).lines
+    assert line.rule is None
+    assert line.rules[0].findings[-1] == (False, "Whoever it stands on may not grant this now.")

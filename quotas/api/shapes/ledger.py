@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from quotas.models import Account, Loan, Target, Transfer, TransferKind
 from quotas.models import Holder as AccountKind
+from quotas.queries.policy_words import RuleSays
 from quotas.queries.troubles import sentence_of
 from quotas.states import TargetState
 
@@ -155,6 +156,23 @@ class PreviewDecider(serializers.Serializer[Any]):
     unit = serializers.CharField()
 
 
+class SaidSerializer(serializers.Serializer[Any]):
+    holds = serializers.BooleanField()
+    words = serializers.CharField()
+
+
+class RuleSaysSerializer(serializers.Serializer[Any]):
+    """What a rule would do with a line, and each of its conditions in words."""
+
+    rule = serializers.CharField(source="version")
+    grants = serializers.BooleanField()
+    findings = serializers.SerializerMethodField()
+
+    @extend_schema_field(SaidSerializer(many=True))
+    def get_findings(self, says: RuleSays) -> list[dict[str, Any]]:
+        return [{"holds": holds, "words": words} for holds, words in says.findings]
+
+
 class PreviewLineSerializer(serializers.Serializer[Any]):
     """What one line would change, and who would decide it; null: nobody now."""
 
@@ -164,6 +182,10 @@ class PreviewLineSerializer(serializers.Serializer[Any]):
     change = serializers.IntegerField()
     room = HolderRoom()
     decider = PreviewDecider(allow_null=True)
+    rule = serializers.CharField(
+        allow_null=True, help_text="What would grant it at once: `R3.2`; null: people decide."
+    )
+    rules = RuleSaysSerializer(many=True)
 
 
 class WarningSerializer(serializers.Serializer[Any]):
