@@ -138,7 +138,7 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
     """
 
     kind = serializers.ChoiceField(choices=DecisionKind.values)
-    actor = Person()
+    actor = Person(allow_null=True, help_text="Who acted; null: a rule did, for `person`.")
     person = Person(help_text="Whose authority it was.")
     lines = DecisionLineSerializer(many=True)
     snapshot = serializers.SerializerMethodField()
