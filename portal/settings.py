@@ -166,6 +166,8 @@ CELERY_BEAT_SCHEDULE = {
     # Whatever time alone changes, as what is consumed of a window, is looked at once a day.
     "sweep-all-routes": _every(86_400.0, "quotas.tasks.sweep_all_routes"),
     "sweep-waiting": _every(60.0, "quotas.tasks.sweep_waiting"),
+    # Each end is told of once; more than once a day, as a beat that was restarted forgets.
+    "sweep-ends": _every(21_600.0, "quotas.tasks.sweep_ends"),
 }
 
 # --- The application ------------------------------------------------------------------

@@ -60,6 +60,17 @@ def may_hand_on(viewer: Viewer) -> bool:
     return any(each.depth > 0 for each in viewer.delegations)
 
 
+def may_oversee(viewer: Viewer) -> bool:
+    """Look after who decides in a subtree: who audits there, or decides and can hand that on."""
+    return viewer.sees_everything or any(oversees(each) for each in viewer.delegations)
+
+
+def oversees(delegation: Delegation) -> bool:
+    """Whether the holder looks after who decides in its subtree."""
+    powers = delegation.powers
+    return Power.AUDIT in powers or (Power.DECIDE_QUOTA in powers and delegation.depth > 0)
+
+
 def may_revoke(viewer: Viewer, delegation: Delegation) -> bool:
     """Handed it on, or holds a link above it; a root is the operator's command's to end."""
     above = {each.pk for each in viewer.delegations} & set(delegation.ancestors)

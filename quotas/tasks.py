@@ -10,6 +10,7 @@ from django.utils import timezone
 from portal.lib.wake import wake
 from projects.models import Unit
 from quotas.actions.endpoints import resume_over
+from quotas.actions.ends import warn_of_ends
 from quotas.actions.escalation import escalate_due, remind_due
 from quotas.actions.jobs import RUN_TASK
 from quotas.actions.rerouting import REROUTE_TASK, route_again, unrouted, work_off
@@ -101,6 +102,15 @@ def sweep_waiting() -> None:
         for _slice in range(SLICES):
             if act(now) == 0:
                 break
+
+
+@shared_task
+def sweep_ends() -> None:
+    """Tell of authority that runs out soon, each once."""
+    now = timezone.now()
+    for _slice in range(SLICES):
+        if warn_of_ends(now) == 0:
+            break
 
 
 @shared_task

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from quotas.views import (
     bulk,
     catalogue,
+    coverage,
     decide,
     drafts,
     drift,
@@ -96,6 +97,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("remit/hand-on/", hand_on.delegate, name="delegate"),
     path("remit/hand-on/preview/", hand_on.delegate_preview, name="delegate_preview"),
     path("remit/deputy/", hand_on.deputy_new, name="deputy_new"),
+    path("remit/coverage/", coverage.coverage, name="coverage"),
     path("remit/tree/", remit.delegation_tree, name="delegation_tree"),
     path("remit/D-<int:pk>/", remit.delegation_detail, name="delegation_detail"),
     path("remit/D-<int:pk>/revoke/", revoke.delegation_revoke, name="delegation_revoke"),

@@ -51,6 +51,8 @@ ROWS: dict[str, dict[str, int]] = {
     "operations": _row(NO, repairer=OK, operator=OK, auditor=OK),
     # Long work: of whoever started it (in the tests an operator).
     "job": _row(HIDDEN, operator=OK, auditor=OK),
+    # Where deciders are missing: who audits, or decides and can hand that on.
+    "coverage": _row(NO, decider=OK, operator=OK, auditor=OK),
     # Acts: asking for a project, ...
     "ask": _row(NO, stranger=HIDDEN, manager=OK, owner=OK),
     # ... writing a remark, ...

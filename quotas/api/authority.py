@@ -1,4 +1,4 @@
-"""Why something was allowed, and what bounds an amount."""
+"""Why something was allowed, what bounds an amount, and where deciders are missing."""
 
 from rest_framework import serializers
 from rest_framework.decorators import api_view
@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from portal.lib.access import shows
 from quotas.models import Offering
+from quotas.queries.coverage import coverage_of
 from quotas.queries.explain import explain
 from quotas.queries.proofs import visible_decisions, why_allowed
 
@@ -14,6 +15,7 @@ from .asked import filters, one, viewer_in, visible_project
 from .describe import READ, operation
 from .fields import Filters
 from .shapes.authority import ExplanationSerializer, WhyAllowedSerializer
+from .shapes.coverage import CoverageSerializer
 
 
 class ExplainFilters(Filters):
@@ -50,3 +52,16 @@ def quota_explain(request: Request, slug: str) -> Response:
     offerings = Offering.objects.select_related("resource", "zone__region")
     offering = one(offerings, slug=asked["offering"])
     return Response(ExplanationSerializer(explain(viewer, project, offering)).data)
+
+
+@shows("coverage")
+@operation(
+    "get_decider_coverage", "Tell where deciders are missing", answers=CoverageSerializer,
+    refuses=(401, 403, 406, 503), tag="delegations",
+    about="Units with fewer than two people who decide, lines that wait for nobody, authority "
+    "that ends soon, deciders who do not come, groups that grew, rules that nobody stands "
+    "behind: of the units that you audit, or decide for and can hand on.",
+)  # fmt: skip
+@api_view(["GET"])
+def decider_coverage(request: Request) -> Response:
+    return Response(CoverageSerializer(coverage_of(viewer_in(request))).data)

@@ -80,6 +80,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         delegations.reissue_preview,
         name="api_reissue_preview",
     ),
+    path("coverage/", authority.decider_coverage, name="api_decider_coverage"),
     path("projects/", projects.project_list, name="api_projects"),
     path("projects/<slug:slug>/", projects.project_detail, name="api_project"),
     path("projects/<slug:slug>/members/", projects.member_list, name="api_members"),

@@ -30,7 +30,17 @@ from projects.outgoing.notices import tell
 from projects.states import NoticeKind
 from quotas.actions.jobs import start_job
 from quotas.delivery import jobs
-from quotas.models import Account, Drift, Job, Limit, Policy, RequestLine, Target
+from quotas.models import (
+    Account,
+    Decision,
+    DecisionKind,
+    Drift,
+    Job,
+    Limit,
+    Policy,
+    RequestLine,
+    Target,
+)
 from quotas.states import DriftKind, LineState, TargetState
 from quotas.tests.test_access import SAMPLES
 
@@ -64,6 +74,27 @@ class Look:
     who: str
     kwargs: Facts = dict
     query: str = ""
+
+
+def a_decision() -> dict[str, Any]:
+    """The newest that granted something under bounds."""
+    granted = Decision.objects.filter(kind=DecisionKind.APPROVE, person__subject="dana")
+    return {"pk": granted.latest("pk").pk}
+
+
+def an_envelope_of_reco() -> dict[str, Any]:
+    account = Account.objects.filter(project__slug="atlas-reco", balance__gt=0).earliest("pk")
+    return {"slug": "atlas-reco", "offering": account.offering.slug}
+
+
+def thin_coverage() -> dict[str, Any]:
+    """Somebody's authority ends soon, and somebody does not come."""
+    now = timezone.now()
+    Delegation.objects.filter(user__subject="dana", parent__isnull=False).update(
+        ends_at=now + timedelta(days=9)
+    )
+    User.objects.filter(subject="erin").update(last_login=now - timedelta(days=90))
+    return {}
 
 
 def slug(text: str) -> Facts:
@@ -242,6 +273,9 @@ LOOKS: dict[str, Look] = {
     "delegate": Look("erin"),
     "deputy_new": Look("erin"),
     "delegation_tree": Look("otto"),
+    "coverage": Look("otto", thin_coverage),
+    "quota_explain": Look("dana", an_envelope_of_reco),
+    "decision_why": Look("dana", a_decision),
     "delegation_revoke": Look("otto", erins),
     "delegation_detail": Look(
         "dana", lambda: {"pk": Delegation.objects.filter(user__subject="dana").latest("pk").pk}

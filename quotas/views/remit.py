@@ -19,7 +19,7 @@ from projects.queries.delegations import (
     visible_delegations,
 )
 from projects.queries.viewers import Viewer
-from projects.rules import may_hand_on, may_revoke
+from projects.rules import may_hand_on, may_oversee, may_revoke
 from projects.states import GIVING, Power
 from projects.views.viewer import viewer_of
 from quotas.models import DelegationBound
@@ -99,6 +99,7 @@ def remit(request: HttpRequest) -> HttpResponse:
         "over": [each for each in children if each.standing in OVER],
         "ends": ends,
         "may_hand_on": may_hand_on(viewer),
+        "may_oversee": may_oversee(viewer),
     }
     return render(request, "remit/remit.html", context)
 

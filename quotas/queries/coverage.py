@@ -1,0 +1,240 @@
+"""Where deciders are missing, or soon will be: for those who oversee a subtree.
+
+A fixed number of queries for any number of units; each list is cut and says so.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Least
+from django.utils.translation import gettext as _
+
+from portal.lib.errors import Forbidden
+from projects.models import Delegation, GroupMembership, User, in_force
+from projects.queries.viewers import Viewer, below, live_delegations
+from projects.rules import may_oversee, oversees
+from quotas.models import Assignment, Policy, RequestLine
+from quotas.states import AssignmentKind, LineState, PolicyState
+
+from .coverage_units import ThinUnit, thin_units
+from .deciders import deciders_of
+from .waiting_for import nobody_words, why_nobody
+
+SOON = timedelta(days=30)
+ROOT_SOON = timedelta(days=60)
+AWAY = timedelta(days=60)
+MOST = 50
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Found(Generic[Row]):
+    """The first rows of a list, and whether there are more."""
+
+    rows: Sequence[Row]
+    has_more: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A delegation that ends soon: by its dates, or because its end was fixed already."""
+
+    delegation: Delegation
+    over_at: datetime
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Somebody who has not signed in for long while things wait for them."""
+
+    person: User
+    waiting_count: int
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A group that has more members now than when it was given its delegation."""
+
+    delegation: Delegation
+    before: int
+    now: int
+
+
+@dataclass(frozen=True)
+class Stranded:
+    """An open line that nobody can decide, with the reason and what would help."""
+
+    line: RequestLine
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Everything that whoever oversees these units should look at."""
+
+    thin: Found[ThinUnit]
+    stranded: Found[Stranded]
+    roots: Found[Ending]
+    ending: Found[Ending]
+    absent: Found[Absent]
+    grown: Found[Grown]
+    policies: Found[Policy]
+
+    @property
+    def is_clear(self) -> bool:
+        return not any(
+            len(each)
+            for each in (
+                self.thin, self.stranded, self.roots, self.ending, self.absent, self.grown,
+                self.policies,
+            )
+        )  # fmt: skip
+
+
+def overseen(viewer: Viewer) -> list[str] | None:
+    """The paths of the subtrees that the person oversees; None: everything.
+
+    Who audits there, or decides and can hand that on. Raises Forbidden for anybody else.
+    """
+    if not may_oversee(viewer):
+        raise Forbidden(_("You oversee no unit: you hold nothing there that can be handed on."))
+    if viewer.sees_everything:
+        return None
+    paths = {each.unit.path for each in viewer.delegations if oversees(each)}
+    return sorted(paths)
+
+
+def coverage_of(viewer: Viewer) -> Coverage:
+    """Raises Forbidden for who oversees nothing."""
+    paths, now = overseen(viewer), viewer.now
+    return Coverage(
+        thin=_cut(thin_units(paths, now)),
+        stranded=stranded_lines(paths, now),
+        roots=_cut(_endings(paths, now, ROOT_SOON, is_root=True)),
+        ending=_cut(_endings(paths, now, SOON, is_root=False)),
+        absent=_absent(paths, now),
+        grown=_grown(paths, now),
+        policies=_cut(_policies(paths, now)[: MOST + 1]),
+    )
+
+
+def within(paths: Sequence[str] | None, field_name: str) -> Q:
+    """The condition that a unit's path lies in one of these subtrees; None: anywhere."""
+    return Q() if paths is None else below(paths, field_name)
+
+
+def ending_delegations(now: datetime, soon: timedelta, *, is_root: bool) -> QuerySet[Delegation]:
+    """Those in force that are over before `soon` has passed; not deputies, who are for a time.
+
+    `over_at`: the earlier of the end and of a revocation to come.
+    """
+    return (
+        live_delegations(now)
+        .annotate(over_at=Least("ends_at", "revoked_at"))
+        .filter(over_at__lte=now + soon, parent__isnull=is_root, is_deputy=False)
+        .select_related("user", "group", "unit", "grantor")
+        .order_by("over_at", "pk")
+    )
+
+
+def _endings(
+    paths: Sequence[str] | None, now: datetime, soon: timedelta, *, is_root: bool
+) -> list[Ending]:
+    rows = ending_delegations(now, soon, is_root=is_root).filter(within(paths, "unit__path"))
+    return [Ending(each, each.over_at) for each in rows[: MOST + 1]]  # type: ignore[attr-defined]  # annotated
+
+
+def stranded_lines(paths: Sequence[str] | None, now: datetime) -> Found[Stranded]:
+    """Open lines that nobody can decide; lines that are about to be routed are none."""
+    live = (
+        Assignment.objects.filter(in_force(now), line=OuterRef("pk"), kind=AssignmentKind.DECIDE)
+        .filter(delegation__in=live_delegations(now).values("pk"))
+        .exclude(user__is_active=False)
+    )
+    rows = (
+        RequestLine.objects.filter(within(paths, "project__unit__path"), state=LineState.OPEN)
+        .exclude(Exists(live))
+        .select_related(
+            "request__project__unit", "project__unit", "offering__resource",
+            "offering__zone__region",
+        )
+        .order_by("pk")
+    )  # fmt: skip
+    lines = list(rows[: MOST + 1])
+    deciders = deciders_of(lines, now)
+    found = []
+    for line in lines:
+        why = why_nobody(deciders[line.pk])
+        if why is not None:
+            found.append(Stranded(line, why.value, nobody_words(why, line, line.project)))
+    return _cut(found)
+
+
+def _absent(paths: Sequence[str] | None, now: datetime) -> Found[Absent]:
+    long_ago = now - AWAY
+    gone = Q(user__last_login__lt=long_ago) | Q(
+        user__last_login__isnull=True, user__joined_at__lt=long_ago
+    )
+    rows = (
+        Assignment.objects.filter(
+            within(paths, "delegation__unit__path"), in_force(now), in_force(now, "delegation__"),
+            gone, line__state=LineState.OPEN, kind=AssignmentKind.DECIDE,
+            user__is_active=True,
+        )
+        .exclude(delegation__revoked_at__lte=now)
+        .order_by()
+        .values("user")
+        .annotate(count=Count("line", distinct=True))
+        .order_by("-count", "user")[: MOST + 1]
+    )  # fmt: skip
+    counts = {each["user"]: each["count"] for each in rows}
+    people = User.objects.in_bulk(counts)
+    return _cut([Absent(people[pk], count) for pk, count in counts.items()])
+
+
+def _grown(paths: Sequence[str] | None, now: datetime) -> Found[Grown]:
+    def members(at: object) -> Coalesce:
+        rows = GroupMembership.objects.filter(
+            Q(ends_at__isnull=True) | Q(ends_at__gt=at), group=OuterRef("group"),
+            starts_at__lte=at, user__is_active=True,
+        )  # fmt: skip
+        counted = rows.order_by().values("group").annotate(count=Count("pk")).values("count")
+        return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+
+    rows = (
+        live_delegations(now)
+        .filter(within(paths, "unit__path"), group__isnull=False)
+        .annotate(before=members(OuterRef("created_at")), members=members(now))
+        .filter(members__gt=F("before"))
+        .select_related("group", "unit", "grantor")
+        .order_by("-members", "pk")
+    )
+    return _cut([Grown(each, each.before, each.members) for each in rows[: MOST + 1]])
+
+
+def _policies(paths: Sequence[str] | None, now: datetime) -> QuerySet[Policy]:
+    """Rules that are on and grant nothing any more: nobody stands behind them."""
+    member = GroupMembership.objects.filter(
+        in_force(now), group=OuterRef("delegation__group"), user=OuterRef("person")
+    )
+    stands = Q(delegation__in=live_delegations(now).values("pk"), person__is_active=True) & (
+        Q(delegation__user=F("person")) | Exists(member)
+    )
+    return (
+        Policy.objects.filter(within(paths, "unit__path"), state=PolicyState.ON)
+        .exclude(pk__in=Policy.objects.filter(stands).values("pk"))
+        .select_related("unit", "person", "delegation")
+        .order_by("pk")
+    )
+
+
+def _cut(rows: Iterable[Row]) -> Found[Row]:
+    found = list(rows)
+    return Found(found[:MOST], len(found) > MOST)
