@@ -249,4 +249,11 @@ OPEN = (
     ),
 )  # fmt: skip
 
+# After the rules were made: this one is granted by one of them, at once.
+BY_RULE = (
+    Asked(
+        0.02, "priya", "lhcb-trigger", {f"{PRE}.storage-b.space": "-256GiB"},
+        "The old samples are gone.",
+    ),
+)  # fmt: skip
 EVERYTHING = (*OPENINGS, *DECIDED, *OPEN)

@@ -13,8 +13,8 @@ from quotas.catalogue.loading import load
 from quotas.catalogue.reading import read_site
 from quotas.models import QuotaRequest, Region
 
-from .authority import hand_out, issue_and_fund
-from .history import EVERYTHING
+from .authority import hand_out, issue_and_fund, make_rules
+from .history import BY_RULE, EVERYTHING
 from .playing import Player
 from .usage import Usage
 
@@ -51,6 +51,8 @@ def load_demo(today: datetime) -> Loaded:
         hand_out(begun + timedelta(hours=1))
         issue_and_fund(begun + timedelta(hours=2))
         Player(today).play(EVERYTHING)
+        make_rules(today)
+        Player(today).play(BY_RULE)
         peak_count = Usage(today).keep_peaks()
         record(LOADED, actor=None, now=today)
     return Loaded(

@@ -31,7 +31,7 @@ def viewer(subject: str) -> Viewer:
 
 
 def test_demo_has_something_for_everybody(loaded: str) -> None:
-    assert loaded.startswith("Loaded 12 projects, 34 requests")
+    assert loaded.startswith("Loaded 12 projects, 35 requests")
     assert len(queue(viewer("dana"))) >= 5
     assert [len(queue(viewer(name))) for name in ("erin", "hugo", "jonas")] == [1, 1, 1]
     assert {name: visible_projects(viewer(name)).count() for name in ("mallory", "audrey")} == {
