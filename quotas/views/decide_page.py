@@ -16,6 +16,7 @@ from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.authority import Mandate, delegate_of, mandates_for
 from quotas.queries.decision_figures import LineFigures, figures_of, holder_name
 from quotas.queries.endorsements import Endorsement, endorsements_of
+from quotas.queries.explain import Reason, reasons_beside, room_of
 from quotas.queries.queue_wishes import Wanted
 from quotas.queries.request_lists import rows_of
 from quotas.queries.requests import visible_requests
@@ -60,6 +61,20 @@ class Box:
             and self.figures.is_beyond_bound
             and all(each.person.pk != user.pk for each in self.endorsements)
         )
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """What bounds the line, the tightest first."""
+        return reasons_beside(self.figures)
+
+    @property
+    def most_words(self) -> str:
+        """Return "At most +40 here: why?"; where nothing bounds it, just that."""
+        room = room_of(self.reasons, self.figures.offering)
+        if room is None:
+            return _("What bounds it")
+        words = {"amount": format_amount(room, self.figures.unit)}
+        return _("At most %(amount)s more here: why?") % words
 
     @property
     def described_by(self) -> str:
