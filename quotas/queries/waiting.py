@@ -122,9 +122,9 @@ def queue_page(viewer: Viewer, wanted: Wanted) -> QueuePage:
     rows = waiting(viewer, wanted).annotate(found_count=Window(Count("*")))
     found = list(rows[start : start + PAGE + 1])
     return QueuePage(
-        requests=found[:PAGE],
+        requests=[*found[:PAGE]],
         first=start + 1,
-        count=found[0].found_count if found else 0,  # type: ignore[attr-defined]  # annotated
+        count=found[0].found_count if found else 0,
         has_next=len(found) > PAGE,
     )
 
