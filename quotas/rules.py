@@ -56,3 +56,11 @@ def may_switch_off(viewer: Viewer, policy: Policy) -> bool:
     return policy.person_id == viewer.user.pk or any(
         each.pk in chain and Power.DECIDE_QUOTA in each.powers for each in viewer.delegations
     )
+
+
+def may_change_policy(viewer: Viewer, policy: Policy) -> bool:
+    """Revise a rule or switch it on: its person, while they hold what it stands on."""
+    return policy.person_id == viewer.user.pk and any(
+        each.pk == policy.delegation_id and Power.DECIDE_QUOTA in each.powers
+        for each in viewer.delegations
+    )

@@ -1,7 +1,8 @@
 """The verbs of those who make rules: make, revise, switch on, switch off.
 
 A rule stands on a delegation of whoever makes it, and never goes beyond what that allows. A
-version never changes; whoever revises a rule or switches it on takes it into their name.
+version never changes, and nor does the person in whose name a rule grants: who holds the same
+authority through a group makes one of their own.
 """
 
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from projects.models import Delegation, ProjectKind, Unit, User
 from projects.queries.viewers import Viewer
 from quotas.models import Offering, Policy, PolicyVersion, Resource, Zone
 from quotas.queries.authority import Mandate, mandate_of
-from quotas.queries.policies import holds_delegation, standing_delegations
-from quotas.rules import may_switch_off
+from quotas.queries.policies import standing_delegations
+from quotas.rules import may_change_policy, may_switch_off
 from quotas.states import POLICY_MOVES, Direction, PolicyState
 
 from .wishes import clean_text
@@ -98,14 +99,14 @@ def revise(
     with transaction.atomic():
         locked = _lock(policy, actor, now, version)
         check_terms(terms, locked.delegation, name=name)
-        _move(locked, "revise", version=F("version") + 1, name=_clean_name(name), person=actor)
+        _move(locked, "revise", version=F("version") + 1, name=_clean_name(name))
         terms.as_version(locked, version + 1, actor, now).save()
         _note("policy revised", locked, actor, now, version=version + 1)
     return _again(locked)
 
 
 def switch_on(*, policy: Policy, version: int, actor: User, now: datetime) -> Policy:
-    """Let a rule grant what it allows, in the actor's name.
+    """Let a rule grant what it allows, in the name of its person, who is the actor.
 
     version: the one whose replay the actor saw. Raises Forbidden, Stale, Conflict, Invalid.
     """
@@ -115,7 +116,7 @@ def switch_on(*, policy: Policy, version: int, actor: User, now: datetime) -> Po
             raise Conflict(_("%(unit)s is retired.") % {"unit": locked.unit.label})
         newest = locked.versions.select_related("resource", "zone").get(number=version)
         check_terms(terms_of(newest), locked.delegation, name=locked.name)
-        _move(locked, "switch on", person=actor)
+        _move(locked, "switch on")
         _note("policy switched on", locked, actor, now, version=version)
     return _again(locked)
 
@@ -288,10 +289,10 @@ def _locked(policy: Policy) -> Policy:
 def _lock(policy: Policy, actor: User, now: datetime, version: int) -> Policy:
     """`_locked` for who stands behind it; raises Forbidden, Stale."""
     locked = _locked(policy)
-    if not holds_delegation(Viewer.of(actor, now), locked):
-        words = {"delegation": str(locked.delegation)}
+    if not may_change_policy(Viewer.of(actor, now), locked):
+        words = {"delegation": str(locked.delegation), "person": locked.person}
         raise Forbidden(
-            _("It stands on %(delegation)s: only who holds that can change it.") % words
+            _("It stands on %(delegation)s of %(person)s, who alone can change it.") % words
         )
     if locked.version != version:
         raise Stale(

@@ -52,6 +52,7 @@ DECISION = {
     "kind": "approve",
     "actor": _DANA,
     "person": _DANA,
+    "rule": None,
     "reason": "",
     "at": "2026-11-20T13:00:00Z",
     "lines": [

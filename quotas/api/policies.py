@@ -106,7 +106,7 @@ def policy_replay(request: Request, pk: int) -> Response:
 @operation(
     "revise_policy", "Let a rule say something else", method="POST", body=ReviseInput,
     answers=PolicyDetail, refuses=STALE, tag=TAG,
-    about="For who holds the delegation that it stands on. A rule that is on stays on.",
+    about="For its person, who holds the delegation that it stands on. A rule that is on stays on.",
 )  # fmt: skip
 @api_view(["POST"])
 def policy_revise(request: Request, pk: int) -> Response:
@@ -123,7 +123,7 @@ def policy_revise(request: Request, pk: int) -> Response:
 @operation(
     "switch_on_policy", "Let a rule grant", method="POST", body=SwitchOnInput,
     answers=PolicyDetail, refuses=STALE, tag=TAG,
-    about="In the name of who switches it on. What waits already is not looked at.",
+    about="For its person. What waits already is not looked at.",
 )  # fmt: skip
 @api_view(["POST"])
 def policy_switch_on(request: Request, pk: int) -> Response:

@@ -189,7 +189,7 @@ def visible_decisions(viewer: Viewer) -> QuerySet[Decision]:
     """The decisions on the requests that the person may see, with what their shape tells."""
     return (
         Decision.objects.filter(request__in=visible_requests(viewer))
-        .select_related("actor", "person", "request__project__unit")
+        .select_related("actor", "person", "policy_version", "request__project__unit")
         .prefetch_related("lines__line__offering")
     )
 

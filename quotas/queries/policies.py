@@ -104,14 +104,6 @@ def _holds(
     return group is None or (group, policy.person_id) in members
 
 
-def holds_delegation(viewer: Viewer, policy: Policy) -> bool:
-    """Whether the person holds, now, the delegation that a rule stands on."""
-    return any(
-        each.pk == policy.delegation_id and Power.DECIDE_QUOTA in each.powers
-        for each in viewer.delegations
-    )
-
-
 def standing_delegations(viewer: Viewer, unit: Unit) -> list[Delegation]:
     """What a rule of the person's for a unit can stand on, the nearest first."""
     held = [

@@ -17,6 +17,7 @@ from quotas.models import (
     Delivery,
     Endpoint,
     Offering,
+    PolicyVersion,
     QuotaRequest,
     RequestLine,
     Target,
@@ -114,6 +115,8 @@ class Entry:
     target: Target | None = None
     data: dict[str, Any] = field(default_factory=dict)
     asked: Asked | None = None
+    # What decided instead of a person.
+    rule: PolicyVersion | None = None
     # Whose wish it is, where somebody else wrote it.
     in_the_name_of: User | None = None
 
@@ -146,7 +149,11 @@ class Entry:
 def request_timeline(quota_request: QuotaRequest) -> list[Entry]:
     """Everything about a request, the oldest first."""
     comments = list(Comment.objects.filter(request=quota_request).select_related("author"))
-    decisions = list(Decision.objects.filter(request=quota_request).select_related("person"))
+    decisions = list(
+        Decision.objects.filter(request=quota_request).select_related(
+            "person", "policy_version__resource", "policy_version__zone"
+        )
+    )
     proofs = proofs_of(decisions)
     events = list(
         Event.objects.filter(subject_kind="request", subject_id=quota_request.pk).select_related(
@@ -157,7 +164,15 @@ def request_timeline(quota_request: QuotaRequest) -> list[Entry]:
     answers = {(each.actor_id, each.at): each for each in events if each.verb == "answered"}
     entries = [_written(each, answers.get((each.author_id, each.at)), asked) for each in comments]
     entries += [
-        Entry(_verb(each), each.at, each.person, each.reason, decision=each, proof=proofs[each.pk])
+        Entry(
+            _verb(each),
+            each.at,
+            None if each.policy_version else each.person,
+            each.reason,
+            decision=each,
+            proof=proofs[each.pk],
+            rule=each.policy_version,
+        )
         for each in decisions
     ]
     told = {"commented", "answered", "approved", "declined", "returned", "endorsed"}

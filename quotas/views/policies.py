@@ -22,14 +22,13 @@ from quotas.models import Policy, PolicyVersion
 from quotas.queries.policies import (
     all_policies,
     granted_lately,
-    holds_delegation,
     newest_versions,
     rules,
     standing_delegations,
 )
 from quotas.queries.policy_words import condition_words, scope_words
 from quotas.queries.replay import Outcome, replay
-from quotas.rules import may_switch_off
+from quotas.rules import may_change_policy, may_switch_off
 from quotas.states import PolicyState
 
 from .envelopes import unit_of
@@ -70,7 +69,7 @@ def policy_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "rule": rule,
         "versions": versions.order_by("-number"),
         "granted": granted_lately(viewer, policy),
-        "may_change": holds_delegation(viewer, policy),
+        "may_change": may_change_policy(viewer, policy),
         "may_switch_off": policy.state == PolicyState.ON and may_switch_off(viewer, policy),
         "may_replay": may_see_figures(viewer, policy.unit.path),
     }
@@ -113,10 +112,11 @@ def policy_revise(request: HttpRequest, pk: int) -> HttpResponse:
     viewer = viewer_of(request)
     _must_decide(viewer)
     policy = _policy(pk)
-    if not holds_delegation(viewer, policy):
-        raise Forbidden(_("Only who holds %(delegation)s can change it.") % {
-            "delegation": policy.delegation
-        })  # fmt: skip
+    if not may_change_policy(viewer, policy):
+        words = {"delegation": str(policy.delegation), "person": policy.person}
+        raise Forbidden(
+            _("It stands on %(delegation)s of %(person)s, who alone can change it.") % words
+        )
     version = newest_versions([policy])[pk]
     sheet = Sheet(viewer, policy.unit, [policy.delegation], policy, version)
     if request.method != "POST":
@@ -171,7 +171,7 @@ def policy_replay(request: HttpRequest, pk: int) -> HttpResponse:
         "left_count": found.counts[Outcome.LEFT],
         "agreed_count": found.counts[Outcome.AGREED],
         "refused_count": found.counts[Outcome.REFUSED],
-        "may_switch_on": policy.state != PolicyState.ON and holds_delegation(viewer, policy),
+        "may_switch_on": policy.state != PolicyState.ON and may_change_policy(viewer, policy),
     }
     return render(request, "policies/replay.html", context)
 

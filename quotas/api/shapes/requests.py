@@ -140,12 +140,17 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
     kind = serializers.ChoiceField(choices=DecisionKind.values)
     actor = Person(allow_null=True, help_text="Who acted; null: a rule did, for `person`.")
     person = Person(help_text="Whose authority it was.")
+    rule = serializers.CharField(
+        source="policy_version", allow_null=True, help_text="The version that decided: `R3.2`."
+    )
     lines = DecisionLineSerializer(many=True)
     snapshot = serializers.SerializerMethodField()
 
     class Meta:
         model = Decision
-        fields = ("id", "request", "kind", "actor", "person", "reason", "at", "lines", "snapshot")
+        fields = (
+            "id", "request", "kind", "actor", "person", "rule", "reason", "at", "lines", "snapshot",
+        )  # fmt: skip
 
     @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
     def get_snapshot(self, decision: Decision) -> dict[str, Any] | None:
