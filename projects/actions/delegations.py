@@ -141,7 +141,7 @@ def grant(
         unit = hold_path(terms.unit)
         share(Delegation, parent.chain_ids)
         held = held_by(parent, grantor, now) if actor is None else reread(parent)
-        errors, beyond = check(held, grantor, terms, unit)
+        errors, beyond = check(held, grantor, terms, now, unit)
         if errors:
             raise Invalid(errors, **facts_of(beyond))
         made = Delegation.objects.create(
@@ -155,12 +155,15 @@ def grant(
 
 
 def check(
-    parent: Delegation, grantor: User, terms: Terms, unit: Unit | None = None
+    parent: Delegation, grantor: User, terms: Terms, now: datetime, unit: Unit | None = None
 ) -> tuple[dict[str, list[str]], list[Beyond]]:
     """Everything that is wrong with handing this on: the sentences by field, and what of it
     lies beyond the parent. unit: the terms' own, as it stands inside the lock."""
     errors = _wrong_terms(terms.powers, terms.depth, terms.starts_at, terms.ends_at, terms.purpose)
     errors |= _wrong_delegate(grantor, terms)
+    if terms.starts_at < now:
+        # Nobody held then what is handed on today: the past is what decisions are proved by.
+        errors["starts_at"] = [_("It cannot start before now.")]
     beyond = beyond_parent(parent, terms, unit or terms.unit)
     for each in beyond:
         errors.setdefault(each.dimension, [each.sentence])

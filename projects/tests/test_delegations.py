@@ -65,7 +65,7 @@ def test_grant_by_a_member_of_the_group_that_holds_it() -> None:
         ({"unit": "org"}, "unit"),
         ({"depth": 2}, "depth"),
         ({"depth": -1}, "depth"),
-        ({"starts_at": NOW - timedelta(days=1)}, "starts_at"),
+        ({"starts_at": NOW - timedelta(seconds=1)}, "starts_at"),
         ({"ends_at": NOW + timedelta(days=101)}, "ends_at"),
         ({"ends_at": None}, "ends_at"),
         ({"ends_at": NOW}, "ends_at"),

@@ -106,7 +106,7 @@ def hand_on(
     """
     with transaction.atomic():
         held = chain.held_by(parent, grantor, now) if actor is None else chain.reread(parent)
-        refused = examine(parent=held, grantor=grantor, terms=terms, bounds=bounds)
+        refused = examine(parent=held, grantor=grantor, terms=terms, bounds=bounds, now=now)
         if refused is not None:
             raise refused
         made = chain.grant(
@@ -119,10 +119,10 @@ def hand_on(
 
 
 def examine(
-    *, parent: Delegation, grantor: User, terms: Terms, bounds: Sequence[Bound]
+    *, parent: Delegation, grantor: User, terms: Terms, bounds: Sequence[Bound], now: datetime
 ) -> Invalid | None:
     """Everything that handing this on would be refused for, without a lock; None: nothing."""
-    errors, beyond = chain.check(parent, grantor, terms)
+    errors, beyond = chain.check(parent, grantor, terms, now)
     problems = problems_of(bounds, terms.powers, held_bounds(parent))
     for each in problems:
         errors.setdefault(each.name, []).append(each.sentence)

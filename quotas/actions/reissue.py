@@ -191,7 +191,7 @@ def _move(
         move.terms = _within(terms, parent)
     if problems:
         move.bounds = trimmed(move.bounds, held) or []
-    errors, __ = chain.check(parent, grantor, move.terms)
+    errors, __ = chain.check(parent, grantor, move.terms, now)
     still = problems_of(move.bounds, move.terms.powers, held)
     sentences = [each for found in errors.values() for each in found]
     sentences += [each.sentence for each in still]

@@ -111,7 +111,9 @@ def delegation_preview(request: Request) -> Response:
     viewer = viewer_in(request)
     _must_hand_on(viewer)
     parent, terms, bounds, delegate = _read(request, viewer)
-    refused = examine(parent=parent, grantor=viewer.user, terms=terms, bounds=bounds)
+    refused = examine(
+        parent=parent, grantor=viewer.user, terms=terms, bounds=bounds, now=viewer.now
+    )
     if refused is not None:
         with _named("delegate"):
             raise refused

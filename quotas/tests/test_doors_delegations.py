@@ -39,7 +39,7 @@ def hand(site: Site) -> Delegation:
     now = timezone.now()
     return delegate(
         parent=site.delegations["dana"], grantor=site.dana, user=site.mallory, depth=0,
-        unit=site.units["atlas"], powers=[Power.DECIDE_QUOTA], starts_at=now - DAY, ends_at=None,
+        unit=site.units["atlas"], powers=[Power.DECIDE_QUOTA], starts_at=now, ends_at=None,
         bounds=[Bound(resource=site.vcpu.resource, per_decision=64)], now=now,
     )  # fmt: skip
 

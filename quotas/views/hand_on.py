@@ -64,7 +64,11 @@ def _hand(request: HttpRequest, sheet: Sheet) -> HttpResponse:
         terms = sheet.terms()
         if not sheet.is_read:
             error = examine(
-                parent=sheet.source, grantor=viewer.user, terms=terms, bounds=sheet.bounds
+                parent=sheet.source,
+                grantor=viewer.user,
+                terms=terms,
+                bounds=sheet.bounds,
+                now=viewer.now,
             )
             raise error or Invalid({})
         made = hand_on(
@@ -110,7 +114,9 @@ def _preview(sheet: Sheet) -> tuple[HandOnPreview | None, list[str]]:
         return None, [*read, error.sentence]
     size = sheet.chosen.size if sheet.chosen else None
     preview = hand_on_preview(sheet.source, terms, sheet.bounds, size, viewer.now)
-    refused = examine(parent=sheet.source, grantor=viewer.user, terms=terms, bounds=sheet.bounds)
+    refused = examine(
+        parent=sheet.source, grantor=viewer.user, terms=terms, bounds=sheet.bounds, now=viewer.now
+    )
     errors = refused.errors.values() if refused else ()
     return preview, [*read, *(sentence for found in errors for sentence in found)]
 
