@@ -1,6 +1,6 @@
 """What a notice says, and where it leads: a sentence by its kind, and by what was done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -11,7 +11,7 @@ from projects.models import Delegation, Unit
 from projects.states import NoticeKind
 from quotas.models import QuotaRequest
 
-from .notices import NoticeRow
+from .notices import TASKS, NoticeRow
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def look_of(row: NoticeRow) -> Look:
     """How a notice is told; of what may not be seen nothing is."""
     if row.subject is None:
         return GONE
+    if row.is_over:
+        return replace(LOOKS[row.notice.kind], tone="")
     if row.notice.kind == NoticeKind.DECIDED and row.verb in DECIDED:
         return DECIDED[row.verb]
     return LOOKS.get(row.notice.kind, OTHER)
@@ -65,7 +67,10 @@ def look_of(row: NoticeRow) -> Look:
 def sentence_of(row: NoticeRow) -> str:
     """Return "Dana approved #1042 for atlas-reco"."""
     who = str(row.actor) if row.actor is not None else _("Remit")
-    return str(look_of(row).words) % {"who": who, "what": _what(row)}
+    said = str(look_of(row).words) % {"who": who, "what": _what(row)}
+    if row.is_over and row.subject is not None:
+        return _("%(said)s – it waits no more") % {"said": said}
+    return said
 
 
 def _what(row: NoticeRow) -> str:
@@ -81,8 +86,7 @@ def _what(row: NoticeRow) -> str:
 def url_of(row: NoticeRow) -> str:
     """The page of what it is about; of what waits for a decision, where that is made."""
     if isinstance(row.subject, QuotaRequest):
-        to_decide = (NoticeKind.REMINDED, NoticeKind.NUDGED, NoticeKind.ESCALATED)
-        name = "decide" if row.notice.kind in to_decide else "request_detail"
+        name = "decide" if row.notice.kind in TASKS and not row.is_over else "request_detail"
         return reverse(name, args=[row.subject.pk])
     if isinstance(row.subject, Delegation):
         return reverse("delegation_detail", args=[row.subject.pk])

@@ -5,7 +5,7 @@ reader may see then. Of anything else a notice shows nothing but that it is ther
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -13,10 +13,14 @@ from django.db.models import QuerySet
 from projects.models import Delegation, Notice, Unit, User
 from projects.queries.delegations import visible_delegations
 from projects.queries.viewers import SEE_DELEGATIONS, Viewer, below
-from quotas.models import QuotaRequest
+from projects.states import NoticeKind
+from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.requests import visible_requests
+from quotas.states import LineState
 
 SHOWN = 8  # on the first page
+# Of a request that waits for the reader's decision.
+TASKS = (NoticeKind.REMINDED, NoticeKind.NUDGED, NoticeKind.ESCALATED)
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class NoticeRow:
 
     notice: Notice
     subject: QuotaRequest | Delegation | Unit | None
+    # It asked for a decision, and none of it waits for one any more.
+    is_over: bool = False
 
     @property
     def actor(self) -> User | None:
@@ -58,7 +64,24 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     if ids["unit"]:
         for unit in _overseen(viewer).filter(pk__in=ids["unit"]):
             found["unit", unit.pk] = unit
-    return [NoticeRow(each, found.get(_key(each))) for each in notices]
+    still_open = _still_open(each for each in notices if each.kind in TASKS)
+    return [
+        NoticeRow(
+            each,
+            found.get(_key(each)),
+            is_over=each.kind in TASKS and each.event.subject_id not in still_open,
+        )
+        for each in notices
+    ]
+
+
+def _still_open(tasks: Iterable[Notice]) -> set[int]:
+    """The ids of those requests of which something waits for a decision; no query for none."""
+    ids = {each.event.subject_id for each in tasks if each.event.subject_id is not None}
+    if not ids:
+        return set()
+    lines = RequestLine.objects.filter(request__in=ids, state=LineState.OPEN)
+    return set(lines.values_list("request", flat=True))
 
 
 def _key(notice: Notice) -> tuple[str, int | None]:

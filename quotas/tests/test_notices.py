@@ -100,6 +100,21 @@ def test_a_notice_is_a_sentence_with_the_names_of_now(site_today: Site) -> None:
     assert url_of(row) == f"/requests/{asked.pk}/"
 
 
+def test_a_reminder_of_what_is_decided_says_so_and_leads_to_what_became_of_it(
+    site_today: Site,
+) -> None:
+    site = site_today
+    asked = ask(site)
+    tell(Event.objects.get(verb="submitted"), [site.dana.pk], NoticeKind.REMINDED)
+    (row,) = read_by(site, "dana")
+    assert sentence_of(row) == f"#{asked.pk} for atlas-reco still waits for you"
+    assert url_of(row) == f"/decide/{asked.pk}/"
+    say_no(site, asked)
+    (row,) = read_by(site, "dana")
+    assert sentence_of(row).endswith("it waits no more")
+    assert url_of(row) == f"/requests/{asked.pk}/"
+
+
 def test_of_what_may_no_longer_be_seen_a_notice_shows_nothing(site_today: Site) -> None:
     site = site_today
     asked = ask(site)
