@@ -326,6 +326,7 @@ SPECTACULAR_SETTINGS = {
         "TargetState": "quotas.states.TargetState.values",
         "EndpointState": "quotas.states.EndpointState.values",
         "HolderKind": ["person", "group"],
+        "Nobody": "quotas.queries.waiting_for.Nobody.values",
     },
 }
 

@@ -15,7 +15,7 @@ from .asked import filters, one, viewer_in, visible_project
 from .describe import READ, operation
 from .fields import Filters
 from .shapes.authority import ExplanationSerializer, WhyAllowedSerializer
-from .shapes.coverage import CoverageSerializer
+from .shapes.coverage import DeciderCoverageSerializer
 
 
 class ExplainFilters(Filters):
@@ -56,7 +56,7 @@ def quota_explain(request: Request, slug: str) -> Response:
 
 @shows("coverage")
 @operation(
-    "get_decider_coverage", "Tell where deciders are missing", answers=CoverageSerializer,
+    "get_decider_coverage", "Tell where deciders are missing", answers=DeciderCoverageSerializer,
     refuses=(401, 403, 406, 503), tag="delegations",
     about="Units with fewer than two people who decide, lines that wait for nobody, authority "
     "that ends soon, deciders who do not come, groups that grew, rules that nobody stands "
@@ -64,4 +64,4 @@ def quota_explain(request: Request, slug: str) -> Response:
 )  # fmt: skip
 @api_view(["GET"])
 def decider_coverage(request: Request) -> Response:
-    return Response(CoverageSerializer(coverage_of(viewer_in(request))).data)
+    return Response(DeciderCoverageSerializer(coverage_of(viewer_in(request))).data)

@@ -85,7 +85,7 @@ class LineThenSerializer(serializers.Serializer[Any]):
     verdicts = serializers.ListField(child=serializers.CharField())
 
 
-class FindingSerializer(serializers.Serializer[Any]):
+class ProofFindingSerializer(serializers.Serializer[Any]):
     """What does not agree with history."""
 
     what = serializers.CharField()
@@ -135,9 +135,9 @@ class WhyAllowedSerializer(serializers.Serializer[Any]):
         context = {"has_terms": why.has_terms}
         return [LinkThenSerializer(each, many=True, context=context).data for each in why.chains]
 
-    @extend_schema_field(FindingSerializer(many=True, allow_null=True))
+    @extend_schema_field(ProofFindingSerializer(many=True, allow_null=True))
     def get_findings(self, why: WhyAllowed) -> Any:
-        return FindingSerializer(why.findings, many=True).data if why.has_terms else None
+        return ProofFindingSerializer(why.findings, many=True).data if why.has_terms else None
 
 
 class ReasonSerializer(serializers.Serializer[Any]):

@@ -75,7 +75,7 @@ class IdlePolicySerializer(serializers.Serializer[Any]):
     delegation = serializers.IntegerField(source="delegation_id")
 
 
-class CoverageSerializer(serializers.Serializer[Any]):
+class DeciderCoverageSerializer(serializers.Serializer[Any]):
     """What whoever oversees these units should look at; each list has at most 50.
 
     `more` names the lists that were cut.

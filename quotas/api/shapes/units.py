@@ -190,11 +190,14 @@ class RedrawnSerializer(serializers.Serializer[Any]):
 
     before = serializers.SerializerMethodField()
     after = serializers.SerializerMethodField()
-    offerings = serializers.SlugRelatedField(slug_field="slug", read_only=True, many=True)
+    offerings = serializers.SerializerMethodField()
 
     @extend_schema_field(AccountHolder(allow_null=True))
     def get_before(self, row: Any) -> dict[str, Any] | None:
         return _holder(row.before)
+
+    def get_offerings(self, row: Any) -> list[str]:
+        return [each.slug for each in row.offerings]
 
     @extend_schema_field(AccountHolder(allow_null=True))
     def get_after(self, row: Any) -> dict[str, Any] | None:
