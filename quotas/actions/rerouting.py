@@ -150,15 +150,17 @@ def _route(ids: Sequence[int], now: datetime) -> None:
 def unrouted(now: datetime, most: int = 500) -> list[int]:
     """Ids of requests with an open line that nobody in force can decide; a sweep routes them."""
     # Asked line by line: few lines are open, but assignments of decided ones are kept.
-    involved = Membership.objects.filter(
-        in_force(now), role__in=ROLES_ABOVE_READER, user=OuterRef("user"),
-        project=OuterRef("line__project"),
-    )  # fmt: skip
+    roles = Membership.objects.filter(
+        in_force(now), role__in=ROLES_ABOVE_READER, project=OuterRef("line__project")
+    )
+    involved = roles.filter(user=OuterRef("user"))
+    stands_in_for = roles.filter(user=OuterRef("delegation__grantor"))
     live = (
         Assignment.objects.filter(in_force(now), line=OuterRef("pk"), kind=AssignmentKind.DECIDE)
         .exclude(delegation__revoked_at__lte=now)
         .exclude(user__is_active=False)
         .exclude(Exists(involved))
+        .exclude(Exists(stands_in_for), delegation__is_deputy=True)
     )
     lines = RequestLine.objects.filter(state=LineState.OPEN).exclude(Exists(live))
     # Nobody may be able to decide some of them for long: they must not stand before the rest.

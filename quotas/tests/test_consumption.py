@@ -12,6 +12,7 @@ from quotas.actions import decide, requests
 from quotas.actions.authority import UsedUp
 from quotas.actions.envelopes import fund
 from quotas.actions.ledger import issue
+from quotas.actions.rerouting import unrouted
 from quotas.actions.wishes import Wish
 from quotas.models import (
     BoundUse,
@@ -270,6 +271,14 @@ def test_a_deputy_is_barred_by_the_role_of_whom_they_stand_in_for(
     with pytest.raises(Forbidden, match="You stand in for Erin, who holds a role in atlas-reco"):
         grant(site, {site.vcpu.slug: 500}, actor="mallory")
     assert waits_for(site) == ["dana", "otto"]
+
+
+def test_a_line_waits_no_more_for_a_deputy_whose_grantor_got_a_role(site: Site) -> None:
+    deputy_of_erin(site)
+    asked = ask_for(site, {site.vcpu.slug: 500})
+    assert unrouted(LATER) == []
+    join(site.project, site.erin, Role.MANAGER, NOW)
+    assert unrouted(LATER) == [asked.pk]
 
 
 def test_a_deputy_whose_grantor_only_reads_may_decide(site: Site) -> None:
