@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from projects.models import Delegation
-from projects.states import GIVING
+from projects.states import GIVING, Power
 from quotas.models import BoundUse, DelegationBound
 from quotas.queries.bounds import period_of, refills_at
 
@@ -20,6 +20,10 @@ class Total:
     refills_at: datetime | None
 
     @property
+    def is_funding(self) -> bool:
+        return self.power == Power.MANAGE_ENVELOPES
+
+    @property
     def most(self) -> int:
         return self.bound.total or 0
 
@@ -30,6 +34,17 @@ class Total:
     @property
     def unit(self) -> str:
         return self.bound.resource.unit if self.bound.resource else ""
+
+
+def worth_showing(totals: Sequence[Total]) -> list[Total]:
+    """One for each bound, and what else is used: funding is counted apart, mostly not at all."""
+    seen: set[int] = set()
+    found = []
+    for each in totals:
+        if each.used or each.bound.pk not in seen:
+            found.append(each)
+        seen.add(each.bound.pk)
+    return found
 
 
 def totals_of(
@@ -64,5 +79,7 @@ def totals_of_rows(
         for power in (each for each in GIVING if each in asked and each in link.powers):
             consumed = used.get((row.pk, power, period), 0)
             refills = refills_at(link, row, now)
+            if refills and link.ends_at and refills >= link.ends_at:
+                refills = None  # it ends before
             found.setdefault(link.pk, []).append(Total(row, power, consumed, refills))
     return found

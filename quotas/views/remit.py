@@ -25,7 +25,7 @@ from projects.views.viewer import viewer_of
 from quotas.models import DelegationBound
 from quotas.queries.authority import Mandate, mandate_of, mandates_held
 from quotas.queries.delegation_tree import find_in_force, tree_of, with_chains
-from quotas.queries.totals import Total, totals_of, totals_of_rows
+from quotas.queries.totals import Total, totals_of, totals_of_rows, worth_showing
 from quotas.views.bounds import bound_words
 
 from .pages import is_slug, page_of
@@ -60,11 +60,6 @@ class Held:
     @property
     def has_totals(self) -> bool:
         return any(row.totals for row in self.rows)
-
-    @property
-    def funds_and_decides(self) -> bool:
-        """Whether totals are counted twice, so that each says for what."""
-        return all(power in self.delegation.powers for power in GIVING)
 
 
 @dataclass(frozen=True)
@@ -205,7 +200,7 @@ def _children(viewer: Viewer, delegations: Sequence[Delegation]) -> list[Child]:
         Child(
             delegation=each,
             standing=standing(each, viewer.now),
-            totals=totals.get(each.pk, []),
+            totals=worth_showing(totals.get(each.pk, [])),
             below_count=counts.get(each.pk, 0),
             may_revoke=each.revoked_at is None and may_revoke(viewer, each),
             ends_soon=_ends_soon(each, viewer),

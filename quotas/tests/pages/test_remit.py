@@ -219,7 +219,7 @@ def test_remit_shows_what_is_used_and_by_whom(site: Site) -> None:
     said = text_of(client_of(site, "dana").get(reverse("remit")))
     assert "120 of 200" in said
     theirs = text_of(client_of(site, "mallory").get(reverse("remit")))
-    assert "in all, never filled up again" in theirs
+    assert "in all, it does not fill up again" in theirs
 
 
 def grow(site: Site, count: int = 12) -> None:
