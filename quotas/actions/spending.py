@@ -17,8 +17,10 @@ from .consuming import hold_totals
 
 @dataclass(frozen=True)
 class Spent:
-    """By lines' ids: the mandate of each, and what was consumed before it (the lines of one
-    decision in their order: what two of them share adds up)."""
+    """By lines' ids: the mandate of each, and what was consumed before it.
+
+    Of lines that share a bound the later ones come after the earlier ones.
+    """
 
     mandates: Mapping[int, Mandate]
     before: Mapping[int, Used]
