@@ -77,6 +77,7 @@ def no_room(source: Account, amount: int, *, next_source: Account | None = None)
         "free": source.balance,
         "needed": amount,
         "short": amount - source.balance,
+        "unit": resource.unit,
     }
     sentence = _("%(holder)s has %(free)s left of %(resource)s in %(zone)s; %(needed)s is needed.")
     if next_source is not None:

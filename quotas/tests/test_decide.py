@@ -127,7 +127,7 @@ def test_approve_without_room_names_the_shortfall_and_the_next_above(site: Site)
         grant(site, asked, actor="erin")
     assert refusal.value.facts == {
         "offering": site.vcpu.slug, "holder": "ORG/EP/ATLAS", "free": 1000, "needed": 1100,
-        "short": 100, "next_holder": "ORG/EP", "next_free": 1000,
+        "short": 100, "unit": "", "next_holder": "ORG/EP", "next_free": 1000,
     }  # fmt: skip
     assert Transfer.objects.filter(decision_line__isnull=False).count() == 0
 

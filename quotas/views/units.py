@@ -45,6 +45,7 @@ def unit_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "deciders": deciders_of(viewer, unit, is_nearest_only=not has_figures),
         "acts": acts_of(unit)[:ACTS_SHOWN] if has_figures else [],
         "may_fund": may_fund(viewer, unit),
+        "may_rehome": unit.parent is not None and may_fund(viewer, unit.parent),
         "rules": rules_of_unit(unit, viewer.now),
         "may_make_rule": bool(standing_delegations(viewer, unit)),
         "patience": patience_of([unit.path])[unit.path],
