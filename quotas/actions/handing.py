@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -93,8 +94,12 @@ def _period(terms: Terms, now: datetime) -> str:
     )  # fmt: skip
     if terms.ends_at is None:
         return _("%(start)s, without end.") % {"start": start.capitalize()}
-    words = {"start": start.capitalize(), "end": date_format(terms.ends_at, "j M Y")}
-    return _("%(start)s until %(end)s.") % words
+    words = {"start": start.capitalize(), "end": date_format(_last_day(terms.ends_at), "j M Y")}
+    return _("%(start)s until the end of %(end)s.") % words
+
+
+def _last_day(ends_at: datetime) -> date:
+    return timezone.localtime(ends_at - timedelta(microseconds=1)).date()
 
 
 def _warns(

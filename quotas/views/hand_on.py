@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.lib.access import shows
 from portal.lib.errors import Conflict, DomainError, Forbidden, Invalid
+from portal.lib.moments import day_words
 from projects.models import Delegation, User
 from projects.queries.viewers import Viewer
 from projects.rules import may_hand_on
@@ -205,7 +206,7 @@ def _name(
     )  # fmt: skip
     made = deputies.made
     ends_at = max(each.ends_at for each in made if each.ends_at is not None)
-    words = {"who": user, "day": last_day(ends_at).isoformat(), "names": _names(made)}
+    words = {"who": user, "day": day_words(last_day(ends_at), viewer.now), "names": _names(made)}
     messages.success(
         request, _("%(who)s stands in for you until the end of %(day)s (%(names)s).") % words
     )

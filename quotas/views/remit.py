@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -28,6 +28,7 @@ from quotas.queries.delegation_tree import find_in_force, tree_of, with_chains
 from quotas.queries.totals import Total, totals_of, totals_of_rows, worth_showing
 from quotas.views.bounds import bound_words
 
+from .hand_on_form import last_day
 from .pages import is_slug, page_of
 
 SOON = timedelta(days=30)
@@ -72,6 +73,12 @@ class Child:
     below_count: int = 0
     may_revoke: bool = False
     ends_soon: bool = False
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day on which it holds, if it ends."""
+        ends_at = self.delegation.ends_at
+        return None if ends_at is None else last_day(ends_at)
 
 
 @shows("own")
