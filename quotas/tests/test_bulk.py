@@ -12,8 +12,8 @@ from quotas.actions import decide, requests
 from quotas.actions.bulk import Shown, decide_many
 from quotas.actions.wishes import Wish
 from quotas.delivery import jobs
-from quotas.models import Account, DecisionKind, Job, QuotaRequest
-from quotas.states import ItemState, LineState
+from quotas.models import Account, DecisionKind, DelegationBound, Job, QuotaRequest
+from quotas.states import AssignmentKind, ItemState, LineState
 from quotas.tests.api import caller, refusal
 from quotas.tests.pages.deciding import ask_for_many, page, signed_in, text
 from quotas.tests.site import Site
@@ -127,6 +127,20 @@ def test_beyond_a_bound_one_is_refused_and_the_others_are_done(site_today: Site)
     (small,) = of_atlas()[:1]
     job = do(site, DecisionKind.APPROVE, [seen_of(small), seen_of(dear)])
     assert outcomes(job) == [(small.pk, ItemState.DONE), (dear.pk, ItemState.REFUSED)]
+
+
+def test_when_a_total_runs_out_in_the_middle_the_rest_goes_up(site_today: Site) -> None:
+    site = site_today
+    bounds = DelegationBound.objects.filter(delegation=site.delegations["dana"])
+    bounds.filter(resource=site.vcpu.resource).update(total=15)
+    ask_for_many(site, 4)
+    first, second = of_atlas()
+    job = do(site, DecisionKind.APPROVE, [seen_of(first), seen_of(second)])
+    assert outcomes(job) == [(first.pk, ItemState.DONE), (second.pk, ItemState.REFUSED)]
+    assert job.items.get(subject_id=second.pk).words.count("Nothing was booked") == 1
+    line = second.lines.get(offering=site.vcpu)
+    deciding = line.assignments.filter(kind=AssignmentKind.DECIDE, ends_at__isnull=True)
+    assert list(deciding.values_list("user__subject", flat=True)) == ["erin"]
 
 
 def test_who_decides_nowhere_starts_nothing(site_today: Site) -> None:
