@@ -5,7 +5,7 @@ through; on the sandbox the names of the cloud are the sandbox's.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,8 +73,11 @@ class Stage:
         return Target.objects.get(project__slug="telescope", endpoint__slug=endpoint)
 
 
-def set_up_site(cloud: CloudSite, folder: Path) -> None:
-    """What an operator does by docs/connect-a-cloud.md, up to the funded envelope."""
+def set_up_site(cloud: CloudSite, folder: Path, roots: Sequence[str] = ("dana", "erin")) -> None:
+    """What an operator does by docs/connect-a-cloud.md, up to the funded envelope.
+
+    roots: who is granted a root delegation by the command.
+    """
     text = (ROOT / "contrib" / "clouds" / "site.yaml").read_text()
     text = text.replace("cloud: admin", f"cloud: {cloud.cloud}")
     for ours, theirs in zip(REGIONS, cloud.regions, strict=True):
@@ -85,7 +88,7 @@ def set_up_site(cloud: CloudSite, folder: Path) -> None:
     file.write_text(text)
     call_command("load_catalogue", str(file), "--yes", verbosity=0)
     call_command("set_operator", "otto", verbosity=0)
-    call_command("grant_root", "dana", "erin", "--unit", "it", verbosity=0)
+    call_command("grant_root", *roots, "--unit", "it", verbosity=0)
     amounts = [f"{each}.compute-a.vcpu=1000" for each in cloud.regions]
     amounts += [f"{each}.storage-a.space=20T" for each in cloud.regions]
     amounts += [f"{each}.storage-a.volumes=1000" for each in cloud.regions]
