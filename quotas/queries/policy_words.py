@@ -32,11 +32,16 @@ def scope_words(version: PolicyVersion) -> str:
     return _("Increases of %(resource)s") % words
 
 
+def kind_word(kind: object) -> str:
+    """A kind of project inside a sentence."""
+    return _("personal") if kind == ProjectKind.PERSONAL else _("shared")
+
+
 def condition_words(version: PolicyVersion) -> list[str]:
     """Each condition as a line of a list; none: always."""
     found = []
     if version.project_kind:
-        words = {"kind": ProjectKind(version.project_kind).label}
+        words = {"kind": kind_word(version.project_kind)}
         found.append(_("for a project that is %(kind)s") % words)
     if version.most_percent is not None:
         found.append(
@@ -159,8 +164,8 @@ def share(part: int, whole: int) -> str:
 
 def _kind(finding: Finding, unit: str) -> str:
     words = {
-        "kind": ProjectKind(str(finding.figure)).label,
-        "wanted": ProjectKind(str(finding.bound)).label,
+        "kind": kind_word(finding.figure),
+        "wanted": kind_word(finding.bound),
     }
     return _("The project is %(kind)s; the rule is for those that are %(wanted)s.") % words
 

@@ -57,6 +57,7 @@ MARKS = {
 }
 
 
+ASKING = ("submitted", "amended")
 REPAIRS = ("retried", "skipped", "remedied", "project_adopt", "project_recreate")
 
 
@@ -189,7 +190,8 @@ def request_timeline(quota_request: QuotaRequest) -> list[Entry]:
         if event.verb not in told
     ]
     entries += _delivered(quota_request)
-    return sorted(entries, key=lambda each: each.at)
+    # What a rule grants is granted in the moment in which it is asked for.
+    return sorted(entries, key=lambda each: (each.at, each.verb not in ASKING))
 
 
 def _requester(event: Event, quota_request: QuotaRequest) -> User | None:

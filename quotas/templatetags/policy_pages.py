@@ -4,7 +4,7 @@ from django import template
 
 from quotas.models import PolicyVersion
 from quotas.queries.policy_words import finding_words, version_words
-from quotas.queries.replay import Replayed
+from quotas.queries.replay import Outcome, Replayed
 
 register = template.Library()
 
@@ -18,8 +18,9 @@ def rule_words(version: PolicyVersion) -> str:
 @register.filter
 def against(row: Replayed) -> list[str]:
     """`{% for sentence in row|against %}`: what kept, or might have kept, it from granting."""
+    grants = row.outcome in (Outcome.AGREED, Outcome.OTHER)
     return [
         finding_words(each, row.decided.line.offering)
         for each in row.verdict.findings
-        if not each.holds
+        if not each.holds and each.is_unknown == grants
     ]

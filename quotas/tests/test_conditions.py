@@ -121,7 +121,7 @@ def test_a_rule_is_told_in_words() -> None:
     )  # fmt: skip
     assert scope_words(version) == "Increases of vCPU in compute-a"
     assert condition_words(version) == [
-        "for a project that is Personal", "by at most 25\u00a0% of the quota then",
+        "for a project that is personal", "by at most 25\u00a0% of the quota then",
         "by at most 32", "at most once in 1 day",
     ]  # fmt: skip
     assert condition_words(PolicyVersion(direction="decrease")) == []

@@ -122,7 +122,8 @@ def at(site: Site, door: str, state: str, act: Act) -> tuple[int, dict[str, Any]
 
 
 DONE_ACTS = [
-    ("", Act("make")), ("", Act("make", "erin")), ("", Act("make", terms={"direction": "decrease"})),
+    ("", Act("make")), ("", Act("make", "erin")),
+    ("", Act("make", terms={"direction": "decrease"})),
     ("draft", Act("revise")), ("on", Act("revise")), ("off", Act("revise")),
     ("draft", Act("on")), ("off", Act("on")), ("on", Act("off")), ("on", Act("off", "erin")),
     ("on", Act("off", "otto")),
@@ -173,6 +174,7 @@ def test_what_a_rule_granted_is_cited_with_its_sentence(site_today: Site, client
     page = client.get(reverse("request_detail", kwargs={"number": number})).content.decode()
     assert f"Rule R{rule.pk}.1" in page
     assert "Increases of vCPU, by at most 8." in page
+    assert page.index("asked for") < page.index(f"Rule R{rule.pk}.1")
     decision = client.get(reverse("api_decisions")).json()["results"][0]
     assert (decision["actor"], decision["rule"]) == (None, f"R{rule.pk}.1")
     shown = client.get(reverse("policy_detail", kwargs={"pk": rule.pk})).content.decode()
