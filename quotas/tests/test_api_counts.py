@@ -9,6 +9,7 @@ from django.utils import timezone
 from projects.models import Delegation, Project, User
 from projects.states import Role
 from quotas.actions import requests
+from quotas.actions.envelopes import fund
 from quotas.actions.ledger import issue
 from quotas.actions.posting import Journal
 from quotas.actions.wishes import Wish
@@ -70,6 +71,19 @@ def grow_catalogue(site: Site) -> None:
         Preset.objects.create(slug=f"p{number}", name="p", region=preset.region)
 
 
+def grow_envelopes(site: Site) -> None:
+    """Many more offerings of which ATLAS has an envelope, and the pool something to pay with."""
+    grow_catalogue(site)
+    for offering in Offering.objects.exclude(accounts__holder="pool"):
+        Account.objects.create(offering=offering, holder="pool")
+
+
+def grow_acts(site: Site) -> None:
+    """ATLAS is funded many times."""
+    for _number in range(MANY):
+        fund(offering=site.vcpu, unit=site.units["atlas"], amount=1, actor=None, now=timezone.now())
+
+
 def grow_delegations(site: Site) -> None:
     parent = site.delegations["dana"]
     for _number in range(MANY):
@@ -113,6 +127,8 @@ def grow_project(site: Site) -> None:
         ("offerings/", "alice", grow_catalogue),
         ("presets/", "alice", grow_catalogue),
         ("units/atlas/", "dana", grow_catalogue),
+        ("units/atlas/envelopes/", "dana", grow_envelopes),
+        ("units/atlas/acts/", "dana", grow_acts),
         ("delegations/", "dana", grow_delegations),
         ("projects/atlas-reco/", "alice", grow_project),
         ("projects/atlas-reco/members/", "alice", grow_project),
