@@ -88,11 +88,17 @@ def an_envelope_of_reco() -> dict[str, Any]:
 
 
 def thin_coverage() -> dict[str, Any]:
-    """Somebody's authority ends soon, and somebody does not come."""
+    """Somebody's authority ends soon, and somebody does not come. No terms are changed."""
     now = timezone.now()
-    Delegation.objects.filter(user__subject="dana", parent__isnull=False).update(
-        ends_at=now + timedelta(days=9)
-    )
+    erin = Delegation.objects.filter(user__subject="erin", parent__isnull=False).earliest("pk")
+    Delegation.objects.get_or_create(
+        user=User.objects.get(subject="mallory"), purpose="For the summer",
+        defaults={
+            "parent": erin, "ancestors": erin.chain_ids, "grantor": erin.user, "unit": erin.unit,
+            "powers": ["decide quota"], "starts_at": now, "ends_at": now + timedelta(days=9),
+            "created_at": now,
+        },
+    )  # fmt: skip
     User.objects.filter(subject="erin").update(last_login=now - timedelta(days=90))
     return {}
 
@@ -226,7 +232,6 @@ def a_deleted_project() -> dict[str, Any]:
 
 def erins() -> dict[str, Any]:
     return {"pk": Delegation.objects.filter(user__subject="erin").earliest("pk").pk}
-
 
 
 def a_rule() -> dict[str, Any]:
