@@ -138,6 +138,8 @@ def movements(account: Account) -> list[Transfer]:
             "credit__project",
             "decision_line__decision__person",
             "decision_line__decision__request",
+            "decision_line__decision__policy_version__resource",
+            "decision_line__decision__policy_version__zone",
             "actor",
         )
         .order_by("-at", "-pk")

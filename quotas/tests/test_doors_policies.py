@@ -175,6 +175,8 @@ def test_what_a_rule_granted_is_cited_with_its_sentence(site_today: Site, client
     assert f"Rule R{rule.pk}.1" in page
     assert "Increases of vCPU, by at most 8." in page
     assert page.index("asked for") < page.index(f"Rule R{rule.pk}.1")
+    why = reverse("quota_why", kwargs={"slug": "atlas-reco", "offering": site.vcpu.slug})
+    assert f"Rule R{rule.pk}.1</a>" in client.get(why).content.decode()
     decision = client.get(reverse("api_decisions")).json()["results"][0]
     assert (decision["actor"], decision["rule"]) == (None, f"R{rule.pk}.1")
     shown = client.get(reverse("policy_detail", kwargs={"pk": rule.pk})).content.decode()

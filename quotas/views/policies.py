@@ -126,11 +126,10 @@ def policy_revise(request: HttpRequest, pk: int) -> HttpResponse:
     form.is_valid()
     if request.POST.get("do") != "save":
         return _show(request, sheet, form)
-    seen = request.POST.get("version", "")
     try:
         verbs.revise(
             policy=policy, name=form.title, terms=form.terms(),
-            version=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0,
+            version=_number(request.POST.get("version", "")),
             actor=viewer.user, now=viewer.now,
         )  # fmt: skip
     except DomainError as error:
@@ -182,10 +181,9 @@ def policy_switch_on(request: HttpRequest, pk: int) -> HttpResponse:
     """`version`: the one whose replay was seen."""
     viewer = viewer_of(request)
     _must_decide(viewer)
-    seen = request.POST.get("version", "")
     verbs.switch_on(
-        policy=_policy(pk), version=int(seen) if seen.isascii() and seen.isdigit() else 0,
-        actor=viewer.user, now=viewer.now,
+        policy=_policy(pk), version=_number(request.POST.get("version", "")), actor=viewer.user,
+        now=viewer.now,
     )  # fmt: skip
     messages.success(request, _("R%(pk)s is on: it grants what is asked for from now on.") % {
         "pk": pk
@@ -225,6 +223,11 @@ def _unit(slug: str) -> Unit:
     if not is_slug(slug):
         raise NotVisible(_("There is no such unit."))
     return unit_of(slug)
+
+
+def _number(text: str) -> int:
+    """A version as the page sent it; 0, which is none, for what is no number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _must_decide(viewer: Viewer) -> None:
