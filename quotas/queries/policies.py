@@ -25,10 +25,11 @@ LATELY = 20
 def rules_on(unit_path: str) -> list[PolicyVersion]:
     """What the rules that are on say for a place now, the nearest unit's first; one query.
 
-    Whether the authority of each still stands is asked when it is used.
+    None of whoever has left. Whether the authority of each still stands is asked when it is used.
     """
     rows = PolicyVersion.objects.filter(
         policy__state=PolicyState.ON,
+        policy__person__is_active=True,
         policy__unit__path__in=ancestor_paths(unit_path),
         number=F("policy__version"),
     ).select_related("policy__unit", "policy__person", "policy__delegation", "resource", "zone")

@@ -144,6 +144,13 @@ def test_a_rule_ends_with_its_delegation(site: Site) -> None:
     assert states(ask(site, {site.vcpu.slug: 32})) == {"vcpu": "open"}
 
 
+def test_a_rule_ends_with_its_persons_account(site: Site) -> None:
+    rule(site, few(site))
+    site.dana.is_active = False
+    site.dana.save(update_fields=["is_active"])
+    assert states(ask(site, {site.vcpu.slug: 32})) == {"vcpu": "open"}
+
+
 def test_a_rule_of_a_group_ends_with_its_persons_membership(site: Site) -> None:
     group = make_group("coordinators", site.dana)
     Delegation.objects.filter(pk=site.delegations["dana"].pk).update(user=None, group=group)
