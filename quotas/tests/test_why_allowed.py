@@ -14,6 +14,8 @@ from quotas.tests.counting import assert_flat
 from quotas.tests.pages import acting
 from quotas.tests.pages.acting import client_of, text_of
 from quotas.tests.site import NOW, Site, make_group
+from quotas.tests.test_automatic import ask as ask_later
+from quotas.tests.test_automatic import few, rule
 from quotas.tests.test_decide import ask, grant
 
 LATER = NOW + timedelta(hours=2)
@@ -91,6 +93,26 @@ def test_an_endorsement_is_told_with_what_was_recommended(site: Site) -> None:
     told = why(site, decision)
     assert [(each.row.endorsed, each.row.granted) for each in told.lines] == [(150, None)]
     assert told.still_holds
+
+
+def test_what_a_rule_granted_cites_it_with_what_it_found(site: Site) -> None:
+    made = rule(site, few(site))
+    decision = Decision.objects.get(request=ask_later(site, {site.vcpu.slug: 32}))
+    told = why(site, decision)
+    assert str(told.decision.policy_version) == f"R{made.pk}.1"
+    assert (told.decision.actor, [str(each) for each in told.effective]) == (None, ["Dana"])
+    (line,) = told.lines
+    assert line.verdicts == ("It adds 32; 32 at most.",)
+    assert told.still_holds
+
+
+def test_the_page_of_a_rule_s_decision_leads_to_the_rule(site_today: Site) -> None:
+    site = site_today
+    made = rule(site, few(site))
+    decision = Decision.objects.get(request=acting.ask(site, {site.vcpu.slug: 32}))
+    answer = client_of(site, "dana").get(f"/decisions/{decision.pk}/")
+    assert f"Rule R{made.pk}.1 (Small steps) approved it" in text_of(answer)
+    assert f'href="/rules/R{made.pk}/"' in answer.content.decode()
 
 
 @pytest.fixture
