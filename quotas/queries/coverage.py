@@ -13,9 +13,10 @@ from django.db.models.functions import Coalesce, Least
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Forbidden
-from projects.models import Delegation, GroupMembership, User, in_force
+from projects.models import Delegation, GroupMembership, Membership, User, in_force
 from projects.queries.viewers import Viewer, below, live_delegations
 from projects.rules import may_oversee, oversees
+from projects.states import ROLES_ABOVE_READER
 from quotas.models import Assignment, Policy, RequestLine
 from quotas.states import AssignmentKind, LineState, PolicyState
 
@@ -153,10 +154,15 @@ def _endings(
 
 def stranded_lines(paths: Sequence[str] | None, now: datetime) -> Found[Stranded]:
     """Open lines that nobody can decide; lines that are about to be routed are none."""
+    involved = Membership.objects.filter(
+        in_force(now), role__in=ROLES_ABOVE_READER, user=OuterRef("user"),
+        project=OuterRef("line__project"),
+    )  # fmt: skip
     live = (
         Assignment.objects.filter(in_force(now), line=OuterRef("pk"), kind=AssignmentKind.DECIDE)
         .filter(delegation__in=live_delegations(now).values("pk"))
         .exclude(user__is_active=False)
+        .exclude(Exists(involved))
     )
     rows = (
         RequestLine.objects.filter(within(paths, "project__unit__path"), state=LineState.OPEN)
@@ -174,7 +180,7 @@ def stranded_lines(paths: Sequence[str] | None, now: datetime) -> Found[Stranded
         why = why_nobody(deciders[line.pk])
         if why is not None:
             found.append(Stranded(line, why.value, nobody_words(why, line, line.project)))
-    return _cut(found)
+    return Found(found[:MOST], len(lines) > MOST)
 
 
 def _absent(paths: Sequence[str] | None, now: datetime) -> Found[Absent]:

@@ -141,6 +141,14 @@ def test_lines_whose_deciders_all_have_a_part_in_it(site: Site) -> None:
     assert line.reason == "interested"
 
 
+def test_a_line_whose_only_decider_joined_the_project_waits_for_nobody(site: Site) -> None:
+    Delegation.objects.filter(user__in=[site.erin, site.otto]).update(user=site.dana)
+    ask(site)
+    join(site.project, site.dana, Role.MEMBER, NOW - DAY)
+    (line,) = seen_by(site, "audrey").stranded.rows
+    assert line.reason == "interested"
+
+
 def test_rules_that_nobody_stands_behind(site: Site) -> None:
     policy = Policy.objects.create(
         unit=site.units["atlas"], delegation=site.delegations["dana"], person=site.dana,
