@@ -11,6 +11,7 @@ from datetime import datetime
 from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
 from django.db.models.lookups import StartsWith
 
+from portal.lib.together import Rows, together
 from projects.models import Delegation, GroupMembership, Membership, Project, Unit, User, in_force
 from projects.states import REPAIRING, Power
 
@@ -54,21 +55,22 @@ class Viewer:
 
     @classmethod
     def of(cls, user: User, now: datetime) -> "Viewer":
-        """Two queries: the groups, the live delegations of the person and of these.
+        """One query: the groups, and the live delegations of the person and of these.
 
         One more for those who hold the power `audit` over a top unit.
         """
-        memberships = tuple(GroupMembership.objects.live(now).filter(user=user).order_by("pk"))
-        group_ids = frozenset(each.group_id for each in memberships)
-        held = (
-            live_delegations(now)
-            .filter(Q(user=user) | Q(group__in=group_ids))
-            .select_related("unit")
-            .order_by("pk")
+        member = GroupMembership.objects.live(now).filter(user=user)
+        mine = Delegation.objects.filter(user=user).values("pk")
+        # Two looks into indexes; either the one or the other would be a look at all of them.
+        ours = Delegation.objects.filter(group__in=member.values("group")).values("pk")
+        memberships, held = together(
+            Rows(member.order_by("pk")),
+            Rows(live_delegations(now).filter(pk__in=mine.union(ours)).order_by("pk"), ["unit"]),
         )
+        group_ids = frozenset(each.group_id for each in memberships)
         delegations = tuple(held)
         is_auditor = _covers_everything(delegations)
-        return cls(user, now, group_ids, delegations, is_auditor, memberships)
+        return cls(user, now, group_ids, delegations, is_auditor, tuple(memberships))
 
     @property
     def is_operator(self) -> bool:
