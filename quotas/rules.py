@@ -1,6 +1,7 @@
 """Who may do a verb on quota requests: pure one-liners on a Viewer, roles and a project."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from projects.queries.viewers import Viewer
 from projects.rules import has_an_interest, may_ask, may_ask_for_others, may_decide_in
@@ -23,15 +24,17 @@ def may_change(viewer: Viewer, quota_request: QuotaRequest, roles: Collection[st
     )
 
 
-def asked_by(quota_request: QuotaRequest) -> frozenset[int]:
-    """The people (ids) behind a wish in another's name: who asked, and in whose name.
+def asked_by(quota_request: QuotaRequest, at: datetime) -> frozenset[int]:
+    """The people (ids) behind a wish: in whose name it is, and who wrote it for them.
 
-    None of them decides it, nor through a deputy, whatever their role in the project is. Who
-    asks in their own name holds such a role; of a limit that is adopted the decider is both.
+    None of them decides it, nor through a deputy, even once they have left the project. Who
+    adopts a limit is both, and asks and decides at one moment, `at`.
     """
-    if quota_request.asked_by_id is None:
+    if quota_request.asked_by_id is not None:
+        return frozenset({quota_request.requester_id, quota_request.asked_by_id})
+    if quota_request.submitted_at == at:
         return frozenset()
-    return frozenset({quota_request.requester_id, quota_request.asked_by_id})
+    return frozenset({quota_request.requester_id})
 
 
 def may_decide(viewer: Viewer, quota_request: QuotaRequest, roles: Collection[str]) -> bool:
@@ -39,7 +42,7 @@ def may_decide(viewer: Viewer, quota_request: QuotaRequest, roles: Collection[st
     return (
         may_decide_in(viewer, quota_request.project)
         and not has_an_interest(roles)
-        and viewer.user.pk not in asked_by(quota_request)
+        and viewer.user.pk not in asked_by(quota_request, viewer.now)
     )
 
 

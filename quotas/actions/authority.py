@@ -29,19 +29,24 @@ class UsedUp(Conflict):
 
 
 def barred(
-    viewer: Viewer, quota_request: QuotaRequest, mandates: Collection[Mandate]
+    viewer: Viewer,
+    quota_request: QuotaRequest,
+    mandates: Collection[Mandate],
+    with_role: Collection[int] | None = None,
 ) -> list[Mandate]:
     """The mandates by which the person may decide for the project; one at least.
 
-    Not those in the stead of somebody who has an interest in it. Raises NotVisible, Forbidden.
+    with_role: who of all these holds a role above reader in it, if that is known already. Not
+    those in the stead of somebody who has an interest in it. Raises NotVisible, Forbidden.
     """
     project = quota_request.project
     is_hidden = not mandates and not visible_projects(viewer).filter(pk=project.pk).exists()
     if is_hidden or quota_request.submitted_at is None:
         raise NotVisible(_("There is no such request."))
-    people = {viewer.user.pk, *(each for mandate in mandates for each in mandate.deputised)}
-    with_role = interested(people, project, viewer.now)
-    asked = asked_by(quota_request)
+    if with_role is None:
+        people = {viewer.user.pk, *(each for mandate in mandates for each in mandate.deputised)}
+        with_role = interested(people, project, viewer.now)
+    asked = asked_by(quota_request, viewer.now)
     if viewer.user.pk in with_role:
         raise Forbidden(
             _("You hold a role in %(project)s: somebody else must decide.")
@@ -56,14 +61,18 @@ def barred(
             % {"unit": project.unit.label},
             unit=project.unit.slug,
         )
-    free = [each for each in mandates if not (with_role | asked) & set(each.deputised)]
+    interests = {*with_role, *asked}
+    free = [each for each in mandates if not interests & set(each.deputised)]
     if not free:
         raise _deputy_of_interested(mandates, with_role, asked, project)
     return free
 
 
 def _deputy_of_interested(
-    mandates: Collection[Mandate], with_role: set[int], asked: Collection[int], project: Project
+    mandates: Collection[Mandate],
+    with_role: Collection[int],
+    asked: Collection[int],
+    project: Project,
 ) -> Forbidden:
     """Names the one in whose stead the person would decide, and why that one must not."""
     grantors = [

@@ -5,14 +5,14 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from portal.lib.errors import Conflict, Invalid, NotVisible, Stale
+from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
 from portal.lib.locks import lock, share_rows
 from projects.actions.units import hold_place
 from projects.models import Delegation, Project, User
 from projects.queries.viewers import Viewer
 from projects.states import Power, ProjectState
 from quotas.models import PolicyVersion, QuotaRequest, RequestLine
-from quotas.queries.authority import Mandate, mandates_of
+from quotas.queries.authority import Mandate, mandates_and_interested
 from quotas.states import LINE_MOVES, LineState
 
 from .authority import barred
@@ -108,12 +108,15 @@ def _take(
     request.project = project
     for line in lines.values():
         line.project = project
+    if not person.is_active:
+        # Nobody signs in by it, but a rule and a job act in a person's name.
+        raise Forbidden(_("The account of %(name)s is closed.") % {"name": person})
     viewer = Viewer.of(person, now)
-    mandates = mandates_of(viewer, project.unit.path, Power.DECIDE_QUOTA)
+    mandates, with_role = mandates_and_interested(viewer, project, Power.DECIDE_QUOTA)
     if policy_version is not None:
         own = policy_version.policy.delegation_id
         mandates = [each for each in mandates if each.delegation.pk == own]
-    mandates = barred(viewer, request, mandates)
+    mandates = barred(viewer, request, mandates, with_role)
     if project.state != ProjectState.ACTIVE:
         words = {"project": project.name, "state": project.get_state_display()}
         raise Conflict(_("%(project)s is %(state)s; nothing is granted to it.") % words)

@@ -143,10 +143,9 @@ class _Interests:
 
 
 def _askers(quota_request: QuotaRequest) -> set[int]:
-    """Both, where somebody asked for somebody else; alone, a requester is barred by their role."""
-    if quota_request.asked_by_id is None:
-        return set()
-    return {quota_request.requester_id, quota_request.asked_by_id}
+    """Who wrote it, and in whose name; a requester also once they have left the project."""
+    people = {quota_request.requester_id, quota_request.asked_by_id}
+    return {each for each in people if each is not None}
 
 
 def _interests(

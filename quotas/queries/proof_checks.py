@@ -57,10 +57,13 @@ def _columns(
         )
     if decision.policy_version is None:
         yield from compare(decision, [("who acted", decision.person_id, decision.actor_id)])
-    if decision.request.asked_by_id is not None:
-        asked = {decision.request.asked_by_id, decision.request.requester_id}
-        if decision.person_id in asked:
-            yield Finding(decision.pk, "person", "nobody who asked for it", decision.person_id)
+    # Who adopts a limit asks and decides at one moment.
+    is_adopted = (
+        decision.request.asked_by_id is None and decision.request.submitted_at == decision.at
+    )
+    asked = {decision.request.requester_id, decision.request.asked_by_id}
+    if decision.person_id in asked and not is_adopted:
+        yield Finding(decision.pk, "person", "nobody who asked for it", decision.person_id)
     if not lines:
         yield Finding(decision.pk, "lines", "at least one", 0)
     if decision.kind != DecisionKind.APPROVE and any(row.granted is not None for row in lines):

@@ -48,7 +48,9 @@ def assigned_lines(viewer: Viewer, task: str = "") -> QuerySet[RequestLine]:
     )
     return RequestLine.objects.filter(
         state=LineState.OPEN, pk__in=own_assignments(viewer, task).values("line")
-    ).exclude(Exists(involved) | Q(request__asked_by=viewer.user))
+    ).exclude(
+        Exists(involved) | Q(request__asked_by=viewer.user) | Q(request__requester=viewer.user)
+    )
 
 
 def queue(viewer: Viewer) -> QuerySet[QuotaRequest]:

@@ -291,11 +291,9 @@ class Slow:
     # --- who decides -----------------------------------------------------------------------
 
     def barred(self, line: Row) -> set[int]:
-        """Who has a part in the matter: a role in the project, or asked in another's name."""
-        found = set(self.involved[line["project_id"]])
-        if line["request__asked_by_id"]:
-            found |= {line["request__asked_by_id"], line["request__requester_id"]}
-        return found
+        """Who has a part in the matter: a role in the project, or in the asking for it."""
+        found = self.involved[line["project_id"]] | {line["request__requester_id"]}
+        return found | {line["request__asked_by_id"]} - {None}
 
     def free(self, leaf: int, line: Row) -> set[int]:
         """Whoever can use a delegation for a line."""

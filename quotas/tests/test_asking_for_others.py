@@ -1,15 +1,18 @@
 """The helpdesk asks in somebody's name: visible in the record, decided by neither of both."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
 from portal.lib.errors import Forbidden, Invalid
-from projects.models import Delegation, Event
+from projects.models import Delegation, Event, Membership
 from projects.queries.viewers import Viewer
 from projects.states import NoticeKind, Power
 from quotas.actions import decide, requests
+from quotas.actions.rerouting import route_again
 from quotas.actions.wishes import Wish
-from quotas.models import DelegationBound, QuotaRequest
+from quotas.models import Assignment, DelegationBound, QuotaRequest
 from quotas.queries.requests import queue
 from quotas.tests.api import approval, caller, refusal
 from quotas.tests.pages.deciding import ask, ask_for_many, page, signed_in, text
@@ -86,6 +89,26 @@ def test_who_wrote_it_never_decides_it(desk: Site) -> None:
     others = ask(desk, {desk.space.slug: 5 * GIB})
     body = approval(desk, others)
     assert caller(desk, "hilda").post(f"requests/{others.pk}/approve/", body).status_code == 200
+
+
+def test_who_asked_never_decides_it_though_they_left_the_project(desk: Site) -> None:
+    own = ask(desk, {desk.vcpu.slug: 20})
+    Membership.objects.filter(user=desk.alice).update(ends_at=timezone.now())
+    parent = desk.delegations["erin"]
+    for person, grantor in (("alice", "erin"), ("mallory", "alice")):
+        parent = Delegation.objects.create(
+            parent=parent, ancestors=parent.chain_ids, grantor=desk.people[grantor], depth=2,
+            user=desk.people[person], powers=[Power.DECIDE_QUOTA], unit=desk.units["atlas"],
+            starts_at=desk.delegations["erin"].starts_at, created_at=timezone.now(),
+            is_deputy=person == "mallory", ends_at=timezone.now() + timedelta(days=3),
+        )  # fmt: skip
+        DelegationBound.objects.create(delegation=parent)
+        assert not queue(Viewer.of(desk.people[person], timezone.now())).exists()
+        answer = caller(desk, person).post(f"requests/{own.pk}/approve/", approval(desk, own))
+        assert refusal(answer) == (403, "forbidden")
+    route_again([own.pk], timezone.now())
+    waits = Assignment.objects.filter(line__request=own, ends_at__isnull=True)
+    assert set(waits.values_list("user__subject", flat=True)) == {"dana"}
 
 
 def test_who_lost_the_power_changes_it_no_more(desk: Site) -> None:

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.lib.errors import Forbidden, Invalid
-from projects.models import Delegation
+from projects.models import Delegation, User
 from quotas.actions import decide, requests
 from quotas.actions.bulk import Shown, decide_many
 from quotas.actions.wishes import Wish
@@ -236,3 +236,20 @@ def test_a_line_that_was_decided_meanwhile_is_refused(site_today: Site) -> None:
     )  # fmt: skip
     job = do(site, DecisionKind.APPROVE, [shown])
     assert outcomes(job) == [(asked.pk, ItemState.REFUSED)]
+
+
+def test_a_job_of_somebody_whose_account_is_closed_meanwhile_decides_nothing(
+    site_today: Site,
+) -> None:
+    ask_for_many(site_today, 2)
+    asked = of_atlas()
+    shown = [seen_of(each) for each in asked]
+    job = decide_many(
+        kind=DecisionKind.APPROVE, shown=shown, reason="", actor=site_today.dana,
+        now=timezone.now(),
+    )  # fmt: skip
+    User.objects.filter(pk=site_today.dana.pk).update(is_active=False)
+    while jobs.run(job.pk):
+        pass
+    assert outcomes(job) == [(each.pk, ItemState.REFUSED) for each in asked]
+    assert {state for each in asked for state in states(each)} == {LineState.OPEN}

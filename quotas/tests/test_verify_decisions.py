@@ -233,6 +233,10 @@ def asked_by_decider(site: Site) -> None:
     QuotaRequest.objects.filter(decisions=first()).update(asked_by=site.dana)
 
 
+def asked_in_the_own_name(site: Site) -> None:
+    QuotaRequest.objects.filter(decisions=first()).update(requester=site.dana, submitted_at=NOW)
+
+
 def nobody_of_a_rule(site: Site) -> None:
     forge("quotas_decision", "UPDATE quotas_decision SET actor_id = %s WHERE id = %s",
           site.otto.pk, first().pk)  # fmt: skip
@@ -264,6 +268,7 @@ FORGERIES: list[tuple[Forgery, str]] = [
     (consumed, "consumed of bound"),
     (consumed_gone, "consumed of bound"),
     (asked_by_decider, "person"),
+    (asked_in_the_own_name, "person"),
     (nobody_of_a_rule, "who acted"),
 ]
 

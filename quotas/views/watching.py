@@ -13,7 +13,6 @@ from projects.queries.viewers import Viewer
 from projects.views.viewer import viewer_of
 from quotas.actions.watching import unwatch, watch
 from quotas.models import QuotaRequest, Watcher
-from quotas.rules import asked_by
 
 from .pages import visible_request
 
@@ -26,7 +25,7 @@ def watching_context(
     Who asked and who wrote is told anyway, so there is nothing to choose.
     """
     person = viewer.user.pk
-    is_told_anyway = person in {asked.requester_id, *asked_by(asked), *writers}
+    is_told_anyway = person in {asked.requester_id, asked.asked_by_id, *writers}
     is_draft = asked.submitted_at is None
     return {
         "is_told_anyway": is_told_anyway and not is_draft,
