@@ -19,7 +19,7 @@ from projects.actions.projects import place_project
 from projects.models import Delegation, Event, Project, Unit, User
 from projects.outgoing.notices import tell
 from projects.queries.viewers import Viewer
-from projects.states import NoticeKind
+from projects.states import NoticeKind, Power
 from quotas.models import Account, Loan, Offering, Policy
 from quotas.queries.authority import Mandate, mandates_of
 from quotas.queries.envelopes import nearest_above, projects_of_interest
@@ -105,11 +105,33 @@ def retire_unit(
 
 
 def check_move(viewer: Viewer, unit: Unit, parent: Unit | None) -> None:
-    """Raise Forbidden unless the person holds the power over the old and the new parent."""
+    """Raise Forbidden unless the person holds the power over the old and the new parent, and
+    gains none over the unit by it."""
     check_holder(viewer, unit)
     if unit.parent is None or parent is None:
         raise Forbidden(_("Only the operators' command puts a unit to the top or takes it away."))
+    _check_gain(viewer, unit, parent)
     _check_interest(viewer, unit, [*_over(viewer, unit.parent, unit), *_over(viewer, parent, unit)])
+
+
+def _check_gain(viewer: Viewer, unit: Unit, parent: Unit) -> None:
+    """Whoever decides below the new parent decides for the unit then: nobody brings that about
+    for themselves."""
+    gained = [
+        power
+        for power in Power
+        if viewer.holds(power, parent.path) and not viewer.holds(power, unit.path)
+    ]
+    if gained:
+        words = {"power": ", ".join(str(each.label) for each in gained), "unit": unit.label}
+        raise Forbidden(
+            _(
+                "It would give you the power to %(power)s for %(unit)s: somebody who holds it "
+                "there already must do it."
+            )
+            % words,
+            powers=[each.value for each in gained],
+        )
 
 
 def check_retire(viewer: Viewer, unit: Unit) -> None:

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from portal.lib.errors import Conflict, Forbidden, Stale
 from projects.models import Delegation, Notice, ProjectPlacement, Unit, UnitPlacement
 from projects.queries.viewers import live_delegations
-from projects.states import Role
+from projects.states import Power, Role
 from quotas.actions import envelopes
 from quotas.actions.unit_changes import move_unit, retire_unit
 from quotas.models import Account, DelegationBound, EnvelopeAct, Loan, Policy, RouteMark
@@ -83,6 +83,22 @@ def test_moving_takes_the_power_over_both_parents(tree: Site) -> None:
     with pytest.raises(Forbidden):
         move_unit(unit=reread(tree, "atlas"), parent=None, actor=tree.otto, now=NOW)
     assert reread(tree, "atlas").path == "org/ep/atlas/"
+
+
+def test_nobody_moves_a_unit_below_where_they_may_do_more(tree: Site) -> None:
+    otto = tree.delegations["otto"]
+    powers = {"ep": [Power.MANAGE_ENVELOPES], "it": [Power.MANAGE_ENVELOPES, Power.DECIDE_QUOTA]}
+    for slug, held in powers.items():
+        made = Delegation.objects.create(
+            parent=otto, ancestors=otto.chain_ids, grantor=tree.otto, user=tree.mallory,
+            powers=held, unit=tree.units[slug], starts_at=NOW, created_at=NOW,
+        )  # fmt: skip
+        DelegationBound.objects.create(delegation=made)
+    with pytest.raises(Forbidden) as refusal:
+        move_unit(
+            unit=reread(tree, "atlas"), parent=reread(tree, "it"), actor=tree.mallory, now=NOW
+        )  # fmt: skip
+    assert refusal.value.facts == {"powers": ["decide quota"]}
 
 
 def test_nobody_moves_a_unit_with_a_project_of_theirs(tree: Site) -> None:
