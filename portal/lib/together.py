@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
@@ -56,7 +56,7 @@ Part = Rows | Values | Written
 
 def updating(queryset: QuerySet[Any], **values: Any) -> Written:
     """`queryset.update(…)` as a part; answered by a tuple for each row that was changed."""
-    query = queryset.query.chain(UpdateQuery)
+    query = cast(UpdateQuery, queryset.query.chain(UpdateQuery))
     query.add_update_values(values)
     sql, parameters = query.get_compiler(connection=connection).as_sql()
     return Written(f"{sql} RETURNING 1", parameters)
@@ -121,7 +121,7 @@ def _models(part: Rows) -> list[tuple[str, type[Model]]]:
     for path in part.related:
         model = part.queryset.model
         for name in path.split("__"):
-            model = model._meta.get_field(name).related_model  # type: ignore[assignment]
+            model = model._meta.get_field(name).related_model
         found.append((f"{path}__", model))
     return found
 
@@ -158,7 +158,7 @@ def _instance(
 ) -> Model | None:
     """None where an outer join found nothing."""
     by_name = dict(zip((field.attname for field in fields), values, strict=True))
-    if by_name[model._meta.pk.attname] is None:  # type: ignore[union-attr]  # each model has one
+    if by_name[model._meta.pk.attname] is None:
         return None
     converted = [field.to_python(value) for field, value in zip(fields, values, strict=True)]
     return model.from_db(connection.alias, list(by_name), converted)

@@ -2,6 +2,10 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
 
 from projects.models import Event, Notice, User
 from projects.states import NoticeKind
@@ -18,6 +22,19 @@ def tell(event: Event, people: Iterable[int], kind: NoticeKind) -> None:
         Notice.objects.bulk_create(
             [Notice(event=event, person_id=each, kind=kind, at=event.at) for each in told],
             ignore_conflicts=True,
+        )
+
+
+def tell_all_of(event: Event, people: QuerySet[Any], kind: NoticeKind) -> None:
+    """`tell` for whoever a query finds, which has one column, ids of users; one query."""
+    table = connection.ops.quote_name(Notice._meta.db_table)
+    sql, parameters = people.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (event_id, person_id, kind, at) "  # noqa: S608 - a table's own name
+            f"SELECT DISTINCT %s::bigint, person, %s, %s::timestamptz FROM ({sql}) AS told(person) "
+            "WHERE person IS DISTINCT FROM %s ORDER BY person ON CONFLICT DO NOTHING",
+            [event.pk, str(kind), event.at, *parameters, event.actor_id],
         )
 
 

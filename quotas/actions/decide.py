@@ -34,7 +34,7 @@ from .granting import check_granted, check_seen
 from .handing_up import handed_up
 from .proof import Evidence, Verdicts, snapshot
 from .spending import spend
-from .targets import deliver, touch
+from .targets import deliver
 from .watching import tell_followers
 from .wishes import clean_text
 
@@ -126,7 +126,7 @@ def _book(
     evidence = Evidence(accounts=accounts, spent=spent, granted=granted, verdicts=verdicts)
     decision = _decide(bench, lines, DecisionKind.APPROVE, reason, spent.mandates, evidence)
     booked = book(bench, decision, lines, granted, spent.mandates, accounts)
-    deliver(booked, touch(bench.project, [line.offering_id for line in lines]))
+    deliver(bench.project, booked)
     return decision
 
 

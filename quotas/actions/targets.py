@@ -7,21 +7,23 @@ from collections.abc import Collection, Iterable
 from functools import partial
 from itertools import islice
 
-from django.db import transaction
-from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db import connection, transaction
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
-from portal.lib.locks import lock, lock_ids
+from portal.lib.locks import lock_ids
 from portal.lib.wake import wake
 from projects.models import Project
 from projects.states import ProjectState
-from quotas.models import Contribution, DecisionLine, Delivery, Endpoint, Target
+from quotas.models import DecisionLine, Endpoint, Target
 from quotas.states import TARGET_MOVES, TargetState
 
 APPLY_TASK = "quotas.tasks.apply_target"
 # More at once than workers begin on. Each sets off work on what is due at its endpoint; the
 # sweep takes the others, at its own pace.
 HINTS_AT_ONCE = 50
+# Whoever has one of these, or had it lately, sees to what is due next.
+HELD = (TargetState.LEASED, TargetState.DIRTY)
 
 
 def ensure_targets(projects: Iterable[Project]) -> None:
@@ -43,53 +45,74 @@ def ensure_targets(projects: Iterable[Project]) -> None:
     )
 
 
-def touch(project: Project, offering_ids: Collection[int]) -> dict[int, list[Target]]:
-    """Raise the generation of each target that these offerings feed, and wake workers.
+# Locks first, by id; an UPDATE by itself takes rows in no order. Nothing is written where a
+# target is missing: the last column says so.
+DELIVER = """
+WITH granted AS (
+    SELECT * FROM unnest(%(lines)s::bigint[], %(offerings)s::bigint[]) AS line(id, offering_id)
+), fed AS (
+    SELECT DISTINCT feeds.offering_id, lim.endpoint_id
+    FROM quotas_contribution feeds
+    JOIN quotas_limit lim ON lim.id = feeds.limit_id
+    WHERE feeds.offering_id = ANY(%(offerings)s::bigint[])
+), held AS (
+    SELECT id, endpoint_id
+    FROM quotas_target
+    WHERE project_id = %(project)s AND endpoint_id IN (SELECT endpoint_id FROM fed)
+    ORDER BY id
+    FOR NO KEY UPDATE
+), missing AS (
+    SELECT count(*) AS count FROM fed LEFT JOIN held USING (endpoint_id) WHERE held.id IS NULL
+), raised AS (
+    UPDATE quotas_target target
+    SET generation = target.generation + 1, failure_count = 0, skip_reason = '',
+        -- As in _due_now.
+        state = CASE WHEN target.state = ANY(%(held)s) THEN target.state ELSE %(due)s END,
+        next_try_at = CASE WHEN target.state = %(dirty)s THEN target.next_try_at
+                           ELSE statement_timestamp() END
+    FROM held, missing
+    WHERE target.id = held.id AND missing.count = 0
+    RETURNING target.id, target.endpoint_id, target.generation
+), noted AS (
+    INSERT INTO quotas_delivery (decision_line_id, target_id, generation)
+    SELECT granted.id, raised.id, raised.generation
+    FROM granted
+    JOIN fed USING (offering_id)
+    JOIN raised USING (endpoint_id)
+)
+SELECT ARRAY(SELECT id FROM raised ORDER BY id), missing.count FROM missing
+"""
 
-    Returns {offering id: its targets, with the generation that must become true}.
-    The caller holds the project's lock.
+
+def deliver(project: Project, lines: Collection[DecisionLine]) -> None:
+    """Raise the generation of each target that granted lines feed, and wake workers.
+
+    And note for each line what must become true before it counts as applied. One query. The
+    caller holds the project's lock.
     """
-    feeds = _lock_fed(project, offering_ids)
-    if feeds is None:
+    if not _deliver(project, lines):
         # Without a target a grant would count as applied where nobody ever writes it.
         ensure_targets([project])
-        feeds = _lock_fed(project, offering_ids) or {}
-    targets = list({target.pk: target for each in feeds.values() for target in each}.values())
-    ids = [target.pk for target in targets]
-    Target.objects.filter(pk__in=ids).update(
-        generation=F("generation") + 1, failure_count=0, **_due_now()
-    )
-    for target in targets:
-        target.generation += 1
+        _deliver(project, lines)
+
+
+def _deliver(project: Project, lines: Collection[DecisionLine]) -> bool:
+    """Whether all targets were there; else nothing was done."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            DELIVER,
+            {
+                "project": project.pk,
+                "lines": [each.pk for each in lines],
+                "offerings": [each.line.offering_id for each in lines],
+                "held": [str(each) for each in HELD],
+                "dirty": str(TargetState.DIRTY),
+                "due": str(TargetState.DUE),
+            },
+        )
+        ids, missing_count = cursor.fetchone()
     wake_after_commit(ids)
-    return feeds
-
-
-def _lock_fed(project: Project, offering_ids: Collection[int]) -> dict[int, list[Target]] | None:
-    """{offering id: the targets that it feeds}, locked; None where one is missing. One query.
-
-    Also one query more for an offering that feeds nothing, which few do.
-    """
-    fed = Contribution.objects.filter(offering=OuterRef("offering")).order_by()
-    counted = fed.values("offering").annotate(n=Count("limit__endpoint", distinct=True)).values("n")
-    rows = (
-        Target.objects.filter(project=project)
-        .annotate(offering=F("endpoint__limits__contributions__offering"))
-        .filter(offering__in=offering_ids)
-        .annotate(wanted=Subquery(counted))
-    )
-    targets: dict[int, Target] = {}
-    found: dict[int, dict[int, Target]] = {offering_id: {} for offering_id in offering_ids}
-    wanted: dict[int, int] = {}
-    for row in lock(rows):
-        target = targets.setdefault(row.pk, row)
-        found[row.offering][row.pk] = target  # type: ignore[attr-defined]  # annotated
-        wanted[row.offering] = row.wanted  # type: ignore[attr-defined]  # annotated
-    unfed = [offering_id for offering_id, each in found.items() if not each]
-    is_missing = any(len(found[each]) < count for each, count in wanted.items())
-    if is_missing or (unfed and Contribution.objects.filter(offering__in=unfed).exists()):
-        return None
-    return {offering_id: list(each.values()) for offering_id, each in found.items()}
+    return not missing_count
 
 
 def touch_endpoints(endpoint_ids: Collection[int]) -> int:
@@ -118,26 +141,12 @@ def _due_now() -> dict[str, object]:
     One that a worker holds stays leased: its holder sees the new generation and leaves
     it due. A dirty one keeps its time: until then a former holder may still write.
     """
-    held = Q(state__in=[TargetState.LEASED, TargetState.DIRTY])
+    held = Q(state__in=HELD)
     return {
         "state": Case(When(held, then=F("state")), default=Value(TargetState.DUE)),
         "next_try_at": Case(When(state=TargetState.DIRTY, then=F("next_try_at")), default=Now()),
         "skip_reason": "",
     }
-
-
-def deliver(lines: Iterable[DecisionLine], targets: dict[int, list[Target]]) -> None:
-    """Note for each granted line what must become true before it counts as applied.
-
-    targets: {offering id: targets}, as `touch` returns them.
-    """
-    Delivery.objects.bulk_create(
-        [
-            Delivery(decision_line=line, target=target, generation=target.generation)
-            for line in lines
-            for target in targets.get(line.line.offering_id, [])
-        ]
-    )
 
 
 def services_behind(identity: Target) -> QuerySet[Target]:

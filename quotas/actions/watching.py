@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, NotVisible
 from projects.models import Event, User
-from projects.outgoing.notices import tell
+from projects.outgoing.notices import tell_all_of
 from projects.queries.viewers import Viewer
 from projects.states import NoticeKind
 from quotas.models import Comment, Decision, QuotaRequest, Watcher
@@ -36,17 +36,19 @@ def unwatch(*, quota_request: QuotaRequest, actor: User) -> None:
 def tell_followers(
     event: Event, quota_request: QuotaRequest, kind: NoticeKind, *, with_deciders: bool = False
 ) -> None:
-    """Tell whoever asked for it, watches it or wrote on it; two queries.
+    """Tell whoever asked for it, watches it or wrote on it; one query.
 
     with_deciders: also who decided anything of it before, such as who asked the question
     that is answered now.
     """
-    talking = Comment.objects.filter(request=quota_request).order_by().values_list("author")
-    following = Watcher.objects.filter(request=quota_request).values_list("person").union(talking)
+    asked = QuotaRequest.objects.filter(pk=quota_request.pk)
+    groups = [
+        asked.values("requester"),
+        asked.filter(asked_by__isnull=False).values("asked_by"),
+        Comment.objects.filter(request=quota_request).order_by().values("author"),
+    ]
     if with_deciders:
         deciders = Decision.objects.filter(request=quota_request, actor__isnull=False)
-        following = following.union(deciders.order_by().values_list("actor"))
-    people = {person for (person,) in following} | {quota_request.requester_id}
-    if quota_request.asked_by_id is not None:
-        people.add(quota_request.asked_by_id)
-    tell(event, people, kind)
+        groups.append(deciders.order_by().values("actor"))
+    watching = Watcher.objects.filter(request=quota_request).values("person")
+    tell_all_of(event, watching.union(*groups), kind)

@@ -9,7 +9,7 @@ import pytest
 from django.db.models.functions import Now
 from pytest_django import Settings
 
-from quotas.actions.targets import touch, wake_targets
+from quotas.actions.targets import touch_targets, wake_targets
 from quotas.backends.errors import BackendError, Kind
 from quotas.delivery import breaker, leases, observe, outcomes
 from quotas.delivery.permits import Busy
@@ -62,7 +62,7 @@ def test_a_decision_during_an_attempt_that_fails_does_not_wait(site: Site) -> No
         lambda lease: outcomes.failed(lease, BackendError(Kind.TRANSIENT, "unavailable", "later")),
     ):
         lease = take(site)
-        touch(site.project, [site.vcpu.pk])
+        touch_targets(Target.objects.filter(endpoint=site.endpoints["nova-geneva"]))
         end(lease)
         assert state_of(lease) == TargetState.DUE
         assert leases.due().filter(pk=lease.target.pk).exists()
@@ -187,14 +187,14 @@ def test_where_no_call_can_begin_nothing_failed(site: Site) -> None:
 def test_a_decision_while_no_call_could_begin_is_due(site: Site) -> None:
     lease = leases.take(refused_before(site).pk)
     assert lease is not None
-    touch(site.project, [site.vcpu.pk])
+    touch_targets(Target.objects.filter(endpoint=site.endpoints["nova-geneva"]))
     outcomes.busy(lease, Busy(lease.target.endpoint, 0))
     assert state_of(lease) == TargetState.DUE
 
 
 def test_a_write_of_unknown_fate_is_dirty_in_the_same_moment_as_it_failed(site: Site) -> None:
     lease = take(site)
-    touch(site.project, [site.vcpu.pk])
+    touch_targets(Target.objects.filter(endpoint=site.endpoints["nova-geneva"]))
     outcomes.failed(lease, BackendError(Kind.UNREACHABLE, "dropped", "gone", uncertain=True))
     target = Target.objects.get(pk=lease.target.pk)
     assert (target.state, target.error_kind) == (TargetState.DIRTY, ErrorKind.UNREACHABLE)
@@ -207,7 +207,7 @@ def test_a_decision_does_not_come_sooner_than_a_service_asked_for(
 ) -> None:
     settings.RETRY_CAP_SECONDS = 600
     lease = take(site)
-    touch(site.project, [site.vcpu.pk])
+    touch_targets(Target.objects.filter(endpoint=site.endpoints["nova-geneva"]))
     error = BackendError(Kind.TRANSIENT, "unavailable", "at lunch", retry_after=90)
     outcomes.failed(lease, error)
     sooner = Target.objects.filter(next_try_at__lte=Now() + timedelta(seconds=80))

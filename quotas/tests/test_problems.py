@@ -13,7 +13,7 @@ from projects.states import Power
 from quotas.actions import keys
 from quotas.actions.operations import retry_target
 from quotas.actions.problems import apply_automatic, apply_remedy, skip_target
-from quotas.actions.targets import touch
+from quotas.actions.targets import touch_targets
 from quotas.delivery import remedies
 from quotas.models import DelegationBound, Delivery, Limit, Target
 from quotas.problems import known
@@ -176,7 +176,7 @@ def test_skip_lasts_until_the_ledger_changes(site: Site) -> None:
     target = fail(target_of(site.project), "forbidden", "no")
     skip_target(target_id=target.pk, reason="Later.", actor=site.otto, now=LATER)
     assert found() == {("left-out-by-operator", "nova-geneva"): 1}
-    touch(site.project, [site.vcpu.pk])
+    touch_targets(Target.objects.filter(endpoint=site.endpoints["nova-geneva"]))
     target.refresh_from_db()
     assert (target.state, target.skip_reason) == (TargetState.DUE, "")
 
