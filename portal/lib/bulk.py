@@ -5,22 +5,25 @@ from collections.abc import Mapping
 from django.db import connection
 from django.db.models import Model
 
+from .together import Written, together
+
 
 def add_each(model: type[Model], field: str, amounts: Mapping[int, int]) -> int:
     """Add to a column of each row its own amount: {primary key: amount}; returns how many rows.
 
     The caller holds the rows' locks: by itself the statement takes them in no order.
     """
-    if not amounts:
-        return 0
+    return len(together(adding_each(model, field, amounts))[0]) if amounts else 0
+
+
+def adding_each(model: type[Model], field: str, amounts: Mapping[int, int]) -> Written:
+    """`add_each` as a part of a larger statement; answered by a tuple for each row."""
     quote = connection.ops.quote_name
     name = model._meta.get_field(field).column  # type: ignore[union-attr]  # a concrete column
     table, column = quote(model._meta.db_table), quote(str(name))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} SET {column} = {table}.{column} + added.amount "  # noqa: S608 - a table's own names
-            "FROM unnest(%s::bigint[], %s::bigint[]) AS added(pk, amount) "
-            f"WHERE {table}.id = added.pk",
-            [list(amounts.keys()), list(amounts.values())],
-        )
-        return int(cursor.rowcount)
+    return Written(
+        f"UPDATE {table} SET {column} = {table}.{column} + added.amount "  # noqa: S608 - a table's own names
+        "FROM unnest(%s::bigint[], %s::bigint[]) AS added(pk, amount) "
+        f"WHERE {table}.id = added.pk RETURNING 1",
+        [list(amounts.keys()), list(amounts.values())],
+    )

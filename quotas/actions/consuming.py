@@ -5,18 +5,23 @@ consume holds these rows, so that no two read the same figure; returns refund no
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from portal.lib.bulk import add_each
+from portal.lib.bulk import adding_each
 from portal.lib.errors import Conflict
+from portal.lib.together import Written, together
+from projects.models import Project
 from projects.states import Power
 from quotas.models import BoundUse, Offering
 from quotas.queries.authority import Mandate
-from quotas.queries.bounds import period_of
+from quotas.queries.bounds import Used, period_of
+from quotas.queries.consumption import links_of, windows_from, windows_part
 
 
 class Totals:
@@ -35,6 +40,12 @@ class Totals:
 
         Raises Conflict where the rows are not there any more, which nobody's verb can do.
         """
+        addition = self.addition(increases)
+        if addition.amounts:
+            addition.check(together(addition.part)[0])
+
+    def addition(self, increases: Iterable[tuple[Mandate, Offering, int]]) -> "Addition":
+        """`consume` as a part of a larger statement."""
         added: dict[int, int] = defaultdict(int)
         for mandate, offering, increase in increases:
             if increase <= 0:
@@ -42,7 +53,22 @@ class Totals:
             for row in mandate.bounds_on(offering):
                 if row.total is not None:
                     added[self._rows[row.pk][0]] += increase
-        if add_each(BoundUse, "used", added) != len(added):
+        return Addition(added)
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What is about to be consumed: {BoundUse id: amount}."""
+
+    amounts: Mapping[int, int]
+
+    @property
+    def part(self) -> Written:
+        return adding_each(BoundUse, "used", self.amounts)
+
+    def check(self, answers: Collection[Any]) -> None:
+        """Raise Conflict unless each row was there."""
+        if len(answers) != len(self.amounts):
             raise Conflict(_("Somebody else was first. Look again."))
 
 
@@ -54,6 +80,36 @@ def hold_totals(
     By the bounds' ids, which is root to leaf: nobody hands on before having. The caller holds
     the delegations. Those whose chains have no such total wait for nobody here.
     """
+    parts = _holding(mandates, offerings, now, power)
+    return _totals(together(*parts)[0]) if parts else Totals({})
+
+
+def hold_used(
+    mandates: Collection[Mandate], project: Project, offerings: Collection[Offering], now: datetime
+) -> tuple[Totals, Used]:
+    """`hold_totals` of who decides, with what is consumed of totals and windows; one query.
+
+    The caller holds the project too, by which its windows are safe.
+    """
+    power = Power.DECIDE_QUOTA
+    links = links_of(mandates)
+    wanted = [(project.pk, offering.pk) for offering in offerings]
+    acts, *held = together(
+        windows_part(links, wanted, now, power), *_holding(mandates, offerings, now, power)
+    )
+    totals = _totals(held[0]) if held else Totals({})
+    windows = windows_from(links, wanted, now, acts).get(project.pk, {})
+    return totals, Used(now, windows, totals.used)
+
+
+def _totals(rows: Iterable[tuple[int, int, int]]) -> Totals:
+    return Totals({bound_id: (pk, used) for bound_id, pk, used in rows})
+
+
+def _holding(
+    mandates: Collection[Mandate], offerings: Collection[Offering], now: datetime, power: Power
+) -> list[Written]:
+    """The part that holds the totals, if there are any."""
     wanted = {
         row.pk: (row, period_of(link, row, now))
         for mandate in mandates
@@ -62,23 +118,22 @@ def hold_totals(
         if row.total is not None and any(row in mandate.bounds_on(each) for each in offerings)
     }
     if not wanted:
-        return Totals({})
+        return []
     rows = [wanted[each] for each in sorted(wanted)]
     table = connection.ops.quote_name(BoundUse._meta.db_table)
-    with connection.cursor() as cursor:
-        # Makes what is missing and locks what is there, in one order. Nothing is changed: the
-        # total is immutable.
-        cursor.execute(
-            f"INSERT INTO {table} (bound_id, power, period, most, used) "  # noqa: S608 - a table's own name
-            "SELECT bound, %s, period, most, 0 FROM unnest(%s::bigint[], %s::int[], %s::bigint[]) "
-            "WITH ORDINALITY AS wanted(bound, period, most, place) ORDER BY place "
-            "ON CONFLICT (bound_id, power, period) DO UPDATE SET most = EXCLUDED.most "
-            "RETURNING bound_id, id, used",
-            [
-                str(power),
-                [row.pk for row, _period in rows],
-                [period for _row, period in rows],
-                [row.total for row, _period in rows],
-            ],
-        )
-        return Totals({bound_id: (pk, used) for bound_id, pk, used in cursor.fetchall()})
+    # Makes what is missing and locks what is there, in one order. Nothing is changed: the total
+    # is immutable.
+    sql = (
+        f"INSERT INTO {table} (bound_id, power, period, most, used) "  # noqa: S608 - a table's own name
+        "SELECT bound, %s, period, most, 0 FROM unnest(%s::bigint[], %s::int[], %s::bigint[]) "
+        "WITH ORDINALITY AS wanted(bound, period, most, place) ORDER BY place "
+        "ON CONFLICT (bound_id, power, period) DO UPDATE SET most = EXCLUDED.most "
+        "RETURNING bound_id, id, used"
+    )
+    parameters = [
+        str(power),
+        [row.pk for row, _period in rows],
+        [period for _row, period in rows],
+        [row.total for row, _period in rows],
+    ]
+    return [Written(sql, parameters)]

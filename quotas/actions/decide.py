@@ -12,6 +12,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict
+from portal.lib.together import together, updating
 from projects.actions.events import record
 from projects.models import User
 from projects.queries.patience import STOPPED
@@ -30,6 +31,7 @@ from quotas.states import LINE_MOVES, LineState
 from .authority import UsedUp, reaching
 from .bench import Bench, take, take_for
 from .booking import Accounts, book, lock_accounts
+from .consuming import Addition
 from .granting import check_granted, check_seen
 from .handing_up import handed_up
 from .proof import Evidence, Verdicts, snapshot
@@ -176,6 +178,21 @@ def _refuse(
     return decision
 
 
+def _move(bench: Bench, line_ids: list[int], after: LineState, addition: Addition | None) -> None:
+    """Move the lines by compare-and-set, and tell the totals what is consumed; one query."""
+    opened = RequestLine.objects.filter(pk__in=line_ids, state=LineState.OPEN)
+    own = QuotaRequest.objects.filter(pk=bench.request.pk)
+    moved, _own, *added = together(
+        updating(opened, state=after, **STOPPED),
+        updating(own, version=F("version") + 1, updated_at=bench.viewer.now),
+        *([addition.part] if addition and addition.amounts else []),
+    )
+    if len(moved) != len(line_ids):
+        raise Conflict(_("Somebody else was first. Look again."))
+    for answers in added if addition else []:
+        addition.check(answers)
+
+
 def _decide(
     bench: Bench,
     lines: list[RequestLine],
@@ -188,13 +205,7 @@ def _decide(
     now = bench.viewer.now
     after = LINE_MOVES[LineState.OPEN, kind.value]
     ids = [line.pk for line in lines]
-    opened = RequestLine.objects.filter(pk__in=ids, state=LineState.OPEN)
-    moved = opened.update(state=after, **STOPPED)
-    if moved != len(ids):
-        raise Conflict(_("Somebody else was first. Look again."))
-    QuotaRequest.objects.filter(pk=bench.request.pk).update(
-        version=F("version") + 1, updated_at=now
-    )
+    _move(bench, ids, after, evidence.spent.addition if evidence else None)
     decision = Decision.objects.create(
         request=bench.request,
         kind=kind,

@@ -1,15 +1,16 @@
 """How much of the bounds of mandates is consumed: windows from decisions, totals from their rows.
 
-Two queries for any number of mandates, projects and offerings; none for what no bound needs.
+One query for any number of mandates, projects and offerings; none where no bound needs it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Case, F, When
 
+from portal.lib.together import Values, together
 from projects.models import Delegation, Project, Unit
 from projects.states import Power
 from quotas.models import (
@@ -25,6 +26,10 @@ from .authority import Mandate
 from .bounds import Used, is_about, period_of
 
 Links = Mapping[int, tuple[Delegation, tuple[DelegationBound, ...]]]
+# Rows as the database answers: the fields of Act, the moment as a text; and (bound id, period,
+# consumed).
+Acts = Iterable[Sequence[Any]]
+Uses = Iterable[Sequence[int]]
 
 
 class Act(NamedTuple):
@@ -62,30 +67,26 @@ def used_by_many(
     now: datetime,
     power: Power = Power.DECIDE_QUOTA,
 ) -> dict[int, Used]:
-    """`used_by` for many holders at once: {holder id: Used}; two queries all together.
+    """`used_by` for many holders at once: {holder id: Used}; one query all together.
 
     wanted: (holder id, offering id); a holder that is not named has nothing in the answer but
     the totals, which are the same for all.
     """
     links = links_of(mandates)
-    totals = _totals(links, now, power)
-    windows = _windows(links, wanted, now, power)
+    acts, uses = together(windows_part(links, wanted, now, power), totals_part(links, now, power))
+    return used_from(links, wanted, now, acts, uses)
+
+
+def used_from(
+    links: Links, wanted: Collection[tuple[int, int]], now: datetime, acts: Acts, uses: Uses
+) -> dict[int, Used]:
+    """`used_by_many` from the answers to `windows_part` and `totals_part`."""
+    totals = _totals(links, now, uses)
+    windows = windows_from(links, wanted, now, acts)
     found: dict[int, Used] = defaultdict(lambda: Used(now, {}, totals))
     for holder_id in {holder_id for holder_id, _offering in wanted}:
         found[holder_id] = Used(now, windows.get(holder_id, {}), totals)
     return found
-
-
-def windows_of(
-    mandates: Collection[Mandate],
-    holder: Project | Unit,
-    offerings: Collection[Offering],
-    now: datetime,
-    power: Power = Power.DECIDE_QUOTA,
-) -> dict[tuple[int, int], int]:
-    """`Used.windows` alone, for who holds the totals' rows and so knows them; one query."""
-    wanted = [(holder.pk, offering.pk) for offering in offerings]
-    return _windows(links_of(mandates), wanted, now, power).get(holder.pk, {})
 
 
 def links_of(mandates: Iterable[Mandate]) -> Links:
@@ -95,42 +96,53 @@ def links_of(mandates: Iterable[Mandate]) -> Links:
     }
 
 
-def _totals(links: Links, now: datetime, power: Power) -> dict[int, int]:
-    """{bound id: consumed of its total in the period of now}."""
-    periods = {
+def totals_part(links: Links, now: datetime, power: Power) -> Values:
+    """What asks for the uses of totals in their periods of now."""
+    periods = _periods(links, now)
+    uses = BoundUse.objects.filter(bound__in=periods, period__in=set(periods.values()), power=power)
+    return Values(uses, ["bound", "period", "used"])
+
+
+def _periods(links: Links, now: datetime) -> dict[int, int]:
+    """{bound id: its period of now} of all that have a total."""
+    return {
         row.pk: period_of(link, row, now)
         for link, rows in links.values()
         for row in rows
         if row.total is not None
     }
-    if not periods:
-        return {}
-    uses = BoundUse.objects.filter(bound__in=periods, period__in=set(periods.values()), power=power)
-    return {
-        bound_id: used
-        for bound_id, period, used in uses.values_list("bound", "period", "used")
-        if periods[bound_id] == period
-    }
 
 
-def _windows(
+def _totals(links: Links, now: datetime, uses: Uses) -> dict[int, int]:
+    """{bound id: consumed of its total in the period of now}."""
+    periods = _periods(links, now)
+    return {bound_id: used for bound_id, period, used in uses if periods[bound_id] == period}
+
+
+def windows_part(
     links: Links, wanted: Collection[tuple[int, int]], now: datetime, power: Power
-) -> dict[int, dict[tuple[int, int], int]]:
-    """{holder id: {(bound id, offering id): net increase in the bound's window}}."""
+) -> Values:
+    """What asks for all acts that the longest window looks at."""
     days = [
         row.window_days
         for _link, rows in links.values()
         for row in rows
         if row.per_decision is not None
     ]
-    if not days or not wanted:
-        return {}
     # Not only up to `now`: who waited for a lock may have an earlier moment than who had it.
-    since = now - timedelta(days=max(days))
+    since = now - timedelta(days=max(days, default=0))
     acts = _funded(wanted, since) if power == Power.MANAGE_ENVELOPES else _decided(wanted, since)
+    return acts if days and wanted else Values(acts.queryset.none(), acts.names)
+
+
+def windows_from(
+    links: Links, wanted: Collection[tuple[int, int]], now: datetime, acts: Acts
+) -> dict[int, dict[tuple[int, int], int]]:
+    """{holder id: {(bound id, offering id): net increase in the bound's window}}."""
     found: dict[int, dict[tuple[int, int], int]] = defaultdict(lambda: defaultdict(int))
     asked = set(wanted)
-    for act in acts:
+    for *values, at in acts:
+        act = Act(*values, datetime.fromisoformat(at))
         if (act.holder_id, act.offering_id) not in asked:
             continue
         for link_id in links.keys() & {act.delegation_id, *act.above}:
@@ -147,21 +159,21 @@ def _windows(
     }
 
 
-def _decided(wanted: Collection[tuple[int, int]], since: datetime) -> Iterable[Act]:
+def _decided(wanted: Collection[tuple[int, int]], since: datetime) -> Values:
     rows = DecisionLine.objects.filter(
         line__project__in={holder_id for holder_id, _offering in wanted},
         line__offering__in={offering_id for _holder, offering_id in wanted},
         granted__isnull=False,
         decision__at__gt=since,
     )
-    values = rows.annotate(net=F("granted") - F("before")).values_list(
-        "delegation", "delegation__ancestors", "line__project", "line__offering",
-        "line__offering__resource", "line__offering__zone", "net", "decision__at",
+    return Values(
+        rows.annotate(net=F("granted") - F("before")),
+        ["delegation", "delegation__ancestors", "line__project", "line__offering",
+         "line__offering__resource", "line__offering__zone", "net", "decision__at"],
     )  # fmt: skip
-    return (Act(*each) for each in values)
 
 
-def _funded(wanted: Collection[tuple[int, int]], since: datetime) -> Iterable[Act]:
+def _funded(wanted: Collection[tuple[int, int]], since: datetime) -> Values:
     rows = EnvelopeAct.objects.filter(
         kind__in=[EnvelopeActKind.FUND, EnvelopeActKind.TAKE_BACK],
         unit__in={holder_id for holder_id, _offering in wanted},
@@ -170,8 +182,8 @@ def _funded(wanted: Collection[tuple[int, int]], since: datetime) -> Iterable[Ac
         at__gt=since,
     )
     net = Case(When(kind=EnvelopeActKind.FUND, then=F("amount")), default=-F("amount"))
-    values = rows.annotate(net=net).values_list(
-        "delegation", "delegation__ancestors", "unit", "offering",
-        "offering__resource", "offering__zone", "net", "at",
+    return Values(
+        rows.annotate(net=net),
+        ["delegation", "delegation__ancestors", "unit", "offering",
+         "offering__resource", "offering__zone", "net", "at"],
     )  # fmt: skip
-    return (Act(*each) for each in values)
