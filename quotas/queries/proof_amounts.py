@@ -1,6 +1,6 @@
 """Do the amounts of a decision agree with its transfers, and stayed they within every bound?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -9,8 +9,8 @@ from projects.models import Delegation
 from quotas.models import Decision, DecisionLine, DelegationBound
 
 from .bounds import matches, period_of
-from .proof_findings import Finding, compare
-from .proof_history import History
+from .proof_findings import Finding, Judged, compare
+from .proof_history import History, Net
 
 
 @dataclass
@@ -71,20 +71,9 @@ def bounds(
                         decision.pk, name, f"at most {bound.per_decision}", increase
                     )  # fmt: skip
                 continue
-            consumed = said.get(bound.pk, {})
-            window = _window(decision, row, link_id, bound, history)
-            yield from compare(decision, [
-                (f"{name}, increase", increase, consumed.get("increase")),
-                (f"{name}, window used", window, consumed.get("window_used"))
-                if bound.per_decision is not None else ("", None, None),
-            ])  # fmt: skip
-            if bound.per_decision is not None and window + increase > bound.per_decision:
-                yield Finding(
-                    decision.pk, f"{name}, window", f"at most {bound.per_decision}",
-                    window + increase,
-                )  # fmt: skip
-            if bound.total is not None:
-                yield from _total(decision, name, link, bound, increase, consumed, sums)
+            nets = history.nets.get((row.line.project_id, row.line.offering_id), [])
+            said_here = said.get(bound.pk, {})
+            yield from consumed(decision, name, link, bound, increase, said_here, nets, sums)
     if proof["rule_version"] > 1:
         yield from compare(
             decision,
@@ -92,49 +81,72 @@ def bounds(
         )
 
 
-def _window(
-    decision: Decision, row: DecisionLine, link_id: int, bound: DelegationBound, history: History
-) -> int:
-    """The net increase of the bound's window before this decision."""
-    since = decision.at - timedelta(days=bound.window_days)
-    nets = history.nets.get((row.line.project_id, row.line.offering_id), [])
+def consumed(
+    judged: Judged,
+    name: str,
+    link: Delegation,
+    bound: DelegationBound,
+    increase: int,
+    said: Mapping[str, Any],
+    nets: Collection[Net],
+    sums: Sums,
+) -> Iterator[Finding]:
+    """Neither its window nor its total was passed, and both stood as the proof says.
+
+    nets: what was given of the same to the same holder, as far back as the window reaches.
+    """
+    yield from compare(judged, [(f"{name}, increase", increase, said.get("increase"))])
+    if bound.per_decision is not None:
+        window = _window(judged, link.pk, bound, nets)
+        pairs = [(f"{name}, window used", window, said.get("window_used"))]
+        yield from compare(judged, pairs)
+        if window + increase > bound.per_decision:
+            most = f"at most {bound.per_decision}"
+            yield Finding.of(judged, f"{name}, window", most, window + increase)
+    if bound.total is not None:
+        yield from _total(judged, name, link, bound, increase, said, sums)
+
+
+def _window(judged: Judged, link_id: int, bound: DelegationBound, nets: Collection[Net]) -> int:
+    """The net increase of the bound's window before this one."""
+    since = judged.at - timedelta(days=bound.window_days)
     return max(
         sum(
             each.amount
             for each in nets
-            if each.decision_id < decision.pk and link_id in each.links and each.at > since
+            if each.judged_id < judged.pk and link_id in each.links and each.at > since
         ),
         0,
     )
 
 
 def _total(
-    decision: Decision,
+    judged: Judged,
     name: str,
     link: Delegation,
     bound: DelegationBound,
     increase: int,
-    consumed: Mapping[str, Any],
+    told: Mapping[str, Any],
     sums: Sums,
 ) -> Iterator[Finding]:
-    period = period_of(link, bound, decision.at)
+    period = period_of(link, bound, judged.at)
     key = (bound.pk, period)
     if key not in sums.used:
         begins_carried = link.replaces_id is not None and period == 0
-        said = consumed.get("total_used")
+        said = told.get("total_used")
         if begins_carried:
             sums.carried.add(key)
         is_told = (begins_carried or sums.is_partial) and isinstance(said, int)
         sums.used[key] = said if is_told else 0  # type: ignore[assignment]  # an int where told
     before = sums.used[key]
     yield from compare(
-        decision,
+        judged,
         [
-            (f"{name}, period", period, consumed.get("period")),
-            (f"{name}, total used", before, consumed.get("total_used")),
+            (f"{name}, period", period, told.get("period")),
+            (f"{name}, total used", before, told.get("total_used")),
         ],
     )
     after = before + increase
     if bound.total is not None and after > bound.total:
-        yield Finding(decision.pk, f"{name}, total", f"at most {bound.total}", after)
+        yield Finding.of(judged, f"{name}, total", f"at most {bound.total}", after)
     sums.used[key] = after

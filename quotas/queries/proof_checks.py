@@ -3,15 +3,16 @@
 Checked by the rules of the day: version 1 knew bounds as written, 2 windows and totals.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from projects.models import Delegation
+from projects.models import Delegation, GroupMembership, Unit
 from projects.states import Power
 from quotas.models import Decision, DecisionKind, DecisionLine, DelegationBound
 
 from .proof_amounts import Sums, amounts, bounds
-from .proof_findings import Finding, compare
+from .proof_findings import Finding, Judged, compare
 from .proof_history import History, may_have_held
 
 KNOWN_RULES = (1, 2)
@@ -28,7 +29,8 @@ def check(decision: Decision, history: History, sums: Sums) -> Iterator[Finding]
     yield from _columns(decision, proof, lines)
     yield from _lines(decision, proof, lines)
     for row in {row.delegation_id: row for row in lines}.values():
-        yield from _chain(decision, proof, row.delegation, history)
+        said = proof.get("chains", {}).get(str(row.delegation_id), [])
+        yield from chain(decision, said, row.delegation, Power.DECIDE_QUOTA, history)
     yield from _people(decision, proof, lines, history)
     yield from _place(decision, proof, history)
     for row in lines:
@@ -96,13 +98,13 @@ def _lines(
         yield from compare(decision, pairs)
 
 
-def _chain(
-    decision: Decision, proof: Mapping[str, Any], leaf: Delegation, history: History
-) -> Iterator[Finding]:
-    """The chain is there as the proof says, and every link of it was in force."""
-    said = proof.get("chains", {}).get(str(leaf.pk), [])
+def chain(
+    judged: Judged, said: Sequence[Mapping[str, Any]], leaf: Delegation, power: Power,
+    history: History,
+) -> Iterator[Finding]:  # fmt: skip
+    """The chain is there as the proof says, and every link of it was in force with the power."""
     yield from compare(
-        decision,
+        judged,
         [(f"chain of D-{leaf.pk}", leaf.chain_ids, [each["delegation"] for each in said])],
     )
     for terms in said:
@@ -111,24 +113,21 @@ def _chain(
             continue
         name = f"D-{link.pk}"
         yield from compare(
-            decision,
+            judged,
             [
                 (f"{name} {key}", value, terms[key])
                 for key, value in _terms(link, history).items()
                 if key in terms
             ],
         )
-        if Power.DECIDE_QUOTA not in link.powers:
-            yield Finding(decision.pk, f"{name} powers", Power.DECIDE_QUOTA.value, link.powers)
-        if not may_have_held(link, decision.at):
-            yield Finding(
-                decision.pk, f"{name} in force at {decision.at:%Y-%m-%d %H:%M:%S}", "yes", "no"
-            )
-        if link.revoked_at is not None and not may_have_held(_Until(link), decision.at):
-            after = f"after {decision.at:%Y-%m-%d %H:%M:%S}"
-            yield Finding(
-                decision.pk, f"{name} revoked", after, f"{link.revoked_at:%Y-%m-%d %H:%M:%S}"
-            )
+        if power not in link.powers:
+            yield Finding.of(judged, f"{name} powers", power.value, link.powers)
+        moment = f"{judged.at:%Y-%m-%d %H:%M:%S}"
+        if not may_have_held(link, judged.at):
+            yield Finding.of(judged, f"{name} in force at {moment}", "yes", "no")
+        if link.revoked_at is not None and not may_have_held(_Until(link), judged.at):
+            revoked = f"{link.revoked_at:%Y-%m-%d %H:%M:%S}"
+            yield Finding.of(judged, f"{name} revoked", f"after {moment}", revoked)
 
 
 class _Until:
@@ -200,7 +199,7 @@ def _people(
             yield Finding(
                 decision.pk, f"member of the group of D-{leaf.pk}", decision.person_id, "nobody"
             )
-        people |= _deputised(leaf, history)
+        people |= deputised(leaf, history)
     if proof["rule_version"] > 1:
         yield from compare(
             decision, [("effective people", sorted(people), proof.get("effective_people"))]
@@ -219,22 +218,36 @@ def _was_member(
     decision: Decision, proof: Mapping[str, Any], leaf: Delegation, history: History
 ) -> bool:
     """By the row that the proof cites; version 1 cites groups only."""
-    held = [
-        row
-        for row in history.groups_of.get(decision.person_id, [])
-        if row.group_id == leaf.group_id and may_have_held(row, decision.at)
-    ]
-    if proof["rule_version"] == 1:
-        return bool(held) and leaf.group_id in proof.get("groups", [])
+    if proof["rule_version"] > 1:
+        return was_member(decision.person_id, decision.at, proof, leaf, history)
+    held = _memberships(decision.person_id, decision.at, leaf, history)
+    return bool(held) and leaf.group_id in proof.get("groups", [])
+
+
+def was_member(
+    person_id: int, at: datetime, proof: Mapping[str, Any], leaf: Delegation, history: History
+) -> bool:
+    """Whether the person was in the group that holds a delegation, by a row that is cited."""
     cited = {
         each["membership"]: each["starts_at"]
         for each in proof.get("memberships", [])
         if each["group"] == leaf.group_id
     }
+    held = _memberships(person_id, at, leaf, history)
     return any(cited.get(row.pk) == row.starts_at.isoformat() for row in held)
 
 
-def _deputised(leaf: Delegation, history: History) -> set[int]:
+def _memberships(
+    person_id: int, at: datetime, leaf: Delegation, history: History
+) -> list[GroupMembership]:
+    return [
+        row
+        for row in history.groups_of.get(person_id, [])
+        if row.group_id == leaf.group_id and may_have_held(row, at)
+    ]
+
+
+def deputised(leaf: Delegation, history: History) -> set[int]:
     found: set[int] = set()
     link: Delegation | None = leaf
     while link is not None and link.is_deputy and link.grantor_id is not None:
@@ -246,21 +259,38 @@ def _deputised(leaf: Delegation, history: History) -> set[int]:
 def _place(decision: Decision, proof: Mapping[str, Any], history: History) -> Iterator[Finding]:
     """The project lay where the proof says, below the unit of every link."""
     path = str(proof.get("unit_path", ""))
-    slugs = [slug for slug in path.split("/") if slug]
-    units = [history.units.get(slug) for slug in slugs]
-    above = None
-    for slug, unit in zip(slugs, units, strict=True):
-        if unit is None or not history.lay_below(unit, above, decision.at):
-            yield Finding(decision.pk, f"unit {slug} on the path {path}", "there", "elsewhere")
-            return
-        above = unit
+    units, problems = path_then(decision, path, history)
+    yield from problems
+    if problems:
+        return
     places = history.places.get(decision.request.project_id, [])
     here = [row.unit_id for row in places if may_have_held(row, decision.at)]
-    if above is None or above.pk not in here:
-        yield Finding(decision.pk, "unit of the project", here, above.pk if above else None)
-    on_path = {unit.pk for unit in units if unit is not None}
-    for chain in proof.get("chains", {}).values():
-        for terms in chain:
-            link = history.links.get(terms["delegation"])
-            if link is not None and link.unit_id not in on_path:
-                yield Finding(decision.pk, f"unit of D-{link.pk}", f"one of {path}", link.unit.slug)
+    last = units[-1].pk if units else None
+    if last not in here:
+        yield Finding(decision.pk, "unit of the project", here, last)
+    for said in proof.get("chains", {}).values():
+        yield from reaches(decision, said, units, path, history)
+
+
+def path_then(judged: Judged, path: str, history: History) -> tuple[list[Unit], list[Finding]]:
+    """The units of a path, root first, and what of it is wrong for that moment."""
+    units: list[Unit] = []
+    for slug in (each for each in path.split("/") if each):
+        unit = history.units.get(slug)
+        if unit is None or not history.lay_below(unit, units[-1] if units else None, judged.at):
+            name = f"unit {slug} on the path {path}"
+            return units, [Finding.of(judged, name, "there", "elsewhere")]
+        units.append(unit)
+    return units, []
+
+
+def reaches(
+    judged: Judged, said: Sequence[Mapping[str, Any]], units: Sequence[Unit], path: str,
+    history: History,
+) -> Iterator[Finding]:  # fmt: skip
+    """The unit of every link of a chain lies on the path."""
+    on_path = {unit.pk for unit in units}
+    for terms in said:
+        link = history.links.get(terms["delegation"])
+        if link is not None and link.unit_id not in on_path:
+            yield Finding.of(judged, f"unit of D-{link.pk}", f"one of {path}", link.unit.slug)

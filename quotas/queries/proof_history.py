@@ -55,9 +55,9 @@ class Moved:
 
 @dataclass(frozen=True)
 class Net:
-    """What one decision added to a quota, for windows of later ones."""
+    """What one decision (or act) added to a quota (or envelope), for windows of later ones."""
 
-    decision_id: int
+    judged_id: int
     links: frozenset[int]
     amount: int
     at: datetime
@@ -105,27 +105,30 @@ def history_of(decisions: Sequence[Decision]) -> History:
     ids = {each for row in rows for each in row.delegation.chain_ids}
     links = Delegation.objects.select_related("unit").in_bulk(ids)
     paths = {str(each.snapshot.get("unit_path", "")) for each in decisions}
-    units = _units({link.unit.path for link in links.values()} | paths)
+    units = units_of({link.unit.path for link in links.values()} | paths)
     projects = {each.request.project_id for each in decisions}
     people = {each.person_id for each in decisions}
     people |= {link.grantor_id for link in links.values() if link.grantor_id is not None}
     return History(
         lines=lines,
         links=links,
-        bounds=_by(DelegationBound.objects.filter(delegation__in=ids).order_by("pk"), "delegation"),
+        bounds=by_column(
+            DelegationBound.objects.filter(delegation__in=ids).order_by("pk"), "delegation"
+        ),
         moved=_moved(rows),
         nets=_nets(rows),
         units=units,
-        parents=_by(UnitPlacement.objects.filter(unit__in=[*units.values()]), "unit"),
-        places=_by(ProjectPlacement.objects.filter(project__in=projects), "project"),
-        roles=_by(
+        parents=by_column(UnitPlacement.objects.filter(unit__in=[*units.values()]), "unit"),
+        places=by_column(ProjectPlacement.objects.filter(project__in=projects), "project"),
+        roles=by_column(
             Membership.objects.filter(project__in=projects, role__in=ROLES_ABOVE_READER), "project"
         ),
-        groups_of=_by(GroupMembership.objects.filter(user__in=people), "user"),
+        groups_of=by_column(GroupMembership.objects.filter(user__in=people), "user"),
     )
 
 
-def _by(rows: Iterable[Any], column: str) -> dict[int, list[Any]]:
+def by_column(rows: Iterable[Any], column: str) -> dict[int, list[Any]]:
+    """{id in a column: the rows with it}."""
     found: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
         found[getattr(row, f"{column}_id")].append(row)
@@ -136,10 +139,10 @@ def _lines(decisions: Collection[Decision]) -> dict[int, list[DecisionLine]]:
     rows = DecisionLine.objects.filter(decision__in=decisions).select_related(
         "decision", "delegation", "line__offering"
     )
-    return _by(rows.order_by("pk"), "decision")
+    return by_column(rows.order_by("pk"), "decision")
 
 
-def _units(paths: Collection[str]) -> dict[str, Unit]:
+def units_of(paths: Collection[str]) -> dict[str, Unit]:
     """{slug: unit} of every slug on these paths; slugs never change."""
     slugs = {slug for path in paths for slug in path.split("/") if slug}
     return {unit.slug: unit for unit in Unit.objects.filter(slug__in=slugs)}

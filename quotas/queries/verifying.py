@@ -1,22 +1,25 @@
-"""Checks every decision against history, in the order in which they were made.
+"""Checks every decision, and what people did to envelopes, in the order in which it was done.
 
 Works in chunks of constant size; what is kept between them is one figure for each total.
 """
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import TypeVar
 
-from django.db.models import Min
+from django.db.models import Min, Model, QuerySet
 
 from projects.states import Power
-from quotas.models import BoundUse, Decision, Transfer, TransferKind
+from quotas.models import BoundUse, Decision, EnvelopeAct, Transfer, TransferKind
 
 from .proof_amounts import Sums
 from .proof_checks import check
 from .proof_findings import Finding
+from .proof_funding import acts_of_people, check_act
 from .proof_history import history_of
 
 CHUNK = 500
+Row = TypeVar("Row", bound=Model)
 
 
 def verify(
@@ -24,37 +27,68 @@ def verify(
 ) -> Iterator[Finding]:
     """Whatever does not agree; nothing is a clean history.
 
-    since: only decisions from that moment on; what totals had consumed before is then taken
+    since: only what was done from that moment on; what totals had consumed before is then taken
     from the first proof that tells it. progress: called with (checked, of how many).
     """
-    decisions = Decision.objects.order_by("pk")
-    after = 0
-    if since is not None:
-        first = decisions.filter(at__gte=since).aggregate(first=Min("pk"))["first"]
-        if first is None:
-            return
-        after = first - 1
-    count = decisions.filter(pk__gt=after).count()
-    sums, checked = Sums(is_partial=since is not None), 0
-    while chunk := list(
-        decisions.filter(pk__gt=after).select_related("request", "policy_version__policy")[:CHUNK]
-    ):
+    decisions = _from(Decision.objects.select_related("request", "policy_version__policy"), since)
+    # By command an envelope changes on nobody's authority.
+    acts = _from(
+        EnvelopeAct.objects.filter(delegation__isnull=False).select_related(
+            "delegation", "offering"
+        ),
+        since,
+    )
+    tell = _Teller(decisions.count() + acts.count(), progress)
+    sums = Sums(is_partial=since is not None)
+    for chunk in _chunks(decisions):
         history = history_of(chunk)
         for decision in chunk:
             yield from check(decision, history, sums)
-        after = chunk[-1].pk
-        checked += len(chunk)
-        if progress is not None:
-            progress(checked, count)
-    yield from _totals(sums)
+        tell.more(len(chunk))
+    yield from _totals(sums, Power.DECIDE_QUOTA)
+    sums = Sums(is_partial=since is not None)
+    for some in _chunks(acts):
+        known = acts_of_people(some)
+        for act in some:
+            yield from check_act(act, known, sums)
+        tell.more(len(some))
+    yield from _totals(sums, Power.MANAGE_ENVELOPES)
     if since is None:
         yield from _unexplained_transfers()
 
 
-def _totals(sums: Sums) -> Iterator[Finding]:
-    """What is stored as consumed is what the decisions add up to."""
+class _Teller:
+    """Says how far it is."""
+
+    def __init__(self, count: int, progress: Callable[[int, int], None] | None) -> None:
+        self.count, self.checked, self.progress = count, 0, progress
+
+    def more(self, number: int) -> None:
+        self.checked += number
+        if self.progress is not None:
+            self.progress(self.checked, self.count)
+
+
+def _from(rows: QuerySet[Row], since: datetime | None) -> QuerySet[Row]:
+    """By id; from the first one on that was made since then."""
+    ordered = rows.order_by("pk")
+    if since is None:
+        return ordered
+    first = rows.filter(at__gte=since).aggregate(first=Min("pk"))["first"]
+    return ordered.none() if first is None else ordered.filter(pk__gte=first)
+
+
+def _chunks(rows: QuerySet[Row]) -> Iterator[list[Row]]:
+    after = 0
+    while chunk := list(rows.filter(pk__gt=after)[:CHUNK]):
+        yield chunk
+        after = chunk[-1].pk
+
+
+def _totals(sums: Sums, power: Power) -> Iterator[Finding]:
+    """What is stored as consumed is what was given adds up to."""
     seen = set()
-    rows = BoundUse.objects.filter(power=Power.DECIDE_QUOTA).select_related("bound__delegation")
+    rows = BoundUse.objects.filter(power=power).select_related("bound__delegation")
     for row in rows.iterator(chunk_size=2000):
         key = (row.bound_id, row.period)
         seen.add(key)

@@ -1,4 +1,4 @@
-"""Check every decision against history; exit 1 with each finding in words."""
+"""Check every decision, and what people did to envelopes; exit 1 with each finding in words."""
 
 import json
 import sys
@@ -17,7 +17,10 @@ from quotas.queries.verifying import verify
 
 
 class Command(BaseCommand):
-    help = "Check the proof of every decision against history; exits 1 and names each that fails."
+    help = (
+        "Check the proof of every decision, and of what people did to envelopes, against history; "
+        "exits 1 and names each that fails."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -39,7 +42,7 @@ class Command(BaseCommand):
         for each in verify(since=options["since"], progress=self._progress):
             found += 1
             if options["json"]:
-                row = {"decision": each.decision, "what": each.what}
+                row = {"decision": each.decision, "act": each.act, "what": each.what}
                 row |= {"expected": _plain(each.expected), "found": _plain(each.found)}
                 self.stdout.write(json.dumps(row))
             else:
@@ -47,15 +50,16 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps({"checked": self.checked, "findings": found}))
         elif found:
-            self.stdout.write(f"{self.checked:,} decisions, {found:,} findings.")
+            self.stdout.write(f"{self.checked:,} decisions and acts, {found:,} findings.")
         else:
-            self.stdout.write(f"{self.checked:,} decisions, each allowed by what history says.")
+            what = f"{self.checked:,} decisions and acts on envelopes"
+            self.stdout.write(f"{what}, each allowed by what history says.")
         return found
 
     def _progress(self, checked: int, count: int) -> None:
         self.checked = checked
         if checked < count:
-            self.stderr.write(f"{checked:,} of {count:,} decisions…")
+            self.stderr.write(f"{checked:,} of {count:,} decisions and acts…")
 
 
 @contextmanager
