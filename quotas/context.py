@@ -15,8 +15,7 @@ from projects.rules import may_decide_somewhere, may_read_operations
 from projects.views.viewer import viewer_of
 from quotas.queries.operations import clouds_now
 from quotas.queries.requests import queue
-
-QUEUE_SHOWN = 100
+from quotas.queries.waiting import FRAMED
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -40,7 +39,7 @@ def _once(ask: Callable[[], Any]) -> Callable[[], Any]:
 
 def _queue_count(viewer: Viewer) -> int:
     """How many requests wait, counted no further than the frame can say ("99+")."""
-    return queue(viewer)[:QUEUE_SHOWN].count() if may_decide_somewhere(viewer) else 0
+    return queue(viewer)[:FRAMED].count() if may_decide_somewhere(viewer) else 0
 
 
 def _cloud_state() -> dict[str, Any] | None:

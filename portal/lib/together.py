@@ -22,11 +22,12 @@ class Rows:
     """A part that is answered by rows of its model.
 
     related: paths of foreign keys, the nearer first ("unit", "delegation__unit"), as
-    `select_related` would follow them.
+    `select_related` would follow them; also: annotations, as JSON has their values.
     """
 
     queryset: QuerySet[Any]
     related: Sequence[str] = ()
+    also: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,10 @@ def _models(part: Rows) -> list[tuple[str, type[Model]]]:
 
 
 def _field_names(part: Rows) -> list[str]:
-    return [
+    names = [
         f"{path}{field.attname}" for path, model in _models(part) for field in _fields(model)
     ]  # fmt: skip
+    return [*names, *part.also]
 
 
 def _fields(model: type[Model]) -> Iterable["Field[Any, Any]"]:
@@ -137,8 +139,9 @@ def _fields(model: type[Model]) -> Iterable["Field[Any, Any]"]:
 
 
 def _made(part: Part, row: list[Any]) -> Any:
+    # What it is put in order by may follow what was asked for.
     if not isinstance(part, Rows):
-        return tuple(row)
+        return tuple(row[: len(part.names)] if isinstance(part, Values) else row)
     values = iter(row)
     made: dict[str, Model | None] = {}
     for path, model in _models(part):
@@ -150,6 +153,8 @@ def _made(part: Part, row: list[Any]) -> Any:
             holder = made[f"{above}__" if above else ""]
             if holder is not None:
                 setattr(holder, name, each)
+    for name, value in zip(part.also, values, strict=False):
+        setattr(made[""], name, value)
     return made[""]
 
 

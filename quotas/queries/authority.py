@@ -145,9 +145,9 @@ def mandates_and_interested(
     involved = User.objects.filter(
         ~_uninvolved(project, "pk", viewer.now), pk__in=themselves.union(deputised)
     )
-    bounds, people = together(_bounds(ids), Values(involved, ["pk"]))
+    bounds, people = together(bounds_part(held), Values(involved, ["pk"]))
     return (
-        usable(_joined(held, ids, bounds), project.unit.path, power),
+        usable(mandates_from(held, bounds), project.unit.path, power),
         {person for (person,) in people},
     )
 
@@ -198,27 +198,34 @@ def _load(held: Iterable[Delegation]) -> list[Mandate]:
     delegations = list(held)
     if not delegations:
         return []
-    ids = {each for delegation in delegations for each in delegation.chain_ids}
-    return _joined(delegations, ids, together(_bounds(ids))[0])
+    return mandates_from(delegations, together(bounds_part(delegations))[0])
 
 
-def _bounds(delegation_ids: Collection[int]) -> Rows:
-    """Bounds with their delegations, and whatever pages and proofs say of these."""
+def bounds_part(held: Iterable[Delegation]) -> Rows:
+    """What asks for the bounds of the delegations' chains, with what is said of these."""
     people = [f"delegation__{each}" for each in PEOPLE_AND_PLACE]
-    rows = DelegationBound.objects.filter(delegation__in=delegation_ids).order_by("pk")
+    rows = DelegationBound.objects.filter(delegation__in=_ids(held)).order_by("pk")
     return Rows(rows, ["resource", "zone", "zone__region", "delegation", *people])
 
 
-def _joined(
-    delegations: Collection[Delegation], ids: Collection[int], rows: Iterable[DelegationBound]
+def _ids(held: Iterable[Delegation]) -> set[int]:
+    """Of all links of their chains."""
+    return {each for delegation in held for each in delegation.chain_ids}
+
+
+def mandates_from(
+    delegations: Collection[Delegation], rows: Iterable[DelegationBound]
 ) -> list[Mandate]:
-    """ids: of all links; one query more where a link has no bound."""
+    """The delegations as mandates, from the answer to `bounds_part`.
+
+    One query more where a link has no bound.
+    """
     links: dict[int, Delegation] = {}
     bounds: dict[int, list[DelegationBound]] = defaultdict(list)
     for row in rows:
         row.delegation = links.setdefault(row.delegation_id, row.delegation)
         bounds[row.delegation_id].append(row)
-    unbounded = set(ids) - links.keys()
+    unbounded = _ids(delegations) - links.keys()
     if unbounded:
         links |= Delegation.objects.select_related(*PEOPLE_AND_PLACE).in_bulk(unbounded)
     return [

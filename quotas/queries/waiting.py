@@ -1,7 +1,9 @@
 """What waits for a person: narrowed, put in an order, page by page, and who is next to it."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import (
     Count,
@@ -20,15 +22,19 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
+from portal.lib.together import Rows, Values, together
 from projects.models import Unit
 from projects.queries.viewers import Viewer
 from quotas.models import Account, DecisionLine, QuotaRequest, RequestLine
-from quotas.queries.requests import assigned_lines, own_assignments
+from quotas.queries.requests import assigned_lines, own_assignments, queue
 from quotas.states import AssignmentKind, Direction, LineState
 
+from .authority import Mandate, bounds_part, mandates_from
 from .queue_wishes import COUNTED, PAGE, Order, Wanted
 
 MOST_CHOICES = 500
+# A page's frame says no more than "99+".
+FRAMED = 100
 
 
 def waiting(viewer: Viewer, wanted: Wanted) -> QuerySet[QuotaRequest]:
@@ -102,14 +108,31 @@ def _ordered(rows: QuerySet[QuotaRequest], order: str) -> QuerySet[QuotaRequest]
     return rows.order_by(*then)
 
 
+@dataclass
+class Choices:
+    """What a queue can be narrowed to: of what waits in it, whatever it is narrowed to now.
+
+    {what stands in an address: what people read} of each kind.
+    """
+
+    units: dict[str, str] = field(default_factory=dict)
+    zones: dict[int, str] = field(default_factory=dict)
+    resources: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class QueuePage:
-    """One page of a queue; beyond COUNTED a count is said as "1,000+"."""
+    """One page of a queue; beyond COUNTED a count is said as "1,000+".
+
+    waiting_count: what waits for the person without any narrowing, counted up to `FRAMED`.
+    """
 
     requests: list[QuotaRequest]
     first: int
     count: int
     has_next: bool
+    waiting_count: int
+    choices: Choices
 
     @property
     def last(self) -> int:
@@ -117,63 +140,74 @@ class QueuePage:
 
 
 def queue_page(viewer: Viewer, wanted: Wanted) -> QueuePage:
-    """The page that was wanted, with the number of all: one query."""
+    """The page that was wanted, the number of all, and what there is to choose: one query."""
     start = (wanted.page - 1) * PAGE
     rows = waiting(viewer, wanted).annotate(found_count=Window(Count("*")))
-    found = list(rows[start : start + PAGE + 1])
+    found, choices, all_waiting = together(
+        Rows(
+            rows[start : start + PAGE + 1],
+            ["project", "project__unit", "requester", "asked_by"],
+            ["found_count"],
+        ),
+        _choices_part(viewer),
+        Values(queue(viewer).order_by()[:FRAMED], ["pk"]),
+    )
     return QueuePage(
-        requests=[*found[:PAGE]],
+        requests=found[:PAGE],
         first=start + 1,
         count=found[0].found_count if found else 0,
         has_next=len(found) > PAGE,
+        waiting_count=len(all_waiting),
+        choices=_choices(choices),
     )
 
 
-def lines_of_page(viewer: Viewer, requests: list[QuotaRequest]) -> list[RequestLine]:
-    """The lines of these requests that wait for the person.
-
-    With `quota`, the balance of now; `is_to_decide`, or else to endorse; `endorsed`, the
-    absolute limit that somebody endorsed last, None where nobody did.
-    """
-    held = Account.objects.filter(project=OuterRef("project"), offering=OuterRef("offering"))
-    to_decide = own_assignments(viewer, AssignmentKind.DECIDE).filter(line=OuterRef("pk"))
-    endorsed = DecisionLine.objects.filter(line=OuterRef("pk"), endorsed__isnull=False)
-    rows = assigned_lines(viewer).filter(request__in=[each.pk for each in requests])
-    return list(
-        rows.annotate(
-            quota=Coalesce(Subquery(held.values("balance")[:1]), Value(0)),
-            is_to_decide=Exists(to_decide),
-            endorsed=Subquery(endorsed.order_by("-pk").values("endorsed")[:1]),
-        ).select_related("project__unit", "request", "offering__resource", "offering__zone__region")
-    )
-
-
-@dataclass
-class Choices:
-    """What a queue can be narrowed to: of what waits in it, whatever it is narrowed to now."""
-
-    units: dict[str, str] = field(default_factory=dict)
-    zones: dict[int, str] = field(default_factory=dict)
-    resources: dict[str, str] = field(default_factory=dict)
-
-
-def choices_in(viewer: Viewer) -> Choices:
-    """{what stands in an address: what people read} of each kind; one query."""
-    rows = (
-        assigned_lines(viewer)
-        .order_by("project__unit__path", "offering__zone__region__order", "offering__zone__order",
-                  "offering__resource__order")
-        .values_list("project__unit__path", "project__unit__slug", "offering__zone",
-                     "offering__zone__region__name", "offering__zone__name",
-                     "offering__resource__slug", "offering__resource__name")
-        .distinct()[:MOST_CHOICES]
+def _choices_part(viewer: Viewer) -> Values:
+    rows = assigned_lines(viewer).order_by(
+        "project__unit__path", "offering__zone__region__order", "offering__zone__order",
+        "offering__resource__order",
     )  # fmt: skip
+    names = ["project__unit__path", "project__unit__slug", "offering__zone",
+             "offering__zone__region__name", "offering__zone__name",
+             "offering__resource__slug", "offering__resource__name"]  # fmt: skip
+    return Values(rows.values_list(*names).distinct()[:MOST_CHOICES], names)
+
+
+def _choices(rows: Iterable[Sequence[Any]]) -> Choices:
     found = Choices()
     for path, unit, zone, region_name, zone_name, resource, resource_name in rows:
         found.units[unit] = Unit(path=path).label
         found.zones[zone] = f"{region_name} {zone_name}"
         found.resources[resource] = resource_name
     return found
+
+
+def lines_of_page(
+    viewer: Viewer, requests: list[QuotaRequest]
+) -> tuple[list[RequestLine], list[Mandate]]:
+    """The lines of these requests that wait for the person, and all mandates of theirs.
+
+    Lines with `quota`, the balance of now; `is_to_decide`, or else to endorse; `endorsed`, the
+    absolute limit that somebody endorsed last, None where nobody did. One query.
+    """
+    held = Account.objects.filter(project=OuterRef("project"), offering=OuterRef("offering"))
+    to_decide = own_assignments(viewer, AssignmentKind.DECIDE).filter(line=OuterRef("pk"))
+    endorsed = DecisionLine.objects.filter(line=OuterRef("pk"), endorsed__isnull=False)
+    rows = assigned_lines(viewer).filter(request__in=[each.pk for each in requests])
+    lines, bounds = together(
+        Rows(
+            rows.annotate(
+                quota=Coalesce(Subquery(held.values("balance")[:1]), Value(0)),
+                is_to_decide=Exists(to_decide),
+                endorsed=Subquery(endorsed.order_by("-pk").values("endorsed")[:1]),
+            ),
+            ["project", "project__unit", "request", "offering", "offering__resource",
+             "offering__zone", "offering__zone__region"],
+            ["quota", "is_to_decide", "endorsed"],
+        ),
+        bounds_part(viewer.delegations),
+    )  # fmt: skip
+    return lines, mandates_from(viewer.delegations, bounds)
 
 
 @dataclass(frozen=True)

@@ -227,11 +227,11 @@ def test_a_wider_mandate_of_the_same_person_is_taken_where_the_nearest_is_used_u
     assert second.lines.get().delegation == wider
 
 
-def test_used_is_told_in_two_queries(site: Site, django_assert_num_queries: object) -> None:
+def test_used_is_told_in_one_query(site: Site, django_assert_num_queries: object) -> None:
     bound_of(site, "dana", per_decision=128, total=300)
     grant(site, {site.vcpu.slug: 100})
     mandate, project = mandate_of(site.delegations["dana"]), site.project
-    with django_assert_num_queries(2):  # type: ignore[operator]
+    with django_assert_num_queries(1):  # type: ignore[operator]
         used = used_by([mandate], project, [site.vcpu, site.space], LATER)
     most = mandate.most(site.vcpu, used)
     assert (most.amount, most.dimension, most.used) == (28, "per_decision", 100)

@@ -17,11 +17,10 @@ from projects.rules import may_decide_somewhere
 from projects.views.viewer import viewer_of
 from quotas.actions.bulk import Shown
 from quotas.models import QuotaRequest
-from quotas.queries.authority import mandates_held
 from quotas.queries.decision_figures import LineFigures, by_request, tightest
 from quotas.queries.queue_figures import figures_at_a_glance
 from quotas.queries.queue_wishes import COUNTED, Order, Wanted
-from quotas.queries.waiting import QueuePage, choices_in, lines_of_page, queue_page
+from quotas.queries.waiting import QueuePage, lines_of_page, queue_page
 
 DAY_CHOICES = (1, 3, 7, 14, 30)
 
@@ -89,22 +88,20 @@ def queue(request: HttpRequest) -> HttpResponse:
         "wanted": wanted,
         "wanted_query": wanted.query(page=1),
         "here_query": wanted.query(),
-        "choices": choices_in(viewer),
+        "choices": page.choices,
+        # What the frame would ask for by itself.
+        "queue_count": page.waiting_count,
         "orders": Order.choices,
         "day_choices": DAY_CHOICES,
         "order_words": Order(wanted.order).label,
         "has_remit": may_decide_somewhere(viewer),
     }
-    if not wanted.is_narrowed:
-        # What the frame would ask for once more.
-        context["queue_count"] = page.count
     return render(request, "decide/queue.html", context)
 
 
 def rows_of_page(viewer: Viewer, requests: list[QuotaRequest]) -> list[Row]:
     """The requests with their figures: the same number of queries for any number of them."""
-    lines = lines_of_page(viewer, requests)
-    mandates = mandates_held(viewer) if lines else []
+    lines, mandates = lines_of_page(viewer, requests)
     grouped = by_request(figures_at_a_glance(lines, mandates, viewer.now).values())
     found = []
     for each in requests:
