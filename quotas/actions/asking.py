@@ -32,15 +32,22 @@ from .wishes import Wish, check_known, clean_text
 
 
 def lock_project(
-    project: Project, actor: User, now: datetime, *, requester: User | None = None
+    project: Project,
+    actor: User,
+    now: datetime,
+    *,
+    requester: User | None = None,
+    is_draft: bool = False,
 ) -> tuple[Project, Viewer]:
     """The project, locked, with the actor's right to ask for it checked inside the lock.
 
-    requester: in whose name the actor asks, if not in their own.
+    requester: in whose name the actor asks, if not in their own; nobody keeps a draft for another.
     """
     locked, viewer = _lock(project, actor, now)
     if requester is None or requester == actor:
         if not may_ask(roles_in(viewer, locked)):
+            if may_ask_for_others(viewer, locked) and not is_draft:
+                raise Invalid({"requester": [_("Choose in whose name you ask.")]})
             raise Forbidden(_("Only an owner or a manager of the project can ask for quota."))
     else:
         _check_in_the_name_of(requester, locked, viewer)

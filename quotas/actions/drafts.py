@@ -30,7 +30,7 @@ def save(
 ) -> QuotaRequest:
     """Keep a wish that is not sent: it holds nothing, and only its writer sees it."""
     with transaction.atomic():
-        locked, _viewer = lock_project(project, actor, now)
+        locked, _viewer = lock_project(project, actor, now, is_draft=True)
         text = clean_text(wish.reason, field="reason", required=False)
         lines = _draft_lines(locked, wish, now)
         if draft is None:
@@ -71,7 +71,7 @@ def submit(*, draft: QuotaRequest, actor: User, now: datetime) -> QuotaRequest:
 def discard(*, draft: QuotaRequest, actor: User, now: datetime) -> None:
     """Throw a draft away."""
     with transaction.atomic():
-        lock_project(draft.project, actor, now)
+        lock_project(draft.project, actor, now, is_draft=True)
         quota_request = _own_draft(draft, actor)
         quota_request.lines.all().delete()
         quota_request.delete()

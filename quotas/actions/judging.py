@@ -154,11 +154,10 @@ def _check_room(standing: Standing, change: int) -> None:
 def _check_left(purse: Purse, standing: Standing, amount: int) -> None:
     """Raise NoRoom with what is left, and where the rest is."""
     if standing.account is None:
-        raise Conflict(
-            _("%(unit)s has no envelope of %(what)s: there is nothing to take back.")
-            % {"unit": purse.unit.label, "what": what_of(standing.offering)},
-            offering=standing.offering.slug,
-        )
+        sentence = _("%(unit)s has no envelope of %(what)s: there is nothing to take back.") % {
+            "unit": purse.unit.label, "what": what_of(standing.offering),
+        }  # fmt: skip
+        raise Invalid({f"changes.{standing.offering.slug}": [sentence]})
     if standing.account.balance >= amount:
         return
     error = no_room(standing.account, amount)

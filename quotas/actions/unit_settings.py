@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.lib.errors import Forbidden, Invalid
+from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.locks import lock
 from projects.actions.events import record
 from projects.models import Unit, User
@@ -26,11 +26,13 @@ def set_waiting(
     """Set both, in working days, for what is sent below the unit from now on.
 
     None: as the nearest unit above says; remind 0: never. For who holds `decide quota` for the
-    unit. Raises Forbidden, Invalid.
+    unit. Raises Forbidden, Conflict, Invalid.
     """
     with transaction.atomic():
         held = lock(Unit.objects.filter(pk=unit.pk))[0]
         check_may_set(Viewer.of(actor, now), held)
+        if held.retired_at is not None:
+            raise Conflict(_("%(unit)s is retired already.") % {"unit": held.label})
         _check(remind_after_days, escalate_after_days)
         before = (held.remind_after_days, held.escalate_after_days)
         if before == (remind_after_days, escalate_after_days):

@@ -135,10 +135,14 @@ def _sources(viewer: Viewer) -> list[Delegation]:
 
 
 def _chosen(sources: list[Delegation], text: str) -> Delegation:
-    """The one that an address names, else the widest: the one with most powers."""
-    named = [each for each in sources if str(each.pk) == text]
-    widest = max(sources, key=lambda each: (len(each.powers), each.depth, -each.pk))
-    return named[0] if named else widest
+    """The one that is named, or Forbidden; where none is, the widest: that with most powers."""
+    if not text:
+        return max(sources, key=lambda each: (len(each.powers), each.depth, -each.pk))
+    for each in sources:
+        if str(each.pk) == text:
+            return each
+    # Another one of theirs is not what they meant.
+    raise Forbidden(_("You do not hold that delegation now, so you cannot hand it on."))
 
 
 class DeputyForm(forms.Form):

@@ -70,7 +70,13 @@ def revocable(viewer: Viewer, pk: int) -> Delegation:
 
 
 def _under(viewer: Viewer, delegation: Delegation, text: str) -> Delegation | None:
-    return next((each for each in takers_over(viewer, delegation) if str(each.pk) == text), None)
+    if not text:
+        return None
+    for each in takers_over(viewer, delegation):
+        if str(each.pk) == text:
+            return each
+    # To revoke without anything going on is another act than the one that was meant.
+    raise Forbidden(_("You do not hold that delegation now, so you cannot hand it on."))
 
 
 def takers_over(viewer: Viewer, delegation: Delegation) -> list[Delegation]:
