@@ -5,7 +5,7 @@ Terms are immutable; bounds on amounts are the business of quotas.actions.delega
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from portal.lib.locks import lock, share
+from portal.lib.locks import lock, share_rows
 from projects.models import Delegation, Event, Group, Unit, User
 from projects.queries.viewers import Viewer, live_delegations
 from projects.rules import may_revoke
@@ -27,6 +27,8 @@ MAX_DEPTH = 20
 MAX_PURPOSE = 500
 MAX_WHY = 500
 ROOTS_NEEDED = 2
+# Far beyond what anybody means, and far from where dates end: periods are added to them.
+LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def grant(
     """
     with transaction.atomic():
         unit = hold_path(terms.unit)
-        share(Delegation, parent.chain_ids)
+        _hold_chain(parent)
         held = held_by(parent, grantor, now) if actor is None else reread(parent)
         errors, beyond = check(held, grantor, terms, now, unit)
         if errors:
@@ -201,7 +203,18 @@ def held_by(parent: Delegation, grantor: User, now: datetime) -> Delegation:
     for each in Viewer.of(grantor, now).delegations:
         if each.pk == parent.pk:
             return each
-    raise Forbidden(
+    raise _not_held(parent)
+
+
+def _hold_chain(parent: Delegation) -> None:
+    """Hold every link as it is; one may have been revoked while we waited, after `now`."""
+    links = Delegation.objects.filter(pk__in=parent.chain_ids).only("pk", "revoked_at")
+    if any(link.revoked_at is not None for link in share_rows(links)):
+        raise _not_held(parent)
+
+
+def _not_held(parent: Delegation) -> Forbidden:
+    return Forbidden(
         _("You do not hold that delegation now, so you cannot hand it on."), delegation=parent.pk
     )
 
@@ -229,8 +242,11 @@ def _wrong_terms(
         errors["powers"] = [_("Choose at least one power.")]
     if not 0 <= depth <= MAX_DEPTH:
         errors["depth"] = [_("It lies between 0 and %(most)s.") % {"most": MAX_DEPTH}]
+    for name, moment in (("starts_at", starts_at), ("ends_at", ends_at)):
+        if moment is not None and moment > LATEST:
+            errors[name] = [_("It lies too far ahead: before the year %(year)s.") % {"year": 3000}]
     if ends_at is not None and ends_at <= starts_at:
-        errors["ends_at"] = [_("It must end after it starts.")]
+        errors.setdefault("ends_at", [_("It must end after it starts.")])
     if len(purpose) > MAX_PURPOSE:
         errors["purpose"] = [_("%(most)s characters is the most.") % {"most": MAX_PURPOSE}]
     if not purpose.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -376,6 +376,23 @@ def test_delegate_to_a_closed_account_is_refused(site: Site) -> None:
         hand_on(site, Bound(resource=site.vcpu.resource, per_decision=1))
 
     assert refused.value.sentence == "The account of Mallory is closed."
+
+
+@pytest.mark.parametrize("day", ["starts_at", "ends_at"])
+def test_delegate_to_where_dates_end_is_refused(site: Site, day: str) -> None:
+    far = datetime(9999, 12, 31, 23, 30, tzinfo=UTC)
+    with pytest.raises(Invalid) as refused:
+        hand_on(
+            site, Bound(resource=site.vcpu.resource, per_decision=1), **{"ends_at": None, day: far}
+        )
+    assert refused.value.errors == {day: ["It lies too far ahead: before the year 3000."]}
+
+
+def test_delegate_by_what_was_revoked_while_one_waited_is_refused(site: Site) -> None:
+    revoke(delegation=site.delegations["erin"], actor=site.otto, now=NOW + timedelta(seconds=1))
+    with pytest.raises(Forbidden):
+        hand_on(site, Bound(resource=site.vcpu.resource, per_decision=1))
+    assert not Delegation.objects.filter(user=site.mallory).exists()
 
 
 # --- deputies -----------------------------------------------------------------------------

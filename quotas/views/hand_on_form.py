@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.lib.errors import Invalid
-from projects.actions.delegations import MAX_PURPOSE, Terms
+from projects.actions.delegations import LATEST, MAX_PURPOSE, Terms
 from projects.models import Delegation, Unit, User
 from projects.queries.viewers import Viewer
 from projects.states import Power
@@ -155,7 +155,8 @@ def last_moment(day: date | None, source: Delegation | None) -> datetime | None:
     """The end of a day; on the last day of one's own delegation the moment at which it ends."""
     if day is None:
         return None
-    end = _midnight(day + timedelta(days=1))
+    # What lies beyond is refused, and dates end not far from there.
+    end = _midnight(min(day, LATEST.date()) + timedelta(days=1))
     own = source.ends_at if source else None
     return own if own is not None and end > own and last_day(own) == day else end
 

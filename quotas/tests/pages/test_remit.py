@@ -95,6 +95,14 @@ def test_hand_on_refused_names_the_fields_and_rows(site: Site) -> None:
     assert 'value="129"' in answer.content.decode()
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_hand_on_until_where_dates_end_is_refused_in_words(site: Site, day: str) -> None:
+    client = client_of(site, "dana")
+    assert client.post(reverse("delegate"), typed(site, ends_on=day)).status_code == 422
+    form = {"to": f"person:{site.mallory.public_id}", "ends_on": day, "do": "name"}
+    assert client.post(reverse("deputy_new"), form).status_code == 422
+
+
 def test_hand_on_with_an_amount_that_cannot_be_read_keeps_it(site: Site) -> None:
     answer = client_of(site, "dana").post(
         reverse("delegate"), typed(site, **{"row-1-per_decision": "many"})
