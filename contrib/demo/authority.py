@@ -45,7 +45,8 @@ GRANTS = (
         {"vcpu": "800", "ram": "3TiB", "space": "12TiB"},
     ),
     Grant(
-        "erin", "hugo", "cms", 0, 300, "Computing coordinator of CMS.",
+        # It ends in three weeks, which coverage and his own remit tell.
+        "erin", "hugo", "cms", 0, 141, "Computing coordinator of CMS.",
         {"vcpu": "256", "ram": "1TiB", "instances": "128", "space": "10TiB", "volumes": "200",
          "snapshots": "200"},
     ),
@@ -82,6 +83,16 @@ def hand_out(now: datetime) -> None:
     )
     for minutes, each in enumerate(GRANTS, start=1):
         _grant(each, now + timedelta(minutes=minutes))
+    for top in tops:
+        _let_ask_for_others(local("hilda"), top, now + timedelta(minutes=len(GRANTS) + 1))
+
+
+def _let_ask_for_others(user: User, unit: Unit, now: datetime) -> None:
+    parent = Delegation.objects.get(user__subject="otto", unit=unit)
+    delegate(
+        parent=parent, grantor=local("otto"), user=user, unit=unit, powers=[Power.ASK_FOR_OTHERS],
+        starts_at=now, ends_at=None, depth=0, bounds=[], purpose="The service desk.", now=now,
+    )  # fmt: skip
 
 
 def _grant(each: Grant, now: datetime) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 class Answer:
     """What somebody did with a request, `after` days later.
 
-    verb: approve (as asked; `granted` trims: {offering: amount}), decline, return, answer,
-    comment, withdraw.
+    verb: approve (as asked; `granted` trims: {offering: amount}), endorse (as asked), decline,
+    return, answer, comment, withdraw.
     """
 
     after: float
@@ -22,7 +22,8 @@ class Answer:
 class Asked:
     """A request, `ago` days before today. Amounts with a sign change what is there then.
 
-    until: in how many days, from today, it ends; a draft is never sent.
+    until: in how many days, from today, it ends; a draft is never sent. by: who asked in the
+    name of `who`.
     """
 
     ago: float
@@ -34,6 +35,7 @@ class Asked:
     until: int | None = None
     is_draft: bool = False
     all_or_nothing: bool = False
+    by: str = ""
 
 
 def _compute(zone: str, vcpu: str, ram: str, instances: str) -> dict[str, str]:
@@ -203,6 +205,11 @@ DECIDED = (
 )  # fmt: skip
 
 OPEN = (
+    # Nobody answers for more than five working days, so that it goes up.
+    Asked(
+        9.2, "ines", "cms-prod", _storage(f"{PRE}.storage-a", "+5TiB", "+50"),
+        "Output of the second production line.",
+    ),
     Asked(
         4.2, "alice", "atlas-sim", _storage(f"{GVA}.storage-c", "6TiB", "40"),
         "Shared input samples for simulation and reconstruction.",
@@ -221,9 +228,12 @@ OPEN = (
         1.9, "paolo", "atlas-sim", {f"{PRE}.compute-a.vcpu": "384", f"{PRE}.compute-a.ram": "1TiB"},
         "A campaign of three weeks for the upgrade studies.", until=40,
     ),
+    # More than Dana may grant: she recommends it, and Erin decides.
     Asked(
-        1.4, "ines", "cms-prod", _storage(f"{PRE}.storage-a", "+5TiB", "+50"),
-        "Output of the second production line.",
+        1.4, "mei", "atlas-dq",
+        {f"{GVA}.compute-c.vcpu": "+160", f"{GVA}.compute-c.ram": "+640GiB"},
+        "New quality flags for all of last year, before the winter conferences.",
+        (Answer(0.3, "dana", "endorse", "We agreed on it in the group; it cannot wait."),),
     ),
     Asked(
         0.9, "bob", "personal-bob", {f"{GVA}.compute-a.vcpu": "8", f"{GVA}.compute-a.ram": "32GiB"},
@@ -232,6 +242,10 @@ OPEN = (
     Asked(
         0.7, "hugo", "atlas-daq-test", _compute(f"{GVA}.compute-c", "+64", "+256GiB", "+16"),
         "All nodes of the readout at once.", all_or_nothing=True,
+    ),
+    Asked(
+        0.6, "nadia", "it-dbod", _compute(f"{PRE}.compute-b", "+24", "+192GiB", "+12"),
+        "Asked on the telephone: twelve databases for the library.", by="hilda",
     ),
     Asked(
         0.4, "lena", "it-gitlab", _compute(f"{PRE}.compute-a", "80", "320GiB", "20"),

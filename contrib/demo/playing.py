@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from projects.models import Project
 from quotas.actions import decide, drafts, requests
+from quotas.actions.endorse import endorse
 from quotas.actions.wishes import Wish
 from quotas.models import Offering, QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
@@ -57,12 +58,21 @@ class Player:
                 else timezone.localdate(self.today) + timedelta(days=asked.until),
                 all_or_nothing=asked.all_or_nothing,
             )
-            verb = drafts.save if asked.is_draft else requests.submit
-            made = verb(project=project, wish=wish, actor=local(asked.who), now=now)
+            made = self._make(asked, project, wish, now)
             for answer in asked.answers:
                 self._at(now + timedelta(days=answer.after), self._answer(made.pk, answer))
 
         return act
+
+    def _make(self, asked: Asked, project: Project, wish: Wish, now: datetime) -> QuotaRequest:
+        who = local(asked.who)
+        if asked.is_draft:
+            return drafts.save(project=project, wish=wish, actor=who, now=now)
+        writer = local(asked.by) if asked.by else who
+        return requests.submit(
+            project=project, wish=wish, actor=writer, now=now,
+            requester=who if asked.by else None,
+        )  # fmt: skip
 
     def _wanted(self, asked: Asked, project: Project) -> dict[str, int]:
         held = balances(project)
@@ -79,6 +89,11 @@ class Player:
             match answer.verb:
                 case "approve":
                     self._approve(quota_request, answer, now)
+                case "endorse":
+                    endorse(
+                        quota_request=quota_request, endorsed=open_amounts(quota_request),
+                        version=quota_request.version, reason=answer.text, actor=who, now=now,
+                    )  # fmt: skip
                 case "decline":
                     decide.decline(
                         quota_request=quota_request, line_ids=open_ids(quota_request),
@@ -132,6 +147,12 @@ class Player:
 def _in_working_hours(moment: datetime, number: int) -> datetime:
     """The same day, between nine and five, not always at the minute of the load."""
     return moment.replace(hour=9 + number * 5 % 8, minute=number * 17 % 60)
+
+
+def open_amounts(quota_request: QuotaRequest) -> dict[int, int]:
+    """{line id: what it asks for} of the lines that wait for a decision."""
+    lines = RequestLine.objects.filter(request=quota_request, state=LineState.OPEN)
+    return dict(lines.values_list("pk", "wanted"))
 
 
 def open_ids(quota_request: QuotaRequest) -> list[int]:

@@ -5,15 +5,27 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 from django.utils import timezone
 
 from contrib.demo.usage import DAYS
 from portal.testing.servers import DatabaseCopy
-from projects.models import Event, User
+from projects.models import Event, Notice, User, in_force
 from projects.queries.viewers import Viewer, visible_projects
-from quotas.models import Decision, Limit, Loan, QuotaRequest, UsagePeak
+from quotas.actions.assigning import assign
+from quotas.models import (
+    Assignment,
+    Decision,
+    DecisionLine,
+    EnvelopeAct,
+    Limit,
+    Loan,
+    QuotaRequest,
+    RequestLine,
+    UsagePeak,
+)
 from quotas.queries.accounts import audit
-from quotas.queries.requests import queue, states_of
+from quotas.queries.requests import assigned_lines, queue, states_of
 from quotas.queries.verifying import verify
 from quotas.states import RequestState
 
@@ -31,9 +43,9 @@ def viewer(subject: str) -> Viewer:
 
 
 def test_demo_has_something_for_everybody(loaded: str) -> None:
-    assert loaded.startswith("Loaded 12 projects, 35 requests")
+    assert loaded.startswith("Loaded 12 projects, 37 requests")
     assert len(queue(viewer("dana"))) >= 5
-    assert [len(queue(viewer(name))) for name in ("erin", "hugo", "jonas")] == [1, 1, 1]
+    assert [len(queue(viewer(name))) for name in ("erin", "hugo", "jonas")] == [3, 1, 2]
     assert {name: visible_projects(viewer(name)).count() for name in ("mallory", "audrey")} == {
         "mallory": 0,
         "audrey": 12,
@@ -42,9 +54,33 @@ def test_demo_has_something_for_everybody(loaded: str) -> None:
     # No worker ran.
     by_workers = {RequestState.APPLIED, RequestState.REFUSED, RequestState.NOT_ENFORCED}
     assert states == set(RequestState) - by_workers
-    assert {each.kind for each in Decision.objects.all()} == {"approve", "decline", "return"}
+    kinds = {each.kind for each in Decision.objects.all()}
+    assert kinds == {"approve", "decline", "return", "endorse"}
     assert Loan.objects.filter(outstanding__gt=0, ends_at__gt=timezone.now()).exists()
     assert User.objects.local("alice").check_password("remit-demo")
+
+
+def test_demo_shows_authority_at_work(loaded: str) -> None:
+    """A deputy, an endorsement, a line that went up, the service desk, and unread news."""
+    assert set(queue(viewer("dana"))) <= set(queue(viewer("marco")))
+    for_erin = {each.pk for each in assigned_lines(viewer("erin"))}
+    endorsed = DecisionLine.objects.filter(decision__kind="endorse")
+    assert set(endorsed.values_list("line", flat=True)) <= for_erin
+    assert RequestLine.objects.filter(pk__in=for_erin, level=1).exists()
+    asked = QuotaRequest.objects.get(asked_by=User.objects.local("hilda"))
+    assert asked.requester == User.objects.local("nadia")
+    assert EnvelopeAct.objects.filter(actor=User.objects.local("erin")).count() == 2
+    news = Notice.objects.filter(read_at__isnull=True)
+    assert {"dana", "erin", "marco"} <= set(news.values_list("person__subject", flat=True))
+
+
+def test_demo_lines_are_assigned_as_they_would_be_now(loaded: str) -> None:
+    """Nothing was routed as of the past in which the demo hands authority out."""
+    before = set(Assignment.objects.filter(in_force(timezone.now())).values_list("pk", "ends_at"))
+    with transaction.atomic():
+        assign(list(QuotaRequest.objects.select_related("project__unit")), timezone.now())
+    after = Assignment.objects.filter(in_force(timezone.now())).values_list("pk", "ends_at")
+    assert set(after) == before
 
 
 def test_demo_ledger_adds_up(loaded: str) -> None:
