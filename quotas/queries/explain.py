@@ -107,7 +107,7 @@ def explain(viewer: Viewer, project: Project, offering: Offering) -> Explanation
     figures = next(iter(figures_of([line], own if grants else [], now=viewer.now).values()))
     funding = mandates_for(project.unit.path, Power.MANAGE_ENVELOPES, viewer.now)
     has_figures = may_see_figures(viewer, project.unit.path)
-    found = [*_of_project(project), *_of_service(project, offering)]
+    found = _of_project(project)
     found += [_helped(each, figures, funding) for each in _of_envelope(figures, has_figures)]
     found += _of_zone(figures, has_figures)
     if grants:
@@ -117,6 +117,7 @@ def explain(viewer: Viewer, project: Project, offering: Offering) -> Explanation
         found += [_passed_on(each, offering, others, used) for each in _of_remit(figures)]
     else:
         found.append(_deciders(deciding, project, offering))
+    found += _in_reach(_of_service(project, offering), found, figures)
     return Explanation(project, offering, grants, figures.balance, tightest_first(found))
 
 
@@ -246,6 +247,15 @@ def _of_service(project: Project, offering: Offering) -> list[Reason]:
         help_ = _("More could be granted and never be applied; ask for the rest elsewhere.")
         found.append(Reason(Cause.SERVICE, room, sentence, help_))
     return found
+
+
+def _in_reach(
+    of_service: Sequence[Reason], others: Sequence[Reason], figures: LineFigures
+) -> list[Reason]:
+    """Without what no other bound comes near: where an integer ends says nothing to people."""
+    sizes = [each.size for each in (figures.envelope, figures.zone) if each is not None]
+    reach = max([*sizes, *(each.room for each in others if each.room is not None)], default=None)
+    return [each for each in of_service if reach is None or (each.room or 0) <= reach]
 
 
 def _of_zone(figures: LineFigures, has_figures: bool) -> list[Reason]:

@@ -174,11 +174,12 @@ def _all_held(viewer: Viewer, mandates: Sequence[Mandate]) -> list[Held]:
 
 def _held(mandate: Mandate, word: str, totals: Sequence[Total]) -> Held:
     bounds = mandate.bounds[mandate.delegation.pk]
+    shown = worth_showing(totals)
     return Held(
         delegation=mandate.delegation,
         chain=[(link, _link_words(mandate, link)) for link in mandate.chain],
         bounds=bounds,
-        rows=[TermRow(row, [each for each in totals if each.bound.pk == row.pk]) for row in bounds],
+        rows=[TermRow(row, [each for each in shown if each.bound.pk == row.pk]) for row in bounds],
         standing=word,
         gives=_gives(mandate.delegation),
         powers=_powers(mandate.delegation),
