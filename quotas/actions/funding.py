@@ -1,8 +1,8 @@
 """May this person move so much between an envelope and what pays it? Asked with and without locks.
 
 To fund or take back one holds `manage envelopes` for the envelope and for its source (of the
-pool: for every top unit, as it is theirs together); to declare one, for the unit. Nobody funds
-an envelope from which a project of theirs draws.
+pool: for every top unit, as it is theirs together); to declare one, for the unit. Nobody moves
+anything into an envelope from which a project of theirs draws, be it by taking back.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 from portal.lib.amounts import format_amount
 from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
 from portal.lib.locks import share
-from projects.models import Delegation, Unit
+from projects.models import Delegation, Project, Unit, ancestor_paths
 from projects.queries.viewers import Viewer
 from projects.states import Power
-from quotas.models import Offering
+from quotas.models import Account, Offering
 from quotas.queries.authority import Mandate, delegate_of, mandates_for, mandates_of
 from quotas.queries.bounds import Used
 from quotas.queries.consumption import used_by
@@ -35,6 +35,9 @@ from .ledger import check_amount, holder_name
 POWER = Power.MANAGE_ENVELOPES
 MAX_CHANGES = 500
 NAMES_SAID = 3
+# {(person id, offering id): slug of a project in which they hold a role above reader, and which
+# draws from an envelope directly}.
+Interest = Mapping[tuple[int, int], str]
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,8 @@ class Seen:
 class Purse:
     """What a change of a unit's envelopes is judged by: the figures, and the person's remit.
 
-    interest: {(person id, offering id): slug of a project in which they hold a role above
-    reader and which draws from the envelope directly}.
+    interest: of projects that draw from the envelope, received: from what pays it, which gets
+    back what is taken.
     """
 
     viewer: Viewer
@@ -81,7 +84,8 @@ class Purse:
     mandates: tuple[Mandate, ...]
     holds_pool: bool
     used: Used
-    interest: Mapping[tuple[int, int], str]
+    interest: Interest
+    received: Interest
 
     def plus(self, mandate: Mandate, offering: Offering, increase: int) -> "Purse":
         """With an increase that was judged before: several share a total."""
@@ -117,24 +121,50 @@ def _purse(
     viewer: Viewer, unit: Unit, offerings: Collection[Offering], mandates: Collection[Mandate]
 ) -> Purse:
     people = {viewer.user.pk}.union(*(each.deputised for each in mandates))
-    ids = [each.pk for each in offerings]
-    interest = {
-        (person, pk): projects[0].slug
-        for person in people
-        for pk, projects in drawing_among(
-            projects_of_interest([person], unit, viewer.now), unit, ids
-        ).items()
-        if projects
-    }
+    theirs = projects_of(people, unit, viewer.now)
+    found = standings(unit, offerings)
     return Purse(
         viewer=viewer,
         unit=unit,
-        standings=standings(unit, offerings),
+        standings=found,
         mandates=tuple(mandates),
         holds_pool=all(viewer.holds(POWER, path) for path in _tops()),
         used=used_by(mandates, unit, offerings, viewer.now, POWER),
-        interest=interest,
+        interest=_drawn(theirs, unit, [each.pk for each in offerings]),
+        received=received_by(theirs, {pk: each.source for pk, each in found.items()}),
     )
+
+
+def projects_of(people: Collection[int], unit: Unit, now: datetime) -> dict[int, list[Project]]:
+    """{person id: projects in which they hold a role above reader} of the unit's whole tree."""
+    top = ancestor_paths(unit.path)[0]
+    return {each: projects_of_interest([each], top, now) for each in people}
+
+
+def received_by(
+    theirs: Mapping[int, Collection[Project]], sources: Mapping[int, Account | None]
+) -> Interest:
+    """Who has an interest in what these units get. sources: by offerings' ids; not the pool,
+    which is nobody's own."""
+    units = {each.unit.pk: each.unit for each in sources.values() if each and each.unit}
+    found: dict[tuple[int, int], str] = {}
+    for unit in units.values():
+        ids = [pk for pk, each in sources.items() if each and each.unit_id == unit.pk]
+        found |= _drawn(theirs, unit, ids)
+    return found
+
+
+def _drawn(
+    theirs: Mapping[int, Collection[Project]], unit: Unit, offering_ids: Collection[int]
+) -> dict[tuple[int, int], str]:
+    return {
+        (person, pk): drawing[0].slug
+        for person, projects in theirs.items()
+        for pk, drawing in drawing_among(
+            [each for each in projects if each.unit.path.startswith(unit.path)], unit, offering_ids
+        ).items()
+        if drawing
+    }
 
 
 def check_holder(viewer: Viewer, unit: Unit) -> None:

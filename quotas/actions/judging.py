@@ -28,8 +28,7 @@ def judge(purse: Purse, offering: Offering, change: int) -> Mandate:
     mandates = usable(purse.mandates, standing.source_path, POWER)
     if not mandates or (standing.source_slug is None and not purse.holds_pool):
         raise _beyond_place(purse, standing)
-    if change > 0:
-        mandates = _disinterested(purse, mandates, offering)
+    mandates = _disinterested(purse, mandates, standing, change)
     mandate = _allowed(purse, mandates, offering, change)
     if change > 0:
         _check_room(standing, change)
@@ -51,15 +50,16 @@ def _declarer(purse: Purse, standing: Standing) -> Mandate:
 
 
 def _disinterested(
-    purse: Purse, mandates: Collection[Mandate], offering: Offering
+    purse: Purse, mandates: Collection[Mandate], standing: Standing, change: int
 ) -> list[Mandate]:
-    own = purse.viewer.user.pk
+    own, offering = purse.viewer.user.pk, standing.offering
+    interest = purse.interest if change > 0 else purse.received
     bars = [
         next(
             (
                 slug
                 for person in (own, *each.deputised)
-                if (slug := purse.interest.get((person, offering.pk))) is not None
+                if (slug := interest.get((person, offering.pk))) is not None
             ),
             "",
         )
@@ -67,14 +67,19 @@ def _disinterested(
     ]
     free = [each for each, slug in zip(mandates, bars, strict=True) if not slug]
     if not free:
-        raise Forbidden(
+        words = {"project": bars[0], "source": source_name(standing)}
+        sentence = (
             _(
                 "%(project)s draws from this envelope, and you, or somebody you stand in for, "
                 "hold a role in it: somebody else must fund it."
             )
-            % {"project": bars[0]},
-            offering=offering.slug, project=bars[0],
-        )  # fmt: skip
+            if change > 0
+            else _(
+                "%(source)s gets it back, from which %(project)s draws, and you, or somebody you "
+                "stand in for, hold a role in that: somebody else must take it back."
+            )
+        )
+        raise Forbidden(sentence % words, offering=offering.slug, project=bars[0])
     return free
 
 

@@ -28,7 +28,7 @@ from quotas.states import POLICY_MOVES, PolicyState
 
 from .delegations import holders
 from .envelopes import sweep
-from .funding import POWER, check_holder, whom_to_ask
+from .funding import POWER, check_holder, projects_of, received_by, whom_to_ask
 from .ledger import open_site_and_pool
 from .routing import mark_unit
 from .wishes import clean_text
@@ -139,7 +139,28 @@ def check_retire(viewer: Viewer, unit: Unit) -> None:
     check_holder(viewer, unit)
     if unit.parent is None:
         raise Forbidden(_("Only the operators' command retires a unit at the top."))
-    _check_interest(viewer, unit, _over(viewer, unit.parent, unit))
+    mandates = _over(viewer, unit.parent, unit)
+    _check_interest(viewer, unit, mandates)
+    _check_heirs(viewer, unit, mandates)
+
+
+def _check_heirs(viewer: Viewer, unit: Unit, mandates: Collection[Mandate]) -> None:
+    """What is left goes up: nobody brings it to where a project of theirs draws from."""
+    left = Account.objects.filter(unit=unit, balance__gt=0).values_list("offering", flat=True)
+    people = {viewer.user.pk}.union(*(each.deputised for each in mandates))
+    theirs = projects_of(people, unit, viewer.now)
+    if not any(theirs.values()):
+        return
+    slug = next(iter(received_by(theirs, nearest_above(unit, list(left))).values()), None)
+    if slug is not None:
+        raise Forbidden(
+            _(
+                "What %(unit)s has left goes to where %(project)s draws from, in which you, or "
+                "somebody you stand in for, hold a role: somebody else must do it."
+            )
+            % {"unit": unit.label, "project": slug},
+            project=slug,
+        )
 
 
 def _over(viewer: Viewer, parent: Unit, unit: Unit) -> list[Mandate]:
@@ -163,7 +184,7 @@ def _over(viewer: Viewer, parent: Unit, unit: Unit) -> list[Mandate]:
 def _check_interest(viewer: Viewer, unit: Unit, mandates: Collection[Mandate]) -> None:
     """Where a unit stands says who pays its projects: nobody moves one of their own."""
     people = {viewer.user.pk}.union(*(each.deputised for each in mandates))
-    theirs = projects_of_interest(people, unit, viewer.now)
+    theirs = projects_of_interest(people, unit.path, viewer.now)
     if theirs:
         raise Forbidden(
             _(

@@ -215,14 +215,14 @@ def _nearer(unit: Unit, offering_ids: Collection[int]) -> dict[int, set[str]]:
     return found
 
 
-def projects_of_interest(people: Collection[int], unit: Unit, now: datetime) -> list[Project]:
-    """Projects below a unit in which one of these people holds a role above reader."""
+def projects_of_interest(people: Collection[int], path: str, now: datetime) -> list[Project]:
+    """Projects below the unit of a path in which one of these people has a role above reader."""
     held = Membership.objects.filter(in_force(now), role__in=ROLES_ABOVE_READER)
     groups = GroupMembership.objects.filter(in_force(now), user__in=people)
     own = held.filter(Q(user__in=people) | Q(group__in=groups.values("group")))
     return list(
         Project.objects.filter(
-            pk__in=own.values("project"), unit__path__startswith=unit.path
+            pk__in=own.values("project"), unit__path__startswith=path
         ).select_related("unit")
     )
 

@@ -76,7 +76,7 @@ def _columns(act: EnvelopeAct, proof: Mapping[str, Any]) -> Iterator[Finding]:
 def _people(
     act: EnvelopeAct, proof: Mapping[str, Any], leaf: Delegation, acts: Acts
 ) -> Iterator[Finding]:
-    """Whoever acted held the delegation; nobody funded what a project of theirs draws from."""
+    """Whoever acted held the delegation; nothing went to where a project of theirs draws from."""
     person = act.actor_id or 0
     if leaf.user_id is not None:
         yield from compare(act, [(f"holder of D-{leaf.pk}", leaf.user_id, act.actor_id)])
@@ -84,24 +84,30 @@ def _people(
         yield Finding.of(act, f"member of the group of D-{leaf.pk}", act.actor_id, "nobody")
     people = sorted({person} | deputised(leaf, acts.history))
     yield from compare(act, [("effective people", people, proof.get("effective_people"))])
-    if act.kind != EnvelopeActKind.FUND:
-        return
+    unit_id = _receiver(act, acts.transfers.get(act.pk, []))
     for person_id in people:
-        for project_id in acts.history.roles:
+        for project_id in acts.history.roles if unit_id is not None else ():
             if acts.history.had_a_role(person_id, project_id, act.at) and _drew(
-                project_id, act, acts
+                project_id, unit_id, act, acts
             ):
                 name = f"role of person {person_id} in a project that draws from it"
                 yield Finding.of(act, name, "none", project_id)
 
 
-def _drew(project_id: int, act: EnvelopeAct, acts: Acts) -> bool:
-    """Whether the project surely drew from the envelope directly, as far as history tells."""
+def _receiver(act: EnvelopeAct, transfers: Collection[Transfer]) -> int | None:
+    """The id of the unit whose envelope got something; None: nobody's."""
+    if act.kind == EnvelopeActKind.FUND:
+        return act.unit_id
+    return next((each.credit.unit_id for each in transfers), None)
+
+
+def _drew(project_id: int, unit_id: int | None, act: EnvelopeAct, acts: Acts) -> bool:
+    """Whether the project surely drew from a unit's envelope directly, as far as history tells."""
     history = acts.history
     places = history.places.get(project_id, [])
     here = next((row.unit_id for row in places if surely_held(row, act.at)), None)
     by_id = {unit.pk: unit for unit in history.units.values()}
-    while here is not None and here != act.unit_id:
+    while here is not None and here != unit_id:
         key = (here, act.offering_id)
         if key in acts.declared:
             since = acts.declared[key]

@@ -313,3 +313,16 @@ def test_the_command_declares_and_funds_without_authority(site: Site, trigger: U
     assert transfer.envelope_act is not None
     assert transfer.envelope_act.delegation is None
     assert [each.kind for each in EnvelopeAct.objects.filter(unit=trigger)] == ["declare", "fund"]
+
+
+def test_nobody_takes_back_into_an_envelope_that_a_project_of_theirs_draws_from(
+    site: Site, trigger: Unit
+) -> None:
+    do(site, "dana", "trigger", {VCPU: 50})
+    join(site.project, site.dana, Role.MEMBER, NOW - timedelta(days=1))
+
+    with pytest.raises(Forbidden) as refusal:
+        do(site, "dana", "trigger", {VCPU: -50})
+
+    assert refusal.value.facts["project"] == "atlas-reco"
+    assert do(site, "erin", "trigger", {VCPU: -50})

@@ -207,3 +207,12 @@ def test_the_commands_rehearse_and_then_do(tree: Site) -> None:
 
     assert reread(tree, "trigger").path == "trigger/"
     assert audit() == []
+
+
+def test_nobody_retires_a_unit_whose_rest_goes_to_a_project_of_theirs(tree: Site) -> None:
+    join(tree.project, tree.erin, Role.OWNER, NOW - timedelta(days=1))
+
+    with pytest.raises(Forbidden) as refusal:
+        retire_unit(unit=reread(tree, "trigger"), actor=tree.erin, now=NOW)
+
+    assert refusal.value.facts == {"project": "atlas-reco"}
