@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
+import hypothesis.strategies as st
 from django.db import transaction
 from hypothesis import note
-from hypothesis.stateful import RuleBasedStateMachine, invariant
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from portal.lib.errors import DomainError
 from projects.models import Delegation, Group, Project, Unit, UnitPlacement, User, in_force
@@ -40,8 +41,25 @@ from quotas.tests.slow_authority import DECIDE, Act, Row, Slow
 Some = TypeVar("Some")
 Turns = dict[tuple[int, int], tuple[str, int, Any]]
 STEP = timedelta(seconds=1)
+NUMBERS = st.integers(0, 23)
 # What is dear is asked once in so many steps, and at the end.
 SELDOM = 10
+
+
+Method = TypeVar("Method", bound=Callable[..., None])
+
+
+def step(times: int = 1, **drawn: st.SearchStrategy[Any]) -> Callable[[Method], Method]:
+    """A step of the walk with what is drawn for it; times: how often it comes among the others.
+
+    Hypothesis would leave many rules out of each of few examples: all are steps of one rule.
+    """
+
+    def mark(method: Method) -> Method:
+        method.step = (times, st.fixed_dictionaries(drawn))  # type: ignore[attr-defined]  # read below
+        return method
+
+    return mark
 
 
 def pick(rows: Sequence[Some], number: int) -> Some:
@@ -80,7 +98,7 @@ def make_ground() -> Site:
 
 
 class AuthorityGround(RuleBasedStateMachine):
-    """What the rules walk on; an example is undone at its end."""
+    """What the steps walk on; an example is undone at its end."""
 
     site: ClassVar[Site]
     # How often what was done and refused, over all examples.
@@ -105,7 +123,16 @@ class AuthorityGround(RuleBasedStateMachine):
             transaction.set_rollback(True)
             self.outer.__exit__(None, None, None)
 
-    # --- what rules use --------------------------------------------------------------------
+    @rule(data=st.data())
+    def goes_on(self, data: st.DataObject) -> None:
+        """Any step, with anything that is drawn for it."""
+        marked = [(name, getattr(getattr(self, name), "step", None)) for name in dir(type(self))]
+        names = [name for name, found in marked if found for _time in range(found[0])]
+        name = data.draw(st.sampled_from(names), label="step")
+        _times, drawn = getattr(self, name).step
+        getattr(self, name)(**data.draw(drawn, label=name))
+
+    # --- what steps use --------------------------------------------------------------------
 
     def slow(self) -> Slow:
         """What holds at the moment of the next act."""

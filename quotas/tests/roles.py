@@ -3,14 +3,15 @@
 A row is a verb in a state; under each of the cast stands what comes of it through either door.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
 from projects.models import Delegation, User
-from projects.states import REPAIRING, Power, Role
-from quotas.models import DelegationBound
+from projects.states import REPAIRING, Role
+from quotas.models import DelegationBound, Resource
 from quotas.tests.site import Site, join, make_helper
 
 # {column: whose name stands in tests}.
@@ -54,13 +55,13 @@ def make_cast(site: Site, since: datetime) -> Site:
         Delegation.objects.filter(pk=site.delegations[name].pk).update(depth=depth)
         site.delegations[name].depth = depth
     dana, erin = site.delegations["dana"], site.delegations["erin"]
-    enzo = _hold(site, "enzo", dana, since, list(dana.powers), depth=1)
-    for row in dana.bounds.select_related("resource"):
+    enzo = _hold(site, "enzo", dana, since, dana.powers, depth=1)
+    for resource in Resource.objects.all():
         DelegationBound.objects.create(
-            delegation=enzo, resource=row.resource, per_decision=10 * row.resource.step
+            delegation=enzo, resource=resource, per_decision=10 * resource.step
         )
     debby = _hold(
-        site, "debby", erin, since, list(erin.powers), depth=3, is_deputy=True,
+        site, "debby", erin, since, erin.powers, depth=3, is_deputy=True,
         ends_at=since + timedelta(days=300),
     )  # fmt: skip
     remy = _hold(site, "remy", None, since, list(REPAIRING), unit=site.units["atlas"])
@@ -70,10 +71,10 @@ def make_cast(site: Site, since: datetime) -> Site:
 
 
 def _hold(
-    site: Site, name: str, parent: Delegation | None, since: datetime, powers: list[Power],
-    **more: object,
+    site: Site, name: str, parent: Delegation | None, since: datetime, powers: Collection[str],
+    **more: Any,
 ) -> Delegation:  # fmt: skip
-    terms: dict[str, object] = {"starts_at": since, "created_at": since, "powers": powers} | more
+    terms = {"starts_at": since, "created_at": since, "powers": list(powers), **more}
     if parent is not None:
         terms |= {
             "parent": parent, "ancestors": parent.chain_ids, "grantor": parent.user,

@@ -49,15 +49,15 @@ class Slow:
         self.offerings: dict[int, Row] = _by_id(Offering)
         self.active = set(User.objects.filter(is_active=True).values_list("pk", flat=True))
         self.bounds: dict[int, list[Row]] = defaultdict(list)
-        for row in DelegationBound.objects.order_by("pk").values():
+        for row in _by_id(DelegationBound).values():
             self.bounds[row["delegation_id"]].append(row)
         self.members: dict[int, set[int]] = defaultdict(set)
-        for row in GroupMembership.objects.values():
+        for row in _by_id(GroupMembership).values():
             if self._holds(row):
                 self.members[row["group_id"]].add(row["user_id"])
         self.involved: dict[int, set[int]] = defaultdict(set)
-        for row in Membership.objects.exclude(role="reader").values():
-            if self._holds(row):
+        for row in _by_id(Membership).values():
+            if row["role"] != "reader" and self._holds(row):
                 people = {row["user_id"]} if row["user_id"] else self.members[row["group_id"]]
                 self.involved[row["project_id"]] |= people
         self.chain = lru_cache(None)(self._chain)
@@ -72,7 +72,7 @@ class Slow:
             "decision__at", "decision__person",
         )  # fmt: skip
         found = [
-            Act(DECIDE, pk, leaf, holder, offering, granted - before, at, person)
+            Act(DECIDE, pk, leaf, holder, offering, (granted or 0) - (before or 0), at, person)
             for pk, leaf, holder, offering, before, granted, at, person in decided
         ]
         funded = EnvelopeAct.objects.filter(
@@ -99,12 +99,11 @@ class Slow:
 
     @cached_property
     def open_lines(self) -> list[Row]:
-        return list(
-            RequestLine.objects.filter(state="open").order_by("pk").values(
-                "pk", "project_id", "offering_id", "wanted", "level", "request_id",
-                "request__requester_id", "request__asked_by_id",
-            )
+        rows = RequestLine.objects.filter(state="open").order_by("pk").values(
+            "pk", "project_id", "offering_id", "wanted", "level", "request_id",
+            "request__requester_id", "request__asked_by_id",
         )  # fmt: skip
+        return [dict(row) for row in rows]
 
     # --- places, chains, holders ---------------------------------------------------------
 
