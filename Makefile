@@ -61,6 +61,10 @@ soak: install-dev ## Decide while all is killed and fails at random; MINUTES (5)
 	@exec $(BIN)/python -m contrib.soak --minutes $(or $(MINUTES),5) \
 		--cloud $(or $(CLOUD),sandbox) $(if $(SEED),--seed $(SEED))
 
+.PHONY: walk
+walk: install-dev ## Take thousands of random steps through authority, beside a slow recomputation of it
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest -s quotas/tests/test_authority_walk.py
+
 .PHONY: pictures
 pictures: install-dev $(NODE_MODULES)/axe-core ## Make the README's pictures anew, from the demo site in a browser
 	PICTURES=docs/pictures $(BIN)/pytest quotas/tests/test_looks.py
