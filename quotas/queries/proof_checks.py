@@ -14,6 +14,7 @@ from quotas.models import Decision, DecisionKind, DecisionLine, DelegationBound
 from .proof_amounts import Sums, amounts, bounds
 from .proof_findings import Finding, Judged, compare
 from .proof_history import History, may_have_held
+from .proof_rules import rule
 
 KNOWN_RULES = (1, 2)
 
@@ -36,6 +37,7 @@ def check(decision: Decision, history: History, sums: Sums) -> Iterator[Finding]
     for row in lines:
         if row.granted is not None:
             yield from amounts(decision, row, history)
+            yield from rule(decision, row, proof)
             yield from bounds(decision, proof, row, history, sums)
 
 
