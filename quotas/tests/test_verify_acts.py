@@ -1,4 +1,4 @@
-"""What people did to envelopes, and what rules granted, agrees with history; forgeries are found."""
+"""What people did to envelopes, and what rules granted, agrees with history, or it is found."""
 
 from datetime import timedelta
 
