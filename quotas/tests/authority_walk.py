@@ -5,7 +5,7 @@ Everything that Remit answers is compared with quotas.tests.slow_authority.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 import hypothesis.strategies as st
@@ -25,6 +25,7 @@ from quotas.models import (
     BoundUse,
     Decision,
     DecisionLine,
+    DelegationBound,
     Offering,
     RequestLine,
     Zone,
@@ -92,9 +93,23 @@ def make_ground() -> Site:
     for project, place in (("p-two", "it"), ("p-three", "trigger")):
         made = make_project(site, project, place, since)
         join(made, site.alice, Role.OWNER, since)
-    make_group("coordinators", site.dana, site.mallory, since=since)
-    make_group("board", site.rita, since=since)
+    _give_to_groups(site, since)
     return site
+
+
+def _give_to_groups(site: Site, since: datetime) -> None:
+    """Coordinators, of whom there is one, decide for ATLAS like Dana; the board works in it."""
+    coordinators = make_group("coordinators", site.mallory, since=since)
+    join(site.project, make_group("board", site.audrey, since=since), Role.MEMBER, since)
+    erin = site.delegations["erin"]
+    made = Delegation.objects.create(
+        parent=erin, ancestors=erin.chain_ids, grantor=site.erin, group=coordinators,
+        powers=[Power.DECIDE_QUOTA], unit=site.units["atlas"], depth=3, starts_at=since,
+        created_at=since,
+    )  # fmt: skip
+    DelegationBound.objects.create(
+        delegation=made, resource=site.vcpu.resource, per_decision=60, total=150, period_days=10
+    )
 
 
 class AuthorityGround(RuleBasedStateMachine):
@@ -126,8 +141,14 @@ class AuthorityGround(RuleBasedStateMachine):
     @rule(data=st.data())
     def goes_on(self, data: st.DataObject) -> None:
         """Any step, with anything that is drawn for it."""
-        marked = [(name, getattr(getattr(self, name), "step", None)) for name in dir(type(self))]
-        names = [name for name, found in marked if found for _time in range(found[0])]
+        marked = {
+            name: found[0]
+            for name in dir(type(self))
+            if (found := getattr(getattr(type(self), name), "step", None))
+        }
+        # What is drawn leans to the first ones: these are the steps that come most.
+        often = sorted(marked, key=lambda name: (-marked[name], name))
+        names = [name for name in often for _time in range(marked[name])]
         name = data.draw(st.sampled_from(names), label="step")
         _times, drawn = getattr(self, name).step
         getattr(self, name)(**data.draw(drawn, label=name))

@@ -105,7 +105,7 @@ class AuthorityWalk(RequestSteps):
         """Mostly one that is in force."""
         rows = self.delegations()
         live = [each for each in rows if slow.is_live(each.pk) and DECIDE in each.powers]
-        return pick(live if live and number % 6 else rows, number)
+        return pick(live if live and number % 4 else rows, number)
 
     def as_in(self, above: Delegation) -> list[Bound]:
         rows = above.bounds.select_related("resource", "zone__region").order_by("pk")
@@ -188,10 +188,11 @@ class AuthorityWalk(RequestSteps):
 
     # --- people, units, projects -----------------------------------------------------------
 
-    @step(group=NUMBERS, who=NUMBERS)
+    @step(times=2, group=NUMBERS, who=NUMBERS)
     def somebody_joins_or_leaves_a_group(self, group: int, who: int) -> None:
-        chosen, person = pick(self.groups(), group), pick(self.people(), who)
+        chosen = pick(self.groups(), group)
         rows = GroupMembership.objects.filter(group=chosen, ends_at__isnull=True)
+        person = self.likely(rows.values_list("user", flat=True) if who % 2 else (), who)
         users = set(User.objects.filter(pk__in=rows.values("user"))) ^ {person}
 
         def join_or_leave(now: Any) -> None:
