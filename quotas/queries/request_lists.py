@@ -18,7 +18,7 @@ from quotas.models import (
     QuotaRequest,
     RequestLine,
 )
-from quotas.states import PENDING, LineState, RequestState
+from quotas.states import PENDING, AssignmentKind, LineState, RequestState
 
 from .delivery import Done, done_counts
 from .requests import UNDELIVERED, states_of, visible_requests
@@ -123,11 +123,15 @@ def rows_of(requests: Collection[QuotaRequest], viewer: Viewer) -> list[RequestR
 
 
 def waits_for(requests: Collection[QuotaRequest], viewer: Viewer) -> dict[int, list[User | Group]]:
-    """{request id: the people and groups that its open lines wait for at `now`}."""
+    """{request id: the people and groups who may decide its open lines at `now`}.
+
+    Not who endorses: nothing waits for them, as others may decide without them.
+    """
     live: QuerySet[Delegation] = live_delegations(viewer.now)
     rows = (
         Assignment.objects.filter(in_force(viewer.now))
         .filter(Q(line__state=LineState.OPEN), line__request__in=requests, delegation__in=live)
+        .filter(kind=AssignmentKind.DECIDE)
         .select_related("line", "user", "group")
         .order_by("pk")
     )

@@ -117,16 +117,16 @@ def delegation_detail(request: HttpRequest, pk: int) -> HttpResponse:
     mandate = mandate_of(delegation)
     totals = totals_of([delegation], None, viewer.now).get(pk, [])
     children = _children(viewer, [delegation])
-    is_open = delegation.revoked_at is None
+    is_open, word = delegation.revoked_at is None, standing(delegation, viewer.now)
     context = {
         "here": "remit",
         "viewer": viewer,
-        "each": _held(mandate, standing(delegation, viewer.now), totals),
+        "each": _held(mandate, word, totals),
         "children": [each for each in children if each.standing not in OVER],
         "over": [each for each in children if each.standing in OVER],
         "may_revoke": is_open and may_revoke(viewer, delegation),
         "may_hand_on": delegation.depth > 0 and pk in {each.pk for each in viewer.delegations},
-        "replaced_by": delegation.replaced_by.order_by("pk").first() if not is_open else None,
+        "replaced_by": delegation.replaced_by.order_by("pk").first() if word in OVER else None,
     }
     return render(request, "remit/delegation_detail.html", context)
 

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 from portal.lib.access import shows
 from projects.models import Unit
 from projects.queries.patience import patience_of
-from projects.rules import may_see_figures
+from projects.rules import may_oversee, may_see_figures
 from projects.states import Power
 from projects.views.viewer import viewer_of
 from quotas.queries.envelopes import acts_of
@@ -49,6 +49,7 @@ def unit_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "rules": rules_of_unit(unit, viewer.now),
         "may_make_rule": bool(standing_delegations(viewer, unit)),
         "patience": patience_of([unit.path])[unit.path],
+        "may_oversee": may_oversee(viewer),
         "may_set_waiting": viewer.holds(Power.DECIDE_QUOTA, unit.path),
     }
     return render(request, "units/unit_detail.html", context)
