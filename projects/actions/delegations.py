@@ -184,6 +184,8 @@ def revoke(*, delegation: Delegation, actor: User | None, why: str = "", now: da
     if len(why) > MAX_WHY:
         words = {"most": MAX_WHY}
         raise Invalid({"reason": [_("%(most)s characters is the most.") % words]})
+    if not _can_be_seen(why):
+        raise Invalid({"reason": [_("It holds characters that cannot be seen. Type it anew.")]})
     with transaction.atomic():
         locked = lock(Delegation.objects.filter(pk=delegation.pk).select_related("unit"))[0]
         if actor is not None and not may_revoke(Viewer.of(actor, now), locked):
@@ -249,9 +251,14 @@ def _wrong_terms(
         errors.setdefault("ends_at", [_("It must end after it starts.")])
     if len(purpose) > MAX_PURPOSE:
         errors["purpose"] = [_("%(most)s characters is the most.") % {"most": MAX_PURPOSE}]
-    if not purpose.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
+    if not _can_be_seen(purpose):
         errors["purpose"] = [_("It holds characters that cannot be seen. Type it anew.")]
     return errors
+
+
+def _can_be_seen(text: str) -> bool:
+    """Whether it holds nothing that hides or turns round what is read, but for breaks of lines."""
+    return text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
 
 
 def _wrong_delegate(grantor: User, terms: Terms) -> dict[str, list[str]]:

@@ -395,6 +395,12 @@ def test_delegate_by_what_was_revoked_while_one_waited_is_refused(site: Site) ->
     assert not Delegation.objects.filter(user=site.mallory).exists()
 
 
+def test_revoke_says_why_in_characters_that_can_be_seen(site: Site) -> None:
+    with pytest.raises(Invalid) as refused:
+        revoke(delegation=site.delegations["dana"], actor=site.erin, why="a\u202eb", now=NOW)
+    assert list(refused.value.errors) == ["reason"]
+
+
 # --- deputies -----------------------------------------------------------------------------
 
 
