@@ -17,6 +17,11 @@ def may_ask_for_others(viewer: Viewer, project: Project) -> bool:
     return viewer.holds(Power.ASK_FOR_OTHERS, project.unit.path)
 
 
+def asks_for_others(viewer: Viewer) -> bool:
+    """Holds that power somewhere, as people at a service desk do."""
+    return any(Power.ASK_FOR_OTHERS in each.powers for each in viewer.delegations)
+
+
 def has_an_interest(roles: Collection[str]) -> bool:
     """Holds a role above reader, and so must neither decide nor fund."""
     return any(role in ROLES_ABOVE_READER for role in roles)

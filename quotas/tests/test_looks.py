@@ -306,8 +306,8 @@ LOOKS: dict[str, Look] = {
 NO_PAGES = {"request_progress", "job_progress", "target_plan", "livez", "readyz", "metrics"}
 # What the README shows.
 SHOWN = (
-    "home", "request_new", "decide", "request_detail", "project_detail", "queue", "problem_list",
-    "drift_list",
+    "home", "request_new", "decide", "request_detail", "project_detail", "queue", "remit",
+    "coverage", "problem_list", "drift_list",
 )  # fmt: skip
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 780}

@@ -13,7 +13,7 @@ from portal.lib.access import keeps, shows
 from portal.lib.amounts import input_text
 from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible
 from projects.queries.viewers import Viewer, roles_in
-from projects.rules import may_ask
+from projects.rules import asks_for_others, may_ask
 from projects.views.viewer import viewer_of
 from quotas.actions import drafts, requests
 from quotas.actions.wishes import Wish, check_wish
@@ -118,7 +118,12 @@ def _choose(request: HttpRequest, viewer: Viewer, copied: QuotaRequest | None) -
     again = f"&again={copied.pk}" if copied else ""
     if len(projects) == 1:
         return redirect(f"{reverse('request_new')}?project={projects[0].slug}{again}")
-    context = {"projects": projects, "copied": copied, "here": "requests"}
+    context = {
+        "projects": projects,
+        "copied": copied,
+        "asks_for_others": asks_for_others(viewer),
+        "here": "requests",
+    }
     return render(request, "requests/choose.html", context)
 
 

@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
+from projects.rules import asks_for_others
 from projects.views.viewer import viewer_of
 from quotas.queries.ask import askable_projects
 from quotas.queries.home import amiss_of, home_of
@@ -23,6 +24,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "notices": notice_items(told[:SHOWN], viewer),
         "has_more_notices": len(told) > SHOWN,
         "may_ask": bool(askable_projects(viewer)),
+        "asks_for_others": asks_for_others(viewer),
         "here": "home",
     }
     return render(request, "home.html", context)
