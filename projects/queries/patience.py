@@ -6,7 +6,7 @@ speak for those that nobody above speaks for.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypedDict
 from zoneinfo import ZoneInfo
 
@@ -39,12 +39,14 @@ class Clock(TypedDict):
 STOPPED: Clock = {"waits_since": None, "remind_at": None, "escalate_at": None}
 
 
-def site_calendar() -> Calendar:
-    """The working days of the site; one query."""
+def site_calendar(holidays: Collection[date] | None = None) -> Calendar:
+    """The working days of the site; one query, unless the holidays are known."""
+    if holidays is None:
+        holidays = list(Holiday.objects.values_list("on", flat=True))
     return Calendar(
         zone=ZoneInfo(settings.TIME_ZONE),
         weekend=frozenset(settings.WEEKEND),
-        holidays=frozenset(Holiday.objects.values_list("on", flat=True)),
+        holidays=frozenset(holidays),
     )
 
 
@@ -70,11 +72,14 @@ def start_clock(patience: Patience, calendar: Calendar, now: datetime) -> Clock:
     }
 
 
-def clock_at(unit: Unit, now: datetime) -> Clock:
-    """`start_clock` for a line of a project in this unit; one query if its path is held."""
+def clock_at(unit: Unit, now: datetime, holidays: Collection[date] | None = None) -> Clock:
+    """`start_clock` for a line of a project in this unit; one query if its path is held.
+
+    None where the holidays are known as well.
+    """
     lineage = unit.lineage
     patience = patience_of([unit.path])[unit.path] if lineage is None else _nearest(lineage)
-    return start_clock(patience, site_calendar(), now)
+    return start_clock(patience, site_calendar(holidays), now)
 
 
 def remind_at(patience: Patience, calendar: Calendar, since: datetime) -> datetime | None:

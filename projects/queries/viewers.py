@@ -136,11 +136,12 @@ def own_projects(viewer: Viewer) -> QuerySet[Project]:
 
 def roles_in(viewer: Viewer, project: Project) -> frozenset[str]:
     """The roles that the person has in a project, directly or through groups."""
-    return frozenset(
-        Membership.objects.live(viewer.now)
-        .filter(viewer.own(), project=project)
-        .values_list("role", flat=True)
-    )
+    return frozenset(roles_held(viewer, project).values_list("role", flat=True))
+
+
+def roles_held(viewer: Viewer, project: Project) -> QuerySet[Membership]:
+    """The memberships by which the person has roles in a project."""
+    return Membership.objects.live(viewer.now).filter(viewer.own(), project=project)
 
 
 def roles_by_project(viewer: Viewer, projects: Collection[Project]) -> dict[int, set[str]]:

@@ -3,8 +3,9 @@
 Callers are inside a transaction. The order is the project, its place, then the request.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -13,19 +14,22 @@ from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
 from portal.lib.locks import lock
+from portal.lib.together import Values, together
 from projects.actions.events import record
 from projects.actions.units import hold_place
-from projects.models import Event, Project, User
+from projects.models import Event, Holiday, Project, User
 from projects.outgoing.notices import tell
 from projects.queries.patience import STOPPED, clock_at
-from projects.queries.viewers import Viewer, roles_in, visible_projects
+from projects.queries.viewers import Viewer, roles_held, roles_in, visible_projects
 from projects.rules import may_ask, may_ask_for_others
 from projects.states import NoticeKind, ProjectState
-from quotas.models import Offering, QuotaRequest, RequestLine
+from quotas.models import Account, Offering, QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
+from quotas.queries.policies import rules_part
 from quotas.rules import may_change
 from quotas.states import LINE_MOVES, PENDING, LineState
 
+from .assigning import assign_new
 from .automatic import grant_at_once
 from .routing import route
 from .wishes import Wish, check_known, clean_text
@@ -43,16 +47,74 @@ def lock_project(
 
     requester: in whose name the actor asks, if not in their own; nobody keeps a draft for another.
     """
-    locked, viewer = _lock(project, actor, now)
+    desk = open_desk(project, actor, now, requester=requester, is_draft=is_draft)
+    return desk.project, desk.viewer
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a wish is judged by, once the project is locked.
+
+    balances: {offering id: quota}; pending: ids of offerings that are asked for already.
+    """
+
+    project: Project
+    viewer: Viewer
+    roles: frozenset[str]
+    balances: Mapping[int, int]
+    pending: frozenset[int]
+    holidays: Collection[date]
+    has_rules: bool
+
+
+def _look(project: Project, viewer: Viewer) -> Desk:
+    """One query."""
+    roles, held, pending, holidays, rules = together(
+        Values(roles_held(viewer, project), ["role"]),
+        Values(Account.objects.filter(project=project), ["offering", "balance"]),
+        Values(
+            RequestLine.objects.filter(project=project, state__in=PENDING).order_by(), ["offering"]
+        ),
+        Values(Holiday.objects.all(), ["on"]),
+        rules_part(project.unit.path),
+    )
+    return Desk(
+        project=project,
+        viewer=viewer,
+        roles=frozenset(role for (role,) in roles),
+        balances=dict(held),
+        pending=frozenset(offering_id for (offering_id,) in pending),
+        holidays=[date.fromisoformat(on) for (on,) in holidays],
+        has_rules=bool(rules),
+    )
+
+
+def open_desk(
+    project: Project,
+    actor: User,
+    now: datetime,
+    *,
+    requester: User | None = None,
+    is_draft: bool = False,
+) -> Desk:
+    """`lock_project`, with what the wish is judged by. Who has a role sees the project."""
+    rows = _take(project)
+    viewer = Viewer.of(actor, now)
+    desk = _look(rows[0], viewer) if rows else None
+    if desk is None or (
+        not desk.roles and not visible_projects(viewer).filter(pk=project.pk).exists()
+    ):
+        raise NotVisible(_("There is no such project."))
+    locked = desk.project
     if requester is None or requester == actor:
-        if not may_ask(roles_in(viewer, locked)):
+        if not may_ask(desk.roles):
             if may_ask_for_others(viewer, locked) and not is_draft:
                 raise Invalid({"requester": [_("Choose in whose name you ask.")]})
             raise Forbidden(_("Only an owner or a manager of the project can ask for quota."))
     else:
         _check_in_the_name_of(requester, locked, viewer)
     _check_active(locked)
-    return locked, viewer
+    return desk
 
 
 def lock_own(
@@ -69,13 +131,19 @@ def lock_own(
 
 def _lock(project: Project, actor: User, now: datetime) -> tuple[Project, Viewer]:
     """The project, locked with its place; raises NotVisible."""
-    rows = lock(Project.objects.filter(pk=project.pk))
-    for each in rows:
-        hold_place(each)
+    rows = _take(project)
     viewer = Viewer.of(actor, now)
     if not rows or not visible_projects(viewer).filter(pk=project.pk).exists():
         raise NotVisible(_("There is no such project."))
     return rows[0], viewer
+
+
+def _take(project: Project) -> list[Project]:
+    """The project, locked with its place, if there is such a one."""
+    rows = lock(Project.objects.filter(pk=project.pk).select_related("unit"))
+    for each in rows:
+        hold_place(each)
+    return rows
 
 
 def _check_active(project: Project) -> None:
@@ -105,7 +173,13 @@ def _check_in_the_name_of(requester: User, project: Project, viewer: Viewer) -> 
 
 
 def create(
-    project: Project, wish: Wish, actor: User, now: datetime, *, requester: User | None = None
+    project: Project,
+    wish: Wish,
+    actor: User,
+    now: datetime,
+    *,
+    requester: User | None = None,
+    is_sent: bool = False,
 ) -> QuotaRequest:
     """requester: in whose name it is, if not in the actor's own."""
     is_for_another = requester is not None and requester != actor
@@ -117,19 +191,29 @@ def create(
         until_on=wish.until_on,
         all_or_nothing=wish.all_or_nothing,
         created_at=now,
+        submitted_at=now if is_sent else None,
         updated_at=now,
     )
 
 
-def add_lines(quota_request: QuotaRequest, lines: Mapping[Offering, int], state: LineState) -> None:
-    """Add lines, open or drafts; open ones wait from when the request was written."""
+def add_lines(
+    quota_request: QuotaRequest,
+    lines: Mapping[Offering, int],
+    state: LineState,
+    desk: Desk | None = None,
+) -> list[RequestLine]:
+    """Add lines, open or drafts; open ones wait from when the request was written.
+
+    desk: what was read under the project's lock, if it was; nothing is asked twice then.
+    """
     project = quota_request.project
     is_open = state == LineState.OPEN
-    clock = clock_at(project.unit, quota_request.created_at) if is_open else STOPPED
-    held = balances(project)
+    holidays = desk.holidays if desk else None
+    clock = clock_at(project.unit, quota_request.created_at, holidays) if is_open else STOPPED
+    held = desk.balances if desk else balances(project)
     try:
         with transaction.atomic():
-            RequestLine.objects.bulk_create(
+            return RequestLine.objects.bulk_create(
                 RequestLine(
                     request=quota_request,
                     project=project,
@@ -169,13 +253,29 @@ def refuse_second_pending(project: Project, lines: Mapping[Offering, int]) -> No
         )
 
 
+def send_new(quota_request: QuotaRequest, lines: list[RequestLine], desk: Desk) -> None:
+    """`send` what was just written: its lines are at hand, and nobody was asked yet."""
+    viewer = desk.viewer
+    wanted = {line.offering: line.wanted for line in lines}
+    if desk.has_rules:
+        send(quota_request, viewer, wanted)
+        return
+    _announce(quota_request, viewer, wanted)
+    assign_new(lines, viewer.now)
+
+
 def send(quota_request: QuotaRequest, viewer: Viewer, lines: Mapping[Offering, int]) -> None:
-    QuotaRequest.objects.filter(pk=quota_request.pk).update(submitted_at=viewer.now)
+    if quota_request.submitted_at is None:
+        QuotaRequest.objects.filter(pk=quota_request.pk).update(submitted_at=viewer.now)
+    _announce(quota_request, viewer, lines)
+    if grant_at_once(quota_request, viewer.now):
+        route(quota_request, viewer.now)
+
+
+def _announce(quota_request: QuotaRequest, viewer: Viewer, lines: Mapping[Offering, int]) -> None:
     event = note(quota_request, "submitted", viewer, lines)
     if quota_request.asked_by_id is not None:
         tell(event, [quota_request.requester_id], NoticeKind.ASKED)
-    if grant_at_once(quota_request, viewer.now):
-        route(quota_request, viewer.now)
 
 
 def lines_of(quota_request: QuotaRequest) -> list[RequestLine]:

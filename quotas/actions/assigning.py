@@ -38,6 +38,17 @@ def assign(requests: Collection[QuotaRequest], now: datetime) -> None:
         Assignment.objects.filter(pk__in=over).update(ends_at=now)
 
 
+def assign_new(lines: Collection[RequestLine], now: datetime) -> None:
+    """`assign` for lines that were just made, with all that they point at at hand."""
+    deciders = deciders_of(lines, now)
+    turns = {
+        (line.pk, turn.mandate.delegation.pk): turn
+        for line in lines
+        for turn in deciders[line.pk].turns(line.level)
+    }
+    _write(turns, {}, now)
+
+
 def chain_end(mandate: Mandate) -> datetime | None:
     """When the first link of the chain ends by its dates; None: never."""
     ends = [link.ends_at for link in mandate.chain if link.ends_at is not None]

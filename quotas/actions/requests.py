@@ -27,11 +27,11 @@ from .asking import (
     create,
     lines_of,
     lock_own,
-    lock_project,
     move_lines,
     note,
+    open_desk,
     refuse_second_pending,
-    send,
+    send_new,
 )
 from .automatic import grant_at_once
 from .routing import route
@@ -48,12 +48,12 @@ def submit(
     Raises Forbidden, Invalid, and Conflict where a line of the same offering is pending.
     """
     with transaction.atomic():
-        locked, viewer = lock_project(project, actor, now, requester=requester)
-        lines = check_wish(wish, balances=balances(locked), now=now)
-        refuse_second_pending(locked, lines)
-        quota_request = create(locked, wish, actor, now, requester=requester)
-        add_lines(quota_request, lines, LineState.OPEN)
-        send(quota_request, viewer, lines)
+        desk = open_desk(project, actor, now, requester=requester)
+        lines = check_wish(wish, balances=desk.balances, now=now)
+        if any(each.pk in desk.pending for each in lines):
+            refuse_second_pending(desk.project, lines)
+        quota_request = create(desk.project, wish, actor, now, requester=requester, is_sent=True)
+        send_new(quota_request, add_lines(quota_request, lines, LineState.OPEN, desk), desk)
     return quota_request
 
 

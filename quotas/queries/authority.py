@@ -5,7 +5,7 @@ is the intersection along the chain, computed at `now`.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -165,12 +165,35 @@ def mandates_for(unit_path: str, power: Power, now: datetime) -> list[Mandate]:
 def mandates_over(unit_paths: Collection[str], power: Power, now: datetime) -> list[Mandate]:
     """Everybody's mandates for a power that reach one of these units; narrow with `usable`."""
     above = {path for each in unit_paths for path in ancestor_paths(each)}
-    held = (
-        live_delegations(now)
-        .filter(powers__contains=[power], unit__path__in=above)
-        .select_related("unit", "user", "group")
+    live = live_delegations(now).filter(powers__contains=[power], unit__path__in=above)
+    held, bounds = together(
+        Rows(live.order_by("pk"), PEOPLE_AND_PLACE),
+        Rows(
+            DelegationBound.objects.filter(delegation__in=live.values("pk")).order_by("pk"),
+            ["resource", "zone", "zone__region"],
+        ),
     )
-    return _load(held)
+    by_id = {each.pk: each for each in held}
+    if not all(by_id.keys() >= set(each.ancestors) for each in held):
+        return _load(held)  # a link lacks the power, or lies elsewhere
+    rows: dict[int, list[DelegationBound]] = defaultdict(list)
+    for row in bounds:
+        row.delegation = by_id[row.delegation_id]
+        rows[row.delegation_id].append(row)
+    return [_mandate(each, by_id, rows) for each in held]
+
+
+def _mandate(
+    delegation: Delegation,
+    links: Mapping[int, Delegation],
+    bounds: Mapping[int, Sequence[DelegationBound]],
+) -> Mandate:
+    ids = delegation.chain_ids
+    return Mandate(
+        delegation=delegation,
+        chain=tuple(links[each] for each in ids),
+        bounds={each: tuple(bounds.get(each, ())) for each in ids},
+    )
 
 
 def mandates_held(viewer: Viewer) -> list[Mandate]:
@@ -228,14 +251,7 @@ def mandates_from(
     unbounded = _ids(delegations) - links.keys()
     if unbounded:
         links |= Delegation.objects.select_related(*PEOPLE_AND_PLACE).in_bulk(unbounded)
-    return [
-        Mandate(
-            delegation=delegation,
-            chain=tuple(links[each] for each in delegation.chain_ids),
-            bounds={each: tuple(bounds[each]) for each in delegation.chain_ids},
-        )
-        for delegation in delegations
-    ]
+    return [_mandate(each, links, bounds) for each in delegations]
 
 
 def with_free_holder(

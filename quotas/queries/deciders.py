@@ -13,6 +13,7 @@ from functools import cached_property
 
 from django.db.models import Q
 
+from portal.lib.together import Values, together
 from projects.models import GroupMembership, Membership, in_force
 from projects.states import ROLES_ABOVE_READER, Power
 from quotas.models import Account, Offering, QuotaRequest, RequestLine
@@ -20,7 +21,7 @@ from quotas.states import AssignmentKind
 
 from .authority import Mandate, mandates_over, usable
 from .bounds import Used
-from .consumption import used_by_many
+from .consumption import links_of, totals_part, used_from, windows_part
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Deciders:
 
 
 def deciders_of(lines: Collection[RequestLine], now: datetime) -> dict[int, Deciders]:
-    """{line id: who could decide it}; at most eight queries, however many lines there are.
+    """{line id: who could decide it}; two queries, however many lines there are.
 
     lines: with `offering`, `request` and `project.unit` at hand.
     """
@@ -91,10 +92,19 @@ def deciders_of(lines: Collection[RequestLine], now: datetime) -> dict[int, Deci
     paths = {line.project.unit.path for line in lines}
     mandates = mandates_over(paths, Power.DECIDE_QUOTA, now)
     by_path = {path: usable(mandates, path, Power.DECIDE_QUOTA) for path in paths}
-    interests = _interests({line.project_id for line in lines}, mandates, now)
     wanted = {(line.project_id, line.offering_id) for line in lines}
-    balances = _balances(wanted)
-    used = used_by_many(mandates, wanted, now)
+    links = links_of(mandates)
+    projects = {line.project_id for line in lines}
+    power = Power.DECIDE_QUOTA
+    held_roles, members, held_quota, acts, uses = together(
+        *_interest_parts(projects, mandates, now),
+        _balances_part(wanted),
+        windows_part(links, wanted, now, power),
+        totals_part(links, now, power),
+    )
+    interests = _interests(held_roles, members, mandates)
+    balances = {(project, offering): balance for project, offering, balance in held_quota}
+    used = used_from(links, wanted, now, acts, uses)
     free: dict[int, dict[int, frozenset[int]]] = {}
     found = {}
     for line in lines:
@@ -148,49 +158,57 @@ def _askers(quota_request: QuotaRequest) -> set[int]:
     return {each for each in people if each is not None}
 
 
-def _interests(
+def _interest_parts(
     project_ids: Collection[int], mandates: Collection[Mandate], now: datetime
-) -> _Interests:
-    """Two queries; of groups only the members who could decide are looked at."""
+) -> tuple[Values, Values]:
+    """What asks for roles above reader, and for who is in the groups that matter.
+
+    Those that decide, and of those that work in a project whoever could decide.
+    """
     people = {each for mandate in mandates for each in mandate.effective_people}
     deciding = {each.delegation.group_id for each in mandates if each.delegation.group_id}
     roles = Membership.objects.filter(
         in_force(now), project__in=project_ids, role__in=ROLES_ABOVE_READER
     )
-    held = list(roles)
-    working = {each.group_id for each in held if each.group_id is not None}
+    live = GroupMembership.objects.filter(in_force(now))
+    decides = live.filter(group__in=deciding)
+    works = live.filter(
+        Q(user__in=people) | Q(user__in=decides.values("user")),
+        group__in=roles.filter(group__isnull=False).values("group"),
+    )
+    members = GroupMembership.objects.filter(pk__in=decides.values("pk").union(works.values("pk")))
+    return (
+        Values(roles, ["project", "user", "group"]),
+        Values(members, ["group", "user", "user__is_active"]),
+    )
+
+
+def _interests(
+    roles: Iterable[Sequence[int | None]],
+    memberships: Iterable[Sequence[int]],
+    mandates: Collection[Mandate],
+) -> _Interests:
+    """From the answers to `_interest_parts`."""
+    deciding = {each.delegation.group_id for each in mandates}
     members: dict[int, set[int]] = defaultdict(set)
     active: dict[int, set[int]] = defaultdict(set)
-    if deciding or working:
-        live = GroupMembership.objects.filter(in_force(now))
-        could_decide = Q(user__in=people) | Q(
-            user__in=live.filter(group__in=deciding).values("user")
-        )
-        rows = live.filter(could_decide, group__in=deciding | working)
-        for group_id, user_id, is_active in rows.values_list("group", "user", "user__is_active"):
-            members[group_id].add(user_id)
-            if is_active and group_id in deciding:
-                active[group_id].add(user_id)
+    for group_id, user_id, is_active in memberships:
+        members[group_id].add(user_id)
+        if is_active and group_id in deciding:
+            active[group_id].add(user_id)
     involved: dict[int, set[int]] = defaultdict(set)
-    for each in held:
-        if each.user_id is not None:
-            involved[each.project_id].add(each.user_id)
-        else:
-            involved[each.project_id] |= members[each.group_id or 0]
+    for project_id, user_id, group_id in roles:
+        found = {user_id} if user_id is not None else members.get(group_id or 0, set())
+        involved[project_id or 0] |= {each for each in found if each is not None}
     return _Interests(involved, active)
 
 
-def _balances(wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """{(project id, offering id): quota of now}."""
+def _balances_part(wanted: Collection[tuple[int, int]]) -> Values:
     rows = Account.objects.filter(
         project__in={project_id for project_id, _offering in wanted},
         offering__in={offering_id for _project, offering_id in wanted},
     )
-    return {
-        (each.project_id, each.offering_id): each.balance
-        for each in rows
-        if each.project_id is not None
-    }
+    return Values(rows, ["project", "offering", "balance"])
 
 
 def _by_nearness(mandates: Sequence[Mandate]) -> list[list[Mandate]]:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import F, QuerySet
 
+from portal.lib.together import Values
 from projects.models import Delegation, GroupMembership, Project, Unit, User, ancestor_paths
 from projects.queries.viewers import Viewer, live_delegations, visible_projects
 from projects.states import Power
@@ -34,6 +35,12 @@ def rules_on(unit_path: str) -> list[PolicyVersion]:
         number=F("policy__version"),
     ).select_related("policy__unit", "policy__person", "policy__delegation", "resource", "zone")
     return sorted(rows, key=lambda each: (-len(each.policy.unit.path), each.policy_id))
+
+
+def rules_part(unit_path: str) -> Values:
+    """What asks whether there is any rule that `rules_on` would find."""
+    rows = Policy.objects.filter(state=PolicyState.ON, unit__path__in=ancestor_paths(unit_path))
+    return Values(rows.order_by("pk")[:1], ["pk"])
 
 
 def newest_versions(policies: Collection[Policy]) -> dict[int, PolicyVersion]:
