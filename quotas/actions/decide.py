@@ -189,8 +189,8 @@ def _move(bench: Bench, line_ids: list[int], after: LineState, addition: Additio
     )
     if len(moved) != len(line_ids):
         raise Conflict(_("Somebody else was first. Look again."))
-    for answers in added if addition else []:
-        addition.check(answers)
+    if addition is not None and added:
+        addition.check(added[0])
 
 
 def _decide(

@@ -142,7 +142,7 @@ def windows_from(
     found: dict[int, dict[tuple[int, int], int]] = defaultdict(lambda: defaultdict(int))
     asked = set(wanted)
     for *values, at in acts:
-        act = Act(*values, datetime.fromisoformat(at))
+        act = Act._make([*values, datetime.fromisoformat(at)])
         if (act.holder_id, act.offering_id) not in asked:
             continue
         for link_id in links.keys() & {act.delegation_id, *act.above}:

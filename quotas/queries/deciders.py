@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from django.db.models import Q
 
@@ -184,8 +185,8 @@ def _interest_parts(
 
 
 def _interests(
-    roles: Iterable[Sequence[int | None]],
-    memberships: Iterable[Sequence[int]],
+    roles: Iterable[Sequence[Any]],
+    memberships: Iterable[Sequence[Any]],
     mandates: Collection[Mandate],
 ) -> _Interests:
     """From the answers to `_interest_parts`."""
@@ -199,7 +200,7 @@ def _interests(
     involved: dict[int, set[int]] = defaultdict(set)
     for project_id, user_id, group_id in roles:
         found = {user_id} if user_id is not None else members.get(group_id or 0, set())
-        involved[project_id or 0] |= {each for each in found if each is not None}
+        involved[project_id] |= found
     return _Interests(involved, active)
 
 
