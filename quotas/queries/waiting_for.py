@@ -99,7 +99,14 @@ class LineWait:
         """What is the same for lines that are told together."""
         line = self.line
         moments = (line.waits_since, line.remind_at, line.escalate_at)
-        return (self.decides, self.endorses, self.goes_up_to, self.endorsements, moments, self.nobody)
+        return (
+            self.decides,
+            self.endorses,
+            self.goes_up_to,
+            self.endorsements,
+            moments,
+            self.nobody,
+        )
 
     @property
     def worked_words(self) -> str:

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from contrib.sandbox.control import RunningSandbox
 from projects.models import Event
-from quotas.actions.targets import touch, wake_targets
+from quotas.actions.targets import touch_targets, wake_targets
 from quotas.delivery import leases
 from quotas.delivery.converge import converge
 from quotas.delivery.observe import BATCH, batch_size, observe
@@ -244,7 +244,7 @@ def test_a_newer_generation_leaves_the_target_due(standing: Site, cloud: Running
     wake_targets([target])
     lease = leases.take(target.pk)
     assert lease is not None
-    touch(standing.project, [standing.vcpu.pk])
+    touch_targets(Target.objects.filter(pk=target.pk))
     assert leases.finish_applied(lease)
     target.refresh_from_db()
     assert (target.state, target.applied_generation) == (TargetState.DUE, lease.generation)

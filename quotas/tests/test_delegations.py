@@ -290,7 +290,7 @@ def parent_with(site: Site, **bound: Any) -> Delegation:
     ],
 )  # fmt: skip
 def test_delegate_beyond_a_bound_names_its_dimension_and_row(
-    site: Site, held: dict[str, int], given: dict[str, int], dimension: str, most: int | None
+    site: Site, held: dict[str, Any], given: dict[str, Any], dimension: str, most: int | None
 ) -> None:
     with pytest.raises(Invalid) as refused:
         hand_on(site, Bound(resource=site.vcpu.resource, **given), parent=parent_with(site, **held))
@@ -310,7 +310,7 @@ def test_delegate_beyond_a_bound_names_its_dimension_and_row(
     ],
 )
 def test_delegate_within_every_bound(
-    site: Site, held: dict[str, int], given: dict[str, int]
+    site: Site, held: dict[str, Any], given: dict[str, Any]
 ) -> None:
     made = hand_on(
         site, Bound(resource=site.vcpu.resource, **given), parent=parent_with(site, **held)

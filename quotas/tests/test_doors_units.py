@@ -173,9 +173,7 @@ def rows() -> dict[str, list[Any]]:
     """What the verbs could change, without moments."""
     return {
         "accounts": list(
-            Account.objects.order_by("pk").values_list(
-                "unit", "project", "offering", "balance"
-            )
+            Account.objects.order_by("pk").values_list("unit", "project", "offering", "balance")
         ),
         "transfers": list(Transfer.objects.order_by("pk").values_list("kind", "amount", "actor")),
         "acts": list(

@@ -63,7 +63,7 @@ def ask(site: Site, amount: int) -> QuotaRequest:
 def holders(now: datetime = NOW) -> dict[str, int | None]:
     """{who holds: the delegation above it} of everything in force."""
     rows = live_delegations(now).filter(user__isnull=False).select_related("user", "parent__user")
-    return {str(row.user): row.parent and row.parent.pk for row in rows}
+    return {str(row.user): row.parent_id for row in rows}
 
 
 def test_what_hangs_from_a_delegation(site: Site) -> None:
