@@ -27,6 +27,7 @@ def test_make_project_is_active_and_placed() -> None:
 def test_make_project_in_a_retired_unit_is_a_conflict() -> None:
     unit = tree()["atlas"]
     unit.retired_at = NOW
+    unit.save(update_fields=["retired_at"])
 
     with pytest.raises(Conflict):
         reco(unit)

@@ -156,14 +156,15 @@ def test_the_project_page_tells_members_a_sentence_and_offers_deciders_to_adopt(
 
 
 def test_adopting_shows_the_quota_before_and_after_and_does_it(site: Site, drift: Drift) -> None:
-    dana = client_of(site, "dana")
-    shown = text_of(dana.get(adopt_url(drift)))
+    # Dana gave them all that she may within a month.
+    erin = client_of(site, "erin")
+    shown = text_of(erin.get(adopt_url(drift)))
     assert "128 → 200 ( +72 ), from ORG/EP/ATLAS, which has 872" in shown
-    sent = dana.post(adopt_url(drift), {"seen": "200", "reason": "They need it."})
+    sent = erin.post(adopt_url(drift), {"seen": "200", "reason": "They need it."})
     assert sent.status_code == 302
     assert site.quota(site.vcpu) == 200
-    after = page(dana, "project_detail", "atlas-reco")
-    assert "Dana adopted what Nova geneva says, by" in after
+    after = page(erin, "project_detail", "atlas-reco")
+    assert "Erin adopted what Nova geneva says, by" in after
     assert CORES not in after
 
 
