@@ -77,7 +77,8 @@ def through(
         ("otto", "ignore", IGNORE),
         ("otto", "many restore", {}),
         ("otto", "many ignore", IGNORE),
-        ("dana", "adopt", {"seen": 200, "reason": "They need it."}),
+        # Dana gave them all that she may within a month.
+        ("erin", "adopt", {"seen": 200, "reason": "They need it."}),
     ],
 )
 def test_both_doors_leave_equal_rows(
