@@ -1,7 +1,7 @@
 """What I may give and how much of it is used, from whom I have it, and whom I handed what."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from django.http import HttpRequest, HttpResponse
@@ -90,7 +90,7 @@ def remit(request: HttpRequest) -> HttpResponse:
     held = _all_held(viewer, mandates)
     children = _children(viewer, [each.delegation for each in held])
     in_use = [each for each in children if each.standing not in OVER]
-    ends = [each for each in viewer.delegations if _ends_soon(each, viewer)]
+    ends = [each.delegation for each in held if _ends_soon(each.delegation, viewer)]
     context = {
         "here": "remit",
         "viewer": viewer,
@@ -169,7 +169,13 @@ def _all_held(viewer: Viewer, mandates: Sequence[Mandate]) -> list[Held]:
     rows = [row for each in mandates for row in each.bounds[each.delegation.pk]]
     by_pk = {each.delegation.pk: each.delegation for each in mandates}
     totals = totals_of_rows(rows, by_pk, None, viewer.now)
-    return [_held(each, "in force", totals.get(each.delegation.pk, [])) for each in mandates]
+    return [
+        # The link comes with the people and the unit that the page names.
+        _held(
+            replace(each, delegation=each.chain[-1]), "in force", totals.get(each.chain[-1].pk, [])
+        )
+        for each in mandates
+    ]
 
 
 def _held(mandate: Mandate, word: str, totals: Sequence[Total]) -> Held:
