@@ -31,15 +31,17 @@ def rows() -> dict[str, list[Any]]:
     """What the verbs could change, without moments and numbers of rows."""
     return {
         "drift": list(
-            Drift.objects.values_list(
+            Drift.objects.order_by("pk").values_list(
                 "end", "restore_asked_by", "ignored_until", "ignored_by", "ignore_reason"
             )
         ),
         "targets": list(Target.objects.order_by("pk").values_list("state", "generation")),
         "balances": list(Account.objects.order_by("pk").values_list("balance", flat=True)),
-        "requests": list(QuotaRequest.objects.values_list("requester", "reason")),
-        "decisions": list(Decision.objects.values_list("person", "kind", "reason")),
-        "items": list(JobItem.objects.values_list("job__kind", "job__arguments", "subject_id")),
+        "requests": list(QuotaRequest.objects.order_by("pk").values_list("requester", "reason")),
+        "decisions": list(Decision.objects.order_by("pk").values_list("person", "kind", "reason")),
+        "items": list(
+            JobItem.objects.order_by("pk").values_list("job__kind", "job__arguments", "subject_id")
+        ),
         "events": list(Event.objects.order_by("pk").values_list("verb", "actor", "project")),
     }
 
