@@ -1,10 +1,17 @@
-"""The small site as fixtures: `site` inside one transaction, `committed_site` for threads."""
+"""The small site as fixtures: `site` inside one transaction, `committed_site` for threads.
+
+`cloud` is the sandbox as workers see it, `plain` somebody else who works there.
+"""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
+from contrib.sandbox.control import RunningSandbox
+from contrib.testing.clouds import SandboxSite
+from contrib.testing.plain import PlainClient
 from quotas.tests.site import NOW, Site, make_site
 
 
@@ -23,3 +30,16 @@ def site_today(db: None) -> Site:
 def committed_site(database_copy: object) -> Site:
     """The site in a database of the test's own, seen by other threads and processes."""
     return make_site(NOW)
+
+
+@pytest.fixture
+def cloud(sandbox: RunningSandbox, settings: Settings) -> RunningSandbox:
+    """The sandbox as the workers see it, without faults."""
+    settings.CLOUDS_YAML = str(sandbox.clouds_yaml)
+    settings.CALL_TIMEOUT_SECONDS = 2
+    return sandbox
+
+
+@pytest.fixture
+def plain(sandbox_site: SandboxSite) -> PlainClient:
+    return sandbox_site.plain

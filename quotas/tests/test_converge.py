@@ -32,14 +32,6 @@ from quotas.tests.site import GIB, Site
 from quotas.tests.test_decide import ask, grant
 
 
-@pytest.fixture
-def cloud(sandbox: RunningSandbox, settings: Settings) -> RunningSandbox:
-    """The sandbox as the workers see it, without faults."""
-    settings.CLOUDS_YAML = str(sandbox.clouds_yaml)
-    settings.CALL_TIMEOUT_SECONDS = 2
-    return sandbox
-
-
 def target_at(endpoint: str, site: Site) -> Target:
     return Target.objects.get(project=site.project, endpoint__slug=endpoint)
 

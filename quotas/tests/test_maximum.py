@@ -8,7 +8,7 @@ from quotas.models import Delivery, Limit
 from quotas.queries.preview import preview
 from quotas.states import TargetState
 from quotas.tests.site import GIB, NOW, Site
-from quotas.tests.test_converge import cloud, limits, standing, target_at, work  # noqa: F401 - fixtures
+from quotas.tests.test_converge import limits, standing, target_at, work  # noqa: F401 - fixtures
 from quotas.tests.test_decide import ask, grant
 
 
@@ -22,7 +22,7 @@ def bounded(site: Site) -> Site:
 def test_a_limit_above_the_maximum_is_refused_and_the_others_written(
     standing: Site,  # noqa: F811 - the fixture
     bounded: Site,
-    cloud: RunningSandbox,  # noqa: F811 - the fixture
+    cloud: RunningSandbox,
 ) -> None:
     ram = bounded.offerings["geneva.compute-a.ram"]
     grant(standing, ask(standing, {bounded.vcpu.slug: 51, ram.slug: 8 * GIB}))
@@ -40,7 +40,7 @@ def test_a_limit_above_the_maximum_is_refused_and_the_others_written(
 def test_the_maximum_itself_is_written(
     standing: Site,  # noqa: F811 - the fixture
     bounded: Site,
-    cloud: RunningSandbox,  # noqa: F811 - the fixture
+    cloud: RunningSandbox,
 ) -> None:
     grant(standing, ask(standing, {bounded.vcpu.slug: 50}))
     assert work(standing, "nova-geneva") == [TargetState.APPLIED]

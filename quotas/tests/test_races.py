@@ -14,7 +14,6 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from contrib.sandbox.control import RunningSandbox
-from contrib.testing.clouds import SandboxSite
 from contrib.testing.plain import PlainClient
 from portal.lib.locks import lock
 from quotas.actions import problems
@@ -36,11 +35,6 @@ def cloud(sandbox: RunningSandbox, settings: Settings) -> RunningSandbox:
     settings.CLOUDS_YAML = str(sandbox.clouds_yaml)
     settings.CALL_TIMEOUT_SECONDS = 20
     return sandbox
-
-
-@pytest.fixture
-def plain(sandbox_site: SandboxSite) -> PlainClient:
-    return sandbox_site.plain
 
 
 def at(site: Site, endpoint: str) -> Target:

@@ -18,10 +18,10 @@ from quotas.models import Delivery, Endpoint, Limit, Target
 from quotas.states import EndpointState, TargetState
 from quotas.tasks import apply_target, sweep_due
 from quotas.tests.site import NOW, Site, make_project
-from quotas.tests.test_converge import cloud, limits, standing, target_at, work
+from quotas.tests.test_converge import limits, standing, target_at, work
 from quotas.tests.test_decide import ask, grant
 
-__all__ = ["cloud", "standing"]
+__all__ = ["standing"]
 
 
 def test_a_pause_that_is_over_is_ended_by_the_sweep(site: Site, broker: object) -> None:

@@ -12,8 +12,8 @@ from quotas.models import Drift, Endpoint, Job, Limit, Target
 from quotas.states import DriftEnd, DriftKind, EndpointState, TargetState
 from quotas.tests.counting import assert_flat
 from quotas.tests.drifting import make_drift
+from quotas.tests.endpoints.steps import share_nova
 from quotas.tests.pages.acting import ask, client_of, grant, text_of
-from quotas.tests.pages.test_endpoint_life import share_nova
 from quotas.tests.site import GIB, Site, make_project
 
 CORES = "Nova geneva says 200 for cores instead of 128."
