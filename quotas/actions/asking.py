@@ -3,7 +3,7 @@
 Callers are inside a transaction. The order is the project, its place, then the request.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -23,14 +23,14 @@ from projects.queries.patience import STOPPED, clock_at
 from projects.queries.viewers import Viewer, roles_held, roles_in, visible_projects
 from projects.rules import may_ask, may_ask_for_others
 from projects.states import NoticeKind, ProjectState
-from quotas.models import Account, Offering, QuotaRequest, RequestLine
+from quotas.models import Account, Offering, PolicyVersion, QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
-from quotas.queries.policies import rules_part
+from quotas.queries.policies import nearest_first, rules_part
 from quotas.rules import may_change
 from quotas.states import LINE_MOVES, PENDING, LineState
 
 from .assigning import assign_new
-from .automatic import grant_at_once
+from .automatic import grant_at_once, grant_new
 from .routing import route
 from .wishes import Wish, check_known, clean_text
 
@@ -55,7 +55,8 @@ def lock_project(
 class Desk:
     """What a wish is judged by, once the project is locked.
 
-    balances: {offering id: quota}; pending: ids of offerings that are asked for already.
+    balances: {offering id: quota}; pending: ids of offerings that are asked for already; rules:
+    those that are on for the project, in the order in which they are asked.
     """
 
     project: Project
@@ -64,7 +65,7 @@ class Desk:
     balances: Mapping[int, int]
     pending: frozenset[int]
     holidays: Collection[date]
-    has_rules: bool
+    rules: Sequence[PolicyVersion]
 
 
 def _look(project: Project, viewer: Viewer) -> Desk:
@@ -85,7 +86,7 @@ def _look(project: Project, viewer: Viewer) -> Desk:
         balances=dict(held),
         pending=frozenset(offering_id for (offering_id,) in pending),
         holidays=[date.fromisoformat(on) for (on,) in holidays],
-        has_rules=bool(rules),
+        rules=nearest_first(rules),
     )
 
 
@@ -256,12 +257,8 @@ def refuse_second_pending(project: Project, lines: Mapping[Offering, int]) -> No
 def send_new(quota_request: QuotaRequest, lines: list[RequestLine], desk: Desk) -> None:
     """`send` what was just written: its lines are at hand, and nobody was asked yet."""
     viewer = desk.viewer
-    wanted = {line.offering: line.wanted for line in lines}
-    if desk.has_rules:
-        send(quota_request, viewer, wanted)
-        return
-    _announce(quota_request, viewer, wanted)
-    assign_new(lines, viewer.now)
+    _announce(quota_request, viewer, {line.offering: line.wanted for line in lines})
+    assign_new(grant_new(quota_request, desk.rules, lines, viewer.now), viewer.now)
 
 
 def send(quota_request: QuotaRequest, viewer: Viewer, lines: Mapping[Offering, int]) -> None:

@@ -6,7 +6,7 @@ granting is no error: the line waits for people, as if there were no rule.
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, DomainError
 from portal.lib.locks import refusal_of, share_rows
-from quotas.models import DecisionLine, Policy, PolicyVersion, QuotaRequest, RequestLine
+from quotas.models import Policy, PolicyVersion, QuotaRequest, RequestLine
 from quotas.queries.conditions import Facts, is_about, judge
-from quotas.queries.policies import rules_on
+from quotas.queries.policies import left_to_people, rules_on
 from quotas.queries.policy_facts import envelopes_of, facts_of
 from quotas.states import LineState, PolicyState
 
@@ -30,34 +30,48 @@ logger = logging.getLogger(__name__)
 def grant_at_once(quota_request: QuotaRequest, now: datetime) -> bool:
     """Let the rules that are on grant what they allow; whether any line still waits.
 
-    The nearest unit's rules first. Who asked for all or nothing gets all by one rule, or waits.
     The caller holds the project, its place and the request. Without a rule: one query.
     """
     versions = rules_on(quota_request.project.unit.path)
     if not versions:
         return True
     rows = RequestLine.objects.filter(request=quota_request, state=LineState.OPEN)
-    lines = {line.pk: line for line in rows.select_related("offering__resource", "offering__zone")}
-    open_count = len(lines)
-    waiting = _without_those_of_people(lines, quota_request)
+    lines = list(rows.select_related("offering__resource", "offering__zone").order_by("pk"))
+    for_rules = _without_those_of_people(lines, quota_request)
+    still_waiting = grant_new(quota_request, versions, for_rules, now)
+    return len(lines) > len(for_rules) - len(still_waiting)
+
+
+def grant_new(
+    quota_request: QuotaRequest,
+    versions: Collection[PolicyVersion],
+    lines: Sequence[RequestLine],
+    now: datetime,
+) -> list[RequestLine]:
+    """`grant_at_once` for open lines that no person has looked at; those that still wait.
+
+    versions: the nearest unit's first. Who asked for all or nothing gets all by one rule, or
+    waits. One query where a rule is about a line and grants none.
+    """
+    waiting = {line.pk: line for line in lines}
     about = [
         each
         for each in versions
-        if any(is_about(each, line.offering, _change(line)) for line in waiting.values())
+        if any(is_about(each, line.offering, _change(line)) for line in lines)
     ]
-    granted = _grant(quota_request, about, waiting, now) if about else 0
-    return granted < open_count
+    if about:
+        _grant(quota_request, about, waiting, now)
+    return list(waiting.values())
 
 
 def _without_those_of_people(
-    lines: dict[int, RequestLine], quota_request: QuotaRequest
-) -> dict[int, RequestLine]:
+    lines: list[RequestLine], quota_request: QuotaRequest
+) -> list[RequestLine]:
     """What somebody asked back about, or endorsed, stays with people."""
     if quota_request.version == 1:
         return lines
-    rows = DecisionLine.objects.filter(line__in=lines, decision__policy_version__isnull=True)
-    theirs = set(rows.values_list("line", flat=True))
-    return {pk: line for pk, line in lines.items() if pk not in theirs}
+    theirs = left_to_people(lines)
+    return [line for line in lines if line.pk not in theirs]
 
 
 def _change(line: RequestLine) -> int:
@@ -70,8 +84,8 @@ def _grant(
     versions: Collection[PolicyVersion],
     waiting: dict[int, RequestLine],
     now: datetime,
-) -> int:
-    """How many lines were granted."""
+) -> None:
+    """Ask one rule after the other; what is granted waits no more."""
     wanted = {line.offering: line.wanted for line in waiting.values()}
     facts = facts_of(quota_request.project, wanted, versions, now)
     all_count = len(waiting)
@@ -87,7 +101,6 @@ def _grant(
             continue
         for line_id in _granted(quota_request, version, chosen, facts, now):
             del waiting[line_id]
-    return all_count - len(waiting)
 
 
 def _holds(version: PolicyVersion, facts: Facts) -> bool:

@@ -1,13 +1,14 @@
 """What the ledger says: sources, balances now and then, how full an envelope or zone is."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import OuterRef, Q, Subquery, Sum, Value
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
+from portal.lib.together import Rows, Values, together
 from projects.models import Project, ancestor_paths
 from quotas.models import Account, Capacity, Holder, Transfer
 
@@ -72,11 +73,27 @@ class Fill:
         return self.size - self.promised
 
 
+def nearest_sources(offering_ids: Collection[int], unit_path: str) -> QuerySet[Account]:
+    """What pays for each offering in a place: the deepest envelope above it, or the pool."""
+    above = Q(holder=Holder.POOL) | Q(unit__path__in=ancestor_paths(unit_path))
+    return (
+        Account.objects.filter(above, offering__in=offering_ids)
+        .order_by("offering_id", F("unit__path").desc(nulls_last=True))
+        .distinct("offering_id")
+    )
+
+
 def envelope_fills(accounts: Collection[Account]) -> dict[int, Fill]:
     """{account id: Fill} for envelopes and pools: what is left plus what lies beneath.
 
     One query, whatever the number of holders and offerings.
     """
+    part = fills_part(Account.objects.filter(pk__in=[each.pk for each in accounts]))
+    return {account_id: fill for account_id, _offering, fill in fills_from(together(part)[0])}
+
+
+def fills_part(accounts: QuerySet[Account]) -> Values:
+    """What asks how full envelopes and pools are; see `fills_from`."""
     # The pool has no path, and everything lies below "".
     top = Coalesce(OuterRef("unit__path"), Value(""))
     beneath = (
@@ -90,30 +107,49 @@ def envelope_fills(accounts: Collection[Account]) -> dict[int, Fill]:
         .annotate(total=Sum("balance"))
         .values("total")
     )
-    rows = Account.objects.filter(pk__in=[each.pk for each in accounts]).values_list(
-        "pk", "balance", Coalesce(Subquery(beneath), 0)
-    )
-    return {pk: Fill(promised=total, size=total + balance) for pk, balance, total in rows}
+    rows = Account.objects.filter(pk__in=accounts.values("pk"))
+    rows = rows.annotate(beneath=Coalesce(Subquery(beneath), 0))
+    return Values(rows, ["pk", "offering", "balance", "beneath"])
+
+
+def fills_from(rows: Iterable[Sequence[int]]) -> list[tuple[int, int, Fill]]:
+    """(account id, offering id, Fill) from the answer to `fills_part`."""
+    return [
+        (account_id, offering_id, Fill(promised=beneath, size=beneath + balance))
+        for account_id, offering_id, balance, beneath in rows
+    ]
 
 
 def zone_fills(offering_ids: Collection[int], today: date) -> dict[int, Fill | None]:
     """{offering id: what projects were promised of what can be promised}; None: unknown."""
-    promised = dict(
+    return zone_fills_from(offering_ids, *together(*zone_parts(offering_ids, today)))
+
+
+def zone_parts(offering_ids: Collection[int], today: date) -> tuple[Values, Rows]:
+    """What asks how full zones are; see `zone_fills_from`."""
+    promised = (
         Account.objects.filter(offering__in=offering_ids)
         .exclude(holder=Holder.PROJECT)
-        .values_list("offering")
+        .order_by()
+        .values("offering")
         # Everything adds up to zero, so the projects have what the others lack.
         .annotate(total=-Sum("balance"))
     )
-    capacities = {
-        each.offering_id: each
-        for each in Capacity.objects.filter(offering__in=offering_ids, as_of__lte=today).order_by(
-            "as_of"
-        )
-    }
+    capacities = Capacity.objects.filter(offering__in=offering_ids, as_of__lte=today)
+    return Values(promised, ["offering", "total"]), Rows(capacities.order_by("as_of"))
+
+
+def zone_fills_from(
+    offering_ids: Collection[int],
+    totals: Iterable[tuple[int, int]],
+    capacities: Iterable[Capacity],
+) -> dict[int, Fill | None]:
+    """`zone_fills` from the answers to `zone_parts`."""
+    promised = dict(totals)
+    newest = {each.offering_id: each for each in capacities}
     return {
-        offering_id: Fill(promised.get(offering_id, 0), capacities[offering_id].promisable)
-        if offering_id in capacities
+        offering_id: Fill(promised.get(offering_id, 0), newest[offering_id].promisable)
+        if offering_id in newest
         else None
         for offering_id in offering_ids
     }

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from django.db.models import F, QuerySet
 
-from portal.lib.together import Values
+from portal.lib.together import Rows, together
 from projects.models import Delegation, GroupMembership, Project, Unit, User, ancestor_paths
 from projects.queries.viewers import Viewer, live_delegations, visible_projects
 from projects.states import Power
-from quotas.models import DecisionLine, Offering, Policy, PolicyVersion
+from quotas.models import DecisionLine, Offering, Policy, PolicyVersion, RequestLine
 from quotas.states import PolicyState
 
 from .accounts import sources
@@ -21,6 +21,9 @@ from .consumption import used_by
 from .policy_facts import facts_of
 
 LATELY = 20
+RULE_AND_PLACE = (
+    "policy", "policy__unit", "policy__person", "policy__delegation", "resource", "zone",
+)  # fmt: skip
 
 
 def rules_on(unit_path: str) -> list[PolicyVersion]:
@@ -28,19 +31,29 @@ def rules_on(unit_path: str) -> list[PolicyVersion]:
 
     None of whoever has left. Whether the authority of each still stands is asked when it is used.
     """
+    return nearest_first(together(rules_part(unit_path))[0])
+
+
+def rules_part(unit_path: str) -> Rows:
+    """What asks for `rules_on`, in no order."""
     rows = PolicyVersion.objects.filter(
         policy__state=PolicyState.ON,
         policy__person__is_active=True,
         policy__unit__path__in=ancestor_paths(unit_path),
         number=F("policy__version"),
-    ).select_related("policy__unit", "policy__person", "policy__delegation", "resource", "zone")
-    return sorted(rows, key=lambda each: (-len(each.policy.unit.path), each.policy_id))
+    )
+    return Rows(rows.order_by(), RULE_AND_PLACE)
 
 
-def rules_part(unit_path: str) -> Values:
-    """What asks whether there is any rule that `rules_on` would find."""
-    rows = Policy.objects.filter(state=PolicyState.ON, unit__path__in=ancestor_paths(unit_path))
-    return Values(rows.order_by("pk")[:1], ["pk"])
+def nearest_first(versions: Iterable[PolicyVersion]) -> list[PolicyVersion]:
+    """In the order in which they are asked."""
+    return sorted(versions, key=lambda each: (-len(each.policy.unit.path), each.policy_id))
+
+
+def left_to_people(lines: Collection[RequestLine]) -> set[int]:
+    """Ids of those that a person asked back about, or endorsed: no rule grants them."""
+    rows = DecisionLine.objects.filter(line__in=lines, decision__policy_version__isnull=True)
+    return set(rows.values_list("line", flat=True))
 
 
 def newest_versions(policies: Collection[Policy]) -> dict[int, PolicyVersion]:

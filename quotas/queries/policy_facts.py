@@ -1,19 +1,29 @@
-"""The figures that rules judge lines on, for all lines of a request in a few queries.
+"""The figures that rules judge lines on, for all lines of a request in one query.
 
 Only what some rule asks for is looked up.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db.models import F, Max
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
+from portal.lib.together import Rows, Values, together
 from projects.models import Project
-from quotas.models import Contribution, DecisionLine, Offering, PolicyVersion, Reading, UsagePeak
+from quotas.models import (
+    Account,
+    Contribution,
+    DecisionLine,
+    Offering,
+    PolicyVersion,
+    Reading,
+    UsagePeak,
+)
 
-from .accounts import Fill, balances, envelope_fills, sources, zone_fills
+from .accounts import Fill, fills_from, fills_part, nearest_sources, zone_fills_from, zone_parts
 from .conditions import Facts
 
 # Use counts at its highest in so many days, as warning W12 has it.
@@ -28,24 +38,29 @@ def facts_of(
     versions: Collection[PolicyVersion],
     now: datetime,
 ) -> dict[int, Facts]:
-    """{offering id: the facts of a wish for so much}; at most nine queries.
+    """{offering id: the facts of a wish for so much}; one query.
 
     project: with its unit; wanted: absolute limits in base units.
     """
     ids = [offering.pk for offering in wanted]
-    held = balances(project)
-    envelopes: Mapping[int, Fill | None] = {}
-    zones: Mapping[int, Fill | None] = {}
-    uses: Mapping[int, tuple[int, int]] = {}
-    last: Mapping[int, datetime] = {}
-    if any(each.envelope_left_percent is not None for each in versions):
-        envelopes = envelopes_of(ids, project.unit.path)
-    if any(each.zone_left_percent is not None for each in versions):
-        zones = zone_fills(ids, timezone.localdate(now))
-    if any(each.usage_above_percent is not None for each in versions):
-        uses = _uses(project, ids, held, now)
-    if any(each.every_days is not None for each in versions):
-        last = _last_grants(project, ids)
+    quotas, envelopes, totals, capacities, feeders, readings, peaks, last = together(
+        Values(Account.objects.filter(project=project), ["offering", "balance"]),
+        _if_any(versions, "envelope_left_percent", _envelopes_part(ids, project.unit.path)),
+        *(
+            _if_any(versions, "zone_left_percent", part)
+            for part in zone_parts(ids, timezone.localdate(now))
+        ),
+        *(
+            _if_any(versions, "usage_above_percent", part)
+            for part in (feeding_part(ids), *_use_parts(project, ids, now))
+        ),
+        _if_any(versions, "every_days", _last_grants_part(project, ids)),
+    )
+    held = dict(quotas)
+    fills = {offering_id: fill for _account, offering_id, fill in fills_from(envelopes)}
+    zones = zone_fills_from(ids, totals, capacities)
+    uses = _uses(closest(feeders, ids), held, dict(readings), dict(peaks))
+    last_at = {offering_id: datetime.fromisoformat(at) for offering_id, at in last}
     found = {}
     for offering, amount in wanted.items():
         used, used_of = uses.get(offering.pk, (None, None))
@@ -55,20 +70,32 @@ def facts_of(
             balance=held.get(offering.pk, 0),
             wanted=amount,
             now=now,
-            envelope=envelopes.get(offering.pk),
+            envelope=fills.get(offering.pk),
             zone=zones.get(offering.pk),
             used=used,
             used_of=used_of,
-            last_at=last.get(offering.pk),
+            last_at=last_at.get(offering.pk),
         )
     return found
 
 
-def envelopes_of(offering_ids: Collection[int], unit_path: str) -> dict[int, Fill | None]:
-    """{offering id: how full the nearest source is}; two queries."""
-    nearest = {pk: accounts[0] for pk, accounts in sources(offering_ids, unit_path).items()}
-    fills = envelope_fills(list(nearest.values()))
-    return {pk: fills.get(account.pk) for pk, account in nearest.items()}
+def _if_any(
+    versions: Collection[PolicyVersion], condition: str, part: Rows | Values
+) -> Rows | Values:
+    """The part, or one that finds nothing, where no rule looks at that."""
+    if any(getattr(each, condition) is not None for each in versions):
+        return part
+    return replace(part, queryset=part.queryset.none())
+
+
+def envelopes_of(offering_ids: Collection[int], unit_path: str) -> dict[int, Fill]:
+    """{offering id: how full the nearest source is}; one query."""
+    rows = together(_envelopes_part(offering_ids, unit_path))[0]
+    return {offering_id: fill for _account, offering_id, fill in fills_from(rows)}
+
+
+def _envelopes_part(offering_ids: Collection[int], unit_path: str) -> Values:
+    return fills_part(nearest_sources(offering_ids, unit_path))
 
 
 def feeding(offering_ids: Collection[int]) -> dict[int, list[Contribution]]:
@@ -76,37 +103,59 @@ def feeding(offering_ids: Collection[int]) -> dict[int, list[Contribution]]:
 
     The closest is fed by the fewest: a volume type's own limit before the project's total.
     """
-    rows: dict[int, list[Contribution]] = defaultdict(list)
-    touched = Contribution.objects.filter(offering__in=offering_ids).values("limit")
-    found = Contribution.objects.filter(limit__in=touched).order_by("limit__order", "limit", "pk")
-    for row in found:
-        rows[row.limit_id].append(row)
-    closest: dict[int, list[Contribution]] = {}
-    for feeders in sorted(rows.values(), key=len):
-        for row in feeders:
+    return closest(together(feeding_part(offering_ids))[0], offering_ids)
+
+
+def feeding_part(offering_ids: Collection[int]) -> Rows:
+    """What asks for all that feeds what these offerings feed; see `closest`."""
+    rows = Contribution.objects.filter(limit__in=_limits_of(offering_ids))
+    return Rows(rows.order_by("limit__order", "limit", "pk"))
+
+
+def closest(
+    feeders: Iterable[Contribution], offering_ids: Collection[int]
+) -> dict[int, list[Contribution]]:
+    """`feeding` from the answer to `feeding_part`."""
+    by_limit: dict[int, list[Contribution]] = defaultdict(list)
+    for row in feeders:
+        by_limit[row.limit_id].append(row)
+    found: dict[int, list[Contribution]] = {}
+    for rows in sorted(by_limit.values(), key=len):
+        for row in rows:
             if row.offering_id in offering_ids:
-                closest.setdefault(row.offering_id, feeders)
-    return closest
+                found.setdefault(row.offering_id, rows)
+    return found
+
+
+def _limits_of(offering_ids: Collection[int]) -> QuerySet[Contribution, int]:
+    return Contribution.objects.filter(offering__in=offering_ids).values_list("limit", flat=True)
+
+
+def _use_parts(
+    project: Project, offering_ids: Collection[int], now: datetime
+) -> tuple[Values, Values]:
+    """What asks for (limit id, use): the newest that is fresh, and the highest of late."""
+    fresh = Reading.objects.filter(
+        target__project=project, limit__in=_limits_of(offering_ids), used__isnull=False,
+        read_at__gt=now - STALE,
+    )  # fmt: skip
+    since = timezone.localdate(now) - timedelta(days=PEAK_DAYS)
+    lately = UsagePeak.objects.filter(
+        target__project=project, limit__in=_limits_of(offering_ids), day__gte=since
+    )
+    peaks = lately.order_by().values("limit").annotate(peak=Max("used"))
+    return Values(fresh, ["limit", "used"]), Values(peaks, ["limit", "peak"])
 
 
 def _uses(
-    project: Project, offering_ids: Collection[int], held: Mapping[int, int], now: datetime
+    feeders_of: Mapping[int, Sequence[Contribution]],
+    held: Mapping[int, int],
+    readings: Mapping[int, int],
+    peaks: Mapping[int, int],
 ) -> dict[int, tuple[int, int]]:
-    """{offering id: (the highest use, the quota behind it)} where use is known; three queries."""
-    closest = feeding(offering_ids)
-    limits = {feeders[0].limit_id for feeders in closest.values()}
-    fresh = Reading.objects.filter(
-        target__project=project, limit__in=limits, used__isnull=False, read_at__gt=now - STALE
-    )
-    readings = dict(fresh.values_list("limit", "used"))
-    since = timezone.localdate(now) - timedelta(days=PEAK_DAYS)
-    peaks = dict(
-        UsagePeak.objects.filter(target__project=project, limit__in=limits, day__gte=since)
-        .values_list("limit")
-        .annotate(peak=Max("used"))
-    )
+    """{offering id: (the highest use, the quota behind it)} where use is known."""
     found = {}
-    for offering_id, feeders in closest.items():
+    for offering_id, feeders in feeders_of.items():
         limit_id = feeders[0].limit_id
         used = readings.get(limit_id)
         if used is not None:
@@ -115,10 +164,11 @@ def _uses(
     return found
 
 
-def _last_grants(project: Project, offering_ids: Collection[int]) -> dict[int, datetime]:
-    """{offering id: when a rule, whichever, last gave the project more of it}."""
+def _last_grants_part(project: Project, offering_ids: Collection[int]) -> Values:
+    """What asks for (offering id, when a rule, whichever, last gave the project more of it)."""
     rows = DecisionLine.objects.filter(
         line__project=project, line__offering__in=offering_ids,
         decision__policy_version__isnull=False, granted__gt=F("before"),
     )  # fmt: skip
-    return dict(rows.order_by().values_list("line__offering").annotate(at=Max("decision__at")))
+    last = rows.order_by().values("line__offering").annotate(at=Max("decision__at"))
+    return Values(last, ["line__offering", "at"])

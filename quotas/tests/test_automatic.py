@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
 from projects.models import Delegation, Event, Notice, Project
@@ -18,7 +19,7 @@ from quotas.models import BoundUse, Decision, Policy, QuotaRequest, RequestLine
 from quotas.queries.policies import rules
 from quotas.queries.verifying import verify
 from quotas.states import Direction
-from quotas.tests.counting import count_queries
+from quotas.tests.counting import TRANSACTION_CONTROL
 from quotas.tests.site import GIB, NOW, Site, join, make_group, make_project
 from quotas.tests.test_consumption import bound_of
 from quotas.tests.threads import at_once
@@ -320,6 +321,31 @@ def test_two_at_once_never_leave_less_of_the_envelope_than_the_rule_says(
     assert site.envelope(site.vcpu) == 940
 
 
-def test_a_site_without_rules_pays_no_query_for_them(site: Site) -> None:
-    _count, said = count_queries(lambda: ask(site, {site.vcpu.slug: 32}))
-    assert '"quotas_policyversion"' not in said
+def test_rules_that_grant_nothing_cost_a_submission_one_query(site: Site) -> None:
+    looks_at_everything = {
+        "every_days": 7, "envelope_left_percent": 10, "zone_left_percent": 10,
+        "usage_above_percent": 50,
+    }  # fmt: skip
+    wanted = {site.vcpu.slug: 64, site.space.slug: 10 * GIB}
+    ask(site, wanted, project=make_askable(site))  # what is cached for the life of a process
+    without = submission_cost(site, wanted)
+    for unit, holder in (("atlas", "dana"), ("ep", "erin"), ("atlas", "dana")):
+        rule(site, few(site, **looks_at_everything), by=holder, unit=unit)
+    assert submission_cost(site, wanted) == without + 1
+    assert without + 1 <= 12
+
+
+def make_askable(site: Site) -> Project:
+    made = make_project(site, f"other-{Project.objects.count()}", "atlas", NOW)
+    join(made, site.alice, Role.OWNER, NOW)
+    return made
+
+
+def submission_cost(site: Site, wanted: dict[str, int]) -> int:
+    """How many queries a request costs, which waits for people."""
+    project = make_askable(site)
+    with CaptureQueriesContext(connection) as captured:
+        asked = ask(site, wanted, project=project)
+    assert set(states(asked).values()) == {"open"}
+    said = [each["sql"] for each in captured.captured_queries]
+    return sum(not each.startswith(TRANSACTION_CONTROL) for each in said)
