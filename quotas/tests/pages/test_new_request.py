@@ -156,7 +156,7 @@ def test_preview_of_a_text_that_is_no_amount_says_so(site: Site, alice: Client) 
 
 def test_enter_in_a_field_previews_and_never_sends(site: Site, alice: Client) -> None:
     page = alice.get("/requests/new/", {"project": "atlas-reco"}).content.decode()
-    inside = page[page.index('class="cols"') :]
+    inside = page[page.index('<form class="cols') :]
     assert re.findall(r'<button[^>]*value="(\w+)"', inside)[0] == "preview"
     typed = form(site, vcpu="64")
     del typed["do"]
