@@ -151,6 +151,7 @@ def grant(
             group=terms.group, unit=unit, powers=in_order(terms.powers), depth=terms.depth,
             purpose=terms.purpose, starts_at=terms.starts_at, ends_at=terms.ends_at,
             is_deputy=terms.is_deputy, replaces=replaces, created_at=now,
+            predecessors=[*replaces.predecessors, replaces.pk] if replaces else [],
         )  # fmt: skip
         _record("delegated", made, actor or grantor, now)
     return made

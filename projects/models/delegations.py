@@ -21,7 +21,8 @@ class Delegation(models.Model):
     """A grantor lets a delegate use `powers` in a unit's subtree.
 
     A root delegation has no parent and no grantor: the operator's command made it.
-    `ancestors` are the ids of the delegations above, root first, without itself.
+    `ancestors` are the ids of the delegations above, root first, without itself; `predecessors`
+    those that it replaces in turn, the first one first: what they gave counts for its bounds.
     `depth` is how many more times it may be handed on. A deputy stands in for the grantor
     for a time: as near to what waits as the grantor is, and barred by the grantor's roles too.
     """
@@ -47,6 +48,7 @@ class Delegation(models.Model):
     replaces = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, related_name="replaced_by"
     )
+    predecessors = ArrayField(models.BigIntegerField(), default=list, blank=True)
     purpose = models.CharField(max_length=500, blank=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
@@ -89,3 +91,8 @@ class Delegation(models.Model):
     def chain_ids(self) -> list[int]:
         """The ids from the root to this delegation."""
         return [*self.ancestors, self.pk]
+
+    @property
+    def line_ids(self) -> frozenset[int]:
+        """The ids of all that it replaces, and its own."""
+        return frozenset({*self.predecessors, self.pk})

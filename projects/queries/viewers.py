@@ -28,16 +28,29 @@ def _not_in_force(now: datetime) -> Q:
     return ~in_force(now) | Q(revoked_at__lte=now)
 
 
+def stands_in_for_nobody(now: datetime) -> Q:
+    """The condition on a deputy that their grantor does not hold what they stand in by any more."""
+    is_member = GroupMembership.objects.live(now).filter(
+        group=OuterRef("group"), user=OuterRef(OuterRef("grantor"))
+    )
+    held = Delegation.objects.filter(
+        Q(user=OuterRef("grantor")) | Exists(is_member), pk=OuterRef("parent")
+    )
+    return Q(~Exists(held), is_deputy=True)
+
+
 def live_delegations(now: datetime) -> QuerySet[Delegation]:
     """Delegations in force at `now` with every link above them in force too.
 
-    A unit that was moved out of a grantor's subtree takes nothing of the grant with it.
+    A unit that was moved out of a grantor's subtree takes nothing of the grant with it, and a
+    deputy decides only as long as whom they stand in for could.
     """
+    is_over = _not_in_force(now) | stands_in_for_nobody(now)
     lies_below = StartsWith(OuterRef("unit__path"), F("unit__path"))
     broken_link = Delegation.objects.filter(
-        _not_in_force(now) | ~Q(lies_below), IsAnyOf(F("pk"), OuterRef("ancestors"))
+        is_over | ~Q(lies_below), IsAnyOf(F("pk"), OuterRef("ancestors"))
     )
-    return Delegation.objects.exclude(_not_in_force(now)).exclude(Exists(broken_link))
+    return Delegation.objects.exclude(is_over).exclude(Exists(broken_link))
 
 
 @dataclass(frozen=True)

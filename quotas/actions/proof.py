@@ -18,8 +18,9 @@ from .booking import Accounts
 from .spending import Spent
 
 # Raised with every change of the rules of authority, so that an old proof is checked by
-# the rules of its day. 1: bounds as written, of one decision.
-RULE_VERSION = 2
+# the rules of its day. 1: bounds as written, of one decision. 2: windows and totals. 3: windows
+# go on with what is replaced, and a deputy's grantor holds what they stand in by.
+RULE_VERSION = 3
 
 # {line id: what each condition of a rule found}, as JSON values.
 Verdicts = Mapping[int, list[dict[str, Any]]]

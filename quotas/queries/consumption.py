@@ -140,12 +140,13 @@ def windows_from(
 ) -> dict[int, dict[tuple[int, int], int]]:
     """{holder id: {(bound id, offering id): net increase in the bound's window}}."""
     found: dict[int, dict[tuple[int, int], int]] = defaultdict(lambda: defaultdict(int))
-    asked = set(wanted)
+    asked, counted_by = set(wanted), _counted_by(links)
     for *values, at in acts:
         act = Act._make([*values, datetime.fromisoformat(at)])
         if (act.holder_id, act.offering_id) not in asked:
             continue
-        for link_id in links.keys() & {act.delegation_id, *act.above}:
+        used = [act.delegation_id, *act.above]
+        for link_id in {each for pk in used for each in counted_by.get(pk, ())}:
             for row in links[link_id][1]:
                 if (
                     row.per_decision is not None
@@ -157,6 +158,15 @@ def windows_from(
         holder_id: {key: max(net, 0) for key, net in nets.items()}
         for holder_id, nets in found.items()
     }
+
+
+def _counted_by(links: Links) -> dict[int, list[int]]:
+    """{delegation id: the links in whose windows its acts count}: itself, and what replaces it."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for link, _rows in links.values():
+        for pk in link.line_ids:
+            found[pk].append(link.pk)
+    return found
 
 
 def _decided(wanted: Collection[tuple[int, int]], since: datetime) -> Values:

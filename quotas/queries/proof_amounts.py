@@ -97,7 +97,7 @@ def consumed(
     """
     yield from compare(judged, [(f"{name}, increase", increase, said.get("increase"))])
     if bound.per_decision is not None:
-        window = _window(judged, link.pk, bound, nets)
+        window = _window(judged, link, bound, nets)
         pairs = [(f"{name}, window used", window, said.get("window_used"))]
         yield from compare(judged, pairs)
         if window + increase > bound.per_decision:
@@ -107,14 +107,15 @@ def consumed(
         yield from _total(judged, name, link, bound, increase, said, sums)
 
 
-def _window(judged: Judged, link_id: int, bound: DelegationBound, nets: Collection[Net]) -> int:
-    """The net increase of the bound's window before this one."""
+def _window(judged: Judged, link: Delegation, bound: DelegationBound, nets: Collection[Net]) -> int:
+    """The net increase of the bound's window before this one, also by what the link replaces."""
+    line = link.line_ids if judged.snapshot["rule_version"] > 2 else {link.pk}
     since = judged.at - timedelta(days=bound.window_days)
     return max(
         sum(
             each.amount
             for each in nets
-            if each.judged_id < judged.pk and link_id in each.links and each.at > since
+            if each.judged_id < judged.pk and line & each.links and each.at > since
         ),
         0,
     )

@@ -1,6 +1,7 @@
 """Does one decision agree with history? Each check tells what it finds, or nothing.
 
-Checked by the rules of the day: version 1 knew bounds as written, 2 windows and totals.
+Checked by the rules of the day: version 1 knew bounds as written, 2 windows and totals, 3 windows
+that go on with what is replaced, and deputies who end with their grantor's hold.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from .proof_findings import Finding, Judged, compare
 from .proof_history import History, may_have_held
 from .proof_rules import rule
 
-KNOWN_RULES = (1, 2)
+KNOWN_RULES = (1, 2, 3)
 
 
 def check(decision: Decision, history: History, sums: Sums) -> Iterator[Finding]:
@@ -130,6 +131,19 @@ def chain(
         if link.revoked_at is not None and not may_have_held(_Until(link), judged.at):
             revoked = f"{link.revoked_at:%Y-%m-%d %H:%M:%S}"
             yield Finding.of(judged, f"{name} revoked", f"after {moment}", revoked)
+        if judged.snapshot["rule_version"] > 2 and not _grantor_held(link, judged.at, history):
+            held = f"grantor of {name} holding D-{link.parent_id} at {moment}"
+            yield Finding.of(judged, held, "yes", "no")
+
+
+def _grantor_held(link: Delegation, at: datetime, history: History) -> bool:
+    """Whether whom a deputy stands in for held the delegation above then; of others: True."""
+    above = history.links.get(link.parent_id or 0)
+    if not link.is_deputy or above is None or link.grantor_id is None:
+        return True
+    if above.user_id is not None:
+        return above.user_id == link.grantor_id
+    return bool(_memberships(link.grantor_id, at, above, history))
 
 
 class _Until:

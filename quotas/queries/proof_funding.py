@@ -28,7 +28,7 @@ from .proof_checks import chain, deputised, path_then, reaches, was_member
 from .proof_findings import Finding, compare
 from .proof_history import SLACK, History, Net, by_column, surely_held, units_of
 
-KNOWN_RULES = (2,)
+KNOWN_RULES = (2, 3)
 SIGNS = {EnvelopeActKind.FUND: 1, EnvelopeActKind.TAKE_BACK: -1}
 
 

@@ -139,8 +139,19 @@ class Slow:
             self._holds(self.links[link])
             and self.links[link]["revoked_at"] is None
             and self.lies_in(place, self.links[link]["unit_id"])
+            and self.stands_in(link)
             for link in self.chain(leaf)
         )
+
+    def stands_in(self, link: int) -> bool:
+        """Whether whom a deputy stands in for has still what they stand in by."""
+        row = self.links[link]
+        return not row["is_deputy"] or row["grantor_id"] in self.holders(row["parent_id"])
+
+    def line(self, link: int) -> set[int]:
+        """A delegation and all that it replaces."""
+        old = self.links[link]["replaces_id"]
+        return {link} | (self.line(old) if old is not None else set())
 
     def holders(self, leaf: int) -> set[int]:
         link = self.links[leaf]
@@ -219,7 +230,7 @@ class Slow:
             for act in self._until(before)
             if (act.power, act.offering, act.holder) == (power, offering, holder)
             and since < act.at
-            and link in self.chain(act.leaf)
+            and self.line(link) & set(self.chain(act.leaf))
         ]
         return max(sum(nets), 0)
 
@@ -349,8 +360,10 @@ class Slow:
         }
         if nearest_first and self.nearness(nearest_first[0][0]) != self.nearness(deciding[0][0]):
             said, who = {leaf for leaf, _person in endorsed}, {person for _leaf, person in endorsed}
+            who |= {person for leaf in said for person in self.stood_in_for(leaf)}
             for leaf in nearest_first[0]:
-                if leaf not in said and self.links[leaf]["user_id"] not in who:
+                people = {self.links[leaf]["user_id"], *self.stood_in_for(leaf)}
+                if leaf not in said and not people & who:
                     found[leaf] = ("endorse", 0, self._chain_end(leaf))
         return found
 

@@ -1,8 +1,6 @@
 """What hangs from a delegation is seen before it is revoked, and may go on under another."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 
@@ -10,25 +8,19 @@ from portal.lib.errors import Conflict, Forbidden, Stale
 from projects.models import Delegation, Notice, User, in_force
 from projects.queries.viewers import Viewer, live_delegations
 from projects.states import NoticeKind, Power
-from quotas.actions import requests
+from quotas.actions.authority import UsedUp
 from quotas.actions.delegations import Bound, delegate, name_deputy
 from quotas.actions.reissue import plan, reissue, revoke_seen
-from quotas.actions.wishes import Wish
-from quotas.models import Assignment, BoundUse, Policy, QuotaRequest
+from quotas.models import Assignment, BoundUse, Policy
 from quotas.queries.hanging import Hanging, hanging_from
+from quotas.queries.verifying import verify
 from quotas.states import PolicyState
 from quotas.tests.site import NOW, Site
 
+from .handing import DAY, Commits, ask, grant
+
 pytestmark = pytest.mark.django_db
-DAY = timedelta(days=1)
-Commits = Callable[..., AbstractContextManager[list[Callable[[], object]]]]
 ENDS = NOW + 50 * DAY
-
-
-@pytest.fixture
-def commits(django_capture_on_commit_callbacks: Commits) -> Commits:
-    """What happens after a commit happens at the end of the block."""
-    return django_capture_on_commit_callbacks
 
 
 @pytest.fixture(autouse=True)
@@ -52,12 +44,6 @@ def hand(
 
 def hanging(site: Site, delegation: Delegation, who: str = "otto", now: datetime = NOW) -> Hanging:
     return hanging_from(delegation, Viewer.of(site.people[who], now))
-
-
-def ask(site: Site, amount: int) -> QuotaRequest:
-    return requests.submit(
-        project=site.project, wish=Wish({site.vcpu.slug: amount}, "More"), actor=site.alice, now=NOW
-    )
 
 
 def holders(now: datetime = NOW) -> dict[str, int | None]:
@@ -167,6 +153,49 @@ def test_reissue_keeps_what_is_consumed_and_the_policies(site: Site) -> None:
     assert (use.used, use.most, use.power) == (120, 200, Power.DECIDE_QUOTA)
     policy.refresh_from_db()
     assert policy.delegation == made
+
+
+def take_over(site: Site, what: str, who: str, now: datetime) -> Delegation:
+    """Revoke somebody's delegation; the one thing that hangs from it goes on under one's own."""
+    gone = site.delegations[what]
+    [made] = reissue(
+        delegation=gone, parent=site.delegations[who], actor=site.people[who],
+        seen=hanging(site, gone, who, now).seen, now=now,
+    ).made  # fmt: skip
+    return made
+
+
+def test_a_window_goes_on_however_often_a_delegation_is_made_again(site: Site) -> None:
+    """Mallory may add 64 in 30 days, by whichever of three delegations in turn."""
+    second, third = NOW + DAY, NOW + 2 * DAY
+    before = hand(site, site.delegations["dana"], site.mallory)
+    grant(site, 40, site.mallory)
+    between = take_over(site, "dana", "erin", second)
+    grant(site, 60, site.mallory, second)
+    last = take_over(site, "erin", "otto", third)
+
+    with pytest.raises(UsedUp) as refused:
+        grant(site, 65, site.mallory, third)
+
+    assert last.predecessors == [before.pk, between.pk]
+    facts = refused.value.facts
+    assert (facts["bound"], facts["used"], facts["left"]) == ("per_decision", 60, 4)
+
+
+def test_a_window_that_goes_on_is_proved(site: Site) -> None:
+    hand(site, site.delegations["dana"], site.mallory)
+    grant(site, 40, site.mallory)
+    take_over(site, "dana", "erin", NOW + DAY)
+
+    decision = grant(site, 60, site.mallory, NOW + DAY)
+
+    [bound] = [
+        each
+        for each in decision.snapshot["lines"][0]["bounds"]
+        if each["delegation"] == decision.lines.get().delegation_id
+    ]
+    assert (bound["window_used"], bound["increase"]) == (40, 20)
+    assert list(verify()) == []
 
 
 def narrow(site: Site, per_decision: int) -> Delegation:
