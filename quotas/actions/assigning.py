@@ -10,8 +10,8 @@ from datetime import datetime
 from quotas.models import Assignment, QuotaRequest, RequestLine
 from quotas.queries.authority import Mandate
 from quotas.queries.deciders import Turn, deciders_of
-from quotas.queries.endorsements import endorsements_of
-from quotas.states import AssignmentKind, LineState
+from quotas.queries.endorsements import endorsements_of, turns_left
+from quotas.states import LineState
 
 
 def assign(requests: Collection[QuotaRequest], now: datetime) -> None:
@@ -22,12 +22,12 @@ def assign(requests: Collection[QuotaRequest], now: datetime) -> None:
     """
     lines = _open_lines(requests)
     deciders = deciders_of(lines, now)
+    said = endorsements_of([line for line in lines if deciders[line.pk].endorsers])
     turns = {
         (line.pk, turn.mandate.delegation.pk): turn
         for line in lines
-        for turn in deciders[line.pk].turns(line.level)
+        for turn in turns_left(deciders[line.pk], line.level, said.get(line.pk, ()))
     }
-    turns = _without_endorsed(turns, lines)
     held = {
         (each.line_id, each.delegation_id): each
         for each in Assignment.objects.filter(line__in=[line.pk for line in lines])
@@ -66,27 +66,6 @@ def _open_lines(requests: Collection[QuotaRequest]) -> list[RequestLine]:
         line.request = by_id[line.request_id]
         line.project = line.request.project
     return lines
-
-
-def _without_endorsed(
-    turns: dict[tuple[int, int], Turn], lines: Collection[RequestLine]
-) -> dict[tuple[int, int], Turn]:
-    """Without the turns to endorse of those who did; asked for only where there are any."""
-    asked = {
-        line_id for (line_id, _pk), turn in turns.items() if turn.kind == AssignmentKind.ENDORSE
-    }
-    if not asked:
-        return turns
-    said = endorsements_of([line for line in lines if line.pk in asked])
-    return {
-        (line_id, pk): turn
-        for (line_id, pk), turn in turns.items()
-        if turn.kind == AssignmentKind.DECIDE
-        or not any(
-            each.delegation.pk == pk or each.person.pk == turn.mandate.delegation.user_id
-            for each in said.get(line_id, ())
-        )
-    }
 
 
 def _write(

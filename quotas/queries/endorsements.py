@@ -7,17 +7,24 @@ from datetime import datetime
 
 from projects.models import Delegation, User
 from quotas.models import DecisionKind, DecisionLine, RequestLine
+from quotas.states import AssignmentKind
+
+from .deciders import Deciders, Turn
 
 
 @dataclass(frozen=True)
 class Endorsement:
-    """Somebody would grant a line so much: an absolute limit in base units."""
+    """Somebody would grant a line so much: an absolute limit in base units.
+
+    people: ids of who said it, and of all in whose stead.
+    """
 
     person: User
     delegation: Delegation
     amount: int
     reason: str
     at: datetime
+    people: frozenset[int]
 
 
 def endorsements_of(lines: Collection[RequestLine]) -> dict[int, list[Endorsement]]:
@@ -36,13 +43,39 @@ def endorsements_of(lines: Collection[RequestLine]) -> dict[int, list[Endorsemen
     found: dict[int, list[Endorsement]] = defaultdict(list)
     for row in rows:
         if row.endorsed is not None and _was_asked(row) == wanted[row.line_id]:
-            decision = row.decision
-            found[row.line_id].append(
-                Endorsement(
-                    decision.person, row.delegation, row.endorsed, decision.reason, decision.at
-                )
-            )
+            found[row.line_id].append(_endorsement(row, row.endorsed))
     return found
+
+
+def turns_left(deciders: Deciders, level: int, said: Collection[Endorsement]) -> list[Turn]:
+    """The turns of a line without those to endorse that are answered.
+
+    One word is enough for a delegation, and so for a whole group, and for a person: whoever
+    stands in for somebody has nothing to add to what they said, nor they to what was said in
+    their stead.
+    """
+    spoken_by = {each.delegation.pk for each in said}
+    heard = {person for each in said for person in each.people}
+    return [
+        turn
+        for turn in deciders.turns(level)
+        if turn.kind == AssignmentKind.DECIDE
+        or not (
+            turn.mandate.delegation.pk in spoken_by or turn.mandate.effective_people & heard
+        )
+    ]  # fmt: skip
+
+
+def _endorsement(row: DecisionLine, amount: int) -> Endorsement:
+    decision = row.decision
+    people = {decision.person_id}
+    for link in reversed(decision.snapshot["chains"][str(row.delegation_id)]):
+        if not link["is_deputy"]:
+            break
+        people.add(link["grantor"])
+    return Endorsement(
+        decision.person, row.delegation, amount, decision.reason, decision.at, frozenset(people)
+    )
 
 
 def _was_asked(row: DecisionLine) -> int | None:

@@ -19,7 +19,7 @@ from quotas.states import AssignmentKind, LineState
 
 from .authority import Mandate, delegate_of
 from .deciders import Deciders, deciders_of
-from .endorsements import Endorsement, endorsements_of
+from .endorsements import Endorsement, endorsements_of, turns_left
 
 # Working days: how long before the first nudge, and from one to the next.
 BEFORE_NUDGE = 0.5
@@ -183,11 +183,10 @@ def _wait(
     calendar: Calendar,
     now: datetime,
 ) -> LineWait:
-    endorsed_by = {each.delegation.pk for each in said}
     endorses = [
         each.mandate
-        for each in deciders.turns(line.level)
-        if each.kind == AssignmentKind.ENDORSE and each.mandate.delegation.pk not in endorsed_by
+        for each in turns_left(deciders, line.level, said)
+        if each.kind == AssignmentKind.ENDORSE
     ]
     above = deciders.levels[line.level + 1 : line.level + 2]
     why = why_nobody(deciders)

@@ -1,16 +1,20 @@
 """Endorsing: who is asked to, what it leaves behind, and who is refused."""
 
+from datetime import timedelta
+
 import pytest
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
-from projects.models import Notice
+from projects.models import Delegation, Notice
 from projects.queries.viewers import Viewer
 from quotas.actions import requests
+from quotas.actions.delegations import name_deputy
 from quotas.actions.endorse import endorse
 from quotas.models import Assignment, Decision, DecisionLine, QuotaRequest
 from quotas.queries.endorsements import endorsements_of
 from quotas.queries.requests import queue
-from quotas.tests.site import NOW, Site
+from quotas.queries.waiting_for import waiting_of
+from quotas.tests.site import NOW, Site, make_group
 from quotas.tests.test_decide import ask
 
 
@@ -61,6 +65,28 @@ def test_an_amended_line_comes_back_to_the_endorser_without_the_old_word(site: S
     )  # fmt: skip
     assert queues(site) == {"dana", "erin"}
     assert endorsements_of([asked.lines.get()]) == {}
+
+
+@pytest.mark.parametrize("speaker", ["dana", "rita"])
+def test_who_stands_in_for_somebody_and_they_are_asked_once(site: Site, speaker: str) -> None:
+    name_deputy(
+        holder=site.dana, user=site.rita, starts_at=NOW, ends_at=NOW + timedelta(days=7), now=NOW
+    )
+    asked = beyond_dana(site)
+    assert queues(site) == {"dana", "erin", "rita"}
+    say(site, asked, actor=speaker)
+    assert queues(site) == {"erin"}
+    (wait,) = waiting_of(asked, NOW).lines
+    assert wait.endorses is None
+
+
+def test_one_word_of_a_group_is_enough(site: Site) -> None:
+    group = make_group("coordinators", site.dana, site.rita)
+    Delegation.objects.filter(pk=site.delegations["dana"].pk).update(user=None, group=group)
+    asked = beyond_dana(site)
+    assert queues(site) == {"dana", "erin", "rita"}
+    say(site, asked, actor="rita")
+    assert queues(site) == {"erin"}
 
 
 def test_nobody_endorses_twice(site: Site) -> None:
