@@ -1,0 +1,35 @@
+"""What became true at the endpoints, and what was seen there."""
+
+from quotas.models import ProjectHandle, Reading, Target, UsagePeak
+
+from .filler import Filler
+
+
+def clouds(filler: Filler) -> None:
+    filler.put(
+        Target, "projects_project p, quotas_endpoint e",
+        {
+            "id": "20 * p.id + e.id", "project_id": "p.id", "endpoint_id": "e.id",
+            "state": "'applied'", "applied_generation": "1", "applied_at": "now - interval '1 day'",
+            "next_try_at": "now + interval '1 day'", "looked_at": "now - interval '1 hour'",
+        },
+    )  # fmt: skip
+    filler.put(
+        Reading,
+        "quotas_target t JOIN quotas_limit l ON l.endpoint_id = t.endpoint_id "
+        "WHERE l.id % 12 IN (1, 2, 7)",
+        {
+            "target_id": "t.id", "limit_id": "l.id", "limit_seen": "l.step * 50",
+            "used": "l.step * (t.id % 50)", "reserved": "0", "read_at": "now - interval '1 hour'",
+        },
+    )  # fmt: skip
+    filler.put(
+        UsagePeak, "quotas_reading r, generate_series(1, 2) d",
+        {"target_id": "r.target_id", "limit_id": "r.limit_id", "used": "r.used",
+         "limit_seen": "r.limit_seen", "day": "(now - d * interval '1 day')::date"},
+    )  # fmt: skip
+    filler.put(
+        ProjectHandle,
+        "projects_project p",
+        {"id": "p.id", "project_id": "p.id", "identity_id": "1", "external_id": "'x' || p.id"},
+    )
