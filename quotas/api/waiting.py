@@ -30,12 +30,12 @@ from .verbs import answer_decision
 @operation(
     "get_request_waiting", "Tell why a request still waits", answers=WhyWaitingSerializer,
     refuses=READ, tag="requests",
-    about="Each open line: whom it waits for, since when, and what comes next.",
+    about="Each open line: whom it waits for, since when, what comes next, and what rules say.",
 )  # fmt: skip
 @api_view(["GET"])
 def request_waiting(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
-    return Response(WhyWaitingSerializer(waiting_of(visible_request(viewer, pk), viewer.now)).data)
+    return Response(WhyWaitingSerializer(waiting_of(visible_request(viewer, pk), viewer)).data)
 
 
 @shows("ask")

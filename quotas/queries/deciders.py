@@ -15,7 +15,7 @@ from typing import Any
 from django.db.models import Q
 
 from portal.lib.together import Values, together
-from projects.models import GroupMembership, Membership, in_force
+from projects.models import GroupMembership, Membership, Project, User, in_force
 from projects.states import ROLES_ABOVE_READER, Power
 from quotas.models import Account, Offering, QuotaRequest, RequestLine
 from quotas.states import AssignmentKind
@@ -122,6 +122,24 @@ def deciders_of(lines: Collection[RequestLine], now: datetime) -> dict[int, Deci
             used=used[line.project_id],
         )
     return found
+
+
+def deciders_of_wish(
+    project: Project, wanted: Mapping[Offering, int], requester: User, now: datetime
+) -> dict[int, Deciders]:
+    """{offering id: who could decide it} if somebody sent a wish for so much; two queries.
+
+    project: with its unit; wanted: absolute limits in base units.
+    """
+    asked = QuotaRequest(project=project, requester=requester)
+    lines = [
+        # Never stored: known by what they ask for, which is there once.
+        RequestLine(
+            pk=offering.pk, request=asked, project=project, offering=offering, wanted=amount
+        )
+        for offering, amount in wanted.items()
+    ]
+    return deciders_of(lines, now)
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,11 @@ from datetime import datetime
 from django.db.models import F, QuerySet
 
 from portal.lib.together import Rows, together
-from projects.models import Delegation, GroupMembership, Project, Unit, User, ancestor_paths
+from projects.models import Delegation, GroupMembership, Unit, ancestor_paths
 from projects.queries.viewers import Viewer, live_delegations, visible_projects
 from projects.states import Power
-from quotas.models import DecisionLine, Offering, Policy, PolicyVersion, RequestLine
+from quotas.models import DecisionLine, Policy, PolicyVersion, RequestLine
 from quotas.states import PolicyState
-
-from .accounts import sources
-from .authority import Mandate
-from .bounds import Used
-from .conditions import Facts, Verdict, is_about, judge
-from .consumption import used_by
-from .policy_facts import facts_of
 
 LATELY = 20
 RULE_AND_PLACE = (
@@ -144,73 +137,3 @@ def granted_lately(viewer: Viewer, policy: Policy) -> list[DecisionLine]:
         "line__offering__resource", "line__offering__zone",
     )  # fmt: skip
     return list(rows.order_by("-decision__at", "-pk")[:LATELY])
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """What rules would say of one line if it were sent now.
-
-    rule: the version that would grant it at once; None: it goes to people. verdicts: of each
-    rule that is about it, the nearest first; obstacle: {version id: what else stands in the way
-    of one that holds}: "authority" or "room".
-    """
-
-    rule: PolicyVersion | None
-    verdicts: tuple[Verdict, ...]
-    obstacles: Mapping[int, str]
-
-
-def outlooks(
-    project: Project,
-    wanted: Mapping[Offering, int],
-    mandates: Collection[Mandate],
-    requester: User,
-    now: datetime,
-) -> dict[int, Outlook]:
-    """{offering id: what the rules would say}; one query where there is no rule.
-
-    mandates: those in force for the project without an interest in it. Foretells what is
-    decided at the moment of sending.
-    """
-    versions = rules_on(project.unit.path)
-    if not versions:
-        return {}
-    facts = facts_of(project, wanted, versions, now)
-    by_id = {each.delegation.pk: each for each in mandates}
-    standing = [each for each in by_id.values() if _is_named(each, versions)]
-    used = used_by(standing, project, list(wanted), now)
-    above = sources([each.pk for each in wanted], project.unit.path)
-    free = {pk: accounts[0].balance for pk, accounts in above.items()}
-    return {
-        offering.pk: _outlook(
-            versions, facts[offering.pk], by_id, requester, free.get(offering.pk, 0), used
-        )
-        for offering in wanted
-    }
-
-
-def _is_named(mandate: Mandate, versions: Collection[PolicyVersion]) -> bool:
-    return any(each.policy.delegation_id == mandate.delegation.pk for each in versions)
-
-
-def _outlook(
-    versions: Collection[PolicyVersion], facts: Facts, by_id: Mapping[int, Mandate],
-    requester: User, free: int, used: Used,
-) -> Outlook:  # fmt: skip
-    about = [each for each in versions if is_about(each, facts.offering, facts.change)]
-    verdicts = tuple(judge(each, facts) for each in about)
-    obstacles: dict[int, str] = {}
-    rule = None
-    for verdict in verdicts:
-        version = verdict.version
-        mandate = by_id.get(version.policy.delegation_id)
-        is_able = mandate is not None and mandate.allows(facts.offering, facts.change, used)
-        if not verdict.holds:
-            continue
-        if not is_able or version.policy.person_id == requester.pk:
-            obstacles[version.pk] = "authority"
-        elif facts.change > free:
-            obstacles[version.pk] = "room"
-        elif rule is None:
-            rule = version
-    return Outlook(rule, verdicts, obstacles)

@@ -12,7 +12,7 @@ from quotas.models import Decision, Offering, PolicyVersion
 from quotas.states import Direction
 
 from .conditions import INNER, Condition, Finding, Verdict
-from .policies import Outlook
+from .outlooks import Outlook
 
 
 def scope_words(version: PolicyVersion) -> str:
@@ -227,17 +227,15 @@ def _usage(finding: Finding, unit: str) -> str:
 
 
 def _in_a_word(finding: Finding) -> str:
+    """The rule's condition and whether it holds; how much is left is for who decides there."""
+    words = {"bound": finding.bound}
     if finding.condition == Condition.ENVELOPE:
-        return (
-            _("Enough of the envelope would be left.")
-            if finding.holds
-            else _("Too little of the envelope would be left.")
-        )
-    return (
-        _("Enough of the zone would be left.")
-        if finding.holds
-        else _("Too little of the zone would be left.")
-    )
+        if finding.holds:
+            return _("Enough of the envelope would be left: more than %(bound)s\u00a0%%.") % words
+        return _("Too little of the envelope would be left: %(bound)s\u00a0%% or less.") % words
+    if finding.holds:
+        return _("Enough of the zone would be left: more than %(bound)s\u00a0%%.") % words
+    return _("Too little of the zone would be left: %(bound)s\u00a0%% or less.") % words
 
 
 _SAYS = {

@@ -4,7 +4,7 @@ Figures of envelopes and zones only for who may see them; everybody else gets a 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -16,7 +16,6 @@ from portal.lib.amounts import format_amount, format_exact, format_pair
 from projects.models import Group, Project, User
 from projects.queries.viewers import Viewer
 from projects.rules import may_see_figures
-from projects.states import Power
 from quotas.models import (
     Account,
     Contribution,
@@ -30,8 +29,9 @@ from quotas.models import (
 from quotas.states import PENDING, EndpointState
 
 from .accounts import Fill, balances, envelope_fills, room_word, sources, zone_fills
-from .authority import Mandate, delegate_of, mandates_for, nearest, with_free_holder
-from .policies import outlooks
+from .authority import delegate_of
+from .deciders import Deciders, deciders_of_wish
+from .outlooks import outlooks
 from .policy_words import RuleSays, outlook_words
 from .shapes import contributions
 
@@ -109,10 +109,9 @@ def preview(viewer: Viewer, project: Project, wanted: Mapping[Offering, int]) ->
         if amount != held.get(offering.pk, 0)
     }
     rooms = rooms_of(viewer, project, {o: a - held.get(o.pk, 0) for o, a in changed.items()})
-    mandates = _mandates(viewer, project)
-    deciders = _deciders(mandates, changed, held)
+    deciders = deciders_of_wish(project, changed, viewer.user, viewer.now)
     has_figures = may_see_figures(viewer, project.unit.path)
-    found = outlooks(project, changed, mandates, viewer.user, viewer.now) if changed else {}
+    found = outlooks(project, changed, deciders, viewer.now)
     says = {
         offering.pk: outlook_words(found[offering.pk], offering, with_figures=has_figures)
         for offering in changed
@@ -125,7 +124,7 @@ def preview(viewer: Viewer, project: Project, wanted: Mapping[Offering, int]) ->
             now=held.get(offering.pk, 0),
             wanted=amount,
             room=rooms[offering.pk],
-            decider=deciders[offering.pk],
+            decider=_decider(deciders[offering.pk]),
             pending_number=pending.get(offering.pk),
             rule=found[offering.pk].rule if offering.pk in found else None,
             rules=says.get(offering.pk, ()),
@@ -183,21 +182,13 @@ def _holder(source: Account | None) -> str:
     return source.unit.label if source.unit else _("the pool")
 
 
-def _mandates(viewer: Viewer, project: Project) -> list[Mandate]:
-    """Those that somebody without an interest can use for the project."""
-    held_by_all = mandates_for(project.unit.path, Power.DECIDE_QUOTA, viewer.now)
-    return with_free_holder(held_by_all, project, viewer.now)
-
-
-def _deciders(
-    mandates: Sequence[Mandate], wanted: Mapping[Offering, int], held: Mapping[int, int]
-) -> dict[int, Decider | None]:
-    found: dict[int, Decider | None] = {}
-    for offering, amount in wanted.items():
-        able = nearest(mandates, offering, amount - held.get(offering.pk, 0))
-        names = tuple({(type(x), x.pk): x for x in map(delegate_of, able)}.values())
-        found[offering.pk] = Decider(names, able[0].delegation.unit.label) if able else None
-    return found
+def _decider(deciders: Deciders) -> Decider | None:
+    """Those of the nearest level, as they are asked once it is sent."""
+    if not deciders.levels:
+        return None
+    able = deciders.levels[0]
+    names = {(type(each), each.pk): each for each in map(delegate_of, able)}
+    return Decider(tuple(names.values()), able[0].delegation.unit.label)
 
 
 def _where(offering: Offering) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """Why is it still waiting? For each open line whom it waits for, since when, and what comes next.
 
-And, where nobody could decide it, the reason, in the words that the coverage page uses too.
+And why no rule granted it; and where nobody could decide it, the reason, in the words that the
+coverage page uses too.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,12 +15,17 @@ from django.utils.translation import gettext_lazy
 from portal.lib.working_days import Calendar
 from projects.models import Group, Project, User
 from projects.queries.patience import site_calendar
+from projects.queries.viewers import Viewer
+from projects.rules import may_see_figures
 from quotas.models import QuotaRequest, RequestLine
 from quotas.states import AssignmentKind, LineState
 
 from .authority import Mandate, delegate_of
 from .deciders import Deciders, deciders_of
 from .endorsements import Endorsement, endorsements_of, turns_left
+from .outlooks import outlooks
+from .policies import left_to_people
+from .policy_words import RuleSays, outlook_words
 
 # Working days: how long before the first nudge, and from one to the next.
 BEFORE_NUDGE = 0.5
@@ -82,7 +88,8 @@ class LineWait:
     """Why one line still waits. `worked`: how long it waits, in working time.
 
     decides: whom it waits for, the nearest level first; goes_up_to: who comes on top when it
-    is handed up; nobody: why nobody can decide it, in a sentence.
+    is handed up; nobody: why nobody can decide it, in a sentence. rules: what each that is about
+    it says of it now; is_for_people: no rule is asked, whatever it says.
     """
 
     line: RequestLine
@@ -93,10 +100,12 @@ class LineWait:
     worked: timedelta
     reason: Nobody | None
     nobody: str
+    rules: tuple[RuleSays, ...]
+    is_for_people: bool
 
     @property
     def like(self) -> tuple[object, ...]:
-        """What is the same for lines that are told together."""
+        """What is the same for lines that are told together; rules speak of each by itself."""
         line = self.line
         moments = (line.waits_since, line.remind_at, line.escalate_at)
         return (
@@ -138,10 +147,11 @@ class Waiting:
         return self.nudge_at is not None and self.nudge_at <= now
 
 
-def waiting_of(quota_request: QuotaRequest, now: datetime) -> Waiting:
+def waiting_of(quota_request: QuotaRequest, viewer: Viewer) -> Waiting:
     """Everything about why a request waits; a fixed number of queries, one if nothing is open.
 
-    quota_request: with `project.unit`.
+    quota_request: with `project.unit`. What rules say of envelopes and zones has figures for who
+    may see them.
     """
     lines = list(
         RequestLine.objects.filter(request=quota_request, state=LineState.OPEN).select_related(
@@ -152,15 +162,39 @@ def waiting_of(quota_request: QuotaRequest, now: datetime) -> Waiting:
         return Waiting((), None)
     for line in lines:
         line.request, line.project = quota_request, quota_request.project
+    now = viewer.now
     deciders = deciders_of(lines, now)
     said = endorsements_of(lines)
+    rules = _rules(quota_request.project, lines, deciders, viewer)
+    for_people = left_to_people(lines) if rules else set()
     calendar = site_calendar()
     return Waiting(
         lines=tuple(
-            _wait(line, deciders[line.pk], said.get(line.pk, []), calendar, now) for line in lines
+            _wait(
+                line, deciders[line.pk], said.get(line.pk, []), rules.get(line.pk, ()),
+                line.pk in for_people, calendar, now,
+            )
+            for line in lines
         ),
         nudge_at=nudge_at(quota_request, lines, calendar),
-    )
+    )  # fmt: skip
+
+
+def _rules(
+    project: Project, lines: Sequence[RequestLine], deciders: Mapping[int, Deciders],
+    viewer: Viewer,
+) -> dict[int, tuple[RuleSays, ...]]:  # fmt: skip
+    """{line id: what each rule about it says now}."""
+    found = outlooks(
+        project, {line.offering: line.wanted for line in lines},
+        {line.offering_id: deciders[line.pk] for line in lines}, viewer.now,
+    )  # fmt: skip
+    with_figures = may_see_figures(viewer, project.unit.path)
+    return {
+        line.pk: outlook_words(found[line.offering_id], line.offering, with_figures=with_figures)
+        for line in lines
+        if line.offering_id in found
+    }
 
 
 def nudge_at(
@@ -180,6 +214,8 @@ def _wait(
     line: RequestLine,
     deciders: Deciders,
     said: list[Endorsement],
+    rules: tuple[RuleSays, ...],
+    is_for_people: bool,
     calendar: Calendar,
     now: datetime,
 ) -> LineWait:
@@ -199,6 +235,8 @@ def _wait(
         worked=calendar.between(line.waits_since, now) if line.waits_since else timedelta(0),
         reason=why,
         nobody=nobody_words(why, line, line.project) if why is not None else "",
+        rules=rules,
+        is_for_people=is_for_people,
     )
 
 

@@ -94,7 +94,7 @@ def test_figures_of_envelopes_and_zones_are_words_for_those_who_may_not_see_them
         "Of the envelope 28\u00a0% would be left; it must be more than 30\u00a0%."
     )
     assert finding_words(envelope, VCPU, with_figures=False) == (
-        "Too little of the envelope would be left."
+        "Too little of the envelope would be left: 30\u00a0% or less."
     )
     assert finding_words(amount, VCPU, with_figures=False) == "It adds 20; 20 at most."
 

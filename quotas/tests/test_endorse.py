@@ -76,7 +76,7 @@ def test_who_stands_in_for_somebody_and_they_are_asked_once(site: Site, speaker:
     assert queues(site) == {"dana", "erin", "rita"}
     say(site, asked, actor=speaker)
     assert queues(site) == {"erin"}
-    (wait,) = waiting_of(asked, NOW).lines
+    (wait,) = waiting_of(asked, Viewer.of(site.alice, NOW)).lines
     assert wait.endorses is None
 
 

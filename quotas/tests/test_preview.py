@@ -134,7 +134,13 @@ def test_what_a_rule_would_grant_at_once_is_told_before_sending(site: Site) -> N
     (line,) = look(site, {site.vcpu.slug: 32}).lines
     assert str(line.rule) == f"R{made.pk}.1"
     assert [(each.grants, each.findings) for each in line.rules] == [
-        (True, ((True, "It adds 32; 32 at most."), (True, "Enough of the envelope would be left.")))
+        (
+            True,
+            (
+                (True, "It adds 32; 32 at most."),
+                (True, "Enough of the envelope would be left: more than 20\u00a0%."),
+            ),
+        )
     ]
     (line,) = look(site, {site.vcpu.slug: 33}).lines
     assert line.rule is None

@@ -6,22 +6,31 @@ import pytest
 
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from projects.models import Delegation, Notice, User
+from projects.queries.viewers import Viewer
 from projects.states import Role
+from quotas.actions import decide, requests
 from quotas.actions.endorse import endorse
 from quotas.actions.escalation import escalate_due
 from quotas.actions.nudge import TooSoon, nudge
+from quotas.actions.policies import Terms
 from quotas.actions.unit_settings import set_waiting
 from quotas.models import DelegationBound, QuotaRequest
 from quotas.queries.waiting_for import LineWait, Nobody, waiting_of
+from quotas.states import Direction
 from quotas.tests.site import NOW, Site, join
+from quotas.tests.test_automatic import few, rule
 from quotas.tests.test_decide import ask
 
 # NOW is a Friday, 12:00.
 MONDAY = NOW + timedelta(days=3)
 
 
+def viewer(site: Site, name: str = "alice") -> Viewer:
+    return Viewer.of(site.people[name], NOW)
+
+
 def why(asked: QuotaRequest) -> LineWait:
-    (wait,) = waiting_of(asked, NOW).lines
+    (wait,) = waiting_of(asked, Viewer.of(asked.requester, NOW)).lines
     return wait
 
 
@@ -42,9 +51,52 @@ def test_it_tells_whom_it_waits_for_and_who_comes_next(site: Site) -> None:
     assert (wait.endorses, [each.amount for each in wait.endorsements]) == (None, [150])
 
 
+def test_each_rule_says_why_it_does_not_grant_it(site: Site) -> None:
+    made = rule(site, few(site, 32, envelope_left_percent=95))
+    rule(site, Terms(direction=Direction.DECREASE))
+    asked = ask(site, {site.vcpu.slug: 64, site.space.slug: 2**30})
+    by_offering = {each.line.offering: each for each in waiting_of(asked, viewer(site)).lines}
+    assert by_offering[site.space].rules == ()
+    (says,) = by_offering[site.vcpu].rules
+    assert (str(says.version), says.grants) == (f"R{made.pk}.1", False)
+    assert says.findings == (
+        (False, "It adds 64; 32 at most."),
+        (False, "Too little of the envelope would be left: 95\u00a0% or less."),
+    )
+    (seen_by_dana,) = waiting_of(asked, viewer(site, "dana")).lines[0].rules
+    assert seen_by_dana.findings[1] == (
+        False, "Of the envelope 93.6\u00a0% would be left; it must be more than 95\u00a0%.",
+    )  # fmt: skip
+
+
+def test_a_rule_that_came_later_is_told_as_such(site: Site) -> None:
+    asked = ask(site, {site.vcpu.slug: 32})
+    rule(site, few(site))
+    wait = why(asked)
+    assert [each.grants for each in wait.rules] == [True]
+    assert not wait.is_for_people
+    decide.return_(
+        quota_request=asked, line_ids=[wait.line.pk], question="Why?", version=1, actor=site.dana,
+        now=NOW,
+    )  # fmt: skip
+    requests.answer(
+        quota_request=asked, text="Runs.", wanted={}, version=2, actor=site.alice, now=NOW
+    )
+    assert why(asked).is_for_people
+
+
+def test_who_a_rule_stands_on_may_have_nothing_left(site: Site) -> None:
+    asked = ask(site, {site.vcpu.slug: 32})
+    made = rule(site, few(site))
+    join(site.project, site.dana, Role.MEMBER, NOW)
+    (says,) = why(asked).rules
+    assert (says.version.policy, says.grants) == (made, False)
+    assert says.findings[-1] == (False, "Whoever it stands on may not grant this now.")
+
+
 def test_time_counts_in_working_days(site: Site) -> None:
     asked = ask(site)
-    (wait,) = waiting_of(asked, MONDAY + timedelta(days=1)).lines
+    (wait,) = waiting_of(asked, Viewer.of(site.alice, MONDAY + timedelta(days=1))).lines
     assert (wait.worked, wait.worked_words) == (timedelta(days=2), "2 working days")
 
 

@@ -104,7 +104,7 @@ def request_context(viewer: Viewer, asked: QuotaRequest, typed: Typed) -> dict[s
     progress, entries = progress_of(asked), request_timeline(asked)
     states = {each.line.state for each in progress.lines}
     asks = may_ask(roles)
-    waiting = waiting_of(asked, viewer.now) if LineState.OPEN in states else None
+    waiting = waiting_of(asked, viewer) if LineState.OPEN in states else None
     changes = may_change(viewer, asked, roles)
     writers = frozenset(e.actor.pk for e in entries if e.actor and e.verb in WRITTEN)
     return watching_context(viewer, asked, writers) | {

@@ -9,6 +9,7 @@ from projects.models import Group, Unit
 from quotas.api.fields import AmountsByLine, Input, Text, Whole
 from quotas.queries.waiting_for import Nobody
 
+from .ledger import RuleSaysSerializer
 from .people import Holder, Person
 
 
@@ -64,6 +65,12 @@ class LineWaitSerializer(serializers.Serializer[Any]):
         help_text="Why nobody can decide it; null: somebody can.",
     )  # fmt: skip
     nobody_words = serializers.CharField(source="nobody", help_text="The same as a sentence.")
+    rules = RuleSaysSerializer(
+        many=True, help_text="What each rule about it says now; empty: there is none."
+    )
+    is_for_people = serializers.BooleanField(
+        help_text="A person asked back about it or endorsed it: no rule is asked any more."
+    )
 
 
 class WhyWaitingSerializer(serializers.Serializer[Any]):
