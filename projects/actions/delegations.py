@@ -4,8 +4,9 @@ Terms are immutable; bounds on amounts are the business of quotas.actions.delega
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 from django.db import transaction
@@ -141,20 +142,28 @@ def grant(
     """
     with transaction.atomic():
         unit = hold_path(terms.unit)
-        _hold_chain(parent)
+        if hold([parent]):
+            raise _not_held(parent)
         held = held_by(parent, grantor, now) if actor is None else reread(parent)
         errors, beyond = check(held, grantor, terms, now, unit)
         if errors:
             raise Invalid(errors, **facts_of(beyond))
-        made = Delegation.objects.create(
-            parent=held, ancestors=held.chain_ids, grantor=grantor, user=terms.user,
-            group=terms.group, unit=unit, powers=in_order(terms.powers), depth=terms.depth,
-            purpose=terms.purpose, starts_at=terms.starts_at, ends_at=terms.ends_at,
-            is_deputy=terms.is_deputy, replaces=replaces, created_at=now,
-            predecessors=[*replaces.predecessors, replaces.pk] if replaces else [],
-        )  # fmt: skip
+        made = unstored(held, grantor, replace(terms, unit=unit), now)
+        made.replaces = replaces
+        made.predecessors = [*replaces.predecessors, replaces.pk] if replaces else []
+        made.save(force_insert=True)
         _record("delegated", made, actor or grantor, now)
     return made
+
+
+def unstored(parent: Delegation, grantor: User, terms: Terms, now: datetime) -> Delegation:
+    """The row that these terms mean."""
+    return Delegation(
+        parent=parent, ancestors=parent.chain_ids, grantor=grantor, user=terms.user,
+        group=terms.group, unit=terms.unit, powers=in_order(terms.powers), depth=terms.depth,
+        purpose=terms.purpose, starts_at=terms.starts_at, ends_at=terms.ends_at,
+        is_deputy=terms.is_deputy, created_at=now,
+    )  # fmt: skip
 
 
 def check(
@@ -209,11 +218,26 @@ def held_by(parent: Delegation, grantor: User, now: datetime) -> Delegation:
     raise _not_held(parent)
 
 
-def _hold_chain(parent: Delegation) -> None:
-    """Hold every link as it is; one may have been revoked while we waited, after `now`."""
-    links = Delegation.objects.filter(pk__in=parent.chain_ids).only("pk", "revoked_at")
-    if any(link.revoked_at is not None for link in share_rows(links)):
-        raise _not_held(parent)
+def hold(delegations: Collection[Delegation]) -> list[Delegation]:
+    """Take these, and hold every link above them, all in one order; those that are revoked.
+
+    Taken, as two people might hand on the same at the same moment. One may have been revoked
+    while we waited, after `now`.
+    """
+    own = {each.pk for each in delegations}
+    chains = sorted({pk for each in delegations for pk in each.chain_ids})
+    held: list[Delegation] = []
+    for is_own, ids in groupby(chains, key=own.__contains__):
+        rows = Delegation.objects.filter(pk__in=list(ids)).only("pk", "revoked_at")
+        held += lock(rows) if is_own else share_rows(rows)
+    return [each for each in held if each.revoked_at is not None]
+
+
+def cannot_be_handed_on(parent: Delegation) -> Forbidden:
+    """What its holder is told, and whom to ask, where nothing of it may be handed on."""
+    words = {"name": parent, "unit": parent.unit.label, "who": parent.grantor or _("an operator")}
+    sentence = _("%(name)s for %(unit)s cannot be handed on: ask %(who)s to hand on from theirs.")
+    return Forbidden(sentence % words, delegation=parent.pk)
 
 
 def _not_held(parent: Delegation) -> Forbidden:

@@ -101,7 +101,12 @@ def held_bounds(delegation: Delegation) -> list[Bound]:
 
 def store(delegation: Delegation, bounds: Collection[Bound]) -> list[DelegationBound]:
     """Write the rows of a new delegation."""
-    return DelegationBound.objects.bulk_create(
+    return DelegationBound.objects.bulk_create(unstored(delegation, bounds))
+
+
+def unstored(delegation: Delegation, bounds: Collection[Bound]) -> list[DelegationBound]:
+    """The rows that `store` writes."""
+    return [
         DelegationBound(
             delegation=delegation,
             resource=bound.resource,
@@ -112,7 +117,7 @@ def store(delegation: Delegation, bounds: Collection[Bound]) -> list[DelegationB
             period_days=bound.period_days,
         )
         for bound in bounds
-    )
+    ]
 
 
 def trimmed(bounds: Sequence[Bound], held: Sequence[Bound]) -> list[Bound] | None:

@@ -8,17 +8,19 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.lib.errors import Conflict, Invalid
+from portal.lib.errors import Conflict, DomainError, Invalid
 from portal.lib.locks import lock
 from projects.actions import delegations as chain
 from projects.actions.delegations import Terms
+from projects.actions.units import hold_path
 from projects.models import Delegation, Event, Group, GroupMembership, Unit, User
 from projects.outgoing.notices import tell
 from projects.queries.viewers import Viewer
 from projects.states import NoticeKind, Power
 from quotas.queries.hanging import below_of
+from quotas.queries.twins import row_of, twin_of
 
-from .bounds import UNBOUNDED, Bound, Problem, held_bounds, problems_of, store
+from .bounds import UNBOUNDED, Bound, Problem, held_bounds, problems_of, store, unstored
 from .routing import mark_delegation, mark_unit
 
 __all__ = (
@@ -99,19 +101,24 @@ def hand_on(
 ) -> Delegation:
     """Hand a part of one's authority on, with bounds that lie within one's own.
 
-    Raises Forbidden where the grantor does not hold the parent now, and Invalid with everything
-    that is wrong by field; rows of bounds are "bounds.0", "bounds.1", … (facts of the first that
-    goes beyond the parent: dimension, bound). Bounds of powers to repair name zones; what they
-    say of amounts does not matter. What waits below is routed anew. actor: see `chain.grant`.
+    Raises Forbidden where the grantor does not hold the parent now, or cannot hand it on;
+    Invalid with everything that is wrong by field; rows of bounds are "bounds.0", "bounds.1", …
+    (facts of the first that goes beyond the parent: dimension, bound); Conflict where the same is
+    handed on already (facts: delegation). Bounds of powers to repair name zones; what they say of
+    amounts does not matter. What waits below is routed anew. actor: see `chain.grant`; what
+    `replaces` another is never refused as its twin.
     """
     with transaction.atomic():
         held = chain.held_by(parent, grantor, now) if actor is None else chain.reread(parent)
-        refused = examine(parent=held, grantor=grantor, terms=terms, bounds=bounds, now=now)
+        refused = _wrong(held, grantor, terms, bounds, now)
         if refused is not None:
             raise refused
         made = chain.grant(
             parent=held, grantor=grantor, terms=terms, replaces=replaces, actor=actor, now=now
         )
+        # Now that the parent is held: whoever was first is seen.
+        if replaces is None and (refused := _handed_on_already(made, bounds, now)):
+            raise refused
         store(made, bounds)
         _tell_of_new(made, now)
         mark_delegation(made, now)
@@ -120,8 +127,18 @@ def hand_on(
 
 def examine(
     *, parent: Delegation, grantor: User, terms: Terms, bounds: Sequence[Bound], now: datetime
-) -> Invalid | None:
+) -> DomainError | None:
     """Everything that handing this on would be refused for, without a lock; None: nothing."""
+    refused = _wrong(parent, grantor, terms, bounds, now)
+    wanted = chain.unstored(parent, grantor, terms, now)
+    return refused or _handed_on_already(wanted, bounds, now)
+
+
+def _wrong(
+    parent: Delegation, grantor: User, terms: Terms, bounds: Sequence[Bound], now: datetime
+) -> DomainError | None:
+    if parent.depth == 0:
+        return chain.cannot_be_handed_on(parent)
     errors, beyond = chain.check(parent, grantor, terms, now)
     problems = problems_of(bounds, terms.powers, held_bounds(parent))
     for each in problems:
@@ -129,6 +146,21 @@ def examine(
     if not errors:
         return None
     return Invalid(errors, **_facts(beyond, problems))
+
+
+def _handed_on_already(
+    wanted: Delegation, bounds: Sequence[Bound], now: datetime
+) -> Conflict | None:
+    """What a form that is sent twice is told; two of the same would give twice as much."""
+    twin = twin_of(wanted, [row_of(each) for each in unstored(wanted, bounds)], now)
+    if twin is None:
+        return None
+    words = {"who": wanted.user or wanted.group, "name": twin}
+    sentence = _(
+        "%(who)s holds exactly this already, by %(name)s. Leave it at that, or revoke "
+        "%(name)s and hand on other terms."
+    )
+    return Conflict(sentence % words, delegation=twin.pk)
 
 
 @dataclass(frozen=True)
@@ -168,6 +200,9 @@ def name_deputy(
     mine = [each for each in viewer.delegations if delegations is None or each.pk in delegations]
     deputies = Deputies([], [])
     with transaction.atomic():
+        for each in mine:
+            hold_path(each.unit)
+        chain.hold(mine)
         for each in mine:
             obstacle = _no_deputy(each, user, starts_at, ends_at)
             if obstacle:

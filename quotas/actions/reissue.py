@@ -108,7 +108,7 @@ def reissue(
     """
     with transaction.atomic():
         _hold_units(delegation, now)
-        share(Delegation, parent.chain_ids)
+        chain.hold([delegation, parent])
         _hold(delegation, actor, seen, now)
         held = chain.held_by(parent, actor, now)
         if held.pk == delegation.pk or delegation.pk in held.ancestors:

@@ -35,12 +35,12 @@ def site(site_today: Site) -> Site:
     return site_today
 
 
-def hand(site: Site) -> Delegation:
+def hand(site: Site, amount: int = 64) -> Delegation:
     now = timezone.now()
     return delegate(
         parent=site.delegations["dana"], grantor=site.dana, user=site.mallory, depth=0,
         unit=site.units["atlas"], powers=[Power.DECIDE_QUOTA], starts_at=now, ends_at=None,
-        bounds=[Bound(resource=site.vcpu.resource, per_decision=64)], now=now,
+        bounds=[Bound(resource=site.vcpu.resource, per_decision=amount)], now=now,
     )  # fmt: skip
 
 
@@ -211,11 +211,56 @@ def test_both_doors_leave_equal_rows(site: Site, act: Act) -> None:
     ],
 )
 def test_both_doors_refuse_alike_and_change_nothing(site: Site, act: Act, status: int) -> None:
+    refused_alike(site, act, status)
+
+
+def refused_alike(site: Site, act: Act, status: int) -> None:
     answers = {door: at(site, door, act) for door in ("page", "api")}
 
     assert {door: (each[0], each[2]) for door, each in answers.items()} == {
         "page": (status, True), "api": (status, True),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("first", ["page", "api"])
+def test_both_doors_refuse_to_hand_on_the_same_twice(site: Site, first: str) -> None:
+    act = Act("hand on", "dana")
+    path, sent = DOORS[act.verb][first](site, act)
+    if first == "page":
+        client = Client()
+        client.force_login(site.dana)
+        assert client.post(path, sent).status_code == 302
+    else:
+        assert caller(site, "dana").post(path.removeprefix("/api/v1/"), sent).status_code == 201
+
+    refused_alike(site, act, 409)
+
+    made = Delegation.objects.get(user=site.bob)
+    refused = caller(site, "dana").post("delegations/", api_hand(site, act)[1]).json()
+    assert refused["facts"] == {"delegation": made.pk}
+    assert refused["detail"] == (
+        f"Bob holds exactly this already, by {made}. Leave it at that, or revoke {made} "
+        "and hand on other terms."
+    )
+
+
+def test_both_doors_refuse_to_hand_on_what_ends_with_its_holder(site: Site) -> None:
+    """Dana may hand on from what she has, but not from the second thing that she has."""
+    now = timezone.now()
+    site.delegations["flat"] = delegate(
+        parent=site.delegations["erin"], grantor=site.erin, user=site.dana, depth=0,
+        unit=site.units["atlas"], powers=[Power.DECIDE_QUOTA], starts_at=now, ends_at=None,
+        bounds=[Bound()], now=now,
+    )  # fmt: skip
+
+    refused_alike(site, Act("hand on", "dana", parent="flat"), 403)
+
+    flat = site.delegations["flat"]
+    sent = api_hand(site, Act("hand on", "dana", parent="flat"))[1]
+    refused = caller(site, "dana").post("delegations/", sent).json()
+    assert refused["detail"] == (
+        f"{flat} for ORG/EP/ATLAS cannot be handed on: ask Erin to hand on from theirs."
+    )
 
 
 def test_api_names_the_field_and_how_far_one_may_go(site: Site) -> None:
@@ -271,4 +316,4 @@ def test_query_count_of_hanging_is_flat(site: Site) -> None:
     def load() -> None:
         assert erin.get(f"delegations/{pk}/hanging/").status_code == 200
 
-    assert_flat("api_hanging", load, lambda: [hand(site) for __ in range(12)])
+    assert_flat("api_hanging", load, lambda: [hand(site, amount) for amount in range(12)])

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from portal.lib.access import shows
 from portal.lib.errors import Conflict, DomainError, Forbidden, Invalid
 from portal.lib.moments import day_words
+from projects.actions.delegations import cannot_be_handed_on
 from projects.models import Delegation, User
 from projects.queries.viewers import Viewer
 from projects.rules import may_hand_on
@@ -34,11 +35,10 @@ TWO_WEEKS = timedelta(days=14)
 def delegate(request: HttpRequest) -> HttpResponse:
     """`?from=<id>` says which of one's delegations; Enter in a field is the preview."""
     viewer = viewer_of(request)
-    sources = _sources(viewer)
     if request.method != "POST":
-        sheet = new_sheet(viewer, _chosen(sources, request.GET.get("from", "")))
+        sheet = new_sheet(viewer, _chosen(viewer, request.GET.get("from", "")))
         return _show(request, sheet, None)
-    source = _chosen(sources, request.POST.get("from", ""))
+    source = _chosen(viewer, request.POST.get("from", ""))
     if request.POST.get("do") == "from":
         return redirect(f"{request.path}?from={source.pk}")
     sheet = posted_sheet(viewer, source, request.POST)
@@ -52,7 +52,7 @@ def delegate(request: HttpRequest) -> HttpResponse:
 def delegate_preview(request: HttpRequest) -> HttpResponse:
     """What the form would do: the part for htmx, the whole page for everybody else."""
     viewer = viewer_of(request)
-    source = _chosen(_sources(viewer), request.POST.get("from", ""))
+    source = _chosen(viewer, request.POST.get("from", ""))
     sheet = posted_sheet(viewer, source, request.POST)
     if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
         return render(request, "remit/_hand_on_part.html", _context(sheet, None))
@@ -79,6 +79,8 @@ def _hand(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     except Invalid as error:
         sheet.take(error)
         return _show(request, sheet, error)
+    except Conflict as error:
+        return _show(request, sheet, error)
     words = {"who": made.user or made.group, "name": made}
     messages.success(request, _("%(who)s holds %(name)s now. This page shows its terms.") % words)
     return redirect("delegation_detail", pk=made.pk)
@@ -97,6 +99,7 @@ def _context(sheet: Sheet, error: DomainError | None) -> dict[str, Any]:
         "form": sheet.form,
         "source": sheet.source,
         "error": error,
+        "refused": error if isinstance(error, Conflict) else None,
         "preview": preview,
         "problems": problems,
         "search": sheet.search,
@@ -118,8 +121,13 @@ def _preview(sheet: Sheet) -> tuple[HandOnPreview | None, list[str]]:
     refused = examine(
         parent=sheet.source, grantor=viewer.user, terms=terms, bounds=sheet.bounds, now=viewer.now
     )
-    errors = refused.errors.values() if refused else ()
-    return preview, [*read, *(sentence for found in errors for sentence in found)]
+    return preview, [*read, *_sentences(refused)]
+
+
+def _sentences(refused: DomainError | None) -> list[str]:
+    if isinstance(refused, Invalid):
+        return [sentence for found in refused.errors.values() for sentence in found]
+    return [refused.sentence] if refused else []
 
 
 def _sources(viewer: Viewer) -> list[Delegation]:
@@ -134,11 +142,14 @@ def _sources(viewer: Viewer) -> list[Delegation]:
     return [each for each in viewer.delegations if each.depth > 0]
 
 
-def _chosen(sources: list[Delegation], text: str) -> Delegation:
+def _chosen(viewer: Viewer, text: str) -> Delegation:
     """The one that is named, or Forbidden; where none is, the widest: that with most powers."""
+    sources = _sources(viewer)
     if not text:
         return max(sources, key=lambda each: (len(each.powers), each.depth, -each.pk))
-    for each in sources:
+    for each in viewer.delegations:
+        if str(each.pk) == text and each.depth == 0:
+            raise cannot_be_handed_on(each)
         if str(each.pk) == text:
             return each
     # Another one of theirs is not what they meant.

@@ -1,10 +1,12 @@
 """Handing authority on, with bounds within one's own, and back: what waits is routed at once."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from portal.lib.errors import Forbidden, Invalid
+from portal.lib.errors import Conflict, Forbidden, Invalid
+from projects.actions.units import make_unit
 from projects.models import Delegation, User
 from projects.states import REPAIRING
 from quotas.actions import decide
@@ -138,6 +140,71 @@ def test_revoke_brings_what_waits_to_whoever_is_nearest_then(site: Site, commits
     work_off(NOW)
 
     assert (waiting(site.dana), waiting(site.erin)) == ([], [asked])
+
+
+@pytest.mark.parametrize(
+    ("other", "is_twin"),
+    [
+        ({}, True),
+        ({"starts_at": NOW + timedelta(seconds=30)}, True),
+        ({"purpose": "Another reason"}, True),
+        ({"starts_at": NOW + DAY}, False),
+        ({"ends_at": None}, False),
+        ({"depth": 1}, False),
+        ({"unit": "atlas-reco"}, False),
+        ({"per_decision": 63}, False),
+    ],
+)
+def test_delegate_the_same_again_is_a_conflict_that_names_it(
+    site: Site, other: dict[str, Any], is_twin: bool
+) -> None:
+    first = hand_on(site, Bound(resource=site.vcpu.resource, per_decision=64))
+    amount = other.get("per_decision", 64)
+    terms = {name: value for name, value in other.items() if name not in ("per_decision", "unit")}
+    if "unit" in other:
+        terms["unit"] = make_unit(
+            slug="atlas-reco", name="Reconstruction", parent=site.units["atlas"], now=NOW
+        )
+
+    def again() -> Delegation:
+        return hand_on(site, Bound(resource=site.vcpu.resource, per_decision=amount), **terms)
+
+    if not is_twin:
+        assert again() != first
+        return
+    with pytest.raises(Conflict) as refused:
+        again()
+    assert refused.value.facts == {"delegation": first.pk}
+    assert Delegation.objects.filter(user=site.mallory).count() == 1
+
+
+def test_delegate_the_same_after_it_was_revoked_or_is_over(site: Site) -> None:
+    same = Bound(resource=site.vcpu.resource, per_decision=64)
+    first = hand_on(site, same)
+    revoke(delegation=first, actor=site.dana, now=NOW)
+
+    hand_on(site, same)
+    later = NOW + 10 * DAY
+    hand_on(site, same, starts_at=later, ends_at=later + DAY, now=later)
+
+    assert Delegation.objects.filter(user=site.mallory).count() == 3
+
+
+def test_delegate_the_same_twice_at_one_moment_makes_one(committed_site: Site) -> None:
+    site = committed_site
+    same = Bound(resource=site.vcpu.resource, per_decision=64)
+
+    results = at_once([lambda: hand_on(site, same)] * 4)
+
+    assert sorted(isinstance(each, Conflict) for each in results) == [False, True, True, True]
+    assert Delegation.objects.filter(user=site.mallory).count() == 1
+
+
+def test_delegate_by_what_cannot_be_handed_on_says_whom_to_ask(site: Site) -> None:
+    Delegation.objects.filter(user=site.dana).update(depth=0)
+    with pytest.raises(Forbidden) as refused:
+        hand_on(site, Bound(resource=site.vcpu.resource, per_decision=1))
+    assert refused.value.facts == {"delegation": site.delegations["dana"].pk}
 
 
 def test_decisions_and_delegations_at_once_wait_for_each_other(committed_site: Site) -> None:
