@@ -54,12 +54,16 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Replay:
-    """What came of it: how many lines of each outcome, and the newest of those worth a look."""
+    """What came of it: how many lines of each outcome, and the newest of those worth a look.
+
+    is_cut: there were more than `most` lines, and only the newest of them were looked at.
+    """
 
     days: int
     counts: Mapping[Outcome, int]
     unsure_count: int
     is_cut: bool
+    most: int
     rows: Sequence[Replayed]
 
     @property
@@ -73,13 +77,14 @@ class Replay:
 
 
 def replay(
-    version: PolicyVersion, unit: Unit, delegation: Delegation, now: datetime, days: int = DAYS
-) -> Replay:
+    version: PolicyVersion, unit: Unit, delegation: Delegation, now: datetime, days: int = DAYS,
+    most: int = MOST_LINES,
+) -> Replay:  # fmt: skip
     """Judge what people decided for the unit and below in the last days; five queries at most.
 
-    version: stored or not. Of more than `MOST_LINES` lines the newest.
+    version: stored or not. Of more than `most` lines the newest, as somebody waits for it.
     """
-    lines, is_cut = _decided(version, unit, now - timedelta(days=days))
+    lines, is_cut = _decided(version, unit, now - timedelta(days=days), most)
     uses = _uses(lines) if version.usage_above_percent is not None else {}
     mandate = mandate_of(delegation)
     last: dict[tuple[int, int], datetime] = {}
@@ -99,11 +104,11 @@ def replay(
                 is_beyond=verdict.holds_as_far_as_known and not is_able,
             )
         )  # fmt: skip
-    return _told(found, days, is_cut)
+    return _told(found, days, is_cut, most)
 
 
 def _decided(
-    version: PolicyVersion, unit: Unit, since: datetime
+    version: PolicyVersion, unit: Unit, since: datetime, most: int
 ) -> tuple[list[DecisionLine], bool]:
     """The lines that people granted or declined, the oldest first; whether there are more."""
     rows = DecisionLine.objects.filter(
@@ -118,8 +123,8 @@ def _decided(
     named = rows.select_related(
         "decision__person", "line__project", "line__offering__resource", "line__offering__zone"
     ).defer("decision__snapshot")
-    newest = list(named.order_by("-decision__at", "-pk")[: MOST_LINES + 1])
-    return newest[:MOST_LINES][::-1], len(newest) > MOST_LINES
+    newest = list(named.order_by("-decision__at", "-pk")[: most + 1])
+    return newest[:most][::-1], len(newest) > most
 
 
 Uses = Mapping[tuple[int, int, date], tuple[int, int | None]]
@@ -168,7 +173,7 @@ def _outcome(decided: DecisionLine, grants: bool) -> Outcome:
     return Outcome.REFUSED if decided.granted is None else Outcome.LEFT
 
 
-def _told(found: Sequence[Replayed], days: int, is_cut: bool) -> Replay:
+def _told(found: Sequence[Replayed], days: int, is_cut: bool, most: int) -> Replay:
     """Those on which people and the rule differ come first, each the newest first."""
     counts = dict.fromkeys(Outcome, 0)
     for row in found:
@@ -183,5 +188,6 @@ def _told(found: Sequence[Replayed], days: int, is_cut: bool) -> Replay:
         counts=counts,
         unsure_count=sum(1 for row in found if row.outcome in granted and not row.is_sure),
         is_cut=is_cut,
+        most=most,
         rows=newest[:SHOWN],
     )

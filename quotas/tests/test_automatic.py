@@ -10,13 +10,15 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
 from projects.models import Delegation, Event, Notice, Project
+from projects.queries.viewers import Viewer
 from projects.states import Role
 from quotas.actions import decide, policies, requests
-from quotas.actions.delegations import revoke
+from quotas.actions.delegations import name_deputy, revoke
 from quotas.actions.policies import Terms
 from quotas.actions.wishes import Wish
-from quotas.models import BoundUse, Decision, Policy, QuotaRequest, RequestLine
+from quotas.models import Assignment, BoundUse, Decision, Policy, QuotaRequest, RequestLine
 from quotas.queries.policies import rules
+from quotas.queries.preview import preview
 from quotas.queries.verifying import verify
 from quotas.states import Direction
 from quotas.tests.counting import TRANSACTION_CONTROL
@@ -135,6 +137,69 @@ def test_a_rule_never_grants_where_its_person_has_an_interest(site: Site) -> Non
     rule(site, few(site))
     join(site.project, site.dana, Role.MEMBER, NOW)
     assert states(ask(site, {site.vcpu.slug: 32})) == {"vcpu": "open"}
+
+
+def test_nor_in_the_stead_of_somebody_who_has(site: Site) -> None:
+    (deputy,) = name_deputy(
+        holder=site.dana, user=site.mallory, starts_at=NOW, ends_at=NOW + timedelta(days=7), now=NOW
+    ).made
+    site.delegations["mallory"] = deputy
+    rule(site, few(site), by="mallory")
+    with transaction.atomic():
+        assert states(ask(site, {site.vcpu.slug: 32})) == {"vcpu": "granted"}
+        transaction.set_rollback(True)
+    join(site.project, site.dana, Role.MEMBER, NOW)
+    asked = ask(site, {site.vcpu.slug: 32})
+    assert states(asked) == {"vcpu": "open"}
+    assert [str(each.user) for each in Assignment.objects.filter(line__request=asked)] == ["Erin"]
+
+
+def test_who_granted_the_delegation_may_have_an_interest(site: Site) -> None:
+    """As with people: only those in whose stead it is done are barred."""
+    rule(site, few(site))
+    join(site.project, site.erin, Role.MEMBER, NOW)
+    assert states(ask(site, {site.vcpu.slug: 32})) == {"vcpu": "granted"}
+
+
+def test_a_delegation_that_ends_after_the_preview_leaves_it_to_people(site: Site) -> None:
+    rule(site, few(site))
+    shown = preview(Viewer.of(site.alice, LATER), site.project, {site.vcpu: 32})
+    assert shown.lines[0].rule is not None
+    Delegation.objects.filter(pk=site.delegations["dana"].pk).update(ends_at=LATER)
+    asked = ask(site, {site.vcpu.slug: 32})
+    assert states(asked) == {"vcpu": "open"}
+    assert [str(each.user) for each in Assignment.objects.filter(line__request=asked)] == ["Erin"]
+    shown = preview(Viewer.of(site.alice, LATER), site.project, {site.space: GIB})
+    assert shown.lines[0].rule is None
+
+
+def test_of_a_mixed_request_what_is_given_back_is_granted_and_the_rest_waits(site: Site) -> None:
+    rule(site, DECREASES)
+    first = ask(site, {site.vcpu.slug: 100})
+    line = first.lines.get()
+    decide.approve(
+        quota_request=first, granted={line.pk: 100}, seen={line.pk: 0}, version=1,
+        actor=site.dana, now=LATER,
+    )  # fmt: skip
+    wanted = {site.vcpu.slug: 40, "geneva.compute-a.ram": GIB}
+    together = ask(site, wanted, all_or_nothing=True)
+    assert states(together) == {"vcpu": "open", "ram": "open"}
+    requests.withdraw(quota_request=together, actor=site.alice, now=LATER)
+    mixed = ask(site, wanted)
+    assert states(mixed) == {"vcpu": "granted", "ram": "open"}
+    waiting = Assignment.objects.filter(line__request=mixed).values_list(
+        "line__offering__resource__slug", "user__subject"
+    )
+    assert list(waiting) == [("ram", "dana")]
+    assert site.quota(site.vcpu) == 40
+    mixed.refresh_from_db()
+    ram = mixed.lines.get(state="open")
+    decide.approve(
+        quota_request=mixed, granted={ram.pk: GIB}, seen={ram.pk: 0}, version=mixed.version,
+        actor=site.dana, now=LATER,
+    )  # fmt: skip
+    assert states(mixed) == {"vcpu": "granted", "ram": "granted"}
+    assert list(verify()) == []
 
 
 def test_a_rule_ends_with_its_delegation(site: Site) -> None:
@@ -271,11 +336,13 @@ def test_a_revision_is_a_version_of_its_own(site: Site) -> None:
     assert str(decision.policy_version) == f"R{made.pk}.1"
 
 
-def test_who_is_above_switches_off_and_nobody_else(site: Site) -> None:
+@pytest.mark.parametrize("above", ["erin", "otto"])
+def test_who_is_above_switches_off_and_nobody_else(site: Site, above: str) -> None:
     made = rule(site, few(site))
-    with pytest.raises(Forbidden):
-        policies.switch_off(policy=made, actor=site.audrey, now=NOW)
-    off = policies.switch_off(policy=made, actor=site.erin, now=NOW)
+    for name in ("audrey", "alice"):
+        with pytest.raises(Forbidden):
+            policies.switch_off(policy=made, actor=site.people[name], now=NOW)
+    off = policies.switch_off(policy=made, actor=site.people[above], now=NOW)
     assert off.state == "off"
     with pytest.raises(Conflict):
         policies.switch_off(policy=made, actor=site.dana, now=NOW)

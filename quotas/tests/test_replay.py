@@ -8,7 +8,7 @@ import pytest
 from quotas.actions import decide, policies, requests
 from quotas.actions.policies import Terms
 from quotas.actions.wishes import Wish
-from quotas.models import Policy, Target, UsagePeak
+from quotas.models import Policy, PolicyVersion, Target, UsagePeak
 from quotas.queries.policies import newest_versions
 from quotas.queries.replay import Outcome, Replay, replay
 from quotas.tests.counting import count_queries
@@ -106,6 +106,17 @@ def test_use_is_that_of_the_day_and_what_was_not_kept_is_called_unknown(history:
         100: (Outcome.LEFT, False),
     }
     assert found.unsure_count == 1
+
+
+def test_of_more_lines_than_somebody_waits_for_the_newest_are_looked_at(history: Site) -> None:
+    common: dict[str, Any] = {
+        "unit": history.units["atlas"], "delegation": history.delegations["dana"], "now": LATER
+    }  # fmt: skip
+    version = PolicyVersion(resource=history.vcpu.resource, most_amount=40)
+    found = replay(version, most=3, **common)
+    # The newest three: declined 130, granted 128, and back to 60, which no such rule is about.
+    assert (found.is_cut, found.most, found.line_count) == (True, 3, 2)
+    assert not replay(version, most=5, **common).is_cut
 
 
 def test_a_replay_takes_the_same_few_queries_for_any_history(history: Site) -> None:

@@ -7,16 +7,19 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from projects.models import Delegation, Project
+from projects.models import Delegation, Project, in_force
 from projects.queries.viewers import Viewer
 from projects.states import Power
-from quotas.actions import delegations
+from quotas.actions import decide, delegations
 from quotas.actions.rerouting import BATCH, work_off
 from quotas.actions.routing import mark_delegation, mark_project, mark_unit
 from quotas.models import Assignment, DelegationBound, QuotaRequest, RequestLine, RouteMark
 from quotas.queries.requests import queue
-from quotas.tests.site import NOW, Site
+from quotas.tasks import sweep_all_routes, sweep_marks
+from quotas.tests.site import NOW, Site, make_site
+from quotas.tests.test_consumption import ask_for
 from quotas.tests.test_decide import ask
 from quotas.tests.threads import BUSY_SECONDS, at_once, until_it_waits
 
@@ -192,3 +195,32 @@ def test_a_delegation_takes_over_when_it_begins_and_hands_back_when_it_ends(site
     assert nearest(begins) == ["mallory"]
     work_off(ends)
     assert nearest(ends) == ["dana"]
+
+
+def test_a_window_that_has_passed_brings_a_line_back_with_the_daily_sweep(db: None) -> None:
+    began = timezone.now() - timedelta(days=40)
+    site = make_site(began)
+    first = ask_for(site, {site.vcpu.slug: 100}, now=began)
+    line = first.lines.get()
+    decide.approve(
+        quota_request=first, granted={line.pk: 100}, seen={line.pk: 0}, version=1,
+        actor=site.dana, now=began,
+    )  # fmt: skip
+    asked = ask_for(site, {site.vcpu.slug: 164}, now=began + timedelta(days=1))
+
+    def turns() -> set[tuple[str, str]]:
+        live = Assignment.objects.filter(in_force(timezone.now()), line__request=asked)
+        return set(live.values_list("user__subject", "kind"))
+
+    # 128 in 30 days: of these 28 were left, and 64 were asked for.
+    assert turns() == {("erin", "decide"), ("dana", "endorse")}
+    sweep_all_routes()
+    sweep_marks()
+    assert turns() == {("dana", "decide")}
+    assert RouteMark.objects.count() == 0
+    # Whom it leaves has lost nothing but a row of the queue.
+    again = asked.lines.get()
+    decide.approve(
+        quota_request=asked, granted={again.pk: 164}, seen={again.pk: 100}, version=1,
+        actor=site.erin, now=timezone.now(),
+    )  # fmt: skip

@@ -196,7 +196,10 @@ class ReplaySerializer(serializers.Serializer[Any]):
     unsure_count = serializers.IntegerField(
         help_text="Of those it would have granted: some figure was not kept."
     )
-    is_cut = serializers.BooleanField(help_text="There were more than it looks at.")
+    is_cut = serializers.BooleanField(
+        help_text="There were more than `most` lines; it looks at the newest."
+    )
+    most = serializers.IntegerField(help_text="Of so many lines.")
     rows = ReplayedSerializer(many=True)
 
     @extend_schema_field(CountsSerializer)
