@@ -83,15 +83,23 @@ class Deciders:
         return deciding + [Turn(each, AssignmentKind.ENDORSE, 0) for each in self.endorsers]
 
 
-def deciders_of(lines: Collection[RequestLine], now: datetime) -> dict[int, Deciders]:
+def deciders_of(
+    lines: Collection[RequestLine], now: datetime, without: Collection[int] = ()
+) -> dict[int, Deciders]:
     """{line id: who could decide it}; two queries, however many lines there are.
 
-    lines: with `offering`, `request` and `project.unit` at hand.
+    lines: with `offering`, `request` and `project.unit` at hand. without: ids of delegations
+    that are looked away from, as if they had ended.
     """
     if not lines:
         return {}
     paths = {line.project.unit.path for line in lines}
-    mandates = mandates_over(paths, Power.DECIDE_QUOTA, now)
+    gone = set(without)
+    mandates = [
+        each
+        for each in mandates_over(paths, Power.DECIDE_QUOTA, now)
+        if each.delegation.pk not in gone
+    ]
     by_path = {path: usable(mandates, path, Power.DECIDE_QUOTA) for path in paths}
     wanted = {(line.project_id, line.offering_id) for line in lines}
     links = links_of(mandates)
@@ -190,12 +198,13 @@ def _interest_parts(
         in_force(now), project__in=project_ids, role__in=ROLES_ABOVE_READER
     )
     live = GroupMembership.objects.filter(in_force(now))
-    decides = live.filter(group__in=deciding)
+    decides = live.filter(is_among("group", deciding))
     works = live.filter(
         Q(user__in=people) | Q(user__in=decides.values("user")),
         group__in=roles.filter(group__isnull=False).values("group"),
     )
-    members = GroupMembership.objects.filter(pk__in=decides.values("pk").union(works.values("pk")))
+    either = decides.values("pk").union(works.values("pk"))
+    members = GroupMembership.objects.filter(is_among("pk", either))
     return (
         Values(roles, ["project", "user", "group"]),
         Values(members, ["group", "user", "user__is_active"]),

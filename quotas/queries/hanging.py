@@ -1,7 +1,6 @@
 """What hangs from a delegation: what would change for whom if it were revoked now."""
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,16 +9,11 @@ from django.db.models import Count, Max, Q
 
 from projects.models import Delegation, Group, GroupMembership, Membership, Project, User, in_force
 from projects.queries.viewers import Viewer, visible_projects
-from projects.states import ROLES_ABOVE_READER, Power
+from projects.states import ROLES_ABOVE_READER
 from quotas.models import Assignment, DecisionLine, Policy, RequestLine
-from quotas.queries.authority import (
-    Mandate,
-    delegate_of,
-    mandates_over,
-    nearest,
-    usable,
-)
-from quotas.states import LineState, PolicyState
+from quotas.queries.authority import delegate_of
+from quotas.queries.deciders import Deciders, deciders_of
+from quotas.states import AssignmentKind, LineState, PolicyState
 
 MOST_LINES = 20
 
@@ -132,46 +126,18 @@ def _fingerprint(
 def _with_takers(
     lines: Sequence[RequestLine], gone: Collection[int], now: datetime
 ) -> list[Waiting]:
-    """Each line with the nearest who would decide it if these delegations were gone."""
-    if not lines:
-        return []
-    paths = {line.project.unit.path for line in lines}
-    left = [
-        each
-        for each in mandates_over(paths, Power.DECIDE_QUOTA, now)
-        if each.delegation.pk not in gone
+    """Each line with whom it would wait for if these delegations were gone, as routing says it."""
+    deciders = deciders_of(lines, now, without=gone)
+    return [Waiting(line, _takers(line, deciders[line.pk])) for line in lines]
+
+
+def _takers(line: RequestLine, deciders: Deciders) -> list[User | Group]:
+    found = [
+        delegate_of(turn.mandate)
+        for turn in deciders.turns(line.level)
+        if turn.kind == AssignmentKind.DECIDE
     ]
-    barred = _interested({line.project_id for line in lines}, now)
-    return [Waiting(line, _takers(line, left, barred[line.project_id])) for line in lines]
-
-
-def _takers(line: RequestLine, left: Sequence[Mandate], barred: set[int]) -> list[User | Group]:
-    mandates = [
-        each
-        for each in usable(left, line.project.unit.path, Power.DECIDE_QUOTA)
-        if not barred & each.effective_people
-    ]
-    if not mandates:
-        return []
-    found = nearest(mandates, line.offering, line.wanted - line.balance_seen)
-    return list(dict.fromkeys(delegate_of(each) for each in found))
-
-
-def _interested(projects: Collection[int], now: datetime) -> dict[int, set[int]]:
-    """{project id: ids of the people who hold a role above reader in it}; two queries."""
-    found: dict[int, set[int]] = defaultdict(set)
-    by_group: dict[int, set[int]] = defaultdict(set)
-    rows = Membership.objects.live(now).filter(project__in=projects, role__in=ROLES_ABOVE_READER)
-    for project_id, user_id, group_id in rows.values_list("project", "user", "group"):
-        if user_id is not None:
-            found[project_id].add(user_id)
-        else:
-            by_group[group_id].add(project_id)
-    members = GroupMembership.objects.live(now).filter(group__in=list(by_group))
-    for group_id, user_id in members.values_list("group", "user"):
-        for project_id in by_group[group_id]:
-            found[project_id].add(user_id)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def roles_there(user: User, unit_path: str, now: datetime) -> list[Project]:

@@ -14,7 +14,7 @@ from quotas.actions.reissue import plan, reissue, revoke_seen
 from quotas.models import Assignment, BoundUse, Policy
 from quotas.queries.hanging import Hanging, hanging_from
 from quotas.queries.verifying import verify
-from quotas.states import PolicyState
+from quotas.states import AssignmentKind, PolicyState
 from quotas.tests.site import NOW, Site
 
 from .handing import DAY, Commits, ask, grant
@@ -62,6 +62,24 @@ def test_what_hangs_from_a_delegation(site: Site) -> None:
     assert found.below == [danas, below]
     assert [(each.line.request, each.takers) for each in found.waiting] == [(asked, [site.otto])]
     assert (found.waiting_count, found.decision_count) == (1, 0)
+
+
+def test_what_hangs_goes_to_whom_routing_brings_it(site: Site, commits: Commits) -> None:
+    """Mallory is nearer than Erin, and has given this project what he may this month."""
+    danas = site.delegations["dana"]
+    hand(site, site.delegations["otto"], site.mallory)
+    grant(site, 64, site.mallory)
+    asked = ask(site, 100)
+
+    [waits] = hanging(site, danas).waiting
+    with commits(execute=True):
+        revoke_seen(
+            delegation=danas, actor=site.erin, why="", seen=hanging(site, danas).seen, now=NOW
+        )
+
+    live = Assignment.objects.filter(in_force(NOW), line=asked.lines.get())
+    deciding = live.filter(kind=AssignmentKind.DECIDE)
+    assert waits.takers == [site.erin] == [each.user for each in deciding]
 
 
 def test_what_is_over_hangs_from_nothing(site: Site) -> None:
