@@ -6,25 +6,28 @@ after an act 200.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from portal.lib.access import HIDDEN, NO, OK, ROLES, ROWS, SIGN_IN
 from quotas.tests.access.case import Case, make_case
 from quotas.tests.access.samples import SAMPLES
 from quotas.tests.access.sending import Sample
-from quotas.tests.site import Site
+from quotas.tests.site import make_site
 
 JSON = "application/json"
 
 
-@pytest.fixture
-def case(site_today: Site) -> Case:
-    return make_case(site_today)
+@pytest.fixture(scope="module")
+def case(module_database: object) -> Case:
+    """One for all: what a call changes is undone."""
+    return make_case(make_site(timezone.now() - timedelta(days=1)))
 
 
 def urls(patterns: Any = None, before: str = "") -> Iterator[tuple[str, URLPattern]]:
