@@ -16,6 +16,12 @@ from quotas.states import PENDING, PolicyState
 from .accounts import Fill, envelope_fills, sources
 from .envelopes import drawing, nearest_above
 
+# The order of the catalogue.
+IN_ORDER = (
+    "offering__zone__region__order", "offering__zone__order", "offering__zone__slug",
+    "offering__resource__order",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Shift:
@@ -171,7 +177,7 @@ def _shifts(unit: Unit, left: Collection[Unit], entered: Collection[Unit]) -> li
     accounts = list(
         Account.objects.filter(unit__in=[*left, *entered], offering__in=held)
         .select_related("unit", "offering__resource", "offering__zone__region")
-        .order_by("unit__path", "offering__slug")
+        .order_by("unit__path", *IN_ORDER)
     )
     fills = envelope_fills(accounts)
     leaving = {each.pk for each in left}
@@ -230,7 +236,7 @@ def _swept(unit: Unit) -> list[Swept]:
     envelopes = list(
         Account.objects.filter(unit=unit)
         .select_related("unit", "offering__resource", "offering__zone__region")
-        .order_by("offering__slug")
+        .order_by(*IN_ORDER)
     )
     heirs = nearest_above(unit, [each.offering_id for each in envelopes])
     lent: dict[int, int] = defaultdict(int)

@@ -99,11 +99,13 @@ def _show_move(
     error: DomainError | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    move = move_of(unit, parent, viewer.now)
     context: dict[str, Any] = {
         "here": "units",
         "unit": unit,
         "parent": parent,
-        "move": move_of(unit, parent, viewer.now),
+        "move": move,
+        "figures": move.shifts,
         "error": error,
     }
     return render(request, "units/move.html", context, status=status)
@@ -117,10 +119,12 @@ def _show_retire(
     error: DomainError | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    retirement = retirement_of(unit, viewer.now)
     context: dict[str, Any] = {
         "here": "units",
         "unit": unit,
-        "retirement": retirement_of(unit, viewer.now),
+        "retirement": retirement,
+        "figures": retirement.swept,
         "form": form,
         "error": error,
     }
