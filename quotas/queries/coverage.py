@@ -82,6 +82,7 @@ class Coverage:
 
     thin: Found[ThinUnit]
     stranded: Found[Stranded]
+    unanswered: Found[RequestLine]
     roots: Found[Ending]
     ending: Found[Ending]
     absent: Found[Absent]
@@ -93,8 +94,8 @@ class Coverage:
         return not any(
             len(each)
             for each in (
-                self.thin, self.stranded, self.roots, self.ending, self.absent, self.grown,
-                self.policies,
+                self.thin, self.stranded, self.unanswered, self.roots, self.ending, self.absent,
+                self.grown, self.policies,
             )
         )  # fmt: skip
 
@@ -118,6 +119,7 @@ def coverage_of(viewer: Viewer) -> Coverage:
     return Coverage(
         thin=_cut(thin_units(paths, now)),
         stranded=stranded_lines(paths, now),
+        unanswered=_cut(_unanswered(paths, now)[: MOST + 1]),
         roots=_cut(_endings(paths, now, ROOT_SOON, is_root=True)),
         ending=_cut(_endings(paths, now, SOON, is_root=False)),
         absent=_absent(paths, now),
@@ -152,27 +154,36 @@ def _endings(
     return [Ending(each, each.over_at) for each in rows[: MOST + 1]]  # type: ignore[attr-defined]  # annotated
 
 
-def stranded_lines(paths: Sequence[str] | None, now: datetime) -> Found[Stranded]:
-    """Open lines that nobody can decide; lines that are about to be routed are none."""
+def _decidable(now: datetime) -> Exists:
+    """The condition on a line that somebody is asked to decide it who can, as far as is seen."""
     involved = Membership.objects.filter(
         in_force(now), role__in=ROLES_ABOVE_READER, user=OuterRef("user"),
         project=OuterRef("line__project"),
     )  # fmt: skip
-    live = (
+    return Exists(
         Assignment.objects.filter(in_force(now), line=OuterRef("pk"), kind=AssignmentKind.DECIDE)
         .filter(delegation__in=live_delegations(now).values("pk"))
         .exclude(user__is_active=False)
         .exclude(Exists(involved))
     )
-    rows = (
-        RequestLine.objects.filter(within(paths, "project__unit__path"), state=LineState.OPEN)
-        .exclude(Exists(live))
-        .select_related(
-            "request__project__unit", "project__unit", "offering__resource",
-            "offering__zone__region",
-        )
-        .order_by("pk")
-    )  # fmt: skip
+
+
+def _open_lines(paths: Sequence[str] | None) -> QuerySet[RequestLine]:
+    rows = RequestLine.objects.filter(within(paths, "project__unit__path"), state=LineState.OPEN)
+    return rows.select_related(
+        "request__project__unit", "project__unit", "offering__resource", "offering__zone__region"
+    )
+
+
+def _unanswered(paths: Sequence[str] | None, now: datetime) -> QuerySet[RequestLine]:
+    """Lines that went up to the top and were decided there by nobody either, the oldest first."""
+    rows = _open_lines(paths).filter(_decidable(now), escalate_at__isnull=True)
+    return rows.order_by("waits_since", "pk")
+
+
+def stranded_lines(paths: Sequence[str] | None, now: datetime) -> Found[Stranded]:
+    """Open lines that nobody can decide; lines that are about to be routed are none."""
+    rows = _open_lines(paths).exclude(_decidable(now)).order_by("pk")
     lines = list(rows[: MOST + 1])
     deciders = deciders_of(lines, now)
     found = []

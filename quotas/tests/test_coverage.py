@@ -10,7 +10,8 @@ from projects.models import Delegation, Event, GroupMembership, Notice, Unit, Us
 from projects.queries.viewers import Viewer
 from projects.states import NoticeKind, Power, Role
 from quotas.actions.ends import warn_of_ends
-from quotas.models import DelegationBound, Policy
+from quotas.actions.escalation import escalate_due
+from quotas.models import DelegationBound, Policy, RequestLine
 from quotas.queries.coverage import Coverage, coverage_of
 from quotas.states import PolicyState
 from quotas.tests.api import caller
@@ -141,6 +142,21 @@ def test_lines_whose_deciders_all_have_a_part_in_it(site: Site) -> None:
     assert line.reason == "interested"
 
 
+def test_a_line_that_nobody_at_the_top_answers_is_told_of(site: Site) -> None:
+    asked = ask(site)
+    for week in range(1, 4):
+        assert seen_by(site, "audrey").unanswered.rows == []
+        escalate_due(NOW + 14 * week * DAY)
+    (line,) = seen_by(site, "audrey").unanswered.rows
+    assert (line.request_id, line.level) == (asked.pk, 2)
+    assert seen_by(site, "audrey").stranded.rows == []
+    assert len(seen_by(site, "erin").unanswered) == 1
+    # Nobody can decide it any more: that is another list.
+    Delegation.objects.exclude(user=site.audrey).update(revoked_at=NOW)
+    found = seen_by(site, "audrey")
+    assert (len(found.unanswered), len(found.stranded)) == (0, 1)
+
+
 def test_a_line_whose_only_decider_joined_the_project_waits_for_nobody(site: Site) -> None:
     Delegation.objects.filter(user__in=[site.erin, site.otto]).update(user=site.dana)
     ask(site)
@@ -170,6 +186,12 @@ def test_the_page_says_what_to_do_and_the_api_says_the_same(site_today: Site) ->
     found = caller(site, "otto").get("coverage/").json()
     assert [(each["unit"], each["below_count"]) for each in found["thin"]] == [("org", 1)]
     assert (found["stranded"], found["more"]) == ([], [])
+    line = ask(site).lines.get()
+    RequestLine.objects.filter(pk=line.pk).update(level=2, escalate_at=None)
+    text = text_of(client_of(site, "otto").get("/remit/coverage/"))
+    assert "Went up to the top, and wait there" in text
+    (row,) = caller(site, "otto").get("coverage/").json()["unanswered"]
+    assert (row["line"], row["unit"]) == (line.pk, "atlas")
     assert client_of(site, "mallory").get("/remit/coverage/").status_code == 403
 
 

@@ -55,6 +55,17 @@ class StrandedSerializer(serializers.Serializer[Any]):
     sentence = serializers.CharField()
 
 
+class UnansweredSerializer(serializers.Serializer[Any]):
+    """An open line that went up to the top and that nobody there has answered either."""
+
+    request = serializers.IntegerField(source="request_id")
+    line = serializers.IntegerField(source="pk")
+    offering = serializers.CharField(source="offering.slug")
+    project = serializers.CharField(source="project.slug")
+    unit = serializers.CharField(source="project.unit.slug")
+    waits_since = serializers.DateTimeField()
+
+
 class AbsentSerializer(serializers.Serializer[Any]):
     """Somebody for whom lines wait and who has not signed in for 60 days."""
 
@@ -82,6 +93,7 @@ class DeciderCoverageSerializer(serializers.Serializer[Any]):
     """
 
     stranded = StrandedSerializer(source="stranded.rows", many=True)
+    unanswered = UnansweredSerializer(source="unanswered.rows", many=True)
     thin = ThinUnitSerializer(source="thin.rows", many=True)
     roots = EndingSerializer(source="roots.rows", many=True)
     ending = EndingSerializer(source="ending.rows", many=True)
@@ -92,5 +104,7 @@ class DeciderCoverageSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_more(self, coverage: Any) -> list[str]:
-        names = ("stranded", "thin", "roots", "ending", "absent", "grown", "policies")
+        names = (
+            "stranded", "unanswered", "thin", "roots", "ending", "absent", "grown", "policies",
+        )  # fmt: skip
         return [each for each in names if getattr(coverage, each).has_more]
