@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from portal.lib.lookups import is_among
 from portal.lib.together import Values, together
 from projects.models import GroupMembership, Membership, Project, User, in_force
 from projects.states import ROLES_ABOVE_READER, Power

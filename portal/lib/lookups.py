@@ -1,0 +1,55 @@
+"""Conditions that make the database look rows up by their keys, however many rows a table has.
+
+`column IN (SELECT …)` is a join: for somebody who has much the planner reads the other table
+whole, sooner than a thousand times by its key, and so what they wait for grows with the site.
+An array is found first and each of its keys looked up.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import BigIntegerField, BooleanField, F, Func, QuerySet, TextField, Value
+
+
+class IsAnyOf(Func):
+    """`value = ANY(array)`, which Django's lookups cannot say of a column."""
+
+    arg_joiner = " = ANY("
+    template = "(%(expressions)s))"
+    output_field = BooleanField()
+
+
+class _Given(Func):
+    """An array of what is known already, found as a subquery's is."""
+
+    template = "ARRAY(SELECT unnest(%(expressions)s))"
+
+
+class IsBelow(Func):
+    """Whether a unit's path begins with another that is only known as the statement runs.
+
+    A path ends in "/", and "0" is the next character; LIKE would not use the index for it.
+    """
+
+    template = "(%(lower)s ~>=~ %(upper)s AND %(lower)s ~<~ (left(%(upper)s, -1) || '0'))"
+    output_field = BooleanField()
+
+    def as_sql(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, list[Any]]:
+        (lower, first), (upper, second) = map(compiler.compile, self.get_source_expressions())
+        sql = self.template % {"lower": lower, "upper": upper}
+        return sql, [*first, *second, *first, *second]
+
+
+def is_among(column: str, keys: QuerySet[Any, Any] | Collection[int] | Collection[str]) -> IsAnyOf:
+    """The condition that the column is one of the keys: values, or a queryset of one value each.
+
+    The queryset refers to nothing of the query that it stands in, so it is asked once.
+    """
+    if isinstance(keys, QuerySet):
+        return IsAnyOf(F(column), ArraySubquery(keys))
+    values = sorted(keys)
+    is_text = bool(values) and isinstance(values[0], str)
+    array = ArrayField(TextField() if is_text else BigIntegerField())
+    return IsAnyOf(F(column), _Given(Value(values, array), output_field=array))
