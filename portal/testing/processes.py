@@ -105,7 +105,8 @@ class RunningSite:
             env={**os.environ, **self._environment, **(more or {})},
             cwd=ROOT,
         )
-        self._stack.callback(child.stop, 5)
+        # Not asked to end: what it does is over, and its database goes with it.
+        self._stack.callback(child.kill)
         return child
 
 
