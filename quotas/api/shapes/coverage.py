@@ -55,7 +55,7 @@ class StrandedSerializer(serializers.Serializer[Any]):
     sentence = serializers.CharField()
 
 
-class UnansweredSerializer(serializers.Serializer[Any]):
+class UnansweredLineSerializer(serializers.Serializer[Any]):
     """An open line that went up to the top and that nobody there has answered either."""
 
     request = serializers.IntegerField(source="request_id")
@@ -93,7 +93,7 @@ class DeciderCoverageSerializer(serializers.Serializer[Any]):
     """
 
     stranded = StrandedSerializer(source="stranded.rows", many=True)
-    unanswered = UnansweredSerializer(source="unanswered.rows", many=True)
+    unanswered = UnansweredLineSerializer(source="unanswered.rows", many=True)
     thin = ThinUnitSerializer(source="thin.rows", many=True)
     roots = EndingSerializer(source="roots.rows", many=True)
     ending = EndingSerializer(source="ending.rows", many=True)

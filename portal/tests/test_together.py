@@ -1,0 +1,101 @@
+"""Several statements as one: what comes back, in which order, and what an error leaves behind."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Count, F, Value
+from django.test.utils import CaptureQueriesContext
+
+from portal.lib.together import Rows, Values, Written, together, updating
+from projects.models import Project, Unit, User
+
+BEGAN = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
+BROKEN = Written("SELECT 1 / (pk - pk) FROM (SELECT 1 AS pk) AS one", [])
+
+
+@pytest.fixture
+def org(db: None) -> Unit:
+    """A unit with one below it, which has a project."""
+    top = Unit.objects.create(slug="org", name="Organisation", path="org/")
+    below = Unit.objects.create(slug="ep", name="Physics", parent=top, path="org/ep/")
+    Project.objects.create(slug="p", name="Project", unit=below, created_at=BEGAN)
+    return top
+
+
+def test_answers_come_in_the_order_of_the_parts_by_one_query(org: Unit) -> None:
+    with CaptureQueriesContext(connection) as said:
+        units, nobody, paths = together(
+            Rows(Unit.objects.order_by("-path"), ["parent"]),
+            Rows(User.objects.all()),
+            Values(Unit.objects.order_by("path"), ["path", "parent"]),
+        )
+    assert len(said) == 1
+    assert [each.slug for each in units] == ["ep", "org"]
+    assert nobody == []
+    assert paths == [("org/", None), ("org/ep/", org.pk)]
+
+
+def test_rows_are_what_their_querysets_would_give(org: Unit) -> None:
+    rows = Project.objects.annotate(above=F("unit__parent__slug"))
+    ((found,),) = together(Rows(rows, ["unit", "unit__parent", "unit__parent__parent"], ["above"]))
+    expected = rows.select_related("unit__parent").get()
+    fields = [each.attname for each in Project._meta.concrete_fields]
+    assert {name: getattr(found, name) for name in fields} == {
+        name: getattr(expected, name) for name in fields
+    }
+    with CaptureQueriesContext(connection) as said:
+        assert (found.unit, found.unit.parent, found.above) == (expected.unit, org, "org")
+        assert found.unit.parent.parent is None
+    assert len(said) == 0
+    found.name = "Renamed"
+    found.save(update_fields=["name"])
+    assert Project.objects.get().name == "Renamed"
+
+
+def test_a_row_is_put_in_order_by_what_nobody_asked_for(org: Unit) -> None:
+    by_name = Values(Unit.objects.order_by("-name"), ["slug"])
+    assert together(by_name) == [[("ep",), ("org",)]]
+    counted = Unit.objects.order_by().values("parent").annotate(count=Count("pk"))
+    assert sorted(together(Values(counted.filter(parent=org), ["parent", "count"]))[0]) == [
+        (org.pk, 1)
+    ]
+
+
+def test_moments_come_as_texts_that_can_be_read_back(org: Unit) -> None:
+    (((moment,),),) = together(Values(Project.objects.all(), ["created_at"]))
+    assert datetime.fromisoformat(moment) == BEGAN
+
+
+def test_what_can_find_nothing_is_not_asked(org: Unit) -> None:
+    with CaptureQueriesContext(connection) as said:
+        assert together() == []
+        nothing = Values(Unit.objects.filter(pk__in=[]), ["pk"])
+        assert together(Rows(Unit.objects.none()), nothing) == [[], []]
+    assert len(said) == 0
+    found = together(Rows(Unit.objects.none()), Values(Unit.objects.order_by("pk")[:1], ["slug"]))
+    assert found == [[], [("org",)]]
+
+
+def test_a_part_that_writes_tells_how_many_rows_and_the_others_see_what_was(org: Unit) -> None:
+    changed, none, names = together(
+        updating(Unit.objects.filter(path__startswith="org/"), name=Value("New")),
+        updating(Unit.objects.filter(slug="other"), name="Other"),
+        Values(Unit.objects.order_by("path"), ["name"]),
+    )
+    assert (len(changed), none) == (2, [])
+    assert names == [("Organisation",), ("Physics",)]
+    assert set(Unit.objects.values_list("name", flat=True)) == {"New"}
+
+
+def test_an_error_in_one_part_undoes_them_all(org: Unit) -> None:
+    with pytest.raises(DatabaseError), transaction.atomic():
+        together(updating(Unit.objects.all(), name="New"), BROKEN)
+    assert set(Unit.objects.values_list("name", flat=True)) == {"Organisation", "Physics"}
+
+
+def test_what_is_rolled_back_afterwards_was_never_written(org: Unit) -> None:
+    with transaction.atomic():
+        together(updating(Unit.objects.all(), name="New"))
+        transaction.set_rollback(True)
+    assert set(Unit.objects.values_list("name", flat=True)) == {"Organisation", "Physics"}
