@@ -54,17 +54,22 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
 
 def seconds(name: str, default: float, *, low: float, high: float) -> float:
     """A duration; both bounds belong to the range."""
+    return number(name, default, low=low, high=high, kind="a number of seconds")
+
+
+def number(name: str, default: float, *, low: float, high: float, kind: str = "a number") -> float:
+    """Both bounds belong to the range; kind: what it is called where it is wrong."""
     value = text(name)
     if not value:
         return default
     try:
-        number = float(value)
+        found = float(value)
     except ValueError:
-        number = float("nan")
+        found = float("nan")
     # Written so that NaN fails too.
-    if not low <= number <= high:
-        raise Refused([f"{name} is {value!r}: use a number of seconds, {low:g} to {high:g}."])
-    return number
+    if not low <= found <= high:
+        raise Refused([f"{name} is {value!r}: use {kind}, {low:g} to {high:g}."])
+    return found
 
 
 def items(name: str, default: Iterable[str] = ()) -> list[str]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.locks import lock, share, share_rows
+from portal.lib.lookups import is_among
 from projects.models import Project, Unit, UnitPlacement, User, ancestor_paths
 
 from .events import record
@@ -149,7 +150,9 @@ def _hold(units: dict[int, Unit]) -> dict[int, Unit]:
     """The units as they stand, held there; given as they were last seen."""
     while True:
         paths = {path for each in units.values() for path in ancestor_paths(each.path)}
-        by_path = {each.path: each for each in share_rows(Unit.objects.filter(path__in=paths))}
+        by_path = {
+            each.path: each for each in share_rows(Unit.objects.filter(is_among("path", paths)))
+        }
         held = {each.pk: each for each in by_path.values()}
         if all(pk in held and held[pk].path == each.path for pk, each in units.items()):
             return {pk: _with_lineage(held[pk], by_path) for pk in units}

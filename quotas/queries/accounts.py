@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
+from portal.lib.lookups import IsBelow, is_among
 from portal.lib.together import Rows, Values, together
 from projects.models import Project, ancestor_paths
 from quotas.models import Account, Capacity, Holder, Transfer
@@ -33,10 +34,8 @@ def sources(offering_ids: Iterable[int], unit_path: str) -> dict[int, list[Accou
 def sources_of(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[Account]]:
     """`sources` for many projects at once: {(offering id, unit path): accounts}; one query."""
     paths = {above for _offering, path in wanted for above in ancestor_paths(path)}
-    rows = (
-        Account.objects.filter(offering__in={offering_id for offering_id, _path in wanted})
-        .filter(Q(holder=Holder.POOL) | Q(unit__path__in=paths))
-        .select_related("unit", "offering__resource", "offering__zone")
+    rows = paying({offering_id for offering_id, _path in wanted}, paths).select_related(
+        "unit", "offering__resource", "offering__zone"
     )
     by_offering: dict[int, list[Account]] = defaultdict(list)
     for account in rows:
@@ -49,6 +48,16 @@ def sources_of(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], lis
         )
         for offering_id, path in wanted
     }
+
+
+def paying(offering_ids: Iterable[int], paths: Iterable[str]) -> QuerySet[Account]:
+    """The envelopes of units with these paths, and the pools."""
+    rows = Account.objects.filter(offering__in=offering_ids)
+    pools = rows.filter(holder=Holder.POOL).values("pk")
+    # Two looks into indexes; either the one or the other would be a look at all accounts.
+    return Account.objects.filter(
+        is_among("pk", pools.union(rows.filter(is_among("unit__path", list(paths))).values("pk")))
+    )
 
 
 def nearest_first(accounts: Iterable[Account]) -> list[Account]:
@@ -75,9 +84,8 @@ class Fill:
 
 def nearest_sources(offering_ids: Collection[int], unit_path: str) -> QuerySet[Account]:
     """What pays for each offering in a place: the deepest envelope above it, or the pool."""
-    above = Q(holder=Holder.POOL) | Q(unit__path__in=ancestor_paths(unit_path))
     return (
-        Account.objects.filter(above, offering__in=offering_ids)
+        paying(offering_ids, ancestor_paths(unit_path))
         .order_by("offering_id", F("unit__path").desc(nulls_last=True))
         .distinct("offering_id")
     )
@@ -94,22 +102,23 @@ def envelope_fills(accounts: Collection[Account]) -> dict[int, Fill]:
 
 def fills_part(accounts: QuerySet[Account]) -> Values:
     """What asks how full envelopes and pools are; see `fills_from`."""
-    # The pool has no path, and everything lies below "".
-    top = Coalesce(OuterRef("unit__path"), Value(""))
-    beneath = (
-        Account.objects.filter(
-            Q(project__unit__path__startswith=top)
-            | (Q(unit__path__startswith=top) & ~Q(pk=OuterRef("pk"))),
-            offering=OuterRef("offering"),
-        )
-        .order_by()
-        .values("offering")
-        .annotate(total=Sum("balance"))
-        .values("total")
+    same = Account.objects.filter(offering=OuterRef("offering")).order_by()
+    # Everything adds up to zero, so below the pool lies what was issued and is not in it.
+    issued = same.filter(holder=Holder.SITE).values(size=-F("balance"))
+    top = OuterRef("unit__path")
+    in_projects = _sum(same.filter(IsBelow(F("project__unit__path"), top)))
+    in_units = _sum(same.filter(IsBelow(F("unit__path"), top)))
+    size = Case(
+        When(unit__isnull=True, then=Subquery(issued)),
+        default=Coalesce(in_projects, 0) + Coalesce(in_units, 0),
     )
     rows = Account.objects.filter(pk__in=accounts.values("pk"))
-    rows = rows.annotate(beneath=Coalesce(Subquery(beneath), 0))
+    rows = rows.annotate(beneath=size - F("balance"))
     return Values(rows, ["pk", "offering", "balance", "beneath"])
+
+
+def _sum(accounts: QuerySet[Account]) -> Subquery:
+    return Subquery(accounts.values("offering").annotate(total=Sum("balance")).values("total"))
 
 
 def fills_from(rows: Iterable[Sequence[int]]) -> list[tuple[int, int, Fill]]:

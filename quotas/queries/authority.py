@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q
 
+from portal.lib.lookups import is_among
 from portal.lib.together import Rows, Values, together
 from projects.models import (
     Delegation,
@@ -145,9 +146,9 @@ def mandates_and_interested(
     involved = User.objects.filter(
         ~_uninvolved(project, "pk", viewer.now), pk__in=themselves.union(deputised)
     )
-    bounds, people = together(bounds_part(held), Values(involved, ["pk"]))
+    *chains, people = together(*chain_parts(held), Values(involved, ["pk"]))
     return (
-        usable(mandates_from(held, bounds), project.unit.path, power),
+        usable(mandates_from(held, *chains), project.unit.path, power),
         {person for (person,) in people},
     )
 
@@ -165,22 +166,16 @@ def mandates_for(unit_path: str, power: Power, now: datetime) -> list[Mandate]:
 def mandates_over(unit_paths: Collection[str], power: Power, now: datetime) -> list[Mandate]:
     """Everybody's mandates for a power that reach one of these units; narrow with `usable`."""
     above = {path for each in unit_paths for path in ancestor_paths(each)}
-    live = live_delegations(now).filter(powers__contains=[power], unit__path__in=above)
+    live = live_delegations(now).filter(is_among("unit__path", above), powers__contains=[power])
+    bounds_of = DelegationBound.objects.filter(is_among("delegation", live.values("pk")))
     held, bounds = together(
         Rows(live.order_by("pk"), PEOPLE_AND_PLACE),
-        Rows(
-            DelegationBound.objects.filter(delegation__in=live.values("pk")).order_by("pk"),
-            ["resource", "zone", "zone__region"],
-        ),
+        Rows(bounds_of.order_by("pk"), ["resource", "zone", "zone__region"]),
     )
     by_id = {each.pk: each for each in held}
     if not all(by_id.keys() >= set(each.ancestors) for each in held):
         return _load(held)  # a link lacks the power, or lies elsewhere
-    rows: dict[int, list[DelegationBound]] = defaultdict(list)
-    for row in bounds:
-        row.delegation = by_id[row.delegation_id]
-        rows[row.delegation_id].append(row)
-    return [_mandate(each, by_id, rows) for each in held]
+    return mandates_from(held, held, bounds)
 
 
 def _mandate(
@@ -217,41 +212,37 @@ def _mandates(held: Iterable[Delegation], unit_path: str, power: Power) -> list[
 
 
 def _load(held: Iterable[Delegation]) -> list[Mandate]:
-    """The delegations with their chains and bounds; one query, two where a link has no bound."""
+    """The delegations with their chains and bounds; one query."""
     delegations = list(held)
     if not delegations:
         return []
-    return mandates_from(delegations, together(bounds_part(delegations))[0])
+    return mandates_from(delegations, *together(*chain_parts(delegations)))
 
 
-def bounds_part(held: Iterable[Delegation]) -> Rows:
-    """What asks for the bounds of the delegations' chains, with what is said of these."""
-    people = [f"delegation__{each}" for each in PEOPLE_AND_PLACE]
-    rows = DelegationBound.objects.filter(delegation__in=_ids(held)).order_by("pk")
-    return Rows(rows, ["resource", "zone", "zone__region", "delegation", *people])
-
-
-def _ids(held: Iterable[Delegation]) -> set[int]:
-    """Of all links of their chains."""
-    return {each for delegation in held for each in delegation.chain_ids}
+def chain_parts(held: Iterable[Delegation]) -> tuple[Rows, Rows]:
+    """What asks for the links of the delegations' chains, and for the bounds of these."""
+    ids = {each for delegation in held for each in delegation.chain_ids}
+    return (
+        Rows(Delegation.objects.filter(is_among("pk", ids)), PEOPLE_AND_PLACE),
+        Rows(
+            DelegationBound.objects.filter(delegation__in=ids).order_by("pk"),
+            ["resource", "zone", "zone__region"],
+        ),
+    )
 
 
 def mandates_from(
-    delegations: Collection[Delegation], rows: Iterable[DelegationBound]
+    delegations: Iterable[Delegation],
+    links: Iterable[Delegation],
+    bounds: Iterable[DelegationBound],
 ) -> list[Mandate]:
-    """The delegations as mandates, from the answer to `bounds_part`.
-
-    One query more where a link has no bound.
-    """
-    links: dict[int, Delegation] = {}
-    bounds: dict[int, list[DelegationBound]] = defaultdict(list)
-    for row in rows:
-        row.delegation = links.setdefault(row.delegation_id, row.delegation)
-        bounds[row.delegation_id].append(row)
-    unbounded = _ids(delegations) - links.keys()
-    if unbounded:
-        links |= Delegation.objects.select_related(*PEOPLE_AND_PLACE).in_bulk(unbounded)
-    return [_mandate(each, links, bounds) for each in delegations]
+    """The delegations as mandates, from the answers to `chain_parts`."""
+    by_id = {each.pk: each for each in links}
+    rows: dict[int, list[DelegationBound]] = defaultdict(list)
+    for row in bounds:
+        row.delegation = by_id[row.delegation_id]
+        rows[row.delegation_id].append(row)
+    return [_mandate(each, by_id, rows) for each in delegations]
 
 
 def with_free_holder(

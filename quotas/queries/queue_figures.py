@@ -19,8 +19,10 @@ from quotas.queries.authority import Mandate, usable
 from quotas.queries.consumption import used_by_many
 from quotas.queries.decision_figures import LineFigures, Use
 
-# `paying` is the nearest envelope above a project, or the pool; `beneath` what was promised
-# from it; `closest` the limit that the fewest offerings feed.
+# `paying` is the nearest envelope above a project, or the pool; `sizes` what these have with all
+# that was promised from them; `closest` the limit that the fewest offerings feed.
+# An envelope's accounts are looked up from the units below it. A path ends in "/", and "0" is the
+# next character. Below the pool lies everything, and everything adds up to zero.
 GLANCE = """
 WITH wanted AS (
     SELECT line.id, line.project_id, line.offering_id, unit.path
@@ -29,26 +31,45 @@ WITH wanted AS (
     JOIN projects_unit unit ON unit.id = project.unit_id
     WHERE line.id = ANY(%(lines)s)
 ), above AS (
-    SELECT account.id, account.offering_id, account.balance, coalesce(unit.path, '') AS path
+    SELECT account.id, account.offering_id, account.balance, unit.path
+    FROM projects_unit unit
+    JOIN quotas_account account ON account.unit_id = unit.id
+    WHERE unit.path = ANY(ARRAY(SELECT unnest(%(paths)s::text[])))
+      AND account.offering_id = ANY(ARRAY(SELECT offering_id FROM wanted))
+    UNION ALL
+    SELECT account.id, account.offering_id, account.balance, ''
     FROM quotas_account account
-    LEFT JOIN projects_unit unit ON unit.id = account.unit_id
-    WHERE account.offering_id IN (SELECT offering_id FROM wanted)
-      AND (account.holder = 'pool' OR unit.path = ANY(%(paths)s))
+    WHERE account.holder = 'pool'
+      AND account.offering_id = ANY(ARRAY(SELECT offering_id FROM wanted))
 ), paying AS (
     SELECT DISTINCT ON (wanted.id) wanted.id AS line_id, above.*
     FROM wanted
     JOIN above ON above.offering_id = wanted.offering_id AND starts_with(wanted.path, above.path)
     ORDER BY wanted.id, length(above.path) DESC
-), beneath AS (
-    SELECT paid.id, coalesce((
-        SELECT sum(account.balance)
-        FROM quotas_account account
-        LEFT JOIN projects_project project ON project.id = account.project_id
-        JOIN projects_unit unit ON unit.id = coalesce(account.unit_id, project.unit_id)
-        WHERE account.offering_id = paid.offering_id AND account.id <> paid.id
-          AND starts_with(unit.path, paid.path)
-    ), 0) AS promised
-    FROM (SELECT DISTINCT id, offering_id, path FROM paying) paid
+), sizes AS (
+    SELECT top.path, found.offering_id, found.size
+    FROM (SELECT DISTINCT path FROM paying WHERE path <> '') top
+    CROSS JOIN LATERAL (
+        SELECT held.offering_id, sum(held.balance) AS size
+        FROM projects_unit unit
+        CROSS JOIN LATERAL (
+            SELECT account.offering_id, account.balance
+            FROM quotas_account account
+            WHERE account.unit_id = unit.id
+            UNION ALL
+            SELECT account.offering_id, account.balance
+            FROM projects_project project
+            JOIN quotas_account account ON account.project_id = project.id
+            WHERE project.unit_id = unit.id
+        ) held
+        WHERE unit.path ~>=~ top.path AND unit.path ~<~ (left(top.path, -1) || '0')
+        GROUP BY held.offering_id
+    ) found
+    UNION ALL
+    SELECT '', site.offering_id, -site.balance
+    FROM quotas_account site
+    WHERE site.holder = 'site'
+      AND site.offering_id = ANY(ARRAY(SELECT offering_id FROM wanted))
 ), closest AS (
     SELECT DISTINCT ON (feeds.offering_id) feeds.offering_id, lim.id, lim.endpoint_id, lim.unit,
            feeders.count > 1 AS is_shared
@@ -60,12 +81,12 @@ WITH wanted AS (
     WHERE feeds.offering_id IN (SELECT offering_id FROM wanted)
     ORDER BY feeds.offering_id, feeders.count, lim."order", feeds.id
 )
-SELECT wanted.id, paying.id, paying.balance, paying.path, beneath.promised,
+SELECT wanted.id, paying.id, paying.balance, paying.path, sizes.size,
        closest.id, closest.unit, closest.is_shared,
        reading.used, reading.reserved, reading.limit_seen, reading.read_at
 FROM wanted
 LEFT JOIN paying ON paying.line_id = wanted.id
-LEFT JOIN beneath ON beneath.id = paying.id
+LEFT JOIN sizes ON sizes.path = paying.path AND sizes.offering_id = paying.offering_id
 LEFT JOIN closest ON closest.offering_id = wanted.offering_id
 LEFT JOIN quotas_target target
     ON target.project_id = wanted.project_id AND target.endpoint_id = closest.endpoint_id
@@ -83,7 +104,7 @@ class _Glance:
     source_id: int | None
     source_balance: int
     source_path: str
-    promised: Any  # a sum is numeric in PostgreSQL
+    source_size: Any  # a sum is numeric in PostgreSQL
     limit_id: int | None
     limit_unit: str
     is_shared: bool
@@ -103,8 +124,8 @@ class _Glance:
     def envelope(self) -> Fill | None:
         if self.source_id is None:
             return None
-        promised = int(self.promised)
-        return Fill(promised=promised, size=promised + self.source_balance)
+        size = int(self.source_size)
+        return Fill(promised=size - self.source_balance, size=size)
 
     @property
     def use(self) -> Use | None:
@@ -125,8 +146,8 @@ def figures_at_a_glance(
 ) -> dict[int, LineFigures]:
     """{line id: its figures} in the order of the lines.
 
-    lines: as `lines_of_page` gives them. mandates: all that the person
-    holds. One query, and two for what is consumed of bounds.
+    lines: as `lines_of_page` gives them. mandates: what the person
+    holds there. One query, and two for what is consumed of bounds.
     """
     if not lines:
         return {}

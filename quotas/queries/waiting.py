@@ -22,14 +22,15 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
+from portal.lib.lookups import is_among
 from portal.lib.together import Rows, Values, together
-from projects.models import Unit
+from projects.models import Unit, ancestor_paths
 from projects.queries.viewers import Viewer
 from quotas.models import Account, DecisionLine, QuotaRequest, RequestLine
 from quotas.queries.requests import assigned_lines, own_assignments, queue
 from quotas.states import AssignmentKind, Direction, LineState
 
-from .authority import Mandate, bounds_part, mandates_from
+from .authority import Mandate, chain_parts, mandates_from
 from .queue_wishes import COUNTED, PAGE, Order, Wanted
 
 MOST_CHOICES = 500
@@ -40,7 +41,7 @@ FRAMED = 100
 def waiting(viewer: Viewer, wanted: Wanted) -> QuerySet[QuotaRequest]:
     """The requests that wait for the person, as wanted, not yet cut into pages."""
     lines = _lines(viewer, wanted)
-    rows = QuotaRequest.objects.filter(pk__in=lines.values("request")).select_related(
+    rows = QuotaRequest.objects.filter(is_among("pk", lines.values("request"))).select_related(
         "project__unit", "requester", "asked_by"
     )
     if wanted.unit:
@@ -185,19 +186,21 @@ def _choices(rows: Iterable[Sequence[Any]]) -> Choices:
 def lines_of_page(
     viewer: Viewer, requests: list[QuotaRequest]
 ) -> tuple[list[RequestLine], list[Mandate]]:
-    """The lines of these requests that wait for the person, and all mandates of theirs.
+    """The lines of these requests that wait for the person, and the mandates of theirs there.
 
     Lines with `quota`, the balance of now; `is_to_decide`, or else to endorse; `endorsed`, the
     absolute limit that somebody endorsed last, None where nobody did. One query.
     """
-    held = Account.objects.filter(project=OuterRef("project"), offering=OuterRef("offering"))
+    quota = Account.objects.filter(project=OuterRef("project"), offering=OuterRef("offering"))
     to_decide = own_assignments(viewer, AssignmentKind.DECIDE).filter(line=OuterRef("pk"))
     endorsed = DecisionLine.objects.filter(line=OuterRef("pk"), endorsed__isnull=False)
     rows = assigned_lines(viewer).filter(request__in=[each.pk for each in requests])
-    lines, bounds = together(
+    paths = {above for each in requests for above in ancestor_paths(each.project.unit.path)}
+    held = [each for each in viewer.delegations if each.unit.path in paths]
+    lines, *chains = together(
         Rows(
             rows.annotate(
-                quota=Coalesce(Subquery(held.values("balance")[:1]), Value(0)),
+                quota=Coalesce(Subquery(quota.values("balance")[:1]), Value(0)),
                 is_to_decide=Exists(to_decide),
                 endorsed=Subquery(endorsed.order_by("-pk").values("endorsed")[:1]),
             ),
@@ -205,9 +208,9 @@ def lines_of_page(
              "offering__zone", "offering__zone__region"],
             ["quota", "is_to_decide", "endorsed"],
         ),
-        bounds_part(viewer.delegations),
+        *chain_parts(held),
     )  # fmt: skip
-    return lines, mandates_from(viewer.delegations, bounds)
+    return lines, mandates_from(held, *chains)
 
 
 @dataclass(frozen=True)
