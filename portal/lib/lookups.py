@@ -10,7 +10,8 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import BigIntegerField, BooleanField, F, Func, QuerySet, TextField, Value
+from django.db.models import BigIntegerField, BooleanField, F, Func, Q, QuerySet, TextField, Value
+from django.db.models.expressions import Combinable
 
 
 class IsAnyOf(Func):
@@ -27,19 +28,29 @@ class _Given(Func):
     template = "ARRAY(SELECT unnest(%(expressions)s))"
 
 
-class IsBelow(Func):
-    """Whether a unit's path begins with another that is only known as the statement runs.
-
-    A path ends in "/", and "0" is the next character; LIKE would not use the index for it.
-    """
-
-    template = "(%(lower)s ~>=~ %(upper)s AND %(lower)s ~<~ (left(%(upper)s, -1) || '0'))"
+class _IsFrom(Func):
+    arg_joiner = " ~>=~ "
+    template = "(%(expressions)s)"
     output_field = BooleanField()
 
-    def as_sql(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, list[Any]]:
-        (lower, first), (upper, second) = map(compiler.compile, self.get_source_expressions())
-        sql = self.template % {"lower": lower, "upper": upper}
-        return sql, [*first, *second, *first, *second]
+
+class _IsBefore(_IsFrom):
+    arg_joiner = " ~<~ "
+
+
+class _Next(Func):
+    """What comes after all that begins with a path: that ends in "/", and "0" is the next."""
+
+    template = "(left(%(expressions)s, -1) || '0')"
+    output_field = TextField()
+
+
+def is_below(lower: str, upper: Combinable) -> Q:
+    """The condition that the column's path begins with another, known only as it is asked.
+
+    For that LIKE would not use the index of paths.
+    """
+    return Q(_IsFrom(F(lower), upper)) & Q(_IsBefore(F(lower), _Next(upper)))
 
 
 def is_among(column: str, keys: QuerySet[Any, Any] | Collection[int] | Collection[str]) -> IsAnyOf:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
-from portal.lib.lookups import IsBelow, is_among
+from portal.lib.lookups import is_among, is_below
 from portal.lib.together import Rows, Values, together
 from projects.models import Project, ancestor_paths
 from quotas.models import Account, Capacity, Holder, Transfer
@@ -106,8 +106,8 @@ def fills_part(accounts: QuerySet[Account]) -> Values:
     # Everything adds up to zero, so below the pool lies what was issued and is not in it.
     issued = same.filter(holder=Holder.SITE).values(size=-F("balance"))
     top = OuterRef("unit__path")
-    in_projects = _sum(same.filter(IsBelow(F("project__unit__path"), top)))
-    in_units = _sum(same.filter(IsBelow(F("unit__path"), top)))
+    in_projects = _sum(same.filter(is_below("project__unit__path", top)))
+    in_units = _sum(same.filter(is_below("unit__path", top)))
     size = Case(
         When(unit__isnull=True, then=Subquery(issued)),
         default=Coalesce(in_projects, 0) + Coalesce(in_units, 0),
