@@ -9,7 +9,9 @@ from portal.lib.errors import DomainError
 from projects.models import Project
 from quotas.queries.accounts import Fill, zone_fills
 from quotas.queries.envelopes import Rest, Standing, drawing, rest_of
+from quotas.queries.explain import Reason
 
+from .explaining import funding_reasons
 from .funding import Purse
 from .judging import judge
 
@@ -21,7 +23,7 @@ class Effect:
     """What changing one envelope would do, or why it would be refused.
 
     drawing: the first of `drawing_count` projects that draw from it from now on, where it is
-    declared by this; rest: where what cannot be taken back is.
+    declared by this; rest: where what cannot be taken back is; reasons: what bounds an increase.
     """
 
     standing: Standing
@@ -31,6 +33,7 @@ class Effect:
     drawing_count: int
     zone: Fill | None
     rest: Rest | None
+    reasons: tuple[Reason, ...]
 
     @property
     def unit(self) -> str:
@@ -77,6 +80,7 @@ def effects_of(purse: Purse, changes: Mapping[str, int]) -> list[Effect]:
     drawn = drawing(purse.unit, new) if new else {}
     zones = zone_fills(ids, timezone.localdate(purse.viewer.now)) if ids else {}
     refusals = _refusals(purse, touched)
+    reasons = funding_reasons(purse, [standing for standing, change in touched if change > 0])
     return [
         Effect(
             standing=standing,
@@ -88,6 +92,7 @@ def effects_of(purse: Purse, changes: Mapping[str, int]) -> list[Effect]:
             rest=rest_of(purse.viewer, purse.unit, standing.offering)
             if refusal is not None and "held" in refusal.facts
             else None,
+            reasons=reasons.get(standing.offering.pk, ()),
         )
         for standing, change in touched
         for refusal in [refusals.get(standing.offering.pk)]

@@ -16,10 +16,12 @@ from projects.models import Delegation
 from projects.queries.viewers import live_delegations
 from projects.states import GIVING, Power
 from quotas.models import DelegationBound
+from quotas.queries.explain import Reason
 from quotas.queries.hanging import roles_there
 from quotas.queries.totals import Total, totals_of
 
 from .bounds import Bound
+from .explaining import handing_reasons
 
 MANY_PEOPLE = 20
 FEW_NAMES = 3
@@ -35,17 +37,24 @@ class Warn:
 
 @dataclass(frozen=True)
 class HandOnPreview:
-    """`does`: one sentence each of what would be so; `warns`: what to know before."""
+    """`does`: one sentence each of what would be so; `warns`: what to know before; `reasons`: what
+    bounds each row, and who could hand on more."""
 
     does: list[str]
     warns: list[Warn]
+    reasons: list[Reason]
 
 
 def hand_on_preview(
     parent: Delegation, terms: Terms, bounds: Sequence[Bound], size: int | None, now: datetime
 ) -> HandOnPreview:
-    """What these terms would do. size: of the group, if it is one. At most six queries."""
-    return HandOnPreview(_does(terms, bounds, now), _warns(parent, terms, bounds, size, now))
+    """What these terms would do. size: of the group, if it is one. At most seven queries."""
+    gives = any(power in GIVING for power in terms.powers)
+    return HandOnPreview(
+        does=_does(terms, bounds, now),
+        warns=_warns(parent, terms, bounds, size, now),
+        reasons=handing_reasons(parent, bounds) if gives else [],
+    )
 
 
 def _does(terms: Terms, bounds: Sequence[Bound], now: datetime) -> list[str]:

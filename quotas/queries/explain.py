@@ -182,7 +182,8 @@ def _of_remit(figures: LineFigures) -> list[Reason]:
     if not found:
         sentence = _("Your remit allows any amount.")
         return [Reason(Cause.PER_DECISION, None, sentence, refuses=False)]
-    return [_of_bound(each, widest, figures) for each in found]
+    project = _("one project")
+    return [bound_reason(each, widest, figures.offering, figures.used, project) for each in found]
 
 
 def _width(mandate: Mandate, figures: LineFigures) -> tuple[bool, bool, int]:
@@ -190,26 +191,31 @@ def _width(mandate: Mandate, figures: LineFigures) -> tuple[bool, bool, int]:
     return mandate.reaches(figures.offering), amount is None, amount or 0
 
 
-def _of_bound(most: Most, mandate: Mandate, figures: LineFigures) -> Reason:
+def bound_reason(
+    most: Most, mandate: Mandate, offering: Offering, used: Used | None, holder: str
+) -> Reason:
+    """One bound of a mandate in words. holder: for what a window holds, as "one project"."""
     is_own = most.link is None or most.link.pk == mandate.delegation.pk
-    holder = "" if most.link is None else str(most.link.user or most.link.group)
+    name = "" if most.link is None else str(most.link.user or most.link.group)
+    unit = offering.resource.unit
     words = {
-        "whose": _("your remit") if is_own else _("the remit of %(name)s") % {"name": holder},
-        "left": format_amount(most.amount or 0, figures.unit),
-        "written": format_amount(most.written or 0, figures.unit),
-        "used": format_amount(most.used, figures.unit),
-        "resource": figures.offering.resource.name,
-        "zone": figures.offering.zone.name,
+        "whose": _("your remit") if is_own else _("the remit of %(name)s") % {"name": name},
+        "left": format_amount(most.amount or 0, unit),
+        "written": format_amount(most.written or 0, unit),
+        "used": format_amount(most.used, unit),
+        "resource": offering.resource.name,
+        "zone": offering.zone.name,
+        "holder": holder,
         "days": most.bound.window_days if most.bound is not None else 0,
     }
-    if most.dimension == "total" and most.refills_at is not None and figures.used is not None:
-        words["until"] = short_words(most.refills_at, figures.used.now)
+    if most.dimension == "total" and most.refills_at is not None and used is not None:
+        words["until"] = short_words(most.refills_at, used.now)
         sentence = _("%(whose)s: %(left)s of %(written)s left until %(until)s, %(used)s given.")
     elif most.dimension == "total":
         sentence = _("%(whose)s: %(left)s of %(written)s in all left, %(used)s given.")
     elif most.dimension == "per_decision":
         sentence = _(
-            "%(whose)s: %(written)s a decision for one project in %(days)s days, %(used)s used, "
+            "%(whose)s: %(written)s a decision for %(holder)s in %(days)s days, %(used)s used, "
             "so %(left)s left."
         )
     else:

@@ -11,6 +11,7 @@ from quotas.actions.reissue import Move
 from quotas.queries.hanging import Waiting
 
 from ..fields import Input, Text, Whole
+from .authority import ReasonSerializer
 from .people import DelegationSerializer, Holder, holder_of
 
 
@@ -58,6 +59,7 @@ class HandOnPreviewSerializer(serializers.Serializer[Any]):
 
     does = serializers.ListField(child=serializers.CharField())
     warns = serializers.SerializerMethodField()
+    reasons = ReasonSerializer(many=True, help_text="What bounds each row, and who has more.")
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_warns(self, preview: Any) -> list[str]:

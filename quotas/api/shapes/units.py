@@ -12,6 +12,7 @@ from quotas.models import Account, EnvelopeAct, EnvelopeActKind, Offering
 from quotas.queries.envelopes import Standing
 from quotas.queries.unit_changes import Move, Retirement
 
+from .authority import ReasonSerializer
 from .ledger import AccountHolder, account_holder
 from .people import Person
 
@@ -103,6 +104,7 @@ class EffectSerializer(serializers.Serializer[Any]):
     drawing_count = serializers.IntegerField(
         help_text="Projects that draw from it from now on, no longer from above; if it is declared."
     )
+    reasons = ReasonSerializer(many=True, help_text="What bounds an increase; else none.")
     seen = serializers.SerializerMethodField()
     refusal = serializers.SerializerMethodField()
 
