@@ -18,6 +18,7 @@ from projects.queries.delegations import (
     standing,
     visible_delegations,
 )
+from projects.queries.deputies import left_behind
 from projects.queries.viewers import Viewer
 from projects.rules import may_hand_on, may_oversee, may_revoke
 from projects.states import GIVING, Power
@@ -32,7 +33,9 @@ from .hand_on_form import last_day
 from .pages import is_slug, page_of
 
 SOON = timedelta(days=30)
-OVER = ("revoked", "ended", "interrupted")
+# A deputy whose grantor left the group by which they held it; `standing` says "interrupted".
+LEFT_BEHIND = "left behind"
+OVER = ("revoked", "ended", "interrupted", LEFT_BEHIND)
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def delegation_detail(request: HttpRequest, pk: int) -> HttpResponse:
     mandate = mandate_of(delegation)
     totals = totals_of([delegation], None, viewer.now).get(pk, [])
     children = _children(viewer, [delegation])
-    is_open, word = delegation.revoked_at is None, standing(delegation, viewer.now)
+    is_open, word = delegation.revoked_at is None, _words([delegation], viewer)[pk]
     context = {
         "here": "remit",
         "viewer": viewer,
@@ -210,10 +213,11 @@ def _children(viewer: Viewer, delegations: Sequence[Delegation]) -> list[Child]:
     found = handed_on(viewer, delegations)
     totals = totals_of(found, None, viewer.now)
     counts = below_counts(found, viewer.now)
+    words = _words(found, viewer)
     return [
         Child(
             delegation=each,
-            standing=standing(each, viewer.now),
+            standing=words[each.pk],
             totals=worth_showing(totals.get(each.pk, [])),
             below_count=counts.get(each.pk, 0),
             may_revoke=each.revoked_at is None and may_revoke(viewer, each),
@@ -221,6 +225,13 @@ def _children(viewer: Viewer, delegations: Sequence[Delegation]) -> list[Child]:
         )
         for each in found
     ]
+
+
+def _words(delegations: Sequence[Delegation], viewer: Viewer) -> dict[int, str]:
+    """{delegation id: how it stands}; a query only where something is interrupted."""
+    words = {each.pk: standing(each, viewer.now) for each in delegations}
+    interrupted = [each for each in delegations if words[each.pk] == "interrupted"]
+    return words | dict.fromkeys(left_behind(interrupted, viewer.now), LEFT_BEHIND)
 
 
 def _ends_soon(delegation: Delegation, viewer: Viewer) -> bool:
