@@ -53,7 +53,9 @@ def is_below(lower: str, upper: Combinable) -> Q:
     return Q(_IsFrom(F(lower), upper)) & Q(_IsBefore(F(lower), _Next(upper)))
 
 
-def is_among(column: str, keys: QuerySet[Any, Any] | Collection[int] | Collection[str]) -> IsAnyOf:
+def is_among(
+    column: str, keys: QuerySet[Any, Any] | Collection[int] | Collection[str]
+) -> IsAnyOf | Q:
     """The condition that the column is one of the keys: values, or a queryset of one value each.
 
     The queryset refers to nothing of the query that it stands in, so it is asked once.
@@ -61,6 +63,7 @@ def is_among(column: str, keys: QuerySet[Any, Any] | Collection[int] | Collectio
     if isinstance(keys, QuerySet):
         return IsAnyOf(F(column), ArraySubquery(keys))
     values = sorted(keys)
-    is_text = bool(values) and isinstance(values[0], str)
-    array = ArrayField(TextField() if is_text else BigIntegerField())
+    if not values:
+        return Q(pk__in=[])  # nothing at all, as Django knows without asking
+    array = ArrayField(TextField() if isinstance(values[0], str) else BigIntegerField())
     return IsAnyOf(F(column), _Given(Value(values, array), output_field=array))
