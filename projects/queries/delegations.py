@@ -3,31 +3,46 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 
+from portal.lib.lookups import is_among
 from projects.models import Delegation
 
-from .viewers import SEE_DELEGATIONS, Viewer, below, live_delegations
+from .viewers import SEE_DELEGATIONS, Viewer, in_units_below, live_delegations, lying_below
 
 
 def visible_delegations(viewer: Viewer) -> QuerySet[Delegation]:
     """Held, given or below; `is_live` says whether it is in force with every link above."""
     live = live_delegations(viewer.now).filter(pk=OuterRef("pk"))
-    rows = (
-        Delegation.objects.annotate(is_live=Exists(live))
-        .select_related("grantor", "user", "group", "unit")
-        .order_by("pk")
-    )
+    rows = _with_people(Delegation.objects.annotate(is_live=Exists(live)))
     if viewer.sees_everything:
         return rows
-    return rows.filter(
-        viewer.own() | Q(grantor=viewer.user) | below(viewer.paths(*SEE_DELEGATIONS), "unit__path")
-    )
+    return rows.filter(_held_or_given(viewer) | lying_below(viewer.paths(*SEE_DELEGATIONS)))
+
+
+def visible_in_force(viewer: Viewer) -> QuerySet[Delegation]:
+    """Those of `visible_delegations` that are in force with every link above.
+
+    What may be seen is found first, then each chain by its links: never all chains at once.
+    """
+    seen = Delegation.objects.all()
+    if not viewer.sees_everything:
+        seen = seen.filter(_held_or_given(viewer) | in_units_below(viewer.paths(*SEE_DELEGATIONS)))
+    live = live_delegations(viewer.now).filter(is_among("pk", seen.values("pk")))
+    return _with_people(live.annotate(is_live=Value(True)))
+
+
+def _held_or_given(viewer: Viewer) -> Q:
+    return viewer.own() | Q(grantor=viewer.user)
+
+
+def _with_people(rows: QuerySet[Delegation]) -> QuerySet[Delegation]:
+    return rows.select_related("grantor", "user", "group", "unit").order_by("pk")
 
 
 def handed_on(viewer: Viewer, delegations: Collection[Delegation]) -> list[Delegation]:
     """What was made directly from these, the newest first, as `visible_delegations` gives it."""
-    rows = visible_delegations(viewer).filter(parent__in=[each.pk for each in delegations])
+    rows = visible_delegations(viewer).filter(is_among("parent", [each.pk for each in delegations]))
     return list(rows.order_by("-pk"))
 
 

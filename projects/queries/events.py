@@ -7,7 +7,7 @@ from django.db.models.expressions import RawSQL
 
 from projects.models import Event
 
-from .viewers import SEE_PROJECTS, Viewer, below, visible_projects
+from .viewers import SEE_PROJECTS, Viewer, lying_below, of_visible_projects
 
 
 def visible_events(viewer: Viewer) -> QuerySet[Event]:
@@ -16,8 +16,8 @@ def visible_events(viewer: Viewer) -> QuerySet[Event]:
         return Event.objects.all()
     return Event.objects.filter(
         Q(actor=viewer.user)
-        | Q(project__in=visible_projects(viewer))
-        | below(viewer.paths(*SEE_PROJECTS), "unit__path")
+        | of_visible_projects(viewer)
+        | lying_below(viewer.paths(*SEE_PROJECTS))
     )
 
 

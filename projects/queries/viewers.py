@@ -8,20 +8,22 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.lookups import StartsWith
 
+from portal.lib.lookups import IsAnyOf, is_among
 from portal.lib.together import Rows, together
-from projects.models import Delegation, GroupMembership, Membership, Project, Unit, User, in_force
+from projects.models import (
+    Delegation,
+    GroupMembership,
+    Membership,
+    Project,
+    Unit,
+    User,
+    ancestor_paths,
+    in_force,
+)
 from projects.states import REPAIRING, Power
-
-
-class IsAnyOf(Func):
-    """`value = ANY(array)`, which Django's lookups cannot say of a column."""
-
-    arg_joiner = " = ANY("
-    template = "(%(expressions)s))"
-    output_field = BooleanField()
 
 
 def _not_in_force(now: datetime) -> Q:
@@ -137,8 +139,42 @@ def visible_projects(viewer: Viewer) -> QuerySet[Project]:
     """The projects whose quota, usage, requests and timeline the person may see."""
     if viewer.sees_everything:
         return Project.objects.all()
+    return Project.objects.filter(is_among("pk", _visible_ids(viewer)))
+
+
+def of_visible_projects(viewer: Viewer) -> Q:
+    """The condition on rows of a long list that the person may see their project; `lying_below`."""
+    if viewer.sees_everything:
+        return Q()
+    paths = viewer.paths(*SEE_PROJECTS)
+    if not _is_much(paths):
+        return Q(is_among("project", _visible_ids(viewer)))
+    return Q(project__in=own_projects(viewer).values("pk")) | below(paths, "project__unit__path")
+
+
+def lying_below(paths: Collection[str]) -> Q:
+    """The condition on rows of a long list, which is shown page by page, that their unit is below.
+
+    Below a top unit there is so much that a page is soon found along the list; below any other
+    the rows are found by their units.
+    """
+    return below(paths, "unit__path") if _is_much(paths) else in_units_below(paths)
+
+
+def in_units_below(paths: Iterable[str]) -> Q:
+    """The condition on a row that its unit lies in one of these subtrees, for lists read whole."""
+    return Q(is_among("unit", Unit.objects.filter(below(paths, "path")).values("pk")))
+
+
+def _is_much(paths: Iterable[str]) -> bool:
+    return any(len(ancestor_paths(path)) == 1 for path in paths)
+
+
+def _visible_ids(viewer: Viewer) -> QuerySet[Project]:
+    """Two looks into indexes; either the one or the other would be a look at all projects."""
     own = Membership.objects.live(viewer.now).filter(viewer.own()).values("project")
-    return Project.objects.filter(Q(pk__in=own) | below(viewer.paths(*SEE_PROJECTS), "unit__path"))
+    there = Project.objects.filter(in_units_below(viewer.paths(*SEE_PROJECTS)))
+    return own.union(there.values("pk"))
 
 
 def own_projects(viewer: Viewer) -> QuerySet[Project]:

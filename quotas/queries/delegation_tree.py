@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from django.db.models import Q, QuerySet
 
 from projects.models import Delegation, Unit
-from projects.queries.delegations import visible_delegations
-from projects.queries.viewers import Viewer, live_delegations
+from projects.queries.delegations import visible_delegations, visible_in_force
+from projects.queries.viewers import Viewer
 from projects.states import Power
 
 LEVELS = 3
@@ -40,14 +40,9 @@ class Chained:
     above: list[Delegation]
 
 
-def in_force_for(viewer: Viewer) -> QuerySet[Delegation]:
-    """What the person may see of the delegations in force."""
-    return visible_delegations(viewer).filter(pk__in=live_delegations(viewer.now).values("pk"))
-
-
 def tree_of(viewer: Viewer, top: Delegation | None = None) -> list[Node]:
     """The forest that the person sees, or what hangs from one; two queries for any size."""
-    rows = in_force_for(viewer)
+    rows = visible_in_force(viewer)
     if top is not None:
         rows = rows.filter(Q(pk=top.pk) | Q(ancestors__contains=[top.pk]))
     parents = dict(rows.order_by("unit__path", "pk").values_list("pk", "parent"))
@@ -74,7 +69,7 @@ def find_in_force(
     viewer: Viewer, *, text: str = "", unit: Unit | None = None, power: str = ""
 ) -> QuerySet[Delegation]:
     """Those in force that match: the name of who holds it, a unit's subtree, a power."""
-    rows = in_force_for(viewer)
+    rows = visible_in_force(viewer)
     for word in text.split()[:5]:
         rows = rows.filter(
             Q(user__name__icontains=word)

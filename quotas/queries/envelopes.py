@@ -7,11 +7,12 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
+from portal.lib.lookups import is_among
 from projects.models import GroupMembership, Membership, Project, Unit, in_force
 from projects.queries.viewers import Viewer, visible_projects
 from projects.rules import may_see_figures
 from projects.states import ROLES_ABOVE_READER, ProjectState
-from quotas.models import Account, EnvelopeAct, Holder, Offering
+from quotas.models import Account, EnvelopeAct, Holder, Offering, Transfer
 
 from .accounts import Fill, envelope_fills, sources
 
@@ -93,9 +94,10 @@ def standings(unit: Unit, offerings: Collection[Offering]) -> dict[int, Standing
 
 def _below(unit: Unit, offering_ids: Collection[int]) -> QuerySet[Account]:
     """What lies beneath a unit's own envelopes: accounts of sub-units and projects."""
+    units = Unit.objects.under(unit.path).values("pk")
+    projects = Project.objects.filter(is_among("unit", units)).values("pk")
     return Account.objects.filter(
-        Q(project__unit__path__startswith=unit.path)
-        | (Q(unit__path__startswith=unit.path) & ~Q(unit=unit)),
+        Q(is_among("project", projects)) | Q(is_among("unit", units.exclude(pk=unit.pk))),
         offering__in=offering_ids,
     )
 
@@ -244,10 +246,12 @@ def drawing_among(
 
 def acts_of(unit: Unit) -> QuerySet[EnvelopeAct]:
     """Acts on the unit's envelopes, and on others that they paid or received; newest first."""
-    moved = Q(transfers__debit__unit=unit) | Q(transfers__credit__unit=unit)
-    touching = EnvelopeAct.objects.filter(moved).values("pk")
+    moved = Transfer.objects.filter(envelope_act__isnull=False)
+    paid = moved.filter(debit__unit=unit).values("envelope_act")
+    received = moved.filter(credit__unit=unit).values("envelope_act")
+    own = EnvelopeAct.objects.filter(unit=unit).order_by().values("pk")
     return (
-        EnvelopeAct.objects.filter(Q(unit=unit) | Q(pk__in=touching))
+        EnvelopeAct.objects.filter(is_among("pk", own.union(paid, received)))
         .select_related(
             "unit", "actor", "delegation__user", "delegation__group",
             "offering__resource", "offering__zone__region",

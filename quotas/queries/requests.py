@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
+from portal.lib.lookups import is_among
 from projects.models import Membership, in_force
-from projects.queries.viewers import Viewer, visible_projects
+from projects.queries.viewers import Viewer, of_visible_projects
 from projects.states import ROLES_ABOVE_READER
 from quotas.models import Assignment, Delivery, QuotaRequest, RequestLine
 from quotas.states import PENDING, LineState, RequestState, TargetState, request_state
@@ -17,7 +18,7 @@ UNDELIVERED = Q(applied_at__isnull=True, left_out_at__isnull=True)
 def visible_requests(viewer: Viewer) -> QuerySet[QuotaRequest]:
     """Requests of the projects that a person may see; drafts only for their writer."""
     return (
-        QuotaRequest.objects.filter(project__in=visible_projects(viewer))
+        QuotaRequest.objects.filter(of_visible_projects(viewer))
         .filter(Q(submitted_at__isnull=False) | Q(requester=viewer.user))
         .select_related("project__unit", "requester", "asked_by")
     )
@@ -47,7 +48,7 @@ def assigned_lines(viewer: Viewer, task: str = "") -> QuerySet[RequestLine]:
         viewer.own(), in_force(viewer.now), role__in=ROLES_ABOVE_READER, project=OuterRef("project")
     )
     return RequestLine.objects.filter(
-        state=LineState.OPEN, pk__in=own_assignments(viewer, task).values("line")
+        is_among("pk", own_assignments(viewer, task).values("line")), state=LineState.OPEN
     ).exclude(
         Exists(involved) | Q(request__asked_by=viewer.user) | Q(request__requester=viewer.user)
     )
@@ -56,7 +57,7 @@ def assigned_lines(viewer: Viewer, task: str = "") -> QuerySet[RequestLine]:
 def queue(viewer: Viewer) -> QuerySet[QuotaRequest]:
     """The requests with a line that waits for this person, the oldest first."""
     return (
-        QuotaRequest.objects.filter(pk__in=assigned_lines(viewer).values("request"))
+        QuotaRequest.objects.filter(is_among("pk", assigned_lines(viewer).values("request")))
         .select_related("project__unit", "requester", "asked_by")
         .order_by("submitted_at", "pk")
     )

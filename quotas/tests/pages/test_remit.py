@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -289,9 +288,6 @@ def test_a_big_tree_is_a_light_page(site: Site) -> None:
         )
         for __ in range(2000)
     )  # fmt: skip
-    with connection.cursor() as cursor:
-        # As the server does by itself once so many rows are there and committed.
-        cursor.execute("ANALYZE projects_delegation")
 
     page = client_of(site, "otto").get(reverse("delegation_tree"))
 
