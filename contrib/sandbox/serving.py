@@ -5,6 +5,7 @@ The sandbox acts by itself; the proxy acts by forwarding.
 
 import json
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -43,7 +44,7 @@ class Listener(ThreadingHTTPServer):
         """A client that went away is no news."""
 
 
-class BenchHandler(BaseHTTPRequestHandler):
+class BenchHandler(BaseHTTPRequestHandler, ABC):
     """Reads a call and sends an answer, on purpose wrongly where the bench says so."""
 
     server: Listener
@@ -61,9 +62,9 @@ class BenchHandler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do
 
+    @abstractmethod
     def answer(self, body: bytes) -> None:
         """Answer the call whose body was read."""
-        raise NotImplementedError
 
     def note(self, service: str, region: str | None, path: str, body: bytes) -> Seen:
         """Remember the call; path: what the service calls it, with its query."""

@@ -7,6 +7,7 @@ broke off they look at again and try anew; nothing is sent twice under one marke
 import itertools
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ class Crowd:
         return answer
 
 
-class Person(threading.Thread):
+class Person(threading.Thread, ABC):
     """Does `act` again and again until the crowd stops."""
 
     def __init__(self, crowd: Crowd, name: str, pauses: tuple[float, float]) -> None:
@@ -77,8 +78,9 @@ class Person(threading.Thread):
         except Exception as error:  # noqa: BLE001 told at the end, as a difference
             self.crowd.crashes.append(f"{self.name} ended: {error!r}")
 
+    @abstractmethod
     def act(self) -> None:
-        raise NotImplementedError
+        """One thing that such a person does. Whatever it raises ends them, and is told."""
 
 
 class Asker(Person):
