@@ -30,13 +30,15 @@ LATER = NOW + timedelta(hours=1)
 DECREASES = Terms(direction=Direction.DECREASE)
 
 
-def rule(site: Site, terms: Terms, *, by: str = "dana", unit: str = "atlas") -> Policy:
+def rule(
+    site: Site, terms: Terms, *, by: str = "dana", unit: str = "atlas", now: datetime = NOW
+) -> Policy:
     """A rule that is on, on the delegation of `by`."""
     made = policies.make(
         unit=site.units[unit], name="Small steps", terms=terms, delegation=site.delegations[by],
-        actor=site.people[by], now=NOW,
+        actor=site.people[by], now=now,
     )  # fmt: skip
-    return policies.switch_on(policy=made, version=1, actor=site.people[by], now=NOW)
+    return policies.switch_on(policy=made, version=1, actor=site.people[by], now=now)
 
 
 def few(site: Site, most: int = 32, **more: Any) -> Terms:

@@ -203,3 +203,13 @@ def test_the_lists_of_rules_cost_the_same_for_many(site_today: Site, client: Cli
             assert client.get(address).status_code == 200
 
         assert_flat(name, load, grow)
+
+
+def test_the_list_offers_a_rule_where_one_decides(site_today: Site, client: Client) -> None:
+    address = reverse("policy_list")
+    client.force_login(site_today.dana)
+    offered = client.get(address).content.decode()
+    assert f'href="{reverse("policy_new")}?unit=atlas"' in offered
+    assert "New rule for ORG/EP/ATLAS" in offered
+    client.force_login(site_today.mallory)
+    assert reverse("policy_new") not in client.get(address).content.decode()

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from projects.models import Delegation, Notice, User
@@ -17,8 +18,11 @@ from quotas.actions.unit_settings import set_waiting
 from quotas.models import DelegationBound, QuotaRequest
 from quotas.queries.waiting_for import LineWait, Nobody, waiting_of
 from quotas.states import Direction
+from quotas.tests.api import caller
+from quotas.tests.pages.acting import client_of, text_of
 from quotas.tests.site import NOW, Site, join
 from quotas.tests.test_automatic import few, rule
+from quotas.tests.test_consumption import ask_for
 from quotas.tests.test_decide import ask
 
 # NOW is a Friday, 12:00.
@@ -67,6 +71,24 @@ def test_each_rule_says_why_it_does_not_grant_it(site: Site) -> None:
     assert seen_by_dana.findings[1] == (
         False, "Of the envelope 93.6\u00a0% would be left; it must be more than 95\u00a0%.",
     )  # fmt: skip
+
+
+def test_page_and_api_tell_what_a_rule_says(site_today: Site) -> None:
+    site, now = site_today, timezone.now() - timedelta(hours=1)
+    made = rule(site, few(site), now=now)
+    asked = ask_for(site, {site.vcpu.slug: 64}, now=now)
+    text = text_of(client_of(site, "alice").get(f"/requests/{asked.pk}/"))
+    assert f"Why R{made.pk}.1 does not grant vCPU in compute-a" in text
+    assert "It adds 64; 32 at most." in text
+    (line,) = caller(site, "alice").get(f"requests/{asked.pk}/waiting/").json()["lines"]
+    assert line["is_for_people"] is False
+    assert line["rules"] == [
+        {
+            "rule": f"R{made.pk}.1",
+            "grants": False,
+            "findings": [{"holds": False, "words": "It adds 64; 32 at most."}],
+        }
+    ]
 
 
 def test_a_rule_that_came_later_is_told_as_such(site: Site) -> None:

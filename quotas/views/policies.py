@@ -14,6 +14,7 @@ from portal.lib.errors import DomainError, Forbidden, Invalid, NotVisible
 from projects.models import Delegation, Unit
 from projects.queries.viewers import Viewer
 from projects.rules import may_decide_somewhere, may_see_figures
+from projects.states import Power
 from projects.views.viewer import viewer_of
 from quotas.actions import policies as verbs
 from quotas.actions.policies import Terms, check_terms, choose_delegation
@@ -35,6 +36,8 @@ from .envelopes import unit_of
 from .pages import is_slug, page_of
 from .policy_form import PolicyForm, initial_of
 
+MOST_OFFERED = 3
+
 
 @shows("catalogue")
 @require_safe
@@ -51,9 +54,17 @@ def policy_list(request: HttpRequest) -> HttpResponse:
         "unit": unit,
         "page": page,
         "rules": rules(page.rows, viewer.now),
-        "may_make": unit is not None and bool(standing_delegations(viewer, unit)),
+        "makes_for": _makes_for(viewer, unit),
     }
     return render(request, "policies/list.html", context)
+
+
+def _makes_for(viewer: Viewer, unit: Unit | None) -> list[Unit]:
+    """For which units the page offers to make a rule: its own, or some that one decides for."""
+    if unit is not None:
+        return [unit] if standing_delegations(viewer, unit) else []
+    held = {each.unit for each in viewer.delegations if Power.DECIDE_QUOTA in each.powers}
+    return sorted(held, key=lambda each: each.path)[:MOST_OFFERED]
 
 
 @shows("catalogue")
