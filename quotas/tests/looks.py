@@ -72,7 +72,7 @@ def thin_coverage() -> dict[str, Any]:
     now = timezone.now()
     erin = Delegation.objects.filter(user__subject="erin", parent__isnull=False).earliest("pk")
     Delegation.objects.get_or_create(
-        user=User.objects.get(subject="mallory"), purpose="For the summer",
+        user=User.objects.get(subject="hilda"), purpose="For the summer",
         defaults={
             "parent": erin, "ancestors": erin.chain_ids, "grantor": erin.user, "unit": erin.unit,
             "powers": ["decide quota"], "starts_at": now, "ends_at": now + timedelta(days=9),
