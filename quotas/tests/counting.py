@@ -5,7 +5,7 @@ The recorded counts stand in query_counts.json; `RECORD_QUERY_COUNTS=1` writes t
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from django.db import connection
@@ -30,12 +30,21 @@ def assert_flat(name: str, load: Callable[[], object], grow: Callable[[], object
 
     load: fetches the page and checks that it is the page; grow: makes many more rows.
     """
-    load()  # what is cached for the life of a process is not the page's cost
-    few, queries_of_few = count_queries(load)
+    assert_all_flat({name: load}, grow)
+
+
+def assert_all_flat(loads: Mapping[str, Callable[[], object]], grow: Callable[[], object]) -> None:
+    """As `assert_flat`, of several pages that show the same rows. loads: by name."""
+    few = {}
+    for name, load in loads.items():
+        load()  # what is cached for the life of a process is not the page's cost
+        few[name] = count_queries(load)
     grow()
-    many, queries_of_many = count_queries(load)
-    assert few == many, f"{name}: {few} queries grew to {many}\n{queries_of_many}"
-    _compare(name, few, queries_of_few)
+    for name, load in loads.items():
+        count, queries = few[name]
+        many, queries_of_many = count_queries(load)
+        assert count == many, f"{name}: {count} queries grew to {many}\n{queries_of_many}"
+        _compare(name, count, queries)
 
 
 def assert_recorded(name: str, act: Callable[[], object]) -> None:
