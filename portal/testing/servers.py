@@ -68,8 +68,8 @@ def servers(servers_data_dir: Path) -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(servers: Servers) -> None:
-    """pytest-django asks this before it makes the test database."""
+def django_db_modify_db_settings(servers: Servers, django_db_blocker: DjangoDbBlocker) -> None:
+    """pytest-django asks this before it makes the test database, as a copy of the template."""
     found = parse_database_url(servers.database_url)
     # In place: the connections of all threads, also later ones, are made from this dict.
     configured = settings.DATABASES["default"]
@@ -77,23 +77,24 @@ def django_db_modify_db_settings(servers: Servers) -> None:
     # A connection that a test kept would hold the database that it wants to drop.
     configured["CONN_MAX_AGE"] = 0
     connections["default"].settings_dict.update(configured)
+    with django_db_blocker.unblock():
+        _make_template(servers)
+    connections["default"].settings_dict["TEST"]["TEMPLATE"] = TEMPLATE
+
+
+def _make_template(servers: Servers) -> None:
+    """A migrated, empty database that nobody is connected to: migrations run once."""
+    _maintain(servers, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    before = _point_django_at(TEMPLATE)
+    try:
+        call_command("migrate", verbosity=0)
+    finally:
+        _point_django_at(before)
 
 
 @pytest.fixture(scope="session")
-def migrated_template(
-    django_db_modify_db_settings: None, servers: Servers, django_db_blocker: DjangoDbBlocker
-) -> str:
-    """A migrated, empty database that nobody is connected to.
-
-    Its own, as pytest-django makes its database only where a collected test asks for `db`.
-    """
-    _maintain(servers, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
-    with django_db_blocker.unblock():
-        before = _point_django_at(TEMPLATE)
-        try:
-            call_command("migrate", verbosity=0)
-        finally:
-            _point_django_at(before)
+def migrated_template(django_db_modify_db_settings: None) -> str:
+    """The name of the database that every other one is a copy of."""
     return TEMPLATE
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from playwright.sync_api import Browser, expect
 
@@ -98,9 +99,7 @@ def set_up_site(cloud: CloudSite, folder: Path, roots: Sequence[str] = ("dana", 
     # A name of its own in the cloud, which keeps what earlier tests made.
     project = Project.objects.get(slug="telescope")
     Project.objects.filter(pk=project.pk).update(name=f"telescope-{project.public_id.hex[:8]}")
-    for user in User.objects.all():
-        user.set_password(PASSWORD)
-        user.save(update_fields=["password"])
+    User.objects.update(password=make_password(PASSWORD))
 
 
 @contextmanager
