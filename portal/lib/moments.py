@@ -48,6 +48,11 @@ def day_words(day: date, now: datetime) -> str:
     return date_format(day, "j M" if day.year == timezone.localtime(now).year else "j M Y")
 
 
+def last_day(ends_at: datetime) -> date:
+    """The last day on which something holds that ends at a moment."""
+    return timezone.localtime(ends_at - timedelta(microseconds=1)).date()
+
+
 def span_words(span: timedelta) -> str:
     """Return "40 s", "3 min", "2 h": how long something took or will take."""
     return _span(max(0, round(span.total_seconds())))

@@ -283,6 +283,16 @@ def day(context: Context, value: date) -> SafeString:
     return format_html('<time datetime="{}">{}</time>', plain.isoformat(), words)
 
 
+@register.simple_tag(takes_context=True)
+def until_day(context: Context, ends_at: datetime) -> SafeString:
+    """`{% until_day delegation.ends_at %}`: the last day on which it holds; the title is exact."""
+    words = moments.day_words(moments.last_day(ends_at), _now(context))
+    exact = moments.exact_words(ends_at)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', ends_at.isoformat(), exact, words
+    )
+
+
 # Blocks and lists
 
 

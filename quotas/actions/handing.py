@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.lib.amounts import format_amount
-from portal.lib.moments import day_words
+from portal.lib.moments import day_words, last_day
 from projects.actions.delegations import Terms
 from projects.models import Delegation
 from projects.queries.viewers import live_delegations
@@ -103,12 +102,8 @@ def _period(terms: Terms, now: datetime) -> str:
     )  # fmt: skip
     if terms.ends_at is None:
         return _("%(start)s, without end.") % {"start": start.capitalize()}
-    words = {"start": start.capitalize(), "end": date_format(_last_day(terms.ends_at), "j M Y")}
+    words = {"start": start.capitalize(), "end": date_format(last_day(terms.ends_at), "j M Y")}
     return _("%(start)s until the end of %(end)s.") % words
-
-
-def _last_day(ends_at: datetime) -> date:
-    return timezone.localtime(ends_at - timedelta(microseconds=1)).date()
 
 
 def _warns(

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.lib.access import shows
 from portal.lib.errors import Conflict, DomainError, Forbidden, Invalid
-from portal.lib.moments import day_words
+from portal.lib.moments import day_words, last_day
 from projects.actions.delegations import cannot_be_handed_on
 from projects.models import Delegation, User
 from projects.queries.viewers import Viewer
@@ -25,7 +25,7 @@ from quotas.actions.handing import HandOnPreview, hand_on_preview
 from quotas.forms import DayField, take_errors
 from quotas.queries.delegates import Delegate, delegate_of_key, find_delegates
 
-from .hand_on_form import Sheet, first_moment, last_day, last_moment, new_sheet, posted_sheet
+from .hand_on_form import Sheet, first_moment, last_moment, new_sheet, posted_sheet
 
 TWO_WEEKS = timedelta(days=14)
 

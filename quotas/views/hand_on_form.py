@@ -8,10 +8,12 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.lib.errors import Invalid
+from portal.lib.moments import last_day
 from projects.actions.delegations import LATEST, MAX_PURPOSE, Terms
 from projects.models import Delegation, Unit, User
 from projects.queries.viewers import Viewer
@@ -161,11 +163,6 @@ def last_moment(day: date | None, source: Delegation | None) -> datetime | None:
     return own if own is not None and end > own and last_day(own) == day else end
 
 
-def last_day(ends_at: datetime) -> date:
-    """The last day on which something holds that ends at a moment."""
-    return timezone.localtime(ends_at - timedelta(microseconds=1)).date()
-
-
 def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
 
@@ -242,8 +239,8 @@ def _form(
     words = {"most": source.depth - 1}
     form.fields["depth"].help_text = _("At most %(most)s more times; 0: not at all.") % words
     if source.ends_at is not None:
-        day = last_day(source.ends_at).isoformat()
-        form.fields["ends_on"].help_text = _("Yours ends on %(day)s.") % {"day": day}
+        day = date_format(last_day(source.ends_at), "j M Y")
+        form.fields["ends_on"].help_text = _("Your last day is %(day)s.") % {"day": day}
     return form
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
 from portal.lib.errors import NotVisible
+from portal.lib.moments import last_day
 from projects.models import Delegation, Unit
 from projects.queries.delegations import (
     below_counts,
@@ -29,7 +30,6 @@ from quotas.queries.delegation_tree import find_in_force, tree_of, with_chains
 from quotas.queries.totals import Total, totals_of, totals_of_rows, worth_showing
 from quotas.views.bounds import bound_words
 
-from .hand_on_form import last_day
 from .pages import is_slug, page_of
 
 SOON = timedelta(days=30)

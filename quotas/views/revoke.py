@@ -143,6 +143,8 @@ def _show(
         moves = plan(delegation=delegation, parent=under, actor=viewer.user, now=viewer.now)
     kept = [each.old.pk for each in moves if each.fits]
     hanging = hanging_from(delegation, viewer, kept)
+    # A rule on the delegation itself has nothing to go on by; others go with what they stand on.
+    going_on = {each.pk for each in hanging.policies if each.delegation_id in kept}
     context = {
         "here": "remit",
         "viewer": viewer,
@@ -153,6 +155,8 @@ def _show(
         "more_below": max(len(hanging.below) - MOST_BELOW, 0),
         "more_waiting": hanging.waiting_count - len(hanging.waiting),
         "moves": moves[:MOST_BELOW],
+        "going_on": going_on,
+        "stopping_count": len(hanging.policies) - len(going_on),
         "under": under,
         "takers": takers_over(viewer, delegation) if hanging.below else [],
         "trimmed": set(ids_in(request.POST, "trim", MOST_BELOW)),

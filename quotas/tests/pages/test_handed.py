@@ -6,11 +6,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from projects.actions.people import set_group_members
 from projects.models import Delegation
 from projects.states import Power
-from quotas.actions.delegations import name_deputy
+from quotas.actions.delegations import Bound, delegate, name_deputy
+from quotas.models import Policy
+from quotas.states import PolicyState
 from quotas.tests.pages.acting import HTMX, text_of
 from quotas.tests.site import Site, make_group
 
@@ -103,3 +106,40 @@ def test_the_preview_of_funding_tells_what_is_the_most(site: Site) -> None:
 
     assert "ORG/EP has that left to give." in text_of(preview)
     assert "Otto can fund ORG/EP from above." in text_of(preview)
+
+
+def test_pages_agree_on_the_last_day(site: Site) -> None:
+    dana = client_of(site, "dana")
+    form = typed(site)
+    answer = dana.post(reverse("delegate"), form, follow=True)
+
+    day = date_format(timezone.localdate() + 9 * DAY, "j M")
+    assert answer.status_code == 200
+    assert f"Until {day}" in text_of(answer)
+    assert f"until {day}" in text_of(dana.get(reverse("remit")))
+    assert f"until {day}" in text_of(dana.get(reverse("delegation_tree")))
+
+
+def test_a_take_over_tells_which_rules_stop(site: Site) -> None:
+    """Dana's own rule has nothing to go on by; Mallory's goes on with what she holds."""
+    now = timezone.now()
+    below = delegate(
+        parent=site.delegations["dana"], grantor=site.dana, user=site.mallory, depth=0,
+        unit=site.units["atlas"], powers=[Power.DECIDE_QUOTA], starts_at=now, ends_at=None,
+        bounds=[Bound(resource=site.vcpu.resource, per_decision=64)], now=now,
+    )  # fmt: skip
+    for delegation in (site.delegations["dana"], below):
+        assert delegation.user is not None
+        Policy.objects.create(
+            unit=site.units["atlas"], delegation=delegation, person=delegation.user,
+            name=f"Rule of {delegation.user}", state=PolicyState.ON, created_at=now,
+        )  # fmt: skip
+    address = reverse("delegation_revoke", kwargs={"pk": site.delegations["dana"].pk})
+    erin = client_of(site, "erin")
+    Delegation.objects.filter(user=site.erin).update(depth=9)
+
+    ends, goes_on = erin.get(address), erin.get(address, {"under": site.delegations["erin"].pk})
+
+    assert "Stop 2 rules that stand on what ends." in text_of(ends)
+    assert "Stop 1 rule that stands on what ends." in text_of(goes_on)
+    assert len(goes_on.context["going_on"]) == 1
