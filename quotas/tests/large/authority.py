@@ -79,7 +79,10 @@ def bounds(filler: Filler) -> None:
 
 
 def policies(filler: Filler) -> None:
-    """One of each unit's head, one in three switched on, for less than anybody here asks for."""
+    """One of each unit's head, of vCPUs or RAM, one in three switched on.
+
+    They grant up to two steps: less than anybody here asks for.
+    """
     filler.put(
         Policy, "projects_unit u",
         {"id": "u.id", "unit_id": "u.id", "delegation_id": "4 * u.id - 3", "person_id": "u.id",
@@ -87,7 +90,9 @@ def policies(filler: Filler) -> None:
          "state": "CASE u.id % 3 WHEN 0 THEN 'on' WHEN 1 THEN 'off' ELSE 'draft' END"},
     )  # fmt: skip
     filler.put(
-        PolicyVersion, "projects_unit u, generate_series(1, 2) v",
-        {"id": "2 * u.id - 2 + v", "policy_id": "u.id", "number": "v", "resource_id": "1",
-         "most_amount": "v", "made_by_id": "u.id"},
+        PolicyVersion,
+        "projects_unit u JOIN quotas_resource s ON s.id = 1 + u.id % 2, generate_series(1, 2) v",
+        {"id": "2 * u.id - 2 + v", "policy_id": "u.id", "number": "v", "resource_id": "s.id",
+         "most_amount": "v * s.step", "made_by_id": "u.id", "every_days": "30",
+         "envelope_left_percent": "1"},
     )  # fmt: skip
