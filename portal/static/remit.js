@@ -1,10 +1,12 @@
 /* Remit: keys, and manners for live parts. Every page works without this file.
  *
  * data-key="j"       on a link, button, field or <details>: the key that uses it
- * data-rows          on a table or list: j (or n) and k walk its rows, x picks, o opens
- * data-row           on each row; its first link is what opens
+ * data-rows          on a table or list: j (or n) and k walk its rows, x (or Space) picks, o opens
+ * data-row           on each row; its first link is what opens. Escape leaves a field for it, and
+ *                    who sends a form out of a row goes on where they were
  * data-all="name"    around a box that picks all boxes of that name; hidden without this file
- * data-count="name"  on an element that says how many boxes of that name are picked
+ * data-count="name"  on an element that says how many boxes of that name are picked; its parent
+ *                    is hidden without this file
  * data-poll          on an element that htmx refreshes: rests while the page is hidden
  * data-errors        on the summary of errors: takes the focus when it appears
  */
@@ -25,8 +27,9 @@
   const use = (element) => {
     if (element.matches("details")) {
       element.open = true;
-      const first = element.querySelector("select, textarea, input:not([type=hidden]), button, a");
+      const first = element.querySelector("select, textarea, input:not([type=hidden]), button:not([tabindex='-1']), a");
       if (first) first.focus();
+      if (first && first.select) first.select();
       return;
     }
     reveal(element);
@@ -54,16 +57,19 @@
       matches.find((element) => !element.closest("[data-row]"));
   };
 
+  const stand = (row) => {
+    for (const other of rows()) other.removeAttribute("aria-current");
+    row.setAttribute("aria-current", "true");
+    const link = row.querySelector("a[href]");
+    if (link) link.focus();
+    row.scrollIntoView({ block: "nearest" });
+  };
+
   const walk = (by) => {
     const all = rows();
     if (!all.length) return false;
     const now = all.indexOf(currentRow());
-    const next = all[now < 0 ? 0 : Math.min(Math.max(now + by, 0), all.length - 1)];
-    for (const row of all) row.removeAttribute("aria-current");
-    next.setAttribute("aria-current", "true");
-    const link = next.querySelector("a[href]");
-    if (link) link.focus();
-    next.scrollIntoView({ block: "nearest" });
+    stand(all[now < 0 ? 0 : Math.min(Math.max(now + by, 0), all.length - 1)]);
     return true;
   };
 
@@ -85,11 +91,18 @@
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.key === "Escape" && typing(event.target)) {
+      const row = event.target.closest("[data-row]");
       event.target.blur();
+      if (row) stand(row);
       return;
     }
     if (event.repeat && !(event.key in rowKeys)) return;
     if (typing(event.target)) return;
+    if (event.key === " ") {
+      // Anywhere else Space presses what has the focus, or scrolls.
+      if (event.target.matches("[data-row] a[href]") && rowKeys.x()) event.preventDefault();
+      return;
+    }
     const element = withKey(event.key);
     if (element) {
       event.preventDefault();
@@ -99,11 +112,22 @@
     }
   });
 
+  /* A form sent out of a row brings a page in which the next one stands in its place. */
+  const place = `row of ${location.pathname}`;
+  document.addEventListener("submit", (event) => {
+    const index = rows().indexOf(event.target.closest("[data-row]"));
+    if (index >= 0) sessionStorage.setItem(place, index);
+  });
+  const left = sessionStorage.getItem(place);
+  sessionStorage.removeItem(place);
+  if (left !== null && rows().length) stand(rows()[Math.min(left, rows().length - 1)]);
+
   /* What is picked: a box for all of them, which needs this file, and how many they are. */
   const boxes = (name) => [...document.querySelectorAll(`input[type=checkbox][name="${name}"]`)];
   const countPicked = () => {
     for (const note of document.querySelectorAll("[data-count]")) {
       note.textContent = boxes(note.dataset.count).filter((box) => box.checked).length;
+      note.parentElement.hidden = false;
     }
   };
   for (const all of document.querySelectorAll("[data-all]")) {
@@ -116,7 +140,8 @@
   document.addEventListener("change", (event) => {
     if (event.target.matches("input[type=checkbox]")) countPicked();
   });
-  countPicked();
+  // Not before: whoever comes back finds what was picked as it was left.
+  addEventListener("pageshow", countPicked);
 
   /* Live parts. A part that is done comes back without hx-trigger, so it stops by itself. */
   const isPoll = (event) => event.detail.elt && event.detail.elt.matches("[data-poll]");
