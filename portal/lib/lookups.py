@@ -10,7 +10,17 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import BigIntegerField, BooleanField, F, Func, Q, QuerySet, TextField, Value
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+)
 from django.db.models.expressions import Combinable
 
 
@@ -53,6 +63,13 @@ def is_below(lower: str, upper: Combinable) -> Q:
     return Q(_IsFrom(F(lower), upper)) & Q(_IsBefore(F(lower), _Next(upper)))
 
 
+class _Single(Func):
+    """An array of one number."""
+
+    template = "ARRAY[%(expressions)s]"
+    output_field = ArrayField(BigIntegerField())
+
+
 def is_among(
     column: str, keys: QuerySet[Any, Any] | Collection[int] | Collection[str]
 ) -> IsAnyOf | Q:
@@ -67,3 +84,11 @@ def is_among(
         return Q(pk__in=[])  # nothing at all, as Django knows without asking
     array = ArrayField(TextField() if isinstance(values[0], str) else BigIntegerField())
     return IsAnyOf(F(column), _Given(Value(values, array), output_field=array))
+
+
+def is_the(column: str, key: OuterRef) -> IsAnyOf:
+    """The condition that the column is that value of the query around, for a look at each row.
+
+    With `=` the planner may look at all rows instead, once, expecting many around.
+    """
+    return IsAnyOf(F(column), _Single(key))

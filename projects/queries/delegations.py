@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 
-from portal.lib.lookups import is_among
+from portal.lib.lookups import is_among, is_the
 from projects.models import Delegation
 
 from .viewers import SEE_DELEGATIONS, Viewer, in_units_below, live_delegations, lying_below
@@ -13,8 +13,8 @@ from .viewers import SEE_DELEGATIONS, Viewer, in_units_below, live_delegations, 
 
 def visible_delegations(viewer: Viewer) -> QuerySet[Delegation]:
     """Held, given or below; `is_live` says whether it is in force with every link above."""
-    live = live_delegations(viewer.now).filter(pk=OuterRef("pk"))
-    rows = _with_people(Delegation.objects.annotate(is_live=Exists(live)))
+    live = live_delegations(viewer.now).filter(is_the("pk", OuterRef("pk")))
+    rows = with_people(Delegation.objects.annotate(is_live=Exists(live)))
     if viewer.sees_everything:
         return rows
     return rows.filter(_held_or_given(viewer) | lying_below(viewer.paths(*SEE_DELEGATIONS)))
@@ -29,14 +29,15 @@ def visible_in_force(viewer: Viewer) -> QuerySet[Delegation]:
     if not viewer.sees_everything:
         seen = seen.filter(_held_or_given(viewer) | in_units_below(viewer.paths(*SEE_DELEGATIONS)))
     live = live_delegations(viewer.now).filter(is_among("pk", seen.values("pk")))
-    return _with_people(live.annotate(is_live=Value(True)))
+    return with_people(live.annotate(is_live=Value(True)))
 
 
 def _held_or_given(viewer: Viewer) -> Q:
     return viewer.own() | Q(grantor=viewer.user)
 
 
-def _with_people(rows: QuerySet[Delegation]) -> QuerySet[Delegation]:
+def with_people(rows: QuerySet[Delegation]) -> QuerySet[Delegation]:
+    """With grantor, delegate and unit, in the order in which they were made."""
     return rows.select_related("grantor", "user", "group", "unit").order_by("pk")
 
 

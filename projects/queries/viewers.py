@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.lookups import StartsWith
@@ -170,7 +171,7 @@ def _is_much(paths: Iterable[str]) -> bool:
     return any(len(ancestor_paths(path)) == 1 for path in paths)
 
 
-def _visible_ids(viewer: Viewer) -> QuerySet[Project]:
+def _visible_ids(viewer: Viewer) -> QuerySet[Any, Any]:
     """Two looks into indexes; either the one or the other would be a look at all projects."""
     own = Membership.objects.live(viewer.now).filter(viewer.own()).values("project")
     there = Project.objects.filter(in_units_below(viewer.paths(*SEE_PROJECTS)))

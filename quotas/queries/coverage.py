@@ -6,15 +6,16 @@ A fixed number of queries for any number of units; each list is cut and says so.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Least
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Forbidden
-from projects.models import Delegation, GroupMembership, Membership, User, in_force
-from projects.queries.viewers import Viewer, below, live_delegations
+from portal.lib.lookups import is_among, is_the
+from projects.models import Delegation, GroupMembership, Membership, Project, User, in_force
+from projects.queries.viewers import Viewer, in_units_below, live_delegations
 from projects.rules import may_oversee, oversees
 from projects.states import ROLES_ABOVE_READER
 from quotas.models import Assignment, Policy, RequestLine
@@ -128,9 +129,16 @@ def coverage_of(viewer: Viewer) -> Coverage:
     )
 
 
-def within(paths: Sequence[str] | None, field_name: str) -> Q:
-    """The condition that a unit's path lies in one of these subtrees; None: anywhere."""
-    return Q() if paths is None else below(paths, field_name)
+def _there(paths: Sequence[str] | None) -> Q:
+    """The condition that a row's unit lies in one of these subtrees; None: anywhere."""
+    return Q() if paths is None else in_units_below(paths)
+
+
+def _of(column: str, rows: QuerySet[Any], paths: Sequence[str] | None) -> Q:
+    """The same of a row's project or delegation; rows: of that model."""
+    if paths is None:
+        return Q()
+    return Q(is_among(column, rows.filter(in_units_below(paths)).values("pk")))
 
 
 def ending_delegations(now: datetime, soon: timedelta, *, is_root: bool) -> QuerySet[Delegation]:
@@ -150,7 +158,7 @@ def ending_delegations(now: datetime, soon: timedelta, *, is_root: bool) -> Quer
 def _endings(
     paths: Sequence[str] | None, now: datetime, soon: timedelta, *, is_root: bool
 ) -> list[Ending]:
-    rows = ending_delegations(now, soon, is_root=is_root).filter(within(paths, "unit__path"))
+    rows = ending_delegations(now, soon, is_root=is_root).filter(_there(paths))
     return [Ending(each, each.over_at) for each in rows[: MOST + 1]]  # type: ignore[attr-defined]  # annotated
 
 
@@ -169,7 +177,9 @@ def _decidable(now: datetime) -> Exists:
 
 
 def _open_lines(paths: Sequence[str] | None) -> QuerySet[RequestLine]:
-    rows = RequestLine.objects.filter(within(paths, "project__unit__path"), state=LineState.OPEN)
+    rows = RequestLine.objects.filter(
+        _of("project", Project.objects.all(), paths), state=LineState.OPEN
+    )
     return rows.select_related(
         "request__project__unit", "project__unit", "offering__resource", "offering__zone__region"
     )
@@ -201,9 +211,9 @@ def _absent(paths: Sequence[str] | None, now: datetime) -> Found[Absent]:
     )
     rows = (
         Assignment.objects.filter(
-            within(paths, "delegation__unit__path"), in_force(now), in_force(now, "delegation__"),
-            gone, line__state=LineState.OPEN, kind=AssignmentKind.DECIDE,
-            user__is_active=True,
+            _of("delegation", Delegation.objects.all(), paths), in_force(now),
+            in_force(now, "delegation__"), gone, line__state=LineState.OPEN,
+            kind=AssignmentKind.DECIDE, user__is_active=True,
         )
         .exclude(delegation__revoked_at__lte=now)
         .order_by()
@@ -227,7 +237,7 @@ def _grown(paths: Sequence[str] | None, now: datetime) -> Found[Grown]:
 
     rows = (
         live_delegations(now)
-        .filter(within(paths, "unit__path"), group__isnull=False)
+        .filter(_there(paths), group__isnull=False)
         .annotate(before=members(OuterRef("created_at")), members=members(now))
         .filter(members__gt=F("before"))
         .select_related("group", "unit", "grantor")
@@ -241,12 +251,13 @@ def _policies(paths: Sequence[str] | None, now: datetime) -> QuerySet[Policy]:
     member = GroupMembership.objects.filter(
         in_force(now), group=OuterRef("delegation__group"), user=OuterRef("person")
     )
-    stands = Q(delegation__in=live_delegations(now).values("pk"), person__is_active=True) & (
+    live = live_delegations(now).filter(is_the("pk", OuterRef("delegation")))
+    stands = Q(Exists(live), person__is_active=True) & (
         Q(delegation__user=F("person")) | Exists(member)
     )
     return (
-        Policy.objects.filter(within(paths, "unit__path"), state=PolicyState.ON)
-        .exclude(pk__in=Policy.objects.filter(stands).values("pk"))
+        Policy.objects.filter(_there(paths), state=PolicyState.ON)
+        .exclude(stands)
         .select_related("unit", "person", "delegation")
         .order_by("pk")
     )

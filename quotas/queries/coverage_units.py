@@ -4,9 +4,11 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
+from portal.lib.lookups import is_among
 from projects.models import (
     GroupMembership,
     Membership,
@@ -74,18 +76,25 @@ def thin_units(paths: Sequence[str] | None, now: datetime) -> list[ThinUnit]:
     return sorted(rows, key=lambda each: (len(each.people), each.unit.path))
 
 
+def _units(paths: Sequence[str]) -> QuerySet[Unit, Any]:
+    """The ids of the units in these subtrees."""
+    return Unit.objects.filter(below(paths, "path")).values("pk")
+
+
 def _deciding(paths: Sequence[str] | None, now: datetime) -> dict[str, set[int]]:
     """{unit path: who holds a delegation there, or is in a group that does}; two queries."""
     held = live_delegations(now).filter(powers__contains=[Power.DECIDE_QUOTA])
     if paths is not None:
-        above = {each for path in paths for each in ancestor_paths(path)}
-        held = held.filter(below(paths, "unit__path") | Q(unit__path__in=above))
+        above = Unit.objects.filter(path__in={a for path in paths for a in ancestor_paths(path)})
+        held = held.filter(is_among("unit", _units(paths).union(above.values("pk"))))
     rows: list[tuple[str, int | None, int | None, bool | None]] = list(
         held.values_list("unit__path", "user", "group", "user__is_active")
     )
     members: dict[int, set[int]] = defaultdict(set)
     groups = {group_id for _path, _user, group_id, _active in rows if group_id is not None}
-    live = GroupMembership.objects.filter(in_force(now), group__in=groups, user__is_active=True)
+    live = GroupMembership.objects.filter(
+        is_among("group", groups), in_force(now), user__is_active=True
+    )
     for of_group, member in live.values_list("group", "user"):
         members[of_group].add(member)
     found: dict[str, set[int]] = defaultdict(set)
@@ -104,11 +113,11 @@ def _barred(
     projects = Project.objects.exclude(state=ProjectState.CLOSED)
     roles = Membership.objects.filter(in_force(now), role__in=ROLES_ABOVE_READER)
     if paths is not None:
-        projects = projects.filter(below(paths, "unit__path"))
-        roles = roles.filter(below(paths, "project__unit__path"))
+        projects = projects.filter(is_among("unit", _units(paths)))
+        roles = roles.filter(is_among("project", projects.values("pk")))
     counts = dict(projects.order_by().values_list("unit").annotate(count=Count("pk")))
     in_groups: dict[int, set[int]] = defaultdict(set)
-    live = GroupMembership.objects.filter(in_force(now), user__in=people)
+    live = GroupMembership.objects.filter(is_among("user", people), in_force(now))
     for of_group, member in live.values_list("group", "user"):
         in_groups[of_group].add(member)
     held: dict[tuple[int, int], set[int]] = defaultdict(set)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from django.db.models import Q, QuerySet
 
 from projects.models import Delegation, Unit
-from projects.queries.delegations import visible_delegations, visible_in_force
+from projects.queries.delegations import visible_in_force, with_people
 from projects.queries.viewers import Viewer
 from projects.states import Power
 
@@ -52,7 +52,8 @@ def tree_of(viewer: Viewer, top: Delegation | None = None) -> list[Node]:
         below[None if is_top else parent].append(pk)
     counts = _counts(parents)
     levels = _shown(below)
-    shown = visible_delegations(viewer).in_bulk([pk for level in levels for pk in level])
+    ids = [pk for level in levels for pk in level]
+    shown = with_people(Delegation.objects.filter(pk__in=ids)).in_bulk()
     nodes: dict[int, Node] = {}
     roots: list[Node] = []
     for depth, level in enumerate(levels):

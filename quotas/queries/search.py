@@ -12,6 +12,7 @@ from typing import Any
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Q, QuerySet
 
+from portal.lib.lookups import is_among
 from projects.models import (
     GroupMembership,
     Membership,
@@ -117,7 +118,8 @@ def _visible_people(viewer: Viewer) -> QuerySet[User]:
 
 def _named_by(rows: QuerySet[Any], viewer: Viewer) -> Q:
     """The people that these memberships or delegations name, directly or through a group."""
-    grouped = GroupMembership.objects.filter(in_force(viewer.now), group__in=rows.values("group"))
+    groups = is_among("group", rows.order_by().values("group"))
+    grouped = GroupMembership.objects.filter(groups, in_force(viewer.now))
     return Q(pk__in=rows.filter(user__isnull=False).values("user")) | Q(
         pk__in=grouped.values("user")
     )

@@ -1,11 +1,15 @@
 """Units as pages show them: the tree, the envelopes of one, and who decides for it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import BigIntegerField, Count, F, OuterRef, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
 from portal.lib.bar_words import fill_figures
+from portal.lib.lookups import IsAnyOf
 from projects.models import Group, Project, Unit, User
 from projects.queries.delegations import visible_delegations
 from projects.queries.viewers import Viewer, visible_projects
@@ -14,39 +18,72 @@ from quotas.models import Account
 from quotas.queries.accounts import Fill, envelope_fills, room_word
 from quotas.queries.authority import Mandate, delegate_of, mandates_for
 
+# How many units a tree shows: level by level from the top, as far as there is room.
+MOST_UNITS = 300
+
 
 @dataclass
 class Node:
-    """A unit, how many of its projects the reader sees, and the units below it."""
+    """A unit, how many of its projects the reader sees, and the units below it that are shown."""
 
     unit: Unit
     project_count: int
+    child_count: int
     children: list["Node"] = field(default_factory=list)
+
+    @property
+    def hidden_count(self) -> int:
+        """How many units right below are not shown."""
+        return self.child_count - len(self.children)
 
 
 def unit_tree(viewer: Viewer) -> list[Node]:
-    """The living units as trees, roots first; one query."""
-    seen = (
-        visible_projects(viewer)
-        .filter(unit=OuterRef("pk"))
-        .order_by()
-        .values("unit")
-        .annotate(count=Count("pk"))
-        .values("count")
-    )
+    """The living units as trees, roots first, at most MOST_UNITS of them; one query."""
+    living = Unit.objects.filter(retired_at__isnull=True)
+    projects = visible_projects(viewer).filter(unit=OuterRef("pk"))
+    ids = ArrayField(BigIntegerField())
+    nearest = RawSQL(NEAREST_TO_THE_TOP, [MOST_UNITS], output_field=ids)  # noqa: S611 - bound
     rows = (
-        Unit.objects.filter(retired_at__isnull=True)
-        .annotate(seen=Coalesce(Subquery(seen), 0))
+        living.filter(IsAnyOf(F("pk"), nearest))
+        .annotate(
+            seen=_count(projects, "unit"),
+            below=_count(living.filter(parent=OuterRef("pk")), "parent"),
+        )
         .order_by("path")
     )
     roots: list[Node] = []
     nodes: dict[int, Node] = {}
     for unit in rows:
-        node = Node(unit, unit.seen)
+        node = Node(unit, unit.seen, unit.below)
         nodes[unit.pk] = node
         parent = nodes.get(unit.parent_id) if unit.parent_id else None
         (parent.children if parent else roots).append(node)
     return roots
+
+
+def _count(rows: QuerySet[Any], column: str) -> Coalesce:
+    """How many of the rows there are, which all have the same value in the column."""
+    counted = rows.order_by().values(column).annotate(count=Count("pk")).values("count")
+    return Coalesce(Subquery(counted), 0)
+
+
+# The ids of so many living units: a level is read after the one above it, and no further.
+NEAREST_TO_THE_TOP = """
+    ARRAY(
+        WITH RECURSIVE shown AS (
+            (
+                SELECT id FROM projects_unit WHERE parent_id IS NULL AND retired_at IS NULL
+                ORDER BY path
+            )
+            UNION ALL
+            SELECT child.id FROM shown CROSS JOIN LATERAL (
+                SELECT id FROM projects_unit WHERE parent_id = shown.id AND retired_at IS NULL
+                ORDER BY path
+            ) child
+        )
+        SELECT id FROM shown LIMIT %s
+    )
+"""
 
 
 @dataclass(frozen=True)

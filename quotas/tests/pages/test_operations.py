@@ -6,11 +6,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.testing.html import text_of
+from projects.models import Unit
 from quotas.models import (
     Capacity,
     Endpoint,
     Target,
 )
+from quotas.queries.units import MOST_UNITS
 from quotas.states import EndpointState, TargetState
 from quotas.tests.pages.deciding import (
     act,
@@ -114,6 +116,22 @@ def test_units_are_a_tree_with_the_projects_one_sees(site_today: Site) -> None:
     assert said.index("ORG") < said.index("EP") < said.index("ATLAS")
     assert "1 project" in said
     assert "1 project" not in text(page(site_today, "mallory", reverse("unit_list")))
+
+
+def test_a_big_tree_of_units_shows_its_upper_levels_and_how_many_lie_below(site: Site) -> None:
+    ep = Unit.objects.get(slug="ep")
+    slugs = [f"small-{number}" for number in range(MOST_UNITS)]
+    Unit.objects.bulk_create(
+        Unit(slug=each, name=each, parent=ep, path=f"{ep.path}{each}/") for each in slugs
+    )
+
+    answer = page(site, "bob", reverse("unit_list"))
+
+    (org,) = answer.context["roots"]
+    (shown,) = (each for each in org.children if each.unit == ep)
+    assert len(org.children) == org.child_count
+    assert shown.hidden_count == shown.child_count - len(shown.children) > 0
+    assert f"{shown.hidden_count} more below" in text_of(text(answer))
 
 
 def test_remit_of_who_repairs_speaks_of_zones_and_not_of_amounts(site_today: Site) -> None:
