@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from portal.testing.servers import DatabaseCopy
 from projects.models import Delegation, User
+from projects.queries.viewers import Viewer
 from projects.states import Power
 from quotas.actions import decide, requests
 from quotas.actions.bounds import Bound
@@ -27,8 +28,21 @@ from quotas.actions.delegations import delegate, revoke
 from quotas.actions.endorse import endorse
 from quotas.actions.rerouting import BATCH, route_again
 from quotas.actions.wishes import Wish
-from quotas.models import Assignment, Offering, QuotaRequest, RequestLine, Resource
-from quotas.queries.accounts import audit, balances
+from quotas.models import (
+    Account,
+    Assignment,
+    Holder,
+    Offering,
+    QuotaRequest,
+    RequestLine,
+    Resource,
+)
+from quotas.queries.accounts import Fill, audit, balances, envelope_fills
+from quotas.queries.authority import mandates_held
+from quotas.queries.decision_figures import LineFigures, figures_of
+from quotas.queries.queue_figures import figures_at_a_glance
+from quotas.queries.queue_wishes import PAGE, Wanted
+from quotas.queries.waiting import lines_of_page, queue_page
 from quotas.states import LineState
 from quotas.tests.costs import Cost, cost_of, large_tables
 from quotas.tests.large import (
@@ -224,6 +238,47 @@ def test_its_lines_wait_for_whom_routing_says(large: LargeSite) -> None:
         transaction.set_rollback(True)
     assert len(before) > 2 * len(sample)
     assert after == before
+
+
+def test_an_envelope_is_as_full_as_what_lies_below_it_adds_up_to(large: LargeSite) -> None:
+    accounts = list(
+        Account.objects.filter(offering=1).exclude(holder=Holder.SITE)
+        .select_related("unit", "project__unit")
+    )  # fmt: skip
+    sources = [each for each in accounts if each.project is None]
+
+    def adds_up(source: Account) -> Fill:
+        below = sum(each.balance for each in accounts if path_of(each).startswith(path_of(source)))
+        return Fill(promised=below - source.balance, size=below)
+
+    assert len(sources) == 26  # the pool and 25 units
+    assert envelope_fills(sources) == {each.pk: adds_up(each) for each in sources}
+
+
+def path_of(account: Account) -> str:
+    """Of the place of its holder; the pool lies above all."""
+    unit = account.unit if account.project is None else account.project.unit
+    return "" if unit is None else unit.path
+
+
+def test_a_row_of_the_queue_shows_what_the_page_of_its_request_does(large: LargeSite) -> None:
+    viewer = Viewer.of(large.busy, large.now)
+    lines, mandates = lines_of_page(viewer, queue_page(viewer, Wanted()).requests)
+
+    shown = figures_at_a_glance(lines, mandates, large.now)
+
+    weighed = figures_of(lines, mandates_held(viewer), now=large.now)
+    assert len(shown) == 2 * PAGE
+    assert list(map(glance, shown.values())) == list(map(glance, weighed.values()))
+
+
+def glance(figures: LineFigures) -> tuple[object, ...]:
+    """What a row shows of a line."""
+    source, use = figures.source, figures.use
+    return (
+        figures.line.pk, figures.balance, source and source.pk, figures.envelope, figures.widest,
+        use and (use.limit.pk, use.used, use.limit_seen, use.is_shared),
+    )  # fmt: skip
 
 
 def test_verbs_and_pages_cost_as_recorded(large: LargeSite) -> None:
