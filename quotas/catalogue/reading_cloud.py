@@ -4,11 +4,10 @@ Repetition lives in two tables: `services` says once what an endpoint of each re
 `offers` says once what a zone of each kind has and where that is enforced.
 """
 
-from dataclasses import dataclass
-
 from quotas.models import ZoneKind
 
 from . import site, words
+from .cloud_templates import FeedTemplate, LimitTemplate, Offers, Service, placeholders_of_zones
 from .document import Block, Text, Value, nearest
 from .problems import Problems
 from .reading_manners import MANNERS, read_manners
@@ -16,34 +15,6 @@ from .reading_manners import MANNERS, read_manners
 PLACEHOLDERS = ("region", "zone", "type")
 ENDPOINT_KEYS = ("slug", "name", "cloud", "region_name", "identity", "options", *MANNERS)
 IDENTITY_KEYS = ("name", "driver", "cloud", "region_name", "region", "options", "role", *MANNERS)
-
-
-@dataclass(frozen=True)
-class LimitTemplate:
-    key: str
-    name: str
-    unit: str
-    step: int
-    order: int
-    line: int
-
-
-@dataclass(frozen=True)
-class Service:
-    slug: str
-    block: Block
-    limits: dict[str, LimitTemplate]
-
-
-@dataclass(frozen=True)
-class FeedTemplate:
-    service: str
-    key: str
-    factor: int
-    line: int
-
-
-Offers = dict[str, tuple[tuple[FeedTemplate, ...], int]]
 
 
 class CloudReader:
@@ -380,8 +351,3 @@ class CloudReader:
     def _entries(self, block: Block, key: str) -> list[tuple[Text, Value]]:
         value = block.get(key)
         return list(value.block().entries()) if value else []
-
-
-def placeholders_of_zones(key: str) -> set[str]:
-    """The placeholders that only a zone can fill."""
-    return words.placeholders(key) & {"zone", "type"}

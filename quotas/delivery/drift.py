@@ -20,7 +20,7 @@ from projects.actions.events import record
 from projects.models import Project
 from quotas.actions.targets import wake_targets
 from quotas.backends.base import Figure, IdentityProject
-from quotas.models import Drift, Endpoint, Limit, Reading, Target
+from quotas.models import Drift, Endpoint, Reading, Target
 from quotas.states import (
     RESTORED_BY_POLICY,
     DriftEnd,
@@ -29,34 +29,11 @@ from quotas.states import (
     TargetState,
 )
 
+from .differences import CHANGED, Difference, Key, limit_differences, project_differences
 from .leases import Lease
-from .readings import in_base_units
 from .wanted import Wanted
 
 logger = logging.getLogger(__name__)
-
-# What a bigint column holds; a factor can carry what is wanted beyond it.
-_LARGEST = 2**63 - 1
-_CHANGED = (DriftKind.LIMIT_CHANGED, DriftKind.UNLIMITED)
-Key = tuple[DriftKind, int | None]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One thing that is not as it should be, as a reading has it; amounts in base units.
-
-    Of use above a limit, `wanted` is the limit that was seen and `seen` the use.
-    """
-
-    kind: DriftKind
-    limit: Limit | None = None
-    wanted: int | None = None
-    seen: int | None = None
-    name: str = ""
-
-    @property
-    def key(self) -> Key:
-        return self.kind, self.limit.pk if self.limit else None
 
 
 @dataclass(frozen=True)
@@ -133,14 +110,14 @@ def project_standing(project: Project, identity: Endpoint) -> Standing | None:
 def note_limits(before: Standing, wanted: list[Wanted], figures: Mapping[str, Figure]) -> None:
     """Keep what the figures of a service, {key: Figure} in its units, say of drift."""
     rows = _open_rows(before, is_of_limit=True)
-    if not rows and not _limit_differences(wanted, figures, before, rows):
+    if not rows and not limit_differences(wanted, figures, before.was_true, rows):
         return  # by far the most often: nothing to keep, so nothing to lock
     with transaction.atomic():
         target = _unmoved(before)
         if target is None:
             return
         rows = _open_rows(before, is_of_limit=True)
-        found = _limit_differences(wanted, figures, before, rows)
+        found = limit_differences(wanted, figures, before.was_true, rows)
         _keep(target, rows, found)
         true_ids = {
             each.limit.pk
@@ -148,53 +125,6 @@ def note_limits(before: Standing, wanted: list[Wanted], figures: Mapping[str, Fi
             if (figure := figures.get(each.limit.key)) and figure.limit == each.units
         }
         _end(target, rows, found, true_ids)
-
-
-def _limit_differences(
-    wanted: Iterable[Wanted],
-    figures: Mapping[str, Figure],
-    before: Standing,
-    rows: Mapping[Key, Drift],
-) -> list[Difference]:
-    return [
-        difference
-        for each in wanted
-        if each.limit.left_out_at is None
-        for difference in _differences(each, figures.get(each.limit.key), before, rows)
-    ]
-
-
-def _differences(
-    wanted: Wanted, figure: Figure | None, before: Standing, rows: Mapping[Key, Drift]
-) -> list[Difference]:
-    limit, amount = wanted.limit, min(wanted.amount, _LARGEST)
-    if figure is None:
-        # Nothing is wanted of what is not there: no difference.
-        return [Difference(DriftKind.KEY_MISSING, limit, amount)] if wanted.amount else []
-    found = []
-    if figure.limit is not None and figure.limit != wanted.units:
-        kind = DriftKind.UNLIMITED if figure.is_unlimited else DriftKind.LIMIT_CHANGED
-        is_known = any(
-            (row := rows.get((each, limit.pk))) and row.wanted == amount for each in _CHANGED
-        )
-        if is_known or before.was_true(wanted):
-            found.append(Difference(kind, limit, amount, in_base_units(figure.limit, limit)))
-    if _is_over(figure):
-        found.append(
-            Difference(
-                DriftKind.USAGE_ABOVE,
-                limit,
-                in_base_units(figure.limit, limit),
-                in_base_units(figure.floor, limit),
-            )
-        )
-    return found
-
-
-def _is_over(figure: Figure) -> bool:
-    if figure.limit is None or figure.floor is None or figure.is_unlimited:
-        return False
-    return figure.floor > figure.limit
 
 
 def note_project(before: Standing | None, found: IdentityProject | None) -> None:
@@ -208,21 +138,10 @@ def note_project(before: Standing | None, found: IdentityProject | None) -> None
         target = _unmoved(before)
         if target is None:
             return
-        differences = _project_differences(target.project, found)
+        differences = project_differences(target.project, found)
         rows = _open_rows(before, is_of_limit=False)
         _keep(target, rows, differences)
         _end(target, rows, differences, set())
-
-
-def _project_differences(project: Project, found: IdentityProject | None) -> list[Difference]:
-    if found is None:
-        return [Difference(DriftKind.PROJECT_MISSING)]
-    differences = []
-    if not found.is_enabled:
-        differences.append(Difference(DriftKind.PROJECT_DISABLED))
-    if found.name != project.name:
-        differences.append(Difference(DriftKind.PROJECT_RENAMED, name=found.name[:255]))
-    return differences
 
 
 def _unmoved(before: Standing) -> Target | None:
@@ -333,7 +252,7 @@ def _end(
 def _end_of(row: Drift, written_at: Mapping[int, datetime | None], true_ids: set[int]) -> DriftEnd:
     if row.limit_id is None:
         return DriftEnd.RESTORED if row.restore_asked_at else DriftEnd.GONE
-    if row.kind not in _CHANGED or row.limit_id not in true_ids:
+    if row.kind not in CHANGED or row.limit_id not in true_ids:
         return DriftEnd.GONE
     # Also where nobody asked: delivery of a later change writes every key that differs.
     written = written_at.get(row.limit_id)
