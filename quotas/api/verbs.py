@@ -197,7 +197,10 @@ def wish_preview(request: Request) -> Response:
     askable_project(request, viewer)
     sent = body(request, PreviewInput)
     project = visible_project(viewer, sent["project"])
-    return Response(PreviewSerializer(preview(viewer, project, check_lines(sent["lines"]))).data)
+    found = preview(
+        viewer, project, check_lines(sent["lines"]), all_or_nothing=sent["all_or_nothing"]
+    )
+    return Response(PreviewSerializer(found).data)
 
 
 def _by_line(quota_request: QuotaRequest, wanted: Mapping[str, int]) -> dict[int, int]:

@@ -134,13 +134,19 @@ def deciders_of(
 
 
 def deciders_of_wish(
-    project: Project, wanted: Mapping[Offering, int], requester: User, now: datetime
+    project: Project,
+    wanted: Mapping[Offering, int],
+    asked_by: User,
+    now: datetime,
+    *,
+    requester: User | None = None,
 ) -> dict[int, Deciders]:
     """{offering id: who could decide it} if somebody sent a wish for so much; two queries.
 
-    project: with its unit; wanted: absolute limits in base units.
+    project: with its unit; wanted: absolute limits in base units; requester: in whose name, if
+    not in their own.
     """
-    asked = QuotaRequest(project=project, requester=requester)
+    asked = QuotaRequest(project=project, requester=requester or asked_by, asked_by=asked_by)
     lines = [
         # Never stored: known by what they ask for, which is there once.
         RequestLine(

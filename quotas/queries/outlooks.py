@@ -4,7 +4,7 @@ Foretells what is decided at the moment of sending; nothing is held.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from projects.models import Project
@@ -23,21 +23,24 @@ class Outlook:
 
     rule: the version that would grant it at once; None: it goes to people. verdicts: of each
     rule that is about it, the nearest first; obstacle: {version id: what else stands in the way
-    of one that holds}: "authority" or "room".
+    of one that holds}: "authority", "room", or "together" where the rest waits by all or nothing;
+    able: all that could grant it by itself.
     """
 
     rule: PolicyVersion | None
     verdicts: tuple[Verdict, ...]
     obstacles: Mapping[int, str]
+    able: tuple[PolicyVersion, ...]
 
 
 def outlooks(
     project: Project, wanted: Mapping[Offering, int], deciders: Mapping[int, Deciders],
-    now: datetime,
+    now: datetime, *, all_or_nothing: bool = False,
 ) -> dict[int, Outlook]:  # fmt: skip
     """{offering id: what the rules would say}; three queries, one where there is no rule.
 
-    wanted: absolute limits in base units; deciders: by the offerings' ids.
+    wanted: absolute limits in base units; deciders: by the offerings' ids; all_or_nothing: one
+    rule grants all of it, or none does.
     """
     versions = rules_on(project.unit.path)
     if not versions or not wanted:
@@ -45,12 +48,24 @@ def outlooks(
     facts = facts_of(project, wanted, versions, now)
     paying = nearest_sources([each.pk for each in wanted], project.unit.path)
     free = dict(paying.values_list("offering", "balance"))
-    return {
+    found = {
         offering.pk: _outlook(
             versions, facts[offering.pk], deciders[offering.pk], free.get(offering.pk, 0)
         )
         for offering in wanted
     }
+    return _together(found) if all_or_nothing else found
+
+
+def _together(found: Mapping[int, Outlook]) -> dict[int, Outlook]:
+    """By the first rule that could grant each of them; else none could any."""
+    of_all = set.intersection(*({each.pk for each in one.able} for one in found.values()))
+    together = {}
+    for offering_id, one in found.items():
+        rule = next((each for each in one.able if each.pk in of_all), None)
+        alone = {each.pk: "together" for each in one.able if each.pk not in of_all}
+        together[offering_id] = replace(one, rule=rule, obstacles={**one.obstacles, **alone})
+    return together
 
 
 def _outlook(
@@ -59,7 +74,7 @@ def _outlook(
     about = [each for each in versions if is_about(each, facts.offering, facts.change)]
     verdicts = tuple(judge(each, facts) for each in about)
     obstacles: dict[int, str] = {}
-    rule = None
+    able = []
     for verdict in verdicts:
         version = verdict.version
         if not verdict.holds:
@@ -68,9 +83,9 @@ def _outlook(
             obstacles[version.pk] = "authority"
         elif facts.change > free:
             obstacles[version.pk] = "room"
-        elif rule is None:
-            rule = version
-    return Outlook(rule, verdicts, obstacles)
+        else:
+            able.append(version)
+    return Outlook(next(iter(able), None), verdicts, obstacles, tuple(able))
 
 
 def _is_able(version: PolicyVersion, facts: Facts, deciders: Deciders) -> bool:

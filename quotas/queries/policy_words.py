@@ -138,6 +138,8 @@ def _obstacle(word: str | None) -> list[tuple[bool, str]]:
         return [(False, _("Whoever it stands on may not grant this now."))]
     if word == "room":
         return [(False, _("There is no room for so much."))]
+    if word == "together":
+        return [(False, _("All or nothing is granted by one rule for all lines, or by people."))]
     return []
 
 

@@ -100,8 +100,14 @@ class Preview:
     has_figures: bool
 
 
-def preview(viewer: Viewer, project: Project, wanted: Mapping[Offering, int]) -> Preview:
-    """wanted: {offering: absolute limit in base units}; what stays as it is says nothing."""
+def preview(
+    viewer: Viewer, project: Project, wanted: Mapping[Offering, int], *,
+    all_or_nothing: bool = False, requester: User | None = None,
+) -> Preview:  # fmt: skip
+    """wanted: {offering: absolute limit in base units}; what stays as it is says nothing.
+
+    requester: in whose name it would be sent, if not in the viewer's own.
+    """
     held = balances(project)
     changed = {
         offering: amount
@@ -109,9 +115,9 @@ def preview(viewer: Viewer, project: Project, wanted: Mapping[Offering, int]) ->
         if amount != held.get(offering.pk, 0)
     }
     rooms = rooms_of(viewer, project, {o: a - held.get(o.pk, 0) for o, a in changed.items()})
-    deciders = deciders_of_wish(project, changed, viewer.user, viewer.now)
+    deciders = deciders_of_wish(project, changed, viewer.user, viewer.now, requester=requester)
     has_figures = may_see_figures(viewer, project.unit.path)
-    found = outlooks(project, changed, deciders, viewer.now)
+    found = outlooks(project, changed, deciders, viewer.now, all_or_nothing=all_or_nothing)
     says = {
         offering.pk: outlook_words(found[offering.pk], offering, with_figures=has_figures)
         for offering in changed

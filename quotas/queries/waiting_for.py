@@ -165,7 +165,7 @@ def waiting_of(quota_request: QuotaRequest, viewer: Viewer) -> Waiting:
     now = viewer.now
     deciders = deciders_of(lines, now)
     said = endorsements_of(lines)
-    rules = _rules(quota_request.project, lines, deciders, viewer)
+    rules = _rules(quota_request, lines, deciders, viewer)
     for_people = left_to_people(lines) if rules else set()
     calendar = site_calendar()
     return Waiting(
@@ -181,13 +181,15 @@ def waiting_of(quota_request: QuotaRequest, viewer: Viewer) -> Waiting:
 
 
 def _rules(
-    project: Project, lines: Sequence[RequestLine], deciders: Mapping[int, Deciders],
+    quota_request: QuotaRequest, lines: Sequence[RequestLine], deciders: Mapping[int, Deciders],
     viewer: Viewer,
 ) -> dict[int, tuple[RuleSays, ...]]:  # fmt: skip
     """{line id: what each rule about it says now}."""
+    project = quota_request.project
     found = outlooks(
         project, {line.offering: line.wanted for line in lines},
         {line.offering_id: deciders[line.pk] for line in lines}, viewer.now,
+        all_or_nothing=quota_request.all_or_nothing,
     )  # fmt: skip
     with_figures = may_see_figures(viewer, project.unit.path)
     return {

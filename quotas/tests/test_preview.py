@@ -159,3 +159,32 @@ def test_what_stands_in_a_rules_way_is_told_besides_its_conditions(site: Site) -
     (line,) = look(site, {site.vcpu.slug: 32}).lines
     assert line.rule is None
     assert line.rules[0].findings[-1] == (False, "Whoever it stands on may not grant this now.")
+
+
+def test_all_or_nothing_is_promised_at_once_only_by_one_rule_for_all(site: Site) -> None:
+    for resource in (site.vcpu.resource, site.space.resource):
+        terms = Terms(resource=resource, most_amount=64 * resource.step)
+        made = policies.make(
+            unit=site.units["atlas"], name="Steps", terms=terms, actor=site.dana, now=NOW
+        )
+        policies.switch_on(policy=made, version=1, actor=site.dana, now=NOW)
+    wanted = {site.vcpu: 32, site.space: GIB}
+    viewer = Viewer.of(site.alice, NOW)
+    each = preview(viewer, site.project, wanted)
+    assert all(line.rule is not None for line in each.lines)
+    together = preview(viewer, site.project, wanted, all_or_nothing=True)
+    assert [line.rule for line in together.lines] == [None, None]
+    assert together.lines[0].rules[0].findings[-1] == (
+        False, "All or nothing is granted by one rule for all lines, or by people.",
+    )  # fmt: skip
+    alone = preview(viewer, site.project, {site.vcpu: 32}, all_or_nothing=True)
+    assert alone.lines[0].rule is not None
+    above = policies.make(
+        unit=site.units["ep"], name="All", terms=Terms(most_percent=1000), actor=site.erin, now=NOW
+    )
+    policies.switch_on(policy=above, version=1, actor=site.erin, now=NOW)
+    give(site, site.vcpu.slug, 16)
+    give(site, site.space.slug, GIB)
+    wanted = {site.vcpu: 32, site.space: 2 * GIB}
+    together = preview(viewer, site.project, wanted, all_or_nothing=True)
+    assert [str(line.rule) for line in together.lines] == [f"R{above.pk}.1"] * 2

@@ -234,7 +234,10 @@ def _show(request: HttpRequest, sheet: Sheet, status: int = 200) -> HttpResponse
 
 
 def _context(sheet: Sheet) -> dict[str, object]:
-    previewed = preview(sheet.viewer, sheet.project, sheet.wanted)
+    previewed = preview(
+        sheet.viewer, sheet.project, sheet.wanted, requester=sheet.name.chosen,
+        all_or_nothing=bool(sheet.form["all_or_nothing"].value()),
+    )  # fmt: skip
     return {
         "sheet": sheet,
         "rows": sheet.rows(previewed),

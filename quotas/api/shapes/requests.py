@@ -184,6 +184,7 @@ class NewRequestInput(WishInput):
 class PreviewInput(Input):
     project = Text()
     lines = Amounts()
+    all_or_nothing = YesNo(default=False)
 
 
 class AmendInput(Input):
