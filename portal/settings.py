@@ -8,6 +8,7 @@ from pathlib import Path
 
 from portal.lib import env
 from portal.lib.database_url import SCHEMES, parse_database_url
+from portal.lib.peppers import peppers_from
 from portal.lib.secret_key import stored_secret_key
 from portal.lib.servers.supervisor import make_data_dir, read_addresses
 from portal.production import Production, refusals
@@ -63,6 +64,14 @@ if IS_PRODUCTION:
 elif not SECRET_KEY:
     make_data_dir(DATA_DIR)
     SECRET_KEY = stored_secret_key(DATA_DIR / "secret_key")
+
+try:
+    # What digests of tokens are keyed with, the newest first: TOKEN_PEPPERS=id:value,id:value.
+    TOKEN_PEPPERS = peppers_from(env.items("TOKEN_PEPPERS"), [SECRET_KEY, *SECRET_KEY_FALLBACKS])
+except ValueError as _error:
+    raise env.Refused(
+        [f"TOKEN_PEPPERS: {str(_error)!r} is none: write id:value, 32 characters or more, commas."]
+    ) from None
 
 _servers = None if DATABASE_URL and BROKER_URL else read_addresses(DATA_DIR)
 # Commands that need no server still start without one; who connects reads this name.
@@ -298,7 +307,10 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # --- REST API -------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["quotas.api.sessions.Session"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "quotas.api.bearers.Bearer",
+        "quotas.api.sessions.Session",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["quotas.api.parsers.StrictJSONParser"],

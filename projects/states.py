@@ -57,6 +57,34 @@ GIVING = (Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES)
 REPAIRING = (Power.PAUSE_ENDPOINT, Power.RETRY_DELIVERIES)
 
 
+class TokenScope(models.TextChoices):
+    """What a token may be used for: it narrows what its person may do, and adds nothing."""
+
+    READ = "read", _("read")
+    ASK = "ask", _("ask for quota")
+    DECIDE = "decide", _("decide requests")
+    DELEGATE = "delegate", _("hand on authority")
+    FUND = "fund", _("fund envelopes")
+    REPAIR = "repair", _("repair deliveries")
+    LISTEN = "listen", _("webhooks and notices")
+
+
+class WebhookState(models.TextChoices):
+    """Whether a webhook is called: its owner can stop it, long failure does."""
+
+    ON = "on", _("on")
+    OFF = "off", _("off")
+    DISABLED = "disabled", _("disabled after failures")
+
+
+class CallState(models.TextChoices):
+    """How far a call of a webhook is."""
+
+    DUE = "due", _("due")
+    TAKEN = "taken", _("taken by the receiver")
+    GIVEN_UP = "given up", _("given up")
+
+
 class NoticeKind(models.TextChoices):
     """Why somebody is told of an event: it waits for them, or they follow it."""
 
@@ -77,5 +105,8 @@ class NoticeKind(models.TextChoices):
     DELEGATED = "delegated", _("delegated to you")
     REVOKED = "revoked", _("revoked")
     ENDS_SOON = "ends soon", _("ends soon")
+    # What programs do in their name.
+    WEBHOOK_DISABLED = "webhook disabled", _("webhook disabled")
+    TOKEN_ENDS = "token ends", _("token ends soon")
     # A unit, or the whole site, may soon have nobody who decides.
     COVERAGE = "coverage", _("deciders")

@@ -82,6 +82,9 @@ def shows(row: str) -> Callable[[View], View]:
 
     def mark(view: View) -> View:
         view.access_row = row  # type: ignore[attr-defined]  # read by the test of all URLs
+        # A view of the API asks its class: what a token may be used for hangs on the row.
+        if hasattr(kind := getattr(view, "cls", None), "access_row"):
+            kind.access_row = row  # type: ignore[union-attr]  # it has the name
         return view
 
     return mark

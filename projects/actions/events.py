@@ -21,6 +21,7 @@ def record(
     return Event.objects.create(
         verb=verb,
         actor=actor,
+        token=actor.token if actor else None,
         at=now,
         project=project,
         unit=unit,

@@ -5,24 +5,32 @@ from .events import Event
 from .outgoing import Notice
 from .people import LOCAL_ISSUER, Group, GroupMembership, User, in_force
 from .projects import TAG_PREFIX, Membership, Project, ProjectKind, ProjectPlacement
+from .tokens import ApiToken, KeptAnswer, ServiceAccount
 from .units import Holiday, Unit, UnitPlacement, ancestor_paths
+from .webhooks import Webhook, WebhookAttempt, WebhookCall
 
 __all__ = [
     "LOCAL_ISSUER",
     "TAG_PREFIX",
+    "ApiToken",
     "Delegation",
     "Event",
     "Group",
     "GroupMembership",
     "Holiday",
+    "KeptAnswer",
     "Membership",
     "Notice",
     "Project",
     "ProjectKind",
     "ProjectPlacement",
+    "ServiceAccount",
     "Unit",
     "UnitPlacement",
     "User",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookCall",
     "ancestor_paths",
     "in_force",
 ]

@@ -42,6 +42,10 @@ class Event(models.Model):
     xid = XidField(db_default=CurrentXid(), editable=False)
     at = models.DateTimeField()
     actor = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="acts")
+    # By which token, where a program did it; who did it is the actor.
+    token = models.ForeignKey(
+        "projects.ApiToken", models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     verb = models.CharField(max_length=40)
     project = models.ForeignKey(
         Project, models.PROTECT, null=True, blank=True, related_name="events"

@@ -6,13 +6,16 @@ a mail address or a name; neither is ever deleted, names and mail can be erased.
 
 import uuid
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
+
+if TYPE_CHECKING:
+    from .tokens import ApiToken
 
 LOCAL_ISSUER = "local"
 
@@ -27,6 +30,9 @@ class UserManager(BaseUserManager["User"]):
 
 class User(AbstractBaseUser):
     """A person. `is_operator` runs the cloud and decides no quota."""
+
+    # The token by which they act in this call, if they do; the record of acts tells of it.
+    token: "ApiToken | None" = None
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     issuer = models.CharField(max_length=200, default=LOCAL_ISSUER)

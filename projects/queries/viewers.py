@@ -57,8 +57,43 @@ def live_delegations(now: datetime) -> QuerySet[Delegation]:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a service account acts: in one project, or in a unit and what is below it."""
+
+    project_id: int | None
+    unit_path: str
+
+    @classmethod
+    def of(cls, user: User) -> "Place | None":
+        """The place of the service account by whose token somebody acts; None: no bounds."""
+        account = user.token.service_account if user.token else None
+        if account is None:
+            return None
+        unit = account.unit or account.project.unit  # type: ignore[union-attr]  # has one of them
+        return cls(account.project_id, unit.path)
+
+    def projects(self, prefix: str = "") -> Q:
+        """The condition on a row that leads to a project by `prefix` that it lies here."""
+        if self.project_id is not None:
+            return Q(**{f"{prefix}pk": self.project_id})
+        return Q(**{f"{prefix}unit__path__startswith": self.unit_path})
+
+    def clip(self, path: str) -> str | None:
+        """The part of a subtree that lies here; a project is no part of anybody's subtree."""
+        if self.project_id is not None:
+            return None
+        if path.startswith(self.unit_path):
+            return path
+        return self.unit_path if self.unit_path.startswith(path) else None
+
+
+@dataclass(frozen=True)
 class Viewer:
-    """A person at a moment, with their groups and the delegations they hold."""
+    """A person at a moment, with their groups and the delegations they hold.
+
+    `place`: by a service account's token they see and do nothing outside of it, and are
+    neither operator nor auditor of the site.
+    """
 
     user: User
     now: datetime
@@ -68,6 +103,7 @@ class Viewer:
     is_auditor: bool
     # The rows by which the person is in these groups: what a proof cites.
     memberships: tuple[GroupMembership, ...] = field(default=(), repr=False)
+    place: Place | None = None
 
     @classmethod
     def of(cls, user: User, now: datetime) -> "Viewer":
@@ -84,13 +120,16 @@ class Viewer:
             Rows(live_delegations(now).filter(pk__in=mine.union(ours)).order_by("pk"), ["unit"]),
         )
         group_ids = frozenset(each.group_id for each in memberships)
-        delegations = tuple(held)
-        is_auditor = _covers_everything(delegations)
-        return cls(user, now, group_ids, delegations, is_auditor, tuple(memberships))
+        place = Place.of(user)
+        delegations = tuple(
+            each for each in held if place is None or place.clip(each.unit.path) is not None
+        )
+        is_auditor = place is None and _covers_everything(delegations)
+        return cls(user, now, group_ids, delegations, is_auditor, tuple(memberships), place)
 
     @property
     def is_operator(self) -> bool:
-        return self.user.is_operator
+        return self.user.is_operator and self.place is None
 
     @property
     def sees_everything(self) -> bool:
@@ -99,15 +138,32 @@ class Viewer:
     def paths(self, *powers: Power) -> list[str]:
         """The units' paths below which the person holds one of `powers`."""
         wanted = set(powers)
-        return sorted({d.unit.path for d in self.delegations if wanted & set(d.powers)})
+        found = {d.unit.path for d in self.delegations if wanted & set(d.powers)}
+        if self.place is not None:
+            found = {path for each in found if (path := self.place.clip(each)) is not None}
+        return sorted(found)
 
     def holds(self, power: Power, unit_path: str) -> bool:
         """Whether the person holds the power for that unit."""
         return any(unit_path.startswith(path) for path in self.paths(power))
 
+    def over(self, power: Power, unit_path: str) -> list[Delegation]:
+        """Their delegations that hold the power for that unit."""
+        if self.place is not None and self.place.clip(unit_path) != unit_path:
+            return []
+        return [
+            each
+            for each in self.delegations
+            if power in each.powers and unit_path.startswith(each.unit.path)
+        ]
+
     def own(self) -> Q:
         """The condition on a row with `user` and `group` that it names this person."""
         return Q(user=self.user) | Q(group__in=self.group_ids)
+
+    def here(self, prefix: str = "") -> Q:
+        """The condition on a row that leads to a project by `prefix` that one may act there."""
+        return Q() if self.place is None else self.place.projects(prefix)
 
 
 def _covers_everything(delegations: Iterable[Delegation]) -> bool:
@@ -173,7 +229,8 @@ def _is_much(paths: Iterable[str]) -> bool:
 
 def _visible_ids(viewer: Viewer) -> QuerySet[Any, Any]:
     """Two looks into indexes; either the one or the other would be a look at all projects."""
-    own = Membership.objects.live(viewer.now).filter(viewer.own()).values("project")
+    is_mine = viewer.own() & viewer.here("project__")
+    own = Membership.objects.live(viewer.now).filter(is_mine).values("project")
     there = Project.objects.filter(in_units_below(viewer.paths(*SEE_PROJECTS)))
     return own.union(there.values("pk"))
 
@@ -181,7 +238,7 @@ def _visible_ids(viewer: Viewer) -> QuerySet[Any, Any]:
 def own_projects(viewer: Viewer) -> QuerySet[Project]:
     """The projects in which the person has a role, directly or through a group."""
     own = Membership.objects.live(viewer.now).filter(viewer.own()).values("project")
-    return Project.objects.filter(pk__in=own)
+    return Project.objects.filter(viewer.here(), pk__in=own)
 
 
 def roles_in(viewer: Viewer, project: Project) -> frozenset[str]:
@@ -191,13 +248,17 @@ def roles_in(viewer: Viewer, project: Project) -> frozenset[str]:
 
 def roles_held(viewer: Viewer, project: Project) -> QuerySet[Membership]:
     """The memberships by which the person has roles in a project."""
-    return Membership.objects.live(viewer.now).filter(viewer.own(), project=project)
+    return Membership.objects.live(viewer.now).filter(
+        viewer.own(), viewer.here("project__"), project=project
+    )
 
 
 def roles_by_project(viewer: Viewer, projects: Collection[Project]) -> dict[int, set[str]]:
     """{project id: the roles that the person has in it}; one query for any number."""
     found: dict[int, set[str]] = defaultdict(set)
-    rows = Membership.objects.live(viewer.now).filter(viewer.own(), project__in=projects)
+    rows = Membership.objects.live(viewer.now).filter(
+        viewer.own(), viewer.here("project__"), project__in=projects
+    )
     for project_id, role in rows.values_list("project", "role"):
         found[project_id].add(role)
     return found

@@ -1,7 +1,6 @@
 """Why something was allowed, what bounds an amount, and where deciders are missing."""
 
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,6 +12,7 @@ from quotas.queries.proofs import visible_decisions, why_allowed
 
 from .asked import filters, one, viewer_in, visible_project
 from .describe import READ, operation
+from .doors import api_view
 from .fields import Filters
 from .shapes.authority import ExplanationSerializer, WhyAllowedSerializer
 from .shapes.coverage import DeciderCoverageSerializer

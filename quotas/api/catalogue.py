@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -20,6 +19,7 @@ from quotas.rules import may_see_zone_fill
 
 from .asked import filters, one, viewer_in
 from .describe import LIST, READ, operation
+from .doors import api_view
 from .fields import Filters
 from .pages import answer_page, page_of
 from .shapes.catalogue import (

@@ -7,7 +7,6 @@ from typing import Any
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,7 +17,7 @@ from projects.models import Delegation, Unit, User
 from projects.queries.delegations import visible_delegations
 from projects.queries.viewers import Viewer, live_delegations
 from projects.rules import may_hand_on
-from projects.states import Power
+from projects.states import Power, TokenScope
 from quotas.actions.bounds import Bound
 from quotas.actions.delegations import examine, hand_on, name_deputy
 from quotas.actions.handing import hand_on_preview
@@ -30,8 +29,10 @@ from quotas.views.revoke import revocable
 
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, WRITE, operation
+from .doors import api_view
 from .fields import Filters
 from .pages import answer_page, page_of
+from .scopes import needs
 from .shapes.delegations import (
     DelegationInput,
     DeputiesSerializer,
@@ -60,6 +61,7 @@ class DelegationFilters(Filters):
     live = serializers.BooleanField(required=False, help_text="In force now, or not.")
 
 
+@needs(TokenScope.DELEGATE)
 @shows("own")
 @operation(
     "list_delegations", "List the delegations you may see", answers=page_of(DelegationSerializer),

@@ -2,7 +2,6 @@
 
 from django.db.models import QuerySet
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -27,6 +26,7 @@ from quotas.states import DriftKind
 
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, WRITE, operation
+from .doors import api_view
 from .fields import Filters
 from .jobs import answer_started
 from .operations import ACT, reader_of

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,6 +12,7 @@ from projects.queries.events import Place, feed, visible_events
 
 from .asked import filters, viewer_in
 from .describe import LIST, operation
+from .doors import api_view
 from .fields import Filters
 from .pages import MAX_PAGE_SIZE, PAGE_SIZE
 from .shapes.operations import Feed

@@ -1,7 +1,6 @@
 """Long work through the API: started by a verb on many things, followed here."""
 
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -14,6 +13,7 @@ from quotas.states import ItemState
 
 from .asked import filters, one, viewer_in
 from .describe import LIST, READ, operation
+from .doors import api_view
 from .fields import Filters
 from .pages import Pages, answer_page, page_of
 from .shapes.jobs import JobItemSerializer, JobSerializer

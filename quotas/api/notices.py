@@ -1,20 +1,22 @@
 """What the caller was told, what of it they have seen, and which requests they follow."""
 
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.lib.access import shows
 from projects.models import Notice
 from projects.outgoing.notices import mark_all_read, mark_read
+from projects.states import TokenScope
 from quotas.actions.watching import unwatch, watch
 from quotas.queries.notices import notice_rows, notices_of
 
 from .asked import body, filters, viewer_in, visible_request
 from .describe import LIST, WRITE, operation
+from .doors import api_view
 from .fields import Filters
 from .pages import Pages, page_of
+from .scopes import needs
 from .shapes.notices import NoticeSerializer, ReadInput, ReadSerializer
 from .shapes.requests import NothingInput
 
@@ -42,6 +44,7 @@ def notice_list(request: Request) -> Response:
     return pages.get_paginated_response(shown.data)
 
 
+@needs(TokenScope.LISTEN)
 @shows("own")
 @operation(
     "read_notices", "Mark notices as seen", method="POST", body=ReadInput,
@@ -60,6 +63,7 @@ def notices_read(request: Request) -> Response:
     return Response(ReadSerializer({"count": count}).data)
 
 
+@needs(TokenScope.LISTEN)
 @shows("project")
 @operation(
     "watch_request", "Be told of what happens to a request", method="POST", body=NothingInput,
@@ -75,6 +79,7 @@ def request_watch(request: Request, pk: int) -> Response:
     return Response(status=204)
 
 
+@needs(TokenScope.LISTEN)
 @shows("project")
 @operation(
     "unwatch_request", "Be told no more of a request", method="POST", body=NothingInput,

@@ -6,7 +6,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -24,6 +23,7 @@ from quotas.states import TargetState
 
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, operation
+from .doors import api_view
 from .fields import Filters
 from .pages import answer_page, page_of
 from .shapes.operations import (

@@ -1,7 +1,6 @@
 """Who: the caller, the units with their envelopes, the delegations one may see."""
 
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,6 +13,7 @@ from quotas.queries.accounts import envelope_fills
 
 from .asked import filters, one, viewer_in
 from .describe import LIST, READ, operation
+from .doors import api_view
 from .fields import Filters
 from .pages import answer_page, page_of
 from .shapes.catalogue import room

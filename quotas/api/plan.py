@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,6 +15,7 @@ from quotas.queries.repairers import readable_targets
 
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, operation
+from .doors import api_view
 from .fields import Filters
 from .operations import ACT, TAG, endpoint_for, reader_of
 from .pages import answer_page, page_of

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,6 +12,7 @@ from portal.lib.errors import Forbidden, Invalid
 from projects.models import Delegation, Unit
 from projects.queries.viewers import Viewer
 from projects.rules import may_decide_somewhere, may_see_figures
+from projects.states import TokenScope
 from quotas.actions import policies
 from quotas.actions.policies import Terms
 from quotas.models import Policy, Resource, Zone
@@ -22,8 +22,10 @@ from quotas.states import PolicyState
 
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, WRITE, operation
+from .doors import api_view
 from .fields import Filters
 from .pages import Pages, page_of
+from .scopes import needs
 from .shapes.policies import (
     PolicyDetail,
     PolicyInput,
@@ -44,6 +46,7 @@ class PolicyFilters(Filters):
     state = serializers.ChoiceField(choices=PolicyState.values, required=False)
 
 
+@needs(TokenScope.DELEGATE)
 @shows("catalogue")
 @operation(
     "list_policies", "List the rules that grant at once", answers=page_of(PolicySerializer),
@@ -102,6 +105,7 @@ def policy_replay(request: Request, pk: int) -> Response:
     return Response(ReplaySerializer(found, context={"version": str(version)}).data)
 
 
+@needs(TokenScope.DELEGATE)
 @shows("decides")
 @operation(
     "revise_policy", "Let a rule say something else", method="POST", body=ReviseInput,
@@ -119,6 +123,7 @@ def policy_revise(request: Request, pk: int) -> Response:
     return Response(_told(done, viewer))
 
 
+@needs(TokenScope.DELEGATE)
 @shows("decides")
 @operation(
     "switch_on_policy", "Let a rule grant", method="POST", body=SwitchOnInput,
@@ -135,6 +140,7 @@ def policy_switch_on(request: Request, pk: int) -> Response:
     return Response(_told(done, viewer))
 
 
+@needs(TokenScope.DELEGATE)
 @shows("decides")
 @operation(
     "switch_off_policy", "Stop a rule", method="POST", body=NothingInput, answers=PolicyDetail,

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,6 +17,7 @@ from quotas.queries.repairers import readable_targets, repairable_targets
 
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, operation
+from .doors import api_view
 from .jobs import answer_started
 from .operations import ACT, endpoint_for, reader_of
 from .pages import answer_page, page_of

@@ -1,7 +1,6 @@
 """A project's place in an identity service: adopt the one that has the name, or have one made."""
 
 from django.utils.translation import gettext as _
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,6 +14,7 @@ from quotas.queries.repairers import readable_targets
 
 from .asked import body, one, viewer_in
 from .describe import operation
+from .doors import api_view
 from .operations import ACT, TAG, reader_of
 from .shapes.operations import AdoptProjectInput, TargetSerializer
 from .shapes.requests import NothingInput

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,6 +20,7 @@ from quotas.queries.limits import limit_states
 
 from .asked import filters, viewer_in, visible_project
 from .describe import LIST, READ, operation
+from .doors import api_view
 from .fields import Filters
 from .pages import answer_page, page_of
 from .shapes.ledger import AccountSerializer, TransferSerializer

@@ -1,7 +1,6 @@
 """The queue through the API: what waits for the caller, narrowed, and many decided at once."""
 
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,6 +14,7 @@ from quotas.states import AssignmentKind, Direction
 
 from .asked import body, filters, viewer_in
 from .describe import LIST, WRITE, operation
+from .doors import api_view
 from .fields import Filters
 from .jobs import answer_started
 from .pages import answer_page, page_of

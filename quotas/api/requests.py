@@ -6,7 +6,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -15,6 +14,7 @@ from portal.lib.access import shows
 from portal.lib.errors import Invalid
 from projects.queries.viewers import Viewer
 from projects.rules import may_see_figures
+from projects.states import TokenScope
 from quotas.actions import drafts, requests
 from quotas.actions.wishes import Wish
 from quotas.models import Comment, Decision, QuotaRequest
@@ -34,9 +34,11 @@ from .asked import (
     visible_request,
 )
 from .describe import LIST, READ, WRITE, operation
+from .doors import api_view
 from .examples import REQUEST, SUBMIT, WISH
 from .fields import Filters
 from .pages import answer_page, page_of
+from .scopes import needs
 from .shapes.requests import (
     CommentSerializer,
     DecisionSerializer,
@@ -59,6 +61,7 @@ class DecisionFilters(Filters):
     request = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
 
 
+@needs(TokenScope.ASK)
 @shows("own")
 @operation(
     "list_requests", "List the requests you may see", answers=page_of(QuotaRequestSerializer),
@@ -111,6 +114,7 @@ def _submit(request: Request) -> Response:
     return answer_request(viewer, made.pk, status=201, headers={"Location": where})
 
 
+@needs(TokenScope.ASK)
 @shows("project")
 @operation(
     "get_request",

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -23,6 +22,7 @@ from quotas.queries.unit_changes import move_of, retirement_of
 
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, WRITE, operation
+from .doors import api_view
 from .pages import answer_page, page_of
 from .people import unit_answer
 from .shapes.ledger import UnitDetail

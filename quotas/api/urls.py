@@ -8,6 +8,7 @@ from portal.lib.access import shows
 # The scheme registers itself by being imported.
 from . import (  # noqa: F401
     authority,
+    bearers,
     catalogue,
     delegations,
     drift,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from django.utils.translation import gettext as _
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -27,6 +26,7 @@ from .asked import (
     visible_request,
 )
 from .describe import WRITE, operation
+from .doors import api_view
 from .examples import AMEND, ANSWER, APPROVE, DECISION, DECLINE, PREVIEW, RETURN
 from .requests import answer_request, proof_for, visible_decisions
 from .shapes.ledger import PreviewSerializer

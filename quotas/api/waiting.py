@@ -1,6 +1,5 @@
 """Why a request still waits, reminding those who decide, and how long a unit lets one wait."""
 
-from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,6 +13,7 @@ from quotas.queries.waiting_for import waiting_of
 
 from .asked import body, changeable_request, decidable_request, one, viewer_in, visible_request
 from .describe import READ, WRITE, operation
+from .doors import api_view
 from .examples import DECISION, ENDORSE
 from .requests import answer_request
 from .shapes.requests import DecisionSerializer, NothingInput, QuotaRequestSerializer

@@ -119,12 +119,7 @@ class Mandate:
 
 def mandates_of(viewer: Viewer, unit_path: str, power: Power) -> list[Mandate]:
     """The person's mandates for a power in a unit, the nearest first."""
-    held = [
-        each
-        for each in viewer.delegations
-        if power in each.powers and unit_path.startswith(each.unit.path)
-    ]
-    return _mandates(held, unit_path, power)
+    return _mandates(viewer.over(power, unit_path), unit_path, power)
 
 
 def mandates_and_interested(
@@ -135,11 +130,7 @@ def mandates_and_interested(
     Ids of people with a role above reader: of the person, and of whoever is deputised by a link
     of the chains. One query.
     """
-    held = [
-        each
-        for each in viewer.delegations
-        if power in each.powers and project.unit.path.startswith(each.unit.path)
-    ]
+    held = viewer.over(power, project.unit.path)
     ids = {each for delegation in held for each in delegation.chain_ids}
     deputised = Delegation.objects.filter(pk__in=ids, is_deputy=True).values("grantor")
     themselves = User.objects.filter(pk=viewer.user.pk).values("pk")

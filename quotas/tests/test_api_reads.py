@@ -28,7 +28,7 @@ LISTS = (
 def test_nobody_signed_in_is_told_to(site_today: Site, path: str) -> None:
     answer = caller(site_today).get(path)
     assert refusal(answer) == (401, "not_signed_in")
-    assert answer["WWW-Authenticate"] == 'Session realm="remit"'
+    assert answer["WWW-Authenticate"] == 'Bearer realm="remit"'
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -1,0 +1,57 @@
+"""The one way into the API: `api_view` makes a view of a function, as the framework's does.
+
+Beside what the framework asks of a call (who, in which form), each call meets here what a
+token may be used for; and a POST that carries an Idempotency-Key has one effect.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.http import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from projects.models import ApiToken
+from projects.states import TokenScope
+
+from .once import HEADER, answer_once
+from .scopes import OF_ROW, check_scope
+
+Handler = Callable[..., Response]
+View = Callable[..., HttpResponseBase]
+
+
+class Door(APIView):
+    """A view of the API. Its row of the table of access tells the scope for changes, or `scope`."""
+
+    access_row: str = ""
+    scope: TokenScope | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if isinstance(request.auth, ApiToken):
+            check_scope(
+                request.auth, request.method or "", self.scope or OF_ROW.get(self.access_row)
+            )
+
+
+def api_view(methods: Sequence[str]) -> Callable[[Handler], View]:
+    """Make a view that answers these methods by the function below."""
+
+    def make(function: Handler) -> View:
+        def handle(view: Door, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method == "POST" and HEADER in request.headers:
+                return answer_once(view, request, lambda: function(request, *args, **kwargs))
+            return function(request, *args, **kwargs)
+
+        members: dict[str, Any] = {method.lower(): handle for method in methods}
+        members |= {
+            "__doc__": function.__doc__,
+            "__module__": function.__module__,
+            "http_method_names": [*members, "options"],
+        }
+        made: type[Door] = type(function.__name__, (Door,), members)
+        return made.as_view()
+
+    return make
