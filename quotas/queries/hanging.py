@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count, Max, Q
 
+from portal.lib.lookups import is_among
 from projects.models import Delegation, Group, GroupMembership, Membership, Project, User, in_force
 from projects.queries.viewers import Viewer, visible_projects
 from projects.states import ROLES_ABOVE_READER
@@ -99,7 +100,7 @@ def below_of(delegation: Delegation, now: datetime) -> list[Delegation]:
 def _waiting_lines(ids: Collection[int], now: datetime) -> list[RequestLine]:
     live = Assignment.objects.filter(in_force(now), delegation__in=ids)
     return list(
-        RequestLine.objects.filter(state=LineState.OPEN, pk__in=live.values("line"))
+        RequestLine.objects.filter(is_among("pk", live.values("line")), state=LineState.OPEN)
         .select_related("request", "project__unit", "offering__resource", "offering__zone")
         .order_by("request_id", "pk")
     )

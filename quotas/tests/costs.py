@@ -77,7 +77,9 @@ def scanned(plan: dict[str, Any], is_cut: bool = False) -> Iterator[str]:
     elif kind in {"Index Scan", "Index Only Scan"} and "Index Cond" not in plan and not is_cut:
         yield f"{plan['Relation Name']} along {plan['Index Name']}"
     is_cut = kind == "Limit" or (is_cut and kind not in {"Sort", "Aggregate", "Hash"})
-    for each in plan.get("Plans", ()):
-        # What the planner expects to stop early costs by itself more than with the join.
-        ends_early = kind == "Merge Join" and each["Total Cost"] > plan["Total Cost"]
+    parts = plan.get("Plans", ())
+    together = sum(each["Total Cost"] for each in parts)
+    for each in parts:
+        # A merge that costs less than both its sides does not read this one to its end.
+        ends_early = kind == "Merge Join" and plan["Total Cost"] < together
         yield from scanned(each, is_cut or ends_early)
