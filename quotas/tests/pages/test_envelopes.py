@@ -1,12 +1,16 @@
 """The pages of a unit's envelopes: the form, its preview, where the rest is, and what was done."""
 
+import re
 from typing import Any
 
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from projects.models import Unit
-from quotas.models import Account, EnvelopeAct
+from quotas.actions.envelopes import declare, fund
+from quotas.actions.ledger import issue
+from quotas.models import Account, EnvelopeAct, Offering, Region, Zone
 from quotas.tests.site import Site
 
 VCPU = "geneva.compute-a.vcpu"
@@ -114,6 +118,24 @@ def test_who_may_not_see_figures_reads_words(site_today: Site) -> None:
     assert "ample" in text
     assert "1000" not in text
     assert "What was done" not in text
+
+
+def test_the_first_region_is_open_and_those_with_little_left(site_today: Site) -> None:
+    now, atlas = timezone.now(), site_today.units["atlas"]
+    for order, (slug, amount) in enumerate((("meyrin", 100), ("prevessin", 0)), start=1):
+        region = Region.objects.create(slug=slug, name=slug, order=order)
+        zone = Zone.objects.create(region=region, slug="a", name="a", kind="compute")
+        offering = Offering.objects.create(
+            slug=f"{slug}.a.vcpu", zone=zone, resource=site_today.vcpu.resource
+        )
+        issue(offering=offering, amount=1000, actor=None, now=now)
+        declare(unit=atlas, offering=offering, actor=None, now=now)
+        if amount:
+            fund(offering=offering, unit=atlas, amount=amount, actor=None, now=now)
+    answer = client_of(site_today, "dana").get(reverse("unit_detail", args=["atlas"]))
+    html = answer.content.decode()
+    assert re.findall(r'<details class="more part"( open)?>', html) == [" open", "", " open"]
+    assert html.count("1 with nothing left") == 1
 
 
 def test_the_page_of_an_envelope_says_who_has_what(site_today: Site) -> None:
