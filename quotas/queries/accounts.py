@@ -5,7 +5,18 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    When,
+)
 from django.db.models.functions import Coalesce
 
 from portal.lib.lookups import is_among, is_below
@@ -104,12 +115,14 @@ def fills_part(accounts: QuerySet[Account]) -> Values:
     """What asks how full envelopes and pools are; see `fills_from`."""
     same = Account.objects.filter(offering=OuterRef("offering")).order_by()
     # Everything adds up to zero, so below the pool lies what was issued and is not in it.
-    issued = same.filter(holder=Holder.SITE).values(size=-F("balance"))
+    owed = ExpressionWrapper(-F("balance"), output_field=BigIntegerField())
+    issued = same.filter(holder=Holder.SITE).annotate(issued=owed).values("issued")
     top = OuterRef("unit__path")
     in_projects = _sum(same.filter(is_below("project__unit__path", top)))
     in_units = _sum(same.filter(is_below("unit__path", top)))
     size = Case(
-        When(unit__isnull=True, then=Subquery(issued)),
+        # Nothing was issued yet: nothing lies below.
+        When(unit__isnull=True, then=Coalesce(Subquery(issued), F("balance"))),
         default=Coalesce(in_projects, 0) + Coalesce(in_units, 0),
     )
     rows = Account.objects.filter(pk__in=accounts.values("pk"))

@@ -81,7 +81,7 @@ WITH wanted AS (
     WHERE feeds.offering_id IN (SELECT offering_id FROM wanted)
     ORDER BY feeds.offering_id, feeders.count, lim."order", feeds.id
 )
-SELECT wanted.id, paying.id, paying.balance, paying.path, sizes.size,
+SELECT wanted.id, paying.id, paying.balance, paying.path, coalesce(sizes.size, paying.balance),
        closest.id, closest.unit, closest.is_shared,
        reading.used, reading.reserved, reading.limit_seen, reading.read_at
 FROM wanted
