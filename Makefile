@@ -62,8 +62,12 @@ soak: install-dev ## Decide while all is killed and fails at random; MINUTES (5)
 		--cloud $(or $(CLOUD),sandbox) $(if $(SEED),--seed $(SEED))
 
 .PHONY: walk
-walk: install-dev ## Take thousands of random steps through authority, beside a slow recomputation of it
-	HYPOTHESIS_PROFILE=long $(BIN)/pytest -s quotas/tests/test_authority_walk.py
+walk: install-dev ## Take thousands of random steps through authority, beside a slow recomputation; WALK_SEED
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest -s quotas/tests/walk/test_walk.py
+
+.PHONY: walk-faults
+walk-faults: install-dev ## Break rules of authority on purpose, and see that the walks of `make test` notice
+	$(BIN)/pytest -s quotas/tests/walk/check_faults.py
 
 .PHONY: pictures
 pictures: install-dev $(NODE_MODULES)/axe-core ## Make the README's pictures anew, from the demo site in a browser

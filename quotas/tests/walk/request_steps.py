@@ -13,11 +13,13 @@ from quotas.actions.rerouting import work_off
 from quotas.actions.wishes import Wish
 from quotas.models import Policy, RequestLine
 from quotas.queries.envelopes import standings
-from quotas.tests.authority_walk import NUMBERS, AuthorityGround, pick, step
-from quotas.tests.slow_authority import DECIDE, MANAGE, Row, Slow
+from quotas.tests.walk.invariants import Invariants
+from quotas.tests.walk.machine import NUMBERS, pick, step
+from quotas.tests.walk.slow_authority import Slow
+from quotas.tests.walk.slow_chains import DECIDE, MANAGE, Row
 
 
-class RequestSteps(AuthorityGround):
+class RequestSteps(Invariants):
     """What is asked, and what becomes of it."""
 
     @step(
@@ -147,11 +149,14 @@ class RequestSteps(AuthorityGround):
         return pick(found, which) if found else None
 
     def row(self, slow: Slow, line: RequestLine) -> Row:
-        return next(each for each in slow.open_lines if each["pk"] == line.pk)
+        return next(each for each in slow.stored.open_lines if each["pk"] == line.pk)
 
     def decider(self, slow: Slow, row: Row, by: int) -> User:
+        """Mostly somebody who may, and now and then one who could but for a part in the matter."""
         held = slow.mandates(slow.unit_of(row), DECIDE)
-        return self.likely({each for leaf in held for each in slow.holders(leaf)}, by)
+        able = {each for leaf in held for each in slow.holders(leaf)}
+        free = {each for leaf in held for each in slow.free(leaf, row)}
+        return self.likely(able - free if by % 5 == 2 else able, by)
 
     # --- envelopes and rules ---------------------------------------------------------------
 
@@ -203,7 +208,7 @@ class RequestSteps(AuthorityGround):
         for each in slow.above(slow.projects[project]["unit_id"]):
             if each == unit:
                 return True
-            if (each, offering) in slow.envelopes:
+            if (each, offering) in slow.stored.envelopes:
                 return False
         return False
 
