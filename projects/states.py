@@ -83,6 +83,8 @@ class CallState(models.TextChoices):
     DUE = "due", _("due")
     TAKEN = "taken", _("taken by the receiver")
     GIVEN_UP = "given up", _("given up")
+    # Between the act and the call its owner lost sight of it.
+    WITHHELD = "withheld", _("no longer yours to see")
 
 
 class NoticeKind(models.TextChoices):

@@ -37,7 +37,12 @@ class Webhook(models.Model):
     secret = models.BinaryField(max_length=300)
     old_secret = models.BinaryField(max_length=300, null=True, blank=True)
     old_secret_until = models.DateTimeField(null=True, blank=True)
+    # Since the last call that was taken: how often it failed, and when it may be called again.
     failing_since = models.DateTimeField(null=True, blank=True)
+    failure_count = models.PositiveIntegerField(default=0)
+    held_until = models.DateTimeField(null=True, blank=True)
+    # By whom it was not called for longest goes next.
+    called_at = models.DateTimeField(null=True, blank=True)
     after_xid = models.BigIntegerField()
     after_id = models.BigIntegerField()
     created_at = models.DateTimeField()
@@ -67,14 +72,14 @@ class Webhook(models.Model):
 
 
 class WebhookCall(models.Model):
-    """One event that a webhook is told of, until it was taken or given up.
+    """One event that a webhook is told of, until it was taken or given up; none: a test.
 
     A worker takes it by a lease, compared by the database's clock, as deliveries are.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     webhook = models.ForeignKey(Webhook, models.PROTECT, related_name="calls")
-    event = models.ForeignKey(Event, models.PROTECT, related_name="calls")
+    event = models.ForeignKey(Event, models.PROTECT, null=True, blank=True, related_name="calls")
     state = models.CharField(max_length=12, choices=CallState, default=CallState.DUE)
     attempts = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField()
@@ -86,14 +91,24 @@ class WebhookCall(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["webhook", "event"], name="webhookcall_once"),
+            models.CheckConstraint(
+                condition=Q(state="due", ended_at__isnull=True)
+                | (~Q(state="due") & Q(ended_at__isnull=False, lease__isnull=True)),
+                name="webhookcall_due_or_ended",
+            ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["due_at"], condition=Q(state="due"), name="webhookcall_due"),
+            models.Index(
+                fields=["webhook", "due_at"], condition=Q(state="due"), name="webhookcall_due"
+            ),
             models.Index(fields=["webhook", "-id"], name="webhookcall_log"),
+            models.Index(
+                fields=["ended_at"], condition=Q(ended_at__isnull=False), name="webhookcall_ended"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.webhook_id}: {self.event_id}"
+        return f"{self.webhook_id}: {self.event_id or 'test'}"
 
 
 class WebhookAttempt(models.Model):
