@@ -78,5 +78,7 @@ def oversees(delegation: Delegation) -> bool:
 
 def may_revoke(viewer: Viewer, delegation: Delegation) -> bool:
     """Handed it on, or holds a link above it; a root is the operator's command's to end."""
+    if viewer.place is not None and not viewer.reaches(delegation.unit.path):
+        return False
     above = {each.pk for each in viewer.delegations} & set(delegation.ancestors)
     return delegation.grantor_id == viewer.user.pk or bool(above)

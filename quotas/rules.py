@@ -55,6 +55,8 @@ def may_see_zone_fill(viewer: Viewer) -> bool:
 
 def may_switch_off(viewer: Viewer, policy: Policy) -> bool:
     """Stop a rule: its person, and whoever holds what it stands on or a link above that."""
+    if viewer.place is not None and not viewer.reaches(policy.unit.path):
+        return False
     chain = set(policy.delegation.chain_ids)
     return policy.person_id == viewer.user.pk or any(
         each.pk in chain and Power.DECIDE_QUOTA in each.powers for each in viewer.delegations
@@ -63,6 +65,8 @@ def may_switch_off(viewer: Viewer, policy: Policy) -> bool:
 
 def may_change_policy(viewer: Viewer, policy: Policy) -> bool:
     """Revise a rule or switch it on: its person, while they hold what it stands on."""
+    if viewer.place is not None and not viewer.reaches(policy.unit.path):
+        return False
     return policy.person_id == viewer.user.pk and any(
         each.pk == policy.delegation_id and Power.DECIDE_QUOTA in each.powers
         for each in viewer.delegations

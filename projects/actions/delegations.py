@@ -19,7 +19,7 @@ from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.locks import lock, share_rows
 from portal.lib.moments import last_day
 from projects.models import Delegation, Event, Group, Unit, User
-from projects.queries.viewers import Viewer, live_delegations
+from projects.queries.viewers import Place, Viewer, live_delegations
 from projects.rules import may_revoke
 from projects.states import Power
 
@@ -181,6 +181,9 @@ def check(
     beyond = beyond_parent(parent, terms, unit or terms.unit)
     for each in beyond:
         errors.setdefault(each.dimension, [each.sentence])
+    place = Place.of(grantor)
+    if place is not None and place.clip(terms.unit.path) != terms.unit.path:
+        errors.setdefault("unit", [_("It lies outside of where this service account acts.")])
     if (unit or terms.unit).retired_at is not None:
         words = {"unit": (unit or terms.unit).label}
         errors.setdefault("unit", [_("%(unit)s is retired.") % words])

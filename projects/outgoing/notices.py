@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from projects.models import Event, Notice, User
+from projects.queries.viewers import Place
 from projects.states import NoticeKind
 
 
@@ -41,13 +42,18 @@ def tell_all_of(event: Event, people: QuerySet[Any], kind: NoticeKind) -> None:
 def mark_read(*, ids: Collection[int], actor: User, now: datetime) -> int:
     """The person has seen these notices of theirs; how many they had not seen before.
 
-    Ids of others' notices are passed over, as if there were none.
+    Ids of others' notices are passed over, as if there were none; so are all for a service
+    account, which reads none of its owner's.
     """
+    if Place.of(actor) is not None:
+        return 0
     return Notice.objects.filter(person=actor, pk__in=ids, read_at__isnull=True).update(read_at=now)
 
 
 def mark_all_read(*, newest: int, actor: User, now: datetime) -> int:
     """The person has seen all notices up to this one; what came since stays unread."""
+    if Place.of(actor) is not None:
+        return 0
     return Notice.objects.filter(person=actor, pk__lte=newest, read_at__isnull=True).update(
         read_at=now
     )

@@ -8,7 +8,14 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from portal.lib.lookups import is_among, is_the
 from projects.models import Delegation
 
-from .viewers import SEE_DELEGATIONS, Viewer, in_units_below, live_delegations, lying_below
+from .viewers import (
+    SEE_DELEGATIONS,
+    Viewer,
+    below,
+    in_units_below,
+    live_delegations,
+    lying_below,
+)
 
 
 def visible_delegations(viewer: Viewer) -> QuerySet[Delegation]:
@@ -33,7 +40,10 @@ def visible_in_force(viewer: Viewer) -> QuerySet[Delegation]:
 
 
 def _held_or_given(viewer: Viewer) -> Q:
-    return viewer.own() | Q(grantor=viewer.user)
+    theirs = viewer.own() | Q(grantor=viewer.user)
+    if viewer.place is None:
+        return theirs
+    return theirs & below(viewer.place.unit_paths, "unit__path")
 
 
 def with_people(rows: QuerySet[Delegation]) -> QuerySet[Delegation]:

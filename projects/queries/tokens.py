@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from portal.lib.peppers import matches
 from projects.models import ApiToken
 
@@ -21,19 +23,39 @@ def live_token(text: str, now: datetime) -> ApiToken | None:
         public_id.isascii() and public_id.isalnum() and len(public_id) <= 16
     ):
         return None
-    found = (
-        ApiToken.objects.filter(public_id=public_id, revoked_at__isnull=True, ends_at__gt=now)
-        .select_related(
-            "user",
-            "service_account__owner",
-            "service_account__project__unit",
-            "service_account__unit",
-        )
-        .first()
-    )
+    found = _with_bearer(now).filter(public_id=public_id).first()
     if found is None or not matches(secret, found.pepper_id, bytes(found.digest)):
         return None
+    return _of_somebody_here(found)
+
+
+def token_of_work(pk: int, now: datetime) -> ApiToken | None:
+    """The token by which long work was asked for, if it still is one. One query."""
+    found = _with_bearer(now).filter(pk=pk).first()
+    return None if found is None else _of_somebody_here(found)
+
+
+def _with_bearer(now: datetime) -> QuerySet[ApiToken]:
+    return tokens_in_force(now).select_related(
+        "user",
+        "service_account__owner",
+        "service_account__project__unit",
+        "service_account__unit",
+    )
+
+
+def _of_somebody_here(found: ApiToken) -> ApiToken | None:
     account = found.service_account
     if account is not None and account.closed_at is not None:
         return None
     return found if found.person.is_active else None
+
+
+def tokens_in_force(now: datetime) -> QuerySet[ApiToken]:
+    """Those that are not over; whether their person is still here is asked at each call."""
+    return ApiToken.objects.filter(revoked_at__isnull=True, ends_at__gt=now)
+
+
+def is_live(token: ApiToken, now: datetime) -> bool:
+    """Whether a token that was read is in force at `now`."""
+    return token.revoked_at is None and now < token.ends_at

@@ -60,6 +60,7 @@ def live_delegations(now: datetime) -> QuerySet[Delegation]:
 class Place:
     """Where a service account acts: in one project, or in a unit and what is below it."""
 
+    account_id: int
     project_id: int | None
     unit_path: str
 
@@ -70,13 +71,18 @@ class Place:
         if account is None:
             return None
         unit = account.unit or account.project.unit  # type: ignore[union-attr]  # has one of them
-        return cls(account.project_id, unit.path)
+        return cls(account.pk, account.project_id, unit.path)
 
     def projects(self, prefix: str = "") -> Q:
         """The condition on a row that leads to a project by `prefix` that it lies here."""
         if self.project_id is not None:
             return Q(**{f"{prefix}pk": self.project_id})
         return Q(**{f"{prefix}unit__path__startswith": self.unit_path})
+
+    @property
+    def unit_paths(self) -> list[str]:
+        """Below which one acts for whole units: nowhere, in a project."""
+        return [] if self.project_id is not None else [self.unit_path]
 
     def clip(self, path: str) -> str | None:
         """The part of a subtree that lies here; a project is no part of anybody's subtree."""
@@ -138,7 +144,11 @@ class Viewer:
     def paths(self, *powers: Power) -> list[str]:
         """The units' paths below which the person holds one of `powers`."""
         wanted = set(powers)
-        found = {d.unit.path for d in self.delegations if wanted & set(d.powers)}
+        return self.clipped(each for each in self.delegations if wanted & set(each.powers))
+
+    def clipped(self, delegations: Iterable[Delegation]) -> list[str]:
+        """The units' paths that these are over, as far as one may act there."""
+        found = {each.unit.path for each in delegations}
         if self.place is not None:
             found = {path for each in found if (path := self.place.clip(each)) is not None}
         return sorted(found)
@@ -149,13 +159,17 @@ class Viewer:
 
     def over(self, power: Power, unit_path: str) -> list[Delegation]:
         """Their delegations that hold the power for that unit."""
-        if self.place is not None and self.place.clip(unit_path) != unit_path:
+        if not self.reaches(unit_path):
             return []
         return [
             each
             for each in self.delegations
             if power in each.powers and unit_path.startswith(each.unit.path)
         ]
+
+    def reaches(self, unit_path: str) -> bool:
+        """Whether one may act for a whole unit, as far as the place of a token goes."""
+        return self.place is None or self.place.clip(unit_path) == unit_path
 
     def own(self) -> Q:
         """The condition on a row with `user` and `group` that it names this person."""

@@ -197,7 +197,11 @@ def name_deputy(
     if ends_at is None:
         raise Invalid({"ends_at": [_("A deputy stands in for a time: choose the last day.")]})
     viewer = Viewer.of(holder, now)
-    mine = [each for each in viewer.delegations if delegations is None or each.pk in delegations]
+    mine = [
+        each
+        for each in viewer.delegations
+        if (delegations is None or each.pk in delegations) and viewer.reaches(each.unit.path)
+    ]
     deputies = Deputies([], [])
     with transaction.atomic():
         for each in mine:

@@ -79,7 +79,9 @@ def start_job(
             {"targets": [_("%(count)s are too many at once; %(most)s is the most.") % words]}
         )
     with transaction.atomic():
-        job = Job.objects.create(kind=kind, actor=actor, arguments=arguments or {}, created_at=now)
+        job = Job.objects.create(
+            kind=kind, actor=actor, token=actor.token, arguments=arguments or {}, created_at=now
+        )
         subject_kind = KINDS[kind].subject
         JobItem.objects.bulk_create(
             [JobItem(job=job, subject_kind=subject_kind, subject_id=each) for each in ids],

@@ -25,7 +25,9 @@ def judge(purse: Purse, offering: Offering, change: int) -> Mandate:
     standing = purse.standings[offering.pk]
     if change == 0:
         return _declarer(purse, standing)
-    mandates = usable(purse.mandates, standing.source_path, POWER)
+    # A service account brings nothing into its place from outside.
+    held = purse.mandates if purse.viewer.reaches(standing.source_path) else ()
+    mandates = usable(held, standing.source_path, POWER)
     if not mandates or (standing.source_slug is None and not purse.holds_pool):
         raise _beyond_place(purse, standing)
     mandates = _disinterested(purse, mandates, standing, change)

@@ -20,6 +20,7 @@ import quotas.actions.drift
 import quotas.actions.problems  # noqa: F401 - these register their kinds of work
 from portal.lib.errors import DomainError
 from portal.lib.locks import refusal_of
+from projects.queries.tokens import token_of_work
 from quotas.actions.authority import UsedUp
 from quotas.actions.handing_up import handed_up
 from quotas.actions.jobs import KINDS
@@ -120,6 +121,11 @@ def _act(item: JobItem, job: Job) -> str:
     job.actor.refresh_from_db()
     if not job.actor.is_active:
         return _("Whoever asked for this may no longer sign in.")
+    if job.token_id is not None:
+        token = token_of_work(job.token_id, timezone.now())
+        if token is None or token.person != job.actor:
+            return _("The token that asked for this is not in force any more.")
+        job.actor.token = token
     try:
         with transaction.atomic():
             kind.act(item, job, timezone.now())

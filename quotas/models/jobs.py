@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from projects.models import User
+from projects.models import ApiToken, User
 from quotas.states import ItemState, JobState
 
 
@@ -18,6 +18,10 @@ class Job(models.Model):
 
     kind = models.CharField(max_length=40)
     actor = models.ForeignKey(User, models.PROTECT, related_name="jobs")
+    # By which token, where a program asked for it: the work then stays within what that may do.
+    token = models.ForeignKey(
+        ApiToken, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     arguments = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=8, choices=JobState, default=JobState.QUEUED)
     created_at = models.DateTimeField()

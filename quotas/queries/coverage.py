@@ -110,8 +110,7 @@ def overseen(viewer: Viewer) -> list[str] | None:
         raise Forbidden(_("You oversee no unit: you hold nothing there that can be handed on."))
     if viewer.sees_everything:
         return None
-    paths = {each.unit.path for each in viewer.delegations if oversees(each)}
-    return sorted(paths)
+    return viewer.clipped(each for each in viewer.delegations if oversees(each))
 
 
 def coverage_of(viewer: Viewer) -> Coverage:

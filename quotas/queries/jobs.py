@@ -66,9 +66,17 @@ class ItemRow:
 
 
 def visible_jobs(viewer: Viewer) -> QuerySet[Job]:
-    """Those that the person started; operators and auditors see all."""
+    """Those that the person started; operators and auditors see all.
+
+    A service account sees those that its own tokens started.
+    """
     jobs = Job.objects.select_related("actor")
-    return jobs if viewer.sees_everything else jobs.filter(actor=viewer.user)
+    if viewer.sees_everything:
+        return jobs
+    jobs = jobs.filter(actor=viewer.user)
+    if viewer.place is None:
+        return jobs
+    return jobs.filter(token__service_account=viewer.place.account_id)
 
 
 def job_rows(jobs: Iterable[Job], now: datetime) -> list[JobRow]:

@@ -42,7 +42,9 @@ class NoticeRow:
 
 
 def notices_of(viewer: Viewer, *, is_unread: bool = False) -> QuerySet[Notice]:
-    """The person's notices, the newest first."""
+    """The person's notices, the newest first; a program reads none of its owner's."""
+    if viewer.place is not None:
+        return Notice.objects.none()
     rows = Notice.objects.filter(person=viewer.user).select_related("event__actor").order_by("-pk")
     return rows.filter(read_at__isnull=True) if is_unread else rows
 

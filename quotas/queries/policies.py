@@ -120,6 +120,8 @@ def _holds(
 
 def standing_delegations(viewer: Viewer, unit: Unit) -> list[Delegation]:
     """What a rule of the person's for a unit can stand on, the nearest first."""
+    if not viewer.reaches(unit.path):
+        return []
     held = [
         each
         for each in viewer.delegations

@@ -52,7 +52,13 @@ class Repairs:
         return zones_by_endpoint()
 
     def zones(self, power: Power, unit_path: str | None = None) -> Zones:
-        """The zones of all mandates for a power together; in a unit, if one is named."""
+        """The zones of all mandates for a power together; in a unit, if one is named.
+
+        What concerns a whole endpoint is not a service account's: its place is a unit.
+        """
+        place = self.viewer.place
+        if place is not None and (unit_path is None or not self.viewer.reaches(unit_path)):
+            return Zones(frozenset())
         found: set[int] = set()
         for mandate in self.mandates:
             if not _has(mandate, power, unit_path):
@@ -112,9 +118,8 @@ class Repairs:
         """The targets within one of these powers' zones and subtrees."""
         condition = Q(pk__in=[])
         for power in powers:
-            for path in {
-                each.delegation.unit.path for each in self.mandates if _has(each, power, None)
-            }:
+            held = [each.delegation for each in self.mandates if _has(each, power, None)]
+            for path in self.viewer.clipped(held):
                 zones = self.zones(power, path)
                 endpoint_ids = [each for each in self.zones_at if self._within(each, [zones])]
                 condition |= Q(project__unit__path__startswith=path, endpoint__in=endpoint_ids)
