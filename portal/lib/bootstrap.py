@@ -66,6 +66,10 @@ def fingerprint(requirements: Path) -> str:
         digest.update(line.encode())
         if line.startswith("-r "):
             digest.update(fingerprint(requirements.parent / line[3:].strip()).encode())
+        if line.startswith("-e "):
+            # Its code is read where it stands; what it needs and its programs are not.
+            package = requirements.parent / line[3:].partition("#")[0].strip()
+            digest.update((package / "pyproject.toml").read_bytes())
     return digest.hexdigest()
 
 
@@ -115,7 +119,10 @@ def run_pip(requirements: Path) -> None:
     command += ["--disable-pip-version-check", "--no-input", "--retries", "2", "--timeout", "20"]
     command += ["--requirement", str(requirements)]
     with log.open("w") as complaints:
-        pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
+        # pip reads the paths in a file as seen from where it runs.
+        pip = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=complaints, text=True, cwd=ROOT
+        )
         try:
             tell(pip.stdout or [])
         finally:
