@@ -261,12 +261,11 @@ def _awaited(run: Run, number: int, timeout: float) -> tuple[Failure | None, Any
         each["offering"] for each in found["lines"] if each["state"] in ("declined", "withdrawn")
     ]
     if state in HAPPENS:
-        return TimedOut(f"#{number} is not done in time: {state}.", facts=found), found
+        return TimedOut(f"#{number} is not done in time: {state}."), found
     if state in SENTENCES:
-        return Failure(f"#{number}: {SENTENCES[state]}", facts=found), found
+        return Failure(f"#{number}: {SENTENCES[state]}"), found
     if declined:
-        said = f"#{number} is applied, without {', '.join(declined)}."
-        return Failure(said, facts=found), found
+        return Failure(f"#{number} is applied, without {', '.join(declined)}."), found
     return None, found
 
 
