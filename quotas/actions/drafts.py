@@ -15,6 +15,7 @@ from quotas.states import LineState
 
 from .asking import (
     add_lines,
+    check_version,
     create,
     lines_of,
     lock_project,
@@ -26,9 +27,18 @@ from .wishes import Wish, check_wish, clean_text
 
 
 def save(
-    *, project: Project, wish: Wish, actor: User, now: datetime, draft: QuotaRequest | None = None
+    *,
+    project: Project,
+    wish: Wish,
+    actor: User,
+    now: datetime,
+    draft: QuotaRequest | None = None,
+    version: int | None = None,
 ) -> QuotaRequest:
-    """Keep a wish that is not sent: it holds nothing, and only its writer sees it."""
+    """Keep a wish that is not sent: it holds nothing, and only its writer sees it.
+
+    version: of the draft that the writer saw; None: any. Raises Stale.
+    """
     with transaction.atomic():
         locked, _viewer = lock_project(project, actor, now, is_draft=True)
         text = clean_text(wish.reason, field="reason", required=False)
@@ -36,7 +46,7 @@ def save(
         if draft is None:
             quota_request = create(locked, wish, actor, now)
         else:
-            quota_request = _own_draft(draft, actor)
+            quota_request = _own_draft(draft, actor, version)
             quota_request.lines.all().delete()
             QuotaRequest.objects.filter(pk=quota_request.pk).update(
                 reason=text, until_on=wish.until_on, all_or_nothing=wish.all_or_nothing,
@@ -52,11 +62,13 @@ def _draft_lines(project: Project, wish: Wish, now: datetime) -> dict[Offering, 
     return check_wish(complete, balances=balances(project), now=now)
 
 
-def submit(*, draft: QuotaRequest, actor: User, now: datetime) -> QuotaRequest:
-    """Send a draft, checked as if it were written now."""
+def submit(
+    *, draft: QuotaRequest, version: int | None = None, actor: User, now: datetime
+) -> QuotaRequest:
+    """Send a draft, checked as if it were written now. version: as `save`."""
     with transaction.atomic():
         locked, viewer = lock_project(draft.project, actor, now)
-        quota_request = _own_draft(draft, actor)
+        quota_request = _own_draft(draft, actor, version)
         wanted = {line.offering.slug: line.wanted for line in lines_of(quota_request)}
         wish = Wish(wanted, quota_request.reason, quota_request.until_on)
         lines = check_wish(wish, balances=balances(locked), now=now)
@@ -68,21 +80,23 @@ def submit(*, draft: QuotaRequest, actor: User, now: datetime) -> QuotaRequest:
     return quota_request
 
 
-def discard(*, draft: QuotaRequest, actor: User, now: datetime) -> None:
-    """Throw a draft away."""
+def discard(*, draft: QuotaRequest, version: int | None = None, actor: User, now: datetime) -> None:
+    """Throw a draft away. version: as `save`."""
     with transaction.atomic():
         lock_project(draft.project, actor, now, is_draft=True)
-        quota_request = _own_draft(draft, actor)
+        quota_request = _own_draft(draft, actor, version)
         quota_request.lines.all().delete()
         quota_request.delete()
 
 
-def _own_draft(draft: QuotaRequest, actor: User) -> QuotaRequest:
+def _own_draft(draft: QuotaRequest, actor: User, version: int | None) -> QuotaRequest:
     rows = lock(QuotaRequest.objects.filter(pk=draft.pk, requester=actor))
     if not rows:
         raise NotVisible(_("There is no such draft."))
     if any(line.state != LineState.DRAFT for line in lines_of(rows[0])):
         raise Conflict(_("It was sent already; look at the request."))
+    if version is not None:
+        check_version(rows[0], version)
     return rows[0]
 
 

@@ -39,17 +39,19 @@ def pause(
     reason: str,
     until: datetime | None,
     seen: int | None = None,
+    last: int | None = None,
     actor: User,
     now: datetime,
 ) -> Endpoint:
     """Let nothing be called at an endpoint, nor at any service behind an identity endpoint.
 
     until: when it opens by itself; None: when somebody resumes it. seen: the number of the
-    word that it is paused by, to change its reason and its end in place. Raises Forbidden
+    word that it is paused by, to change its reason and its end in place. last: the number of
+    the last word of any kind that the person saw, 0: of none; None: it may be any. Raises Forbidden
     with the zone that is not the person's, Invalid by field, Conflict where it is paused
     already and nothing was seen of that, Stale where somebody changed it meanwhile.
     """
-    return _close("pause", endpoint, reason, until, seen, actor, now)
+    return _close("pause", endpoint, reason, until, (seen, last), actor, now)
 
 
 def restrict(
@@ -58,21 +60,25 @@ def restrict(
     reason: str,
     until: datetime | None,
     seen: int | None = None,
+    last: int | None = None,
     actor: User,
     now: datetime,
 ) -> Endpoint:
     """Make an endpoint read-only: it is looked at, and not written. As `pause` in all else."""
-    return _close("restrict", endpoint, reason, until, seen, actor, now)
+    return _close("restrict", endpoint, reason, until, (seen, last), actor, now)
 
 
-def resume(*, endpoint: Endpoint, actor: User, now: datetime) -> Endpoint:
+def resume(*, endpoint: Endpoint, last: int | None = None, actor: User, now: datetime) -> Endpoint:
     """Open an endpoint again; what waited goes on, the longest waiting first.
 
-    Raises Forbidden as `pause` does, and Conflict where it is neither paused nor read-only.
+    last: as `pause` has it. Raises Forbidden and Stale as `pause` does, and Conflict where it is
+    neither paused nor read-only.
     """
     with transaction.atomic():
         check_pause(held_viewer(actor, now), endpoint)
         was = _move("resume", endpoint, _states("resume"), **_opened(now))
+        if last is not None:
+            _check_seen(endpoint, last)
         _record("resume", endpoint, was, actor, now)
         _wake(endpoint)
     return endpoint
@@ -100,10 +106,12 @@ def _close(
     endpoint: Endpoint,
     reason: str,
     until: datetime | None,
-    seen: int | None,
+    words: tuple[int | None, int | None],
     actor: User,
     now: datetime,
 ) -> Endpoint:
+    """words: `seen` and `last` of the verb."""
+    seen, last = words
     with transaction.atomic():
         check_pause(held_viewer(actor, now), endpoint)
         said = _check(reason, until, now)
@@ -115,18 +123,25 @@ def _close(
             # Since when stays: it is the same pause.
             was = _move(verb, endpoint, [state_after(verb)], **terms)
             _check_seen(endpoint, seen)
+        if last is not None:
+            _check_seen(endpoint, last)
         _record(verb, endpoint, was, actor, now, until=until.isoformat() if until else None)
     return endpoint
 
 
 def _check_seen(endpoint: Endpoint, seen: int) -> None:
     """Raise Stale unless the word seen is the last; the caller's update holds the endpoint."""
-    last = endpoint.words.first()
-    if last is None or last.pk != seen:
+    last = last_word(endpoint)
+    if last != seen:
         raise Stale(
             _("Somebody else changed the reason or the end meanwhile. Look at it once more."),
-            seen=last.pk if last else None,
+            seen=last or None,
         )
+
+
+def last_word(endpoint: Endpoint) -> int:
+    """The number of what was last said of it; 0: nothing yet."""
+    return endpoint.words.values_list("pk", flat=True).first() or 0
 
 
 def _check(reason: str, until: datetime | None, now: datetime) -> str:

@@ -121,10 +121,11 @@ def switch_on(*, policy: Policy, version: int, actor: User, now: datetime) -> Po
     return _again(locked)
 
 
-def switch_off(*, policy: Policy, actor: User, now: datetime) -> Policy:
+def switch_off(*, policy: Policy, version: int | None = None, actor: User, now: datetime) -> Policy:
     """Stop a rule: its person, whoever holds its delegation, or a link above that one.
 
-    Waits for what is being granted by it; nothing is afterwards. Raises Forbidden, Conflict.
+    Waits for what is being granted by it; nothing is afterwards. version: that the actor saw;
+    None: any. Raises Forbidden, Stale, Conflict.
     """
     with transaction.atomic():
         locked = _locked(policy)
@@ -133,6 +134,8 @@ def switch_off(*, policy: Policy, actor: User, now: datetime) -> Policy:
                 _("Only %(person)s, or whoever the authority comes from, can switch it off.")
                 % {"person": locked.person}
             )
+        if version is not None:
+            _check_version(locked, version)
         _move(locked, "switch off")
         _note("policy switched off", locked, actor, now, version=locked.version)
     return _again(locked)
@@ -294,12 +297,16 @@ def _lock(policy: Policy, actor: User, now: datetime, version: int) -> Policy:
         raise Forbidden(
             _("It stands on %(delegation)s of %(person)s, who alone can change it.") % words
         )
-    if locked.version != version:
+    _check_version(locked, version)
+    return locked
+
+
+def _check_version(policy: Policy, version: int) -> None:
+    if policy.version != version:
         raise Stale(
             _("Somebody has revised this rule since you opened it. Look again."),
-            version=locked.version,
+            version=policy.version,
         )
-    return locked
 
 
 def _again(policy: Policy) -> Policy:

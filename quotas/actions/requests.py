@@ -108,10 +108,17 @@ def answer(
     return locked
 
 
-def withdraw(*, quota_request: QuotaRequest, actor: User, now: datetime) -> QuotaRequest:
-    """Take back every line that waits; what was decided stays."""
+def withdraw(
+    *, quota_request: QuotaRequest, version: int | None = None, actor: User, now: datetime
+) -> QuotaRequest:
+    """Take back every line that waits; what was decided stays.
+
+    version: of the request that the actor saw; None: any. Raises Stale.
+    """
     with transaction.atomic():
         locked, viewer = lock_own(quota_request, actor, now)
+        if version is not None:
+            check_version(locked, version)
         waiting = [line.pk for line in lines_of(locked) if line.state in PENDING]
         check_moves(locked, "withdraw", waiting)
         move_lines(locked, "withdraw", now, waiting)

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
 from portal.lib.locks import lock
 from projects.actions.events import record
 from projects.models import Unit, User
@@ -13,6 +14,7 @@ from projects.queries.viewers import Viewer
 from projects.states import Power
 
 MOST_DAYS = 250
+STALE_WORDS = gettext_lazy("How long requests wait in %(unit)s was changed meanwhile. Look again.")
 
 
 def set_waiting(
@@ -20,21 +22,25 @@ def set_waiting(
     unit: Unit,
     remind_after_days: int | None,
     escalate_after_days: int | None,
+    seen: tuple[int | None, int | None] | None = None,
     actor: User,
     now: datetime,
 ) -> Unit:
     """Set both, in working days, for what is sent below the unit from now on.
 
-    None: as the nearest unit above says; remind 0: never. For who holds `decide quota` for the
-    unit. Raises Forbidden, Conflict, Invalid.
+    None: as the nearest unit above says; remind 0: never. seen: what was set as the person
+    looked; None: whatever it was. For who holds `decide quota` for the unit. Raises Forbidden,
+    Conflict, Stale, Invalid.
     """
     with transaction.atomic():
         held = lock(Unit.objects.filter(pk=unit.pk))[0]
         check_may_set(Viewer.of(actor, now), held)
         if held.retired_at is not None:
             raise Conflict(_("%(unit)s is retired already.") % {"unit": held.label})
+        before = waiting_set(held)
+        if seen is not None and before != seen:
+            raise Stale(STALE_WORDS % {"unit": held.label}, remind=before[0], escalate=before[1])
         _check(remind_after_days, escalate_after_days)
-        before = (held.remind_after_days, held.escalate_after_days)
         if before == (remind_after_days, escalate_after_days):
             return held
         held.remind_after_days, held.escalate_after_days = remind_after_days, escalate_after_days
@@ -44,6 +50,11 @@ def set_waiting(
             subject_id=held.pk, remind=remind_after_days, escalate=escalate_after_days,
         )  # fmt: skip
     return held
+
+
+def waiting_set(unit: Unit) -> tuple[int | None, int | None]:
+    """What a unit itself says: after how many days to remind, and to hand up."""
+    return unit.remind_after_days, unit.escalate_after_days
 
 
 def check_may_set(viewer: Viewer, unit: Unit) -> None:

@@ -28,7 +28,7 @@ from quotas.queries.hanging import hanging_from
 from quotas.views.revoke import revocable
 
 from .asked import body, filters, one, viewer_in
-from .describe import LIST, READ, WRITE, operation
+from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
 from .fields import Filters
 from .pages import answer_page, page_of
@@ -46,8 +46,11 @@ from .shapes.delegations import (
     TakeOverSerializer,
 )
 from .shapes.people import DelegationSerializer
+from .versions import check_match, tagged
 
 TAG = "delegations"
+# Terms never change: a delegation has two versions.
+GIVEN, ENDED = "1", "2"
 STALE = (*WRITE, 412)
 
 
@@ -84,7 +87,7 @@ def delegation_list(request: Request) -> Response:
             made = hand_on(
                 parent=parent, grantor=viewer.user, terms=terms, bounds=bounds, now=viewer.now
             )
-        return Response(_told(viewer, [made.pk])[0], status=201)
+        return tagged(_told(viewer, [made.pk])[0], _version(made), status=201)
     return answer_page(
         request, _filtered(_delegations(viewer), filters(request, DelegationFilters), viewer),
         DelegationSerializer, ordering="id", context=lambda page: _live(viewer, page),
@@ -94,12 +97,14 @@ def delegation_list(request: Request) -> Response:
 @shows("delegation")
 @operation(
     "get_delegation", "Show a delegation", answers=DelegationSerializer, refuses=READ, tag=TAG,
+    etag=Etag.GIVES,
 )  # fmt: skip
 @api_view(["GET"])
 def delegation_detail(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     found = one(_delegations(viewer), pk=pk)
-    return Response(DelegationSerializer(found, context=_live(viewer, [found])).data)
+    shown = DelegationSerializer(found, context=_live(viewer, [found])).data
+    return tagged(shown, _version(found))
 
 
 @shows("hand on")
@@ -164,7 +169,7 @@ def delegation_hanging(request: Request, pk: int) -> Response:
 @shows("take back")
 @operation(
     "revoke_delegation", "Take a delegation back", method="POST", body=RevokeInput,
-    answers=DelegationSerializer, refuses=STALE, tag=TAG,
+    answers=DelegationSerializer, refuses=STALE, tag=TAG, etag=Etag.CHECKS,
     about="With all below it. 412 where what hangs from it is not what you saw.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -172,10 +177,11 @@ def delegation_revoke(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     found = revocable(viewer, pk)
     sent = body(request, RevokeInput)
+    check_match(request, _version(found), _("It was revoked meanwhile."))
     revoke_seen(
         delegation=found, actor=viewer.user, why=sent["reason"], seen=sent["seen"], now=viewer.now
     )
-    return Response(_told(viewer, [pk])[0])
+    return tagged(_told(viewer, [pk])[0], ENDED)
 
 
 @shows("take back")
@@ -197,7 +203,7 @@ def reissue_preview(request: Request, pk: int) -> Response:
 @shows("take back")
 @operation(
     "reissue_delegation", "Take a delegation back and let what is below go on", method="POST",
-    body=ReissueInput, answers=ReissuedSerializer, refuses=STALE, tag=TAG,
+    body=ReissueInput, answers=ReissuedSerializer, refuses=STALE, tag=TAG, etag=Etag.CHECKS,
     about="Each below it is made again, with `replaces`; what is used of its totals goes along.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -205,6 +211,7 @@ def delegation_reissue(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     found = revocable(viewer, pk)
     sent = body(request, ReissueInput)
+    check_match(request, _version(found), _("It was revoked meanwhile."))
     done = reissue(
         delegation=found, parent=_own(viewer, sent["parent"]), actor=viewer.user,
         trim=sent["trim"], why=sent["reason"], seen=sent["seen"], now=viewer.now,
@@ -212,6 +219,10 @@ def delegation_reissue(request: Request, pk: int) -> Response:
     made = list(_delegations(viewer).filter(pk__in=[each.pk for each in done.made]))
     told = {"made": made, "left_out": done.left_out}
     return Response(ReissuedSerializer(told, context=_live(viewer, made)).data)
+
+
+def _version(delegation: Delegation) -> str:
+    return GIVEN if delegation.revoked_at is None else ENDED
 
 
 def _read(request: Request, viewer: Viewer) -> tuple[Delegation, Terms, list[Bound], Delegate]:

@@ -1,9 +1,17 @@
 """How an operation is told in the API's document: its words, answers and refusals."""
 
 from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+)
 from rest_framework import serializers
 
 from .errors import CONTENT_TYPE, TITLES
@@ -27,8 +35,40 @@ _WORDS = {
     413: "too_large",
     415: "unsupported_media_type",
     422: "invalid",
+    428: "precondition_required",
     503: "unavailable",
 }
+
+
+class Etag(Enum):
+    """What an operation has to do with the version of what it is about."""
+
+    NONE = "none"
+    # Its answer has a tag.
+    GIVES = "gives"
+    # If-Match is looked at, and not asked for.
+    CHECKS = "checks"
+    # Without If-Match, or the version in the body, it is refused.
+    NEEDS = "needs"
+
+
+def _header(name: str, about: str, **more: Any) -> OpenApiParameter:
+    return OpenApiParameter(
+        name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=about, **more
+    )
+
+
+ETAG = _header("ETag", "The version of what is shown.", response=[200, 201, 304])
+IF_NONE_MATCH = _header("If-None-Match", "Tags that you have: 304 without a body for one of now.")
+IF_MATCH = _header("If-Match", "The tag that you saw, or several: 412 where it is another by now.")
+IDEMPOTENCY_KEY = _header(
+    "Idempotency-Key",
+    "Yours, 1 to 255 printable ASCII characters: the same call with the same key has one effect "
+    "and one answer for 7 days.",
+)
+DRY_RUN = OpenApiParameter(
+    "dry_run", OpenApiTypes.BOOL, description="`true`: what it would do; nothing is stored."
+)
 
 
 def operation(
@@ -45,8 +85,13 @@ def operation(
     tag: str,
     sent: Any = None,
     answered: Any = None,
+    etag: Etag = Etag.NONE,
+    plan: Shape | None = None,
 ) -> Callable[[Any], Any]:
-    """Describe one method of a view. sent, answered: example values of body and answer."""
+    """Describe one method of a view.
+
+    sent, answered: example values of body and answer; plan: what `dry_run=true` answers.
+    """
     examples = [
         OpenApiExample(title, value=value, request_only=is_request, response_only=not is_request,
                        status_codes=None if is_request else [str(status)])
@@ -54,9 +99,13 @@ def operation(
         if value is not None
     ]  # fmt: skip
     responses: dict[Any, Any] = {status: answers or OpenApiResponse(description="Done.")}
-    for code in sorted(set(refuses)):
+    if etag == Etag.GIVES and method == "GET":
+        responses[304] = OpenApiResponse(description="You have it as it is.")
+    if plan is not None:
+        responses[200] = _either(answers, plan) if status == 200 else plan
+    for code in sorted({*refuses, *_REFUSED_BY_TAG[etag]}):
         responses[code, CONTENT_TYPE] = OpenApiResponse(Problem, description=TITLES[_WORDS[code]])
-    return extend_schema(
+    described = extend_schema(
         methods=[method],
         operation_id=name,
         summary=summary,
@@ -64,6 +113,34 @@ def operation(
         tags=[tag],
         request=body,
         responses=responses,
-        parameters=list(filters),
+        parameters=[*filters, *_headers(method, etag), *([DRY_RUN] if plan is not None else [])],
         examples=examples,
     )
+
+    def mark(view: Any) -> Any:
+        if plan is not None:
+            view.cls.has_dry_run = True
+        return described(view)
+
+    return mark
+
+
+_REFUSED_BY_TAG = {
+    Etag.NONE: (), Etag.GIVES: (), Etag.CHECKS: (412, 422), Etag.NEEDS: (412, 422, 428),
+}  # fmt: skip
+
+
+def _headers(method: str, etag: Etag) -> list[OpenApiParameter]:
+    """What goes along in headers, in and out."""
+    found = [IDEMPOTENCY_KEY] if method == "POST" else []
+    if etag == Etag.GIVES:
+        found += [IF_NONE_MATCH, ETAG] if method == "GET" else [ETAG]
+    elif etag != Etag.NONE:
+        found.append(IF_MATCH)
+    return found
+
+
+def _either(answers: Any, plan: Any) -> PolymorphicProxySerializer:
+    """What was done, or what would be."""
+    name = f"{answers.__name__.removesuffix('Serializer')}OrPlan"
+    return PolymorphicProxySerializer(name, [answers, plan], resource_type_field_name=None)

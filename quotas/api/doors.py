@@ -1,7 +1,8 @@
 """The one way into the API: `api_view` makes a view of a function, as the framework's does.
 
 Beside what the framework asks of a call (who, in which form), each call meets here what a
-token may be used for; and a POST that carries an Idempotency-Key has one effect.
+token may be used for; a POST that carries an Idempotency-Key has one effect, a GET of what the
+caller has already is 304, and what has no dry run is not done because it was asked for one.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,9 @@ from projects.models import ApiToken
 from projects.states import TokenScope
 
 from .once import HEADER, answer_once
+from .rehearsals import is_dry_run
 from .scopes import OF_ROW, check_scope
+from .versions import unless_known
 
 Handler = Callable[..., Response]
 View = Callable[..., HttpResponseBase]
@@ -27,6 +30,7 @@ class Door(APIView):
 
     access_row: str = ""
     scope: TokenScope | None = None
+    has_dry_run: bool = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -41,7 +45,10 @@ def api_view(methods: Sequence[str]) -> Callable[[Handler], View]:
 
     def make(function: Handler) -> View:
         def handle(view: Door, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if request.method == "POST" and HEADER in request.headers:
+            if request.method == "GET":
+                return unless_known(request, function(request, *args, **kwargs))
+            is_rehearsed = is_dry_run(request, view.has_dry_run)
+            if request.method == "POST" and HEADER in request.headers and not is_rehearsed:
                 return answer_once(view, request, lambda: function(request, *args, **kwargs))
             return function(request, *args, **kwargs)
 

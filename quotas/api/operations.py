@@ -13,7 +13,7 @@ from portal.lib.access import shows
 from portal.lib.errors import Forbidden
 from projects.queries.viewers import Viewer
 from projects.rules import may_read_operations
-from quotas.actions.endpoints import pause, restrict, resume
+from quotas.actions.endpoints import last_word, pause, restrict, resume
 from quotas.actions.operations import retry_endpoint, retry_target
 from quotas.actions.repairs import check_pause, check_read
 from quotas.models import Endpoint, Target
@@ -22,7 +22,7 @@ from quotas.queries.repairers import Repairs, readable_endpoints, readable_targe
 from quotas.states import TargetState
 
 from .asked import body, filters, one, viewer_in
-from .describe import LIST, READ, operation
+from .describe import LIST, READ, Etag, operation
 from .doors import api_view
 from .fields import Filters
 from .pages import answer_page, page_of
@@ -34,6 +34,7 @@ from .shapes.operations import (
     TargetSerializer,
 )
 from .shapes.requests import NothingInput
+from .versions import check_match, tagged
 
 TAG = "operations"
 ACT = (400, 401, 403, 404, 406, 409, 413, 415, 422, 503)
@@ -66,8 +67,9 @@ def endpoint_list(request: Request) -> Response:
 
 @shows("operations")
 @operation(
-    "get_endpoint", "Show a service", answers=EndpointSerializer, refuses=(*READ, 403), tag=TAG
-)
+    "get_endpoint", "Show a service", answers=EndpointSerializer, refuses=(*READ, 403), tag=TAG,
+    etag=Etag.GIVES,
+)  # fmt: skip
 @api_view(["GET"])
 def endpoint_detail(request: Request, slug: str) -> Response:
     viewer = viewer_in(request)
@@ -90,7 +92,7 @@ def endpoint_words(request: Request, slug: str) -> Response:
 @shows("operate")
 @operation(
     "pause_endpoint", "Pause a service: nothing is called there", method="POST",
-    body=CloseInput, answers=EndpointSerializer, refuses=(*ACT, 412), tag=TAG,
+    body=CloseInput, answers=EndpointSerializer, refuses=ACT, tag=TAG, etag=Etag.CHECKS,
     about="Changes wait and go on in order when it is resumed. 403 names the zone that is not "
     "the caller's. With `seen` the reason and the end of a pause are changed; 412 where "
     "somebody else did so meanwhile.", sent=CLOSE_EXAMPLE,
@@ -103,7 +105,7 @@ def endpoint_pause(request: Request, slug: str) -> Response:
 @shows("operate")
 @operation(
     "restrict_endpoint", "Make a service read-only: it is looked at, not written", method="POST",
-    body=CloseInput, answers=EndpointSerializer, refuses=(*ACT, 412), tag=TAG,
+    body=CloseInput, answers=EndpointSerializer, refuses=ACT, tag=TAG, etag=Etag.CHECKS,
     about="As pausing it, but its figures stay fresh.", sent=CLOSE_EXAMPLE,
 )  # fmt: skip
 @api_view(["POST"])
@@ -114,7 +116,7 @@ def endpoint_restrict(request: Request, slug: str) -> Response:
 @shows("operate")
 @operation(
     "resume_endpoint", "Open a service again", method="POST", body=NothingInput,
-    answers=EndpointSerializer, refuses=ACT, tag=TAG,
+    answers=EndpointSerializer, refuses=ACT, tag=TAG, etag=Etag.CHECKS,
     about="409 where it is neither paused nor read-only.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -123,7 +125,7 @@ def endpoint_resume(request: Request, slug: str) -> Response:
     found = endpoint_for(viewer, slug)
     check_pause(viewer, found)
     body(request, NothingInput)
-    resume(endpoint=found, actor=viewer.user, now=viewer.now)
+    resume(endpoint=found, last=_last_seen(request, found), actor=viewer.user, now=viewer.now)
     return _answer(viewer, endpoint_for(viewer, slug))
 
 
@@ -187,12 +189,20 @@ def _close(request: Request, slug: str, verb: Callable[..., Endpoint]) -> Respon
     found = endpoint_for(viewer, slug)
     check_pause(viewer, found)
     asked = {"until": None} | body(request, CloseInput)
-    verb(endpoint=found, **asked, actor=viewer.user, now=viewer.now)
+    last = _last_seen(request, found)
+    verb(endpoint=found, **asked, last=last, actor=viewer.user, now=viewer.now)
     return _answer(viewer, endpoint_for(viewer, slug))
 
 
+def _last_seen(request: Request, endpoint: Endpoint) -> int | None:
+    """The number of the last word that If-Match names; the action asks whether it still is."""
+    last = last_word(endpoint)
+    return last if check_match(request, last, _("Somebody else was here meanwhile.")) else None
+
+
 def _answer(viewer: Viewer, endpoint: Endpoint) -> Response:
-    return Response(EndpointSerializer(endpoint, context=_with_rows(viewer, [endpoint])).data)
+    shown = EndpointSerializer(endpoint, context=_with_rows(viewer, [endpoint])).data
+    return tagged(shown, last_word(endpoint))
 
 
 def _with_rows(viewer: Viewer, page: Collection[Endpoint]) -> dict[str, Any]:

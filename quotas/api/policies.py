@@ -21,7 +21,7 @@ from quotas.queries.replay import replay
 from quotas.states import PolicyState
 
 from .asked import body, filters, one, viewer_in
-from .describe import LIST, READ, WRITE, operation
+from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
 from .fields import Filters
 from .pages import Pages, page_of
@@ -35,9 +35,9 @@ from .shapes.policies import (
     SwitchOnInput,
 )
 from .shapes.requests import NothingInput
+from .versions import tagged, version_matched, version_seen
 
 TAG = "policies"
-STALE = (*WRITE, 412)
 
 
 class PolicyFilters(Filters):
@@ -81,10 +81,11 @@ def policy_list(request: Request) -> Response:
 @shows("catalogue")
 @operation(
     "get_policy", "Show a rule with all its versions", answers=PolicyDetail, refuses=READ, tag=TAG,
+    etag=Etag.GIVES,
 )  # fmt: skip
 @api_view(["GET"])
 def policy_detail(request: Request, pk: int) -> Response:
-    return Response(_told(one(all_policies(), pk=pk), viewer_in(request)))
+    return _told(one(all_policies(), pk=pk), viewer_in(request))
 
 
 @shows("figures")
@@ -109,7 +110,7 @@ def policy_replay(request: Request, pk: int) -> Response:
 @shows("decides")
 @operation(
     "revise_policy", "Let a rule say something else", method="POST", body=ReviseInput,
-    answers=PolicyDetail, refuses=STALE, tag=TAG,
+    answers=PolicyDetail, refuses=WRITE, tag=TAG, etag=Etag.NEEDS,
     about="For its person, who holds the delegation that it stands on. A rule that is on stays on.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -117,17 +118,18 @@ def policy_revise(request: Request, pk: int) -> Response:
     viewer, policy = _changeable(request, pk)
     sent = body(request, ReviseInput)
     done = policies.revise(
-        policy=policy, name=sent["name"], terms=_terms(sent["terms"]), version=sent["version"],
+        policy=policy, name=sent["name"], terms=_terms(sent["terms"]),
+        version=version_seen(request, sent.get("version"), policy.version),
         actor=viewer.user, now=viewer.now,
     )  # fmt: skip
-    return Response(_told(done, viewer))
+    return _told(done, viewer)
 
 
 @needs(TokenScope.DELEGATE)
 @shows("decides")
 @operation(
     "switch_on_policy", "Let a rule grant", method="POST", body=SwitchOnInput,
-    answers=PolicyDetail, refuses=STALE, tag=TAG,
+    answers=PolicyDetail, refuses=WRITE, tag=TAG, etag=Etag.NEEDS,
     about="For its person. What waits already is not looked at.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -135,24 +137,26 @@ def policy_switch_on(request: Request, pk: int) -> Response:
     viewer, policy = _changeable(request, pk)
     sent = body(request, SwitchOnInput)
     done = policies.switch_on(
-        policy=policy, version=sent["version"], actor=viewer.user, now=viewer.now
-    )
-    return Response(_told(done, viewer))
+        policy=policy, version=version_seen(request, sent.get("version"), policy.version),
+        actor=viewer.user, now=viewer.now,
+    )  # fmt: skip
+    return _told(done, viewer)
 
 
 @needs(TokenScope.DELEGATE)
 @shows("decides")
 @operation(
     "switch_off_policy", "Stop a rule", method="POST", body=NothingInput, answers=PolicyDetail,
-    refuses=WRITE, tag=TAG,
+    refuses=WRITE, tag=TAG, etag=Etag.CHECKS,
     about="For its person, who holds its delegation, and who holds one above that.",
 )  # fmt: skip
 @api_view(["POST"])
 def policy_switch_off(request: Request, pk: int) -> Response:
     viewer, policy = _changeable(request, pk)
     body(request, NothingInput)
-    done = policies.switch_off(policy=policy, actor=viewer.user, now=viewer.now)
-    return Response(_told(done, viewer))
+    seen = version_matched(request, policy.version)
+    done = policies.switch_off(policy=policy, version=seen, actor=viewer.user, now=viewer.now)
+    return _told(done, viewer)
 
 
 def _make(request: Request, viewer: Viewer) -> Response:
@@ -165,7 +169,7 @@ def _make(request: Request, viewer: Viewer) -> Response:
         unit=unit, name=sent["name"], terms=_terms(sent["terms"]),
         delegation=_delegation(sent["delegation"]), actor=viewer.user, now=viewer.now,
     )  # fmt: skip
-    return Response(_told(made, viewer), status=201)
+    return _told(made, viewer, status=201)
 
 
 def _delegation(pk: int | None) -> Delegation | None:
@@ -215,9 +219,8 @@ def _row(model: Any, field: str, by: dict[str, str]) -> Any:
     return found
 
 
-def _told(policy: Policy, viewer: Viewer) -> dict[str, Any]:
+def _told(policy: Policy, viewer: Viewer, *, status: int = 200) -> Response:
     rule = rules([policy], viewer.now)[0]
     versions = policy.versions.select_related("resource", "zone__region", "made_by")
     shown = PolicyDetail(rule, context={"versions": list(versions.order_by("-number"))})
-    told: dict[str, Any] = shown.data
-    return told
+    return tagged(shown.data, policy.version, status=status)

@@ -33,7 +33,7 @@ from .asked import (
     visible_project,
     visible_request,
 )
-from .describe import LIST, READ, WRITE, operation
+from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
 from .examples import REQUEST, SUBMIT, WISH
 from .fields import Filters
@@ -46,6 +46,7 @@ from .shapes.requests import (
     QuotaRequestSerializer,
     WishInput,
 )
+from .versions import tagged, version_matched
 
 TAG = "requests"
 
@@ -123,29 +124,34 @@ def _submit(request: Request) -> Response:
     refuses=READ,
     tag=TAG,
     answered=REQUEST,
+    etag=Etag.GIVES,
 )
 @operation(
     "replace_draft", "Write a draft anew", method="PUT", body=WishInput,
     answers=QuotaRequestSerializer,
     refuses=WRITE, tag=TAG, sent=WISH, about="Only its writer; 409 once it was sent.",
+    etag=Etag.CHECKS,
 )  # fmt: skip
 @operation(
     "discard_draft", "Throw a draft away", method="DELETE", answers=None, status=204,
     refuses=(401, 403, 404, 406, 409, 503), tag=TAG, about="Only its writer; 409 once it was sent.",
+    etag=Etag.CHECKS,
 )  # fmt: skip
 @api_view(["GET", "PUT", "DELETE"])
 def request_detail(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     if request.method == "DELETE":
         draft = own_draft(viewer, pk)
-        drafts.discard(draft=draft, actor=viewer.user, now=viewer.now)
+        seen = version_matched(request, draft.version)
+        drafts.discard(draft=draft, version=seen, actor=viewer.user, now=viewer.now)
         return Response(status=204)
     if request.method == "PUT":
         draft = own_draft(viewer, pk)
         wish = wish_of(body(request, WishInput))
         drafts.save(
-            project=draft.project, wish=wish, actor=viewer.user, now=viewer.now, draft=draft
-        )
+            project=draft.project, wish=wish, actor=viewer.user, now=viewer.now, draft=draft,
+            version=version_matched(request, draft.version),
+        )  # fmt: skip
     return answer_request(viewer, pk)
 
 
@@ -218,7 +224,7 @@ def answer_request(
     """A request as it is now, after whatever was done with it."""
     found = visible_request(viewer, pk)
     shape = QuotaRequestSerializer(found, context=lines_for(viewer, [found]))
-    return Response(shape.data, status=status, headers=headers)
+    return tagged(shape.data, found.version, status=status, headers=headers)
 
 
 def lines_for(viewer: Viewer, page: Sequence[QuotaRequest]) -> dict[str, Any]:

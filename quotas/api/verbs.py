@@ -25,7 +25,7 @@ from .asked import (
     visible_project,
     visible_request,
 )
-from .describe import WRITE, operation
+from .describe import WRITE, Etag, operation
 from .doors import api_view
 from .examples import AMEND, ANSWER, APPROVE, DECISION, DECLINE, PREVIEW, RETURN
 from .requests import answer_request, proof_for, visible_decisions
@@ -42,30 +42,32 @@ from .shapes.requests import (
     QuotaRequestSerializer,
     RefuseInput,
 )
+from .versions import version_matched, version_seen
 
 TAG = "requests"
-STALE = (*WRITE, 412)
 
 
 @shows("draft")
 @operation(
     "submit_draft", "Send a draft", method="POST", body=NothingInput,
     answers=QuotaRequestSerializer,
-    refuses=WRITE, tag=TAG, about="Checked as if it were written now.",
+    refuses=WRITE, tag=TAG, about="Checked as if it were written now.", etag=Etag.CHECKS,
 )  # fmt: skip
 @api_view(["POST"])
 def request_submit(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     draft = own_draft(viewer, pk)
     body(request, NothingInput)
-    drafts.submit(draft=draft, actor=viewer.user, now=viewer.now)
+    seen = version_matched(request, draft.version)
+    drafts.submit(draft=draft, version=seen, actor=viewer.user, now=viewer.now)
     return answer_request(viewer, pk)
 
 
 @shows("ask")
 @operation(
     "amend_request", "Change what open lines ask for", method="POST", body=AmendInput,
-    answers=QuotaRequestSerializer, refuses=STALE, tag=TAG, sent=AMEND,
+    answers=QuotaRequestSerializer, refuses=WRITE, tag=TAG, sent=AMEND,
+    etag=Etag.NEEDS,
 )  # fmt: skip
 @api_view(["POST"])
 def request_amend(request: Request, pk: int) -> Response:
@@ -74,8 +76,8 @@ def request_amend(request: Request, pk: int) -> Response:
     sent = body(request, AmendInput)
     requests.amend(
         quota_request=found, wanted=_by_line(found, sent["lines"]),
-        reason=sent.get("reason", found.reason), version=sent["version"], actor=viewer.user,
-        now=viewer.now,
+        reason=sent.get("reason", found.reason), actor=viewer.user, now=viewer.now,
+        version=version_seen(request, sent.get("version"), found.version),
     )  # fmt: skip
     return answer_request(viewer, pk)
 
@@ -83,7 +85,8 @@ def request_amend(request: Request, pk: int) -> Response:
 @shows("ask")
 @operation(
     "answer_request", "Answer the question of a returned request", method="POST",
-    body=AnswerInput, answers=QuotaRequestSerializer, refuses=STALE, tag=TAG, sent=ANSWER,
+    body=AnswerInput, answers=QuotaRequestSerializer, refuses=WRITE, tag=TAG, sent=ANSWER,
+    etag=Etag.NEEDS,
     about="Its lines are open again, with new amounts or as they were.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -93,7 +96,8 @@ def request_answer(request: Request, pk: int) -> Response:
     sent = body(request, AnswerInput)
     requests.answer(
         quota_request=found, text=sent["text"], wanted=_by_line(found, sent["lines"]),
-        version=sent["version"], actor=viewer.user, now=viewer.now,
+        version=version_seen(request, sent.get("version"), found.version),
+        actor=viewer.user, now=viewer.now,
     )  # fmt: skip
     return answer_request(viewer, pk)
 
@@ -102,13 +106,15 @@ def request_answer(request: Request, pk: int) -> Response:
 @operation(
     "withdraw_request", "Take back every line that waits", method="POST", body=NothingInput,
     answers=QuotaRequestSerializer, refuses=WRITE, tag=TAG, about="What was decided stays.",
+    etag=Etag.CHECKS,
 )  # fmt: skip
 @api_view(["POST"])
 def request_withdraw(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     found = changeable_request(viewer, pk)
     body(request, NothingInput)
-    requests.withdraw(quota_request=found, actor=viewer.user, now=viewer.now)
+    seen = version_matched(request, found.version)
+    requests.withdraw(quota_request=found, version=seen, actor=viewer.user, now=viewer.now)
     return answer_request(viewer, pk)
 
 
@@ -132,7 +138,8 @@ def request_comment(request: Request, pk: int) -> Response:
 @shows("decide")
 @operation(
     "approve_request", "Grant lines, in full or trimmed", method="POST", body=ApproveInput,
-    answers=DecisionSerializer, refuses=STALE, tag="decisions", sent=APPROVE,
+    answers=DecisionSerializer, refuses=WRITE, tag="decisions", sent=APPROVE,
+    etag=Etag.NEEDS,
     answered=DECISION,
     about="An absolute limit for each line. 412 with the figures of now where a quota is not "
     "what you saw; 409 `no_room` with the shortfall where the source has too little.",
@@ -144,7 +151,8 @@ def request_approve(request: Request, pk: int) -> Response:
     sent = body(request, ApproveInput)
     decision = decide.approve(
         quota_request=found, granted=sent["granted"], seen=sent["seen"],
-        version=sent["version"], reason=sent["reason"], actor=viewer.user, now=viewer.now,
+        version=version_seen(request, sent.get("version"), found.version),
+        reason=sent["reason"], actor=viewer.user, now=viewer.now,
     )  # fmt: skip
     return answer_decision(viewer, decision.pk)
 
@@ -152,7 +160,8 @@ def request_approve(request: Request, pk: int) -> Response:
 @shows("decide")
 @operation(
     "decline_request", "Say no to lines, with the reason", method="POST", body=RefuseInput,
-    answers=DecisionSerializer, refuses=STALE, tag="decisions", sent=DECLINE,
+    answers=DecisionSerializer, refuses=WRITE, tag="decisions", sent=DECLINE,
+    etag=Etag.NEEDS,
 )  # fmt: skip
 @api_view(["POST"])
 def request_decline(request: Request, pk: int) -> Response:
@@ -161,7 +170,8 @@ def request_decline(request: Request, pk: int) -> Response:
     sent = body(request, RefuseInput)
     decision = decide.decline(
         quota_request=found, line_ids=sent["lines"], reason=sent["reason"],
-        version=sent["version"], actor=viewer.user, now=viewer.now,
+        version=version_seen(request, sent.get("version"), found.version),
+        actor=viewer.user, now=viewer.now,
     )  # fmt: skip
     return answer_decision(viewer, decision.pk)
 
@@ -169,7 +179,8 @@ def request_decline(request: Request, pk: int) -> Response:
 @shows("decide")
 @operation(
     "return_request", "Send lines back with a question", method="POST", body=RefuseInput,
-    answers=DecisionSerializer, refuses=STALE, tag="decisions", sent=RETURN,
+    answers=DecisionSerializer, refuses=WRITE, tag="decisions", sent=RETURN,
+    etag=Etag.NEEDS,
     about="`reason` is the question; the lines are open again once it is answered.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -179,7 +190,9 @@ def request_return(request: Request, pk: int) -> Response:
     sent = body(request, RefuseInput)
     decision = decide.return_(
         quota_request=found, line_ids=sent["lines"],
-        question=sent["reason"], version=sent["version"], actor=viewer.user, now=viewer.now,
+        question=sent["reason"],
+        version=version_seen(request, sent.get("version"), found.version),
+        actor=viewer.user, now=viewer.now,
     )  # fmt: skip
     return answer_decision(viewer, decision.pk)
 

@@ -8,11 +8,11 @@ from projects.models import Unit
 from projects.queries.patience import patience_of
 from quotas.actions.endorse import endorse
 from quotas.actions.nudge import nudge
-from quotas.actions.unit_settings import check_may_set, set_waiting
+from quotas.actions.unit_settings import STALE_WORDS, check_may_set, set_waiting, waiting_set
 from quotas.queries.waiting_for import waiting_of
 
 from .asked import body, changeable_request, decidable_request, one, viewer_in, visible_request
-from .describe import READ, WRITE, operation
+from .describe import READ, WRITE, Etag, operation
 from .doors import api_view
 from .examples import DECISION, ENDORSE
 from .requests import answer_request
@@ -24,6 +24,7 @@ from .shapes.waiting import (
     WhyWaitingSerializer,
 )
 from .verbs import answer_decision
+from .versions import check_match, tagged, version_seen
 
 
 @shows("project")
@@ -56,8 +57,8 @@ def request_nudge(request: Request, pk: int) -> Response:
 @shows("decide")
 @operation(
     "endorse_request", "Recommend what to grant to those who may", method="POST",
-    body=EndorseInput, answers=DecisionSerializer, refuses=(*WRITE, 412), tag="decisions",
-    sent=ENDORSE, answered=DECISION,
+    body=EndorseInput, answers=DecisionSerializer, refuses=WRITE, tag="decisions",
+    sent=ENDORSE, answered=DECISION, etag=Etag.NEEDS,
     about="For lines that are more than the caller may grant; they stay open.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -66,7 +67,8 @@ def request_endorse(request: Request, pk: int) -> Response:
     found = decidable_request(viewer, pk)
     sent = body(request, EndorseInput)
     decision = endorse(
-        quota_request=found, endorsed=sent["endorsed"], version=sent["version"],
+        quota_request=found, endorsed=sent["endorsed"],
+        version=version_seen(request, sent.get("version"), found.version),
         reason=sent["reason"], actor=viewer.user, now=viewer.now,
     )  # fmt: skip
     return answer_decision(viewer, decision.pk)
@@ -75,12 +77,13 @@ def request_endorse(request: Request, pk: int) -> Response:
 @shows("unit settings")
 @operation(
     "get_unit_waiting", "Tell how long requests wait in a unit", answers=UnitWaitingSerializer,
-    refuses=READ, tag="units",
+    refuses=READ, tag="units", etag=Etag.GIVES,
 )  # fmt: skip
 @operation(
     "set_unit_waiting", "Set how long requests wait in a unit", method="PUT",
     body=UnitWaitingInput, answers=UnitWaitingSerializer, refuses=WRITE, tag="units",
     about="In working days, for what is sent from now on; what waits already keeps its dates.",
+    etag=Etag.CHECKS,
 )  # fmt: skip
 @api_view(["GET", "PUT"])
 def unit_waiting(request: Request, slug: str) -> Response:
@@ -89,6 +92,16 @@ def unit_waiting(request: Request, slug: str) -> Response:
         viewer = viewer_in(request)
         check_may_set(viewer, unit)
         sent = body(request, UnitWaitingInput)
-        unit = set_waiting(unit=unit, actor=viewer.user, now=viewer.now, **sent)
+        is_asked = check_match(request, _version(unit), STALE_WORDS % {"unit": unit.label})
+        unit = set_waiting(
+            unit=unit, **sent, seen=waiting_set(unit) if is_asked else None, actor=viewer.user,
+            now=viewer.now,
+        )  # fmt: skip
     patience = patience_of([unit.path])[unit.path]
-    return Response(UnitWaitingSerializer(unit, context={"patience": patience}).data)
+    shown = UnitWaitingSerializer(unit, context={"patience": patience}).data
+    return tagged(shown, _version(unit))
+
+
+def _version(unit: Unit) -> str:
+    """What is set, as a word: `2-5`; x: as above it."""
+    return "-".join("x" if days is None else str(days) for days in waiting_set(unit))

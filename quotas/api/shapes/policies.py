@@ -66,17 +66,17 @@ class PolicyInput(Input):
 
 
 class ReviseInput(Input):
-    """What a rule says from now on; `version` is the one that you saw."""
+    """What a rule says from now on; `version` is the one that you saw, or its ETag is sent."""
 
-    version = Whole()
+    version = Whole(required=False)
     name = Text()
     terms = TermsInput()
 
 
 class SwitchOnInput(Input):
-    """`version` is the one whose replay you saw."""
+    """`version` is the one whose replay you saw, or its ETag is sent."""
 
-    version = Whole()
+    version = Whole(required=False)
 
 
 class VersionSerializer(serializers.ModelSerializer[PolicyVersion]):

@@ -21,6 +21,8 @@ from quotas.states import LineState, RequestState, TargetState
 
 from .people import Holder, Person, ProjectRef, holder_of
 
+VERSION = "Of the request as you read it; or its ETag as If-Match."
+
 
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     """What must become true at an endpoint before a granted line counts as applied."""
@@ -192,7 +194,7 @@ class AmendInput(Input):
 
     lines = Amounts()
     reason = Text(required=False, help_text="Left out: the reason stays.")
-    version = Whole(help_text="Of the request that you saw.")
+    version = Whole(required=False, help_text=VERSION)
 
 
 class AnswerInput(Input):
@@ -200,7 +202,7 @@ class AnswerInput(Input):
 
     text = Text()
     lines = Amounts(default=dict)
-    version = Whole()
+    version = Whole(required=False, help_text=VERSION)
 
 
 class CommentInput(Input):
@@ -216,7 +218,7 @@ class ApproveInput(Input):
 
     granted = AmountsByLine(help_text="{line id: absolute limit}; less than wanted trims it.")
     seen = AmountsByLine(help_text="{line id: the line's `balance` as you read it}")
-    version = Whole(help_text="Of the request as you read it.")
+    version = Whole(required=False, help_text=VERSION)
     reason = Text(default="")
 
 
@@ -225,4 +227,4 @@ class RefuseInput(Input):
 
     lines = LineIds()
     reason = Text()
-    version = Whole()
+    version = Whole(required=False, help_text=VERSION)

@@ -11,6 +11,7 @@ from quotas.queries.waiting_for import Nobody
 
 from .ledger import RuleSaysSerializer
 from .people import Holder, Person
+from .requests import VERSION
 
 
 class StepSerializer(serializers.Serializer[Any]):
@@ -84,7 +85,7 @@ class EndorseInput(Input):
     """Which lines are endorsed, and with how much."""
 
     endorsed = AmountsByLine(help_text="{line id: absolute limit that you recommend}")
-    version = Whole(help_text="Of the request as you read it.")
+    version = Whole(required=False, help_text=VERSION)
     reason = Text(default="")
 
 
