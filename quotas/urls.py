@@ -25,6 +25,7 @@ from quotas.views import (
     project_adoption,
     projects,
     queue,
+    reference,
     remit,
     requests,
     revoke,
@@ -191,5 +192,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "projects/<slug:slug>/drift/<int:pk>/adopt/", limit_adoption.drift_adopt, name="drift_adopt"
     ),
     path("find/", search.find, name="find"),
+    path("api/problems/", reference.refusal_list, name="refusal_list"),
+    path("api/problems/<slug:code>/", reference.refusal_detail, name="refusal_detail"),
     path("api/v1/", include("quotas.api.urls")),
 ]

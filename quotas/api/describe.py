@@ -14,7 +14,8 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from .errors import CONTENT_TYPE, TITLES
+from .codes import TITLES
+from .errors import CONTENT_TYPE
 from .shapes.problem import Problem
 
 Shape = type[serializers.BaseSerializer[Any]] | serializers.BaseSerializer[Any]

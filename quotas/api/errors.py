@@ -2,7 +2,7 @@
 
 The statuses and sentences are those of the pages. `code` is for programs and never
 changes its meaning; `errors` points into the body that was sent (RFC 6901); `facts` holds
-the figures behind a refusal.
+the figures behind a refusal, `links` where it leads on. The codes are in codes.py.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,39 +14,19 @@ from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions as rest
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from portal.lib.errors import DomainError, Invalid
 from portal.lib.locks import refusal_of
 
+from .codes import TITLES, type_of
+from .links import links_of
+
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 _AGAIN = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-
-# Every code, with the title that belongs to it. Documented in docs/api.md.
-TITLES = {
-    "malformed": "The body cannot be read",
-    "not_signed_in": "Sign in first",
-    "forbidden": "Not allowed",
-    "not_found": "Not found",
-    "method_not_allowed": "No such method here",
-    "not_acceptable": "No such representation",
-    "conflict": "Not possible in this state",
-    "no_room": "The source has too little",
-    "busy": "Somebody else is at it",
-    "in_flight": "The first call with this key is not over",
-    "too_soon": "Not yet",
-    "stale": "It has changed",
-    "precondition_required": "Say which version you saw",
-    "key_reused": "The key came with another call",
-    "too_large": "Too large",
-    "unsupported_media_type": "Not this kind of body",
-    "invalid": "The input is wrong",
-    "throttled": "Too many requests",
-    "unavailable": "The database does not answer",
-    "refused": "Refused",
-}
 
 
 @dataclass
@@ -58,11 +38,12 @@ class Problem:
     detail: str
     errors: Mapping[str, list[str]] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
         return {
-            "type": f"urn:remit:problem:{self.code}",
+            "type": type_of(self.code),
             "title": TITLES[self.code],
             "status": self.status,
             "code": self.code,
@@ -73,6 +54,7 @@ class Problem:
                 for sentence in sentences
             ],
             "facts": dict(self.facts),
+            "links": dict(self.links),
         }
 
 
@@ -90,7 +72,8 @@ def pointer(name: str) -> str:
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """The answer to an exception of a view; None: a fault of ours, which stays one."""
-    problem = _domain(error) or _database(error) or _framework(error)
+    asked = context.get("request")
+    problem = _domain(error, asked) or _database(error) or _framework(error)
     if problem is None:
         return None
     set_rollback()
@@ -99,7 +82,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     )
 
 
-def _domain(error: Exception) -> Problem | None:
+def _domain(error: Exception, request: Request | None) -> Problem | None:
     if not isinstance(error, DomainError):
         return None
     return Problem(
@@ -108,6 +91,7 @@ def _domain(error: Exception) -> Problem | None:
         error.sentence,
         errors=error.errors if isinstance(error, Invalid) else {},
         facts=error.facts,
+        links=links_of(error.facts, request),
     )
 
 

@@ -72,9 +72,9 @@ def refusal(answer: "Answer") -> tuple[int, str]:
     """The status and code of a problem, whose shape is checked on the way."""
     assert answer["Content-Type"] == "application/problem+json", answer.content
     problem = answer.json()
-    assert set(problem) == {"type", "title", "status", "code", "detail", "errors", "facts"}
+    assert set(problem) == {"type", "title", "status", "code", "detail", "errors", "facts", "links"}
     assert problem["status"] == answer.status_code
-    assert problem["type"] == f"urn:remit:problem:{problem['code']}"
+    assert problem["type"] == f"/api/problems/{problem['code']}/"
     assert problem["detail"]
     return answer.status_code, problem["code"]
 

@@ -220,6 +220,8 @@ def a_rule() -> dict[str, Any]:
 
 LOOKS: dict[str, Look] = {
     "sign_in": Look(""),
+    "refusal_list": Look(""),
+    "refusal_detail": Look("", lambda: {"code": "no_room"}),
     "home": Look("dana"),
     "me": Look("alice"),
     "notice_list": Look("alice", some_notices),

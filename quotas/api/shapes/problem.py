@@ -15,7 +15,9 @@ class FieldError(serializers.Serializer[Any]):
 class Problem(serializers.Serializer[Any]):
     """Why something was refused (RFC 9457)."""
 
-    type = serializers.CharField(help_text="`urn:remit:problem:` and the code.")
+    type = serializers.CharField(
+        help_text="The address of the page about the code, relative to the site."
+    )
     title = serializers.CharField()
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="For programs; it never changes its meaning.")
@@ -23,4 +25,9 @@ class Problem(serializers.Serializer[Any]):
     errors = FieldError(many=True)  # type: ignore[assignment]  # a field, as the problem calls it
     facts = serializers.DictField(
         child=serializers.JSONField(), help_text="The figures behind it, in base units."
+    )
+    links = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="Where it leads on, relative to the site: `explain` is why no more is possible "
+        "and who can help, `waiting` for whom a request waits.",
     )

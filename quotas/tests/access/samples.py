@@ -188,6 +188,8 @@ SAMPLES: dict[str, list[Sample]] = {
     "job_detail": [get(number("job"))],
     "job_progress": [get(number("job"))],
     # The API
+    "refusal_list": [get()],
+    "refusal_detail": [get(slug("no_room", "code"))],
     "api_schema": [get()],
     "api_me": [get()],
     "api_regions": [get()],
