@@ -1,4 +1,4 @@
-"""Celery: three queues, one schedule, and workers that outlive their broker.
+"""Celery: four queues, one schedule, and workers that outlive their broker.
 
 Messages only wake. The rows are the queue of record, so a message may be lost, doubled
 or late; nothing is retried, counted down or answered through the broker.
@@ -12,7 +12,7 @@ from kombu.transport.redis import Channel, QoS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
-APPLY, OBSERVE, NOTIFY = "apply", "observe", "notify"
+APPLY, OBSERVE, NOTIFY, CALL = "apply", "observe", "notify", "call"
 
 # How a worker is started, after `celery --app portal`: workers do not talk to each other,
 # and their heartbeat would block the loop that notices a broker that hangs.
@@ -59,7 +59,7 @@ app.conf.update(
     result_backend=None,
     task_ignore_result=True,
     task_default_queue=APPLY,
-    task_queues=[Queue(APPLY), Queue(OBSERVE), Queue(NOTIFY)],
+    task_queues=[Queue(APPLY), Queue(OBSERVE), Queue(NOTIFY), Queue(CALL)],
     task_create_missing_queues=False,
     # By name, because who wakes a task (portal/lib/wake.py) does not import it.
     task_routes=[
@@ -70,6 +70,9 @@ app.conf.update(
             "quotas.tasks.run_job": {"queue": NOTIFY},
             "quotas.tasks.*observe*": {"queue": OBSERVE},
             "*.tasks.*notify*": {"queue": NOTIFY},
+            "projects.tasks.sweep_*": {"queue": NOTIFY},
+            # Behind whose address somebody else's slow server may stand.
+            "projects.tasks.call_webhooks": {"queue": CALL},
             "*": {"queue": APPLY},
         }
     ],

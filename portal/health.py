@@ -19,10 +19,11 @@ from prometheus_client.metrics_core import Metric
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from portal.celery import APPLY, NOTIFY, OBSERVE
+from portal.celery import APPLY, CALL, NOTIFY, OBSERVE
 from portal.lib import metrics
 from portal.lib.access import shows
 
+QUEUES = (APPLY, OBSERVE, NOTIFY, CALL)
 PLAIN = "text/plain; charset=utf-8"
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -75,10 +76,10 @@ def collect_broker() -> Iterable[Metric]:
     )
     try:
         with client.pipeline(transaction=False) as pipeline:
-            for queue in (APPLY, OBSERVE, NOTIFY):
+            for queue in QUEUES:
                 pipeline.llen(queue)
             found = pipeline.execute()
-        lengths = {(queue,): n for queue, n in zip((APPLY, OBSERVE, NOTIFY), found, strict=True)}
+        lengths = {(queue,): n for queue, n in zip(QUEUES, found, strict=True)}
     except redis.RedisError:
         pass
     finally:

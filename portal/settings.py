@@ -8,6 +8,7 @@ from pathlib import Path
 
 from portal.lib import env
 from portal.lib.database_url import SCHEMES, parse_database_url
+from portal.lib.networks import networks_from
 from portal.lib.peppers import peppers_from
 from portal.lib.secret_key import stored_secret_key
 from portal.lib.servers.supervisor import make_data_dir, read_addresses
@@ -73,6 +74,9 @@ except ValueError as _error:
         [f"TOKEN_PEPPERS: {str(_error)!r} is none: write id:value, 32 characters or more, commas."]
     ) from None
 
+# The longest that a token may be in force; whoever makes one chooses less.
+TOKEN_MOST_DAYS = env.integer("TOKEN_MOST_DAYS", 365, low=1, high=3_650)
+
 _servers = None if DATABASE_URL and BROKER_URL else read_addresses(DATA_DIR)
 # Commands that need no server still start without one; who connects reads this name.
 _nowhere = f"postgresql:///remit?host={DATA_DIR}/start-make-run-or-set-DATABASE_URL"
@@ -118,6 +122,18 @@ CELERY_BROKER_URL = BROKER_URL or (_servers.broker_url if _servers else "redis:/
 BROKER_SOCKET_TIMEOUT = env.seconds("BROKER_SOCKET_TIMEOUT", 0.3, low=0.05, high=5)
 # After a failure nobody in this process waits for the broker again for so long.
 BROKER_PAUSE_SECONDS = env.seconds("BROKER_PAUSE_SECONDS", 5, low=0, high=300)
+
+# --- Rate limits of the API -------------------------------------------------------------
+
+# A caller may make so many calls at once, and so many a minute in the long run; 0: no limits.
+API_RATE_PER_MINUTE = env.integer("API_RATE_PER_MINUTE", 600, low=0, high=1_000_000)
+API_RATE_BURST = env.integer("API_RATE_BURST", 100, low=1, high=100_000)
+# The Redis that counts them: the broker, where that is one. Without any nobody is limited.
+LIMITS_URL = env.url("LIMITS_URL", schemes=("redis", "rediss")) or (
+    CELERY_BROKER_URL if CELERY_BROKER_URL.startswith("redis") else ""
+)
+# The longest that one call waits for it when it hangs; portal/lib/pace.py.
+LIMITS_SOCKET_TIMEOUT = env.seconds("LIMITS_SOCKET_TIMEOUT", 0.05, low=0.005, high=1)
 
 # --- Delivery -------------------------------------------------------------------------
 
@@ -166,6 +182,25 @@ ESCALATE_AFTER_DAYS = env.integer("ESCALATE_AFTER_DAYS", 5, low=1, high=250)
 # Days of the week on which nobody is expected to decide; Monday is 0.
 WEEKEND = env.weekdays("WEEKEND", ("sat", "sun"))
 
+# --- Webhooks -----------------------------------------------------------------------------
+
+try:
+    # Networks beside the public ones that webhooks may call: WEBHOOK_ALLOW_PRIVATE=10.1.0.0/16,….
+    WEBHOOK_ALLOW_PRIVATE = networks_from(env.items("WEBHOOK_ALLOW_PRIVATE"))
+except ValueError as _error:
+    raise env.Refused(
+        [f"WEBHOOK_ALLOW_PRIVATE: {str(_error)!r} is no network: write 10.1.0.0/16, with commas."]
+    ) from None
+WEBHOOK_ALLOW_HTTP = env.boolean("WEBHOOK_ALLOW_HTTP", default=False)
+# For all of one call, from the name to the head of the answer.
+WEBHOOK_TIMEOUT_SECONDS = env.seconds("WEBHOOK_TIMEOUT_SECONDS", 10, low=0.5, high=60)
+# Calls under way at one webhook at once, all workers together.
+WEBHOOK_CONCURRENCY = env.integer("WEBHOOK_CONCURRENCY", 2, low=1, high=50)
+# A call is tried for so long, a webhook that only fails for so much longer.
+WEBHOOK_GIVE_UP_DAYS = env.integer("WEBHOOK_GIVE_UP_DAYS", 3, low=1, high=30)
+WEBHOOK_DISABLE_DAYS = env.integer("WEBHOOK_DISABLE_DAYS", 5, low=1, high=60)
+WEBHOOK_LOG_DAYS = env.integer("WEBHOOK_LOG_DAYS", 30, low=1, high=365)
+
 CELERY_BEAT_SCHEDULE = {
     "sweep-due": _every(SWEEP_SECONDS, "quotas.tasks.sweep_due"),
     "sweep-observe": _every(OBSERVE_SWEEP_SECONDS, "quotas.tasks.sweep_observe"),
@@ -180,6 +215,11 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-waiting": _every(60.0, "quotas.tasks.sweep_waiting"),
     # Each end is told of once; more than once a day, as a beat that was restarted forgets.
     "sweep-ends": _every(21_600.0, "quotas.tasks.sweep_ends"),
+    # What is too old counts as none anyway: this only keeps the table small.
+    "sweep-kept-answers": _every(3_600.0, "quotas.tasks.sweep_kept_answers"),
+    # Reads the record for webhooks, and wakes those who call them.
+    "sweep-webhooks": _every(SWEEP_SECONDS, "projects.tasks.sweep_webhooks"),
+    "sweep-old-calls": _every(3_600.0, "projects.tasks.sweep_old_calls"),
 }
 
 # --- The application ------------------------------------------------------------------
@@ -275,6 +315,17 @@ X_FRAME_OPTIONS = "DENY"
 if env.boolean("TRUST_X_FORWARDED_PROTO", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+# Proxies of the site, whose X-Forwarded-For says where a call comes from: networks, and "unix"
+# where they reach the web processes by a socket of the file system.
+_proxies = env.items("TRUSTED_PROXIES")
+TRUSTED_UNIX_SOCKET = "unix" in _proxies
+try:
+    TRUSTED_PROXIES = networks_from(each for each in _proxies if each != "unix")
+except ValueError as _error:
+    raise env.Refused(
+        [f"TRUSTED_PROXIES: {str(_error)!r} is no network: write 10.1.0.0/16, with commas."]
+    ) from None
+
 # --- Language and time ----------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
@@ -348,6 +399,10 @@ SPECTACULAR_SETTINGS = {
         "TargetState": "quotas.states.TargetState.values",
         "EndpointState": "quotas.states.EndpointState.values",
         "HolderKind": ["person", "group"],
+        "PlaceKind": ["project", "unit"],
+        "BearerKind": ["person", "service_account"],
+        "TokenState": ["live", "ended", "revoked"],
+        "TokenScope": "projects.states.TokenScope.values",
         "Nobody": "quotas.queries.waiting_for.Nobody.values",
     },
 }

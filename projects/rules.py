@@ -22,6 +22,12 @@ def asks_for_others(viewer: Viewer) -> bool:
     return any(Power.ASK_FOR_OTHERS in each.powers for each in viewer.delegations)
 
 
+def may_listen_to_unit(viewer: Viewer, unit_path: str) -> bool:
+    """Have a webhook for a unit: who decides, funds or audits there."""
+    powers = (Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES, Power.AUDIT)
+    return any(viewer.holds(each, unit_path) for each in powers)
+
+
 def has_an_interest(roles: Collection[str]) -> bool:
     """Holds a role above reader, and so must neither decide nor fund."""
     return any(role in ROLES_ABOVE_READER for role in roles)

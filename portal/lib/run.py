@@ -140,7 +140,7 @@ def serve(servers: Servers, services: list[Service], *, data_dir: Path, port: in
     web = add("web server", "gunicorn", "--config", "portal/gunicorn_conf.py", "portal.wsgi")
     worker = add(
         "worker", "celery", "--app", "portal", *WORKER_ARGUMENTS,
-        "--queues=apply,observe,notify", "--concurrency=4", CLOUDS_YAML=str(clouds_yaml),
+        "--queues=apply,observe,notify,call", "--concurrency=4", CLOUDS_YAML=str(clouds_yaml),
     )  # fmt: skip
     add(
         "beat", "celery", "--app", "portal", "beat", "--schedule", str(data_dir / "beat-schedule"),

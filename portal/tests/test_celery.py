@@ -92,6 +92,8 @@ def test_every_scheduled_message_expires_before_the_next_is_long_due() -> None:
         ("quotas.tasks.sweep_observe", "notify"),
         ("quotas.tasks.observe_target", "observe"),
         ("projects.tasks.notify_person", "notify"),
+        ("projects.tasks.sweep_webhooks", "notify"),
+        ("projects.tasks.call_webhooks", "call"),
     ],
 )
 def test_task_goes_to_its_queue_by_name(task: str, queue: str) -> None:

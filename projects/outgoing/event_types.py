@@ -1,0 +1,85 @@
+"""Which types of events a webhook can choose, under names that never change.
+
+A type is called after what it is about and what happened. The verb in the record is told
+too, as `data.verb`; a verb without a line here has a type all the same, made of its words.
+"""
+
+from collections.abc import Collection
+
+from django.db.models import Q
+
+from projects.models import Event
+
+PING = "ping"
+
+# {type: (subject_kind, verb) of the record}
+TYPES: dict[str, tuple[str, str]] = {
+    "request.submitted": ("request", "submitted"),
+    "request.amended": ("request", "amended"),
+    "request.answered": ("request", "answered"),
+    "request.withdrawn": ("request", "withdrew"),
+    "request.commented": ("request", "commented"),
+    "request.returned": ("request", "returned"),
+    "request.endorsed": ("request", "endorsed"),
+    "request.approved": ("request", "approved"),
+    "request.declined": ("request", "declined"),
+    "request.reminded": ("request", "reminded"),
+    "request.nudged": ("request", "nudged"),
+    "request.escalated": ("request", "escalated"),
+    "request.waits_at_the_top": ("request", "waits at the top"),
+    "target.applied": ("target", "applied"),
+    "target.retrying": ("target", "retrying"),
+    "target.refused": ("target", "refused"),
+    "target.skipped": ("target", "skipped"),
+    "target.remedied": ("target", "remedied"),
+    "target.project_adopted": ("target", "project_adopt"),
+    "target.project_made_anew": ("target", "project_recreate"),
+    "drift.found": ("drift", "drift_found"),
+    "drift.ended": ("drift", "drift_ended"),
+    "drift.restore": ("drift", "drift_restore"),
+    "drift.ignored": ("drift", "drift_ignored"),
+    "drift.adopted": ("drift", "drift_adopted"),
+    "envelope.declared": ("envelope_act", "envelope declared"),
+    "envelope.funded": ("envelope_act", "funded"),
+    "envelope.taken_back": ("envelope_act", "taken back"),
+    "envelope.swept": ("envelope_act", "swept"),
+    "delegation.delegated": ("delegation", "delegated"),
+    "delegation.revoked": ("delegation", "revoked"),
+    "delegation.ends_soon": ("delegation", "ends soon"),
+    "policy.made": ("policy", "policy made"),
+    "policy.revised": ("policy", "policy revised"),
+    "policy.switched_on": ("policy", "policy switched on"),
+    "policy.switched_off": ("policy", "policy switched off"),
+    "project.made": ("project", "project made"),
+    "project.moved": ("project", "project moved"),
+    "user.role_given": ("user", "role given"),
+    "user.role_ended": ("user", "role ended"),
+    "group.role_given": ("group", "role given"),
+    "group.role_ended": ("group", "role ended"),
+    "unit.moved": ("unit", "unit moved"),
+    "unit.retired": ("unit", "unit retired"),
+    "unit.waiting_set": ("unit", "waiting set"),
+    "webhook.made": ("webhook", "webhook made"),
+    "webhook.changed": ("webhook", "webhook changed"),
+    "webhook.disabled": ("webhook", "webhook disabled"),
+    "webhook.deleted": ("webhook", "webhook deleted"),
+}
+_NAMES = {said: name for name, said in TYPES.items()}
+
+
+def type_of(event: Event) -> str:
+    """The name of an event's type: "request.submitted"."""
+    known = _NAMES.get((event.subject_kind, event.verb))
+    if known is not None:
+        return known
+    words = event.verb.replace(" ", "_")
+    return f"{event.subject_kind}.{words}" if event.subject_kind else words
+
+
+def of_types(names: Collection[str]) -> Q:
+    """The condition on an event that it is of one of these types; of none of them: of any."""
+    chosen = Q()
+    for name in names:
+        kind, verb = TYPES[name]
+        chosen |= Q(subject_kind=kind, verb=verb)
+    return chosen
