@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from portal.lib.wake import wake
 from projects.models import Unit
+from projects.outgoing.kept_answers import forget_old_answers
 from quotas.actions.endpoints import resume_over
 from quotas.actions.ends import warn_of_ends
 from quotas.actions.escalation import escalate_due, remind_due
@@ -111,6 +112,12 @@ def sweep_ends() -> None:
     for _slice in range(SLICES):
         if warn_of_ends(now) == 0:
             break
+
+
+@shared_task
+def sweep_kept_answers() -> None:
+    """Forget the answers to POSTs that are given to nobody any more."""
+    forget_old_answers(timezone.now())
 
 
 @shared_task

@@ -92,6 +92,7 @@ def _domain(error: Exception, request: Request | None) -> Problem | None:
         errors=error.errors if isinstance(error, Invalid) else {},
         facts=error.facts,
         links=links_of(error.facts, request),
+        headers=_AGAIN if error.code in ("busy", "in_flight") else {},
     )
 
 
