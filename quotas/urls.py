@@ -30,6 +30,8 @@ from quotas.views import (
     requests,
     revoke,
     search,
+    service_accounts,
+    tokens,
     unit_changes,
     unit_settings,
     units,
@@ -86,6 +88,48 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("units/<slug:slug>/move/", unit_changes.unit_move, name="unit_move"),
     path("units/<slug:slug>/retire/", unit_changes.unit_retire, name="unit_retire"),
     path("units/<slug:slug>/waiting/", unit_settings.unit_waiting, name="unit_waiting"),
+    path("me/tokens/", tokens.token_list, name="token_list"),
+    path("tokens/<slug:public_id>/", tokens.token_detail, name="token_detail"),
+    path("tokens/<slug:public_id>/revoke/", tokens.token_revoke, name="token_revoke"),
+    path("tokens/<slug:public_id>/rotate/", tokens.token_rotate, name="token_rotate"),
+    path(
+        "projects/<slug:slug>/service-accounts/",
+        service_accounts.project_accounts,
+        name="project_accounts",
+    ),
+    path(
+        "projects/<slug:slug>/service-accounts/new/",
+        service_accounts.project_account_new,
+        name="project_account_new",
+    ),
+    path(
+        "units/<slug:slug>/service-accounts/", service_accounts.unit_accounts, name="unit_accounts"
+    ),
+    path(
+        "units/<slug:slug>/service-accounts/new/",
+        service_accounts.unit_account_new,
+        name="unit_account_new",
+    ),
+    path(
+        "service-accounts/<uuid:public_id>/",
+        service_accounts.service_account,
+        name="service_account",
+    ),
+    path(
+        "service-accounts/<uuid:public_id>/tokens/",
+        service_accounts.service_account_token,
+        name="service_account_token",
+    ),
+    path(
+        "service-accounts/<uuid:public_id>/take-over/",
+        service_accounts.service_account_take_over,
+        name="service_account_take_over",
+    ),
+    path(
+        "service-accounts/<uuid:public_id>/close/",
+        service_accounts.service_account_close,
+        name="service_account_close",
+    ),
     path("rules/", policies.policy_list, name="policy_list"),
     path("rules/new/", policies.policy_new, name="policy_new"),
     path("rules/preview/", policies.policy_preview, name="policy_preview"),

@@ -41,6 +41,20 @@ ROWS: dict[str, dict[str, int]] = {
     "project": _row(OK, stranger=HIDDEN),
     # A draft: its writer's alone (the owner in the tests).
     "draft": _row(HIDDEN, owner=OK),
+    # A webhook: its owner's alone (in the tests the project's).
+    "webhook": _row(HIDDEN, owner=OK),
+    # A token: who holds it, or keeps its service account (in the tests the owner holds it). ...
+    "token": _row(HIDDEN, owner=OK, operator=OK, auditor=OK),
+    # ... Who ends it, ...
+    "end token": _row(HIDDEN, owner=OK, operator=OK, auditor=NO),
+    # ... and who makes a new secret for it: whoever it acts for, and nobody else.
+    "rotate token": _row(HIDDEN, owner=OK, operator=NO, auditor=NO),
+    # About the token that one calls with: for nobody who signed in.
+    "no token": _row(HIDDEN),
+    # A service account of a project: its owner (in the tests the project's) makes it tokens, ...
+    "its token": _row(NO, stranger=HIDDEN, owner=OK),
+    # ... and who closes it.
+    "close service account": _row(NO, stranger=HIDDEN, manager=OK, owner=OK, operator=OK),
     # Delegations: one's own, those in the subtree one decides for.
     "delegation": _row(HIDDEN, decider=OK, operator=OK, auditor=OK),
     # Handing on a part of one's own authority, and naming deputies.

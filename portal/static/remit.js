@@ -143,6 +143,16 @@
   // Not before: whoever comes back finds what was picked as it was left.
   addEventListener("pageshow", countPicked);
 
+  /* What is shown once can be taken along by a click; without this file it is selected by hand. */
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    if (!navigator.clipboard) continue;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+      document.querySelector(`[data-copied="${button.dataset.copy}"]`).hidden = false;
+    });
+  }
+
   /* Live parts. A part that is done comes back without hx-trigger, so it stops by itself. */
   const isPoll = (event) => event.detail.elt && event.detail.elt.matches("[data-poll]");
   const showing = (id) => (isShown) => {

@@ -61,6 +61,11 @@ class ServiceAccount(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def place(self) -> Project | Unit:
+        """Where it acts: one of both, by the constraint serviceaccount_one_place."""
+        return cast(Project | Unit, self.project or self.unit)
+
 
 class ApiToken(models.Model):
     """A key to the API, shown once: `remit_<public_id>_<secret>`.

@@ -59,3 +59,10 @@ def tokens_in_force(now: datetime) -> QuerySet[ApiToken]:
 def is_live(token: ApiToken, now: datetime) -> bool:
     """Whether a token that was read is in force at `now`."""
     return token.revoked_at is None and now < token.ends_at
+
+
+def standing(token: ApiToken, now: datetime) -> str:
+    """One word: "live", "ended", or "revoked"."""
+    if token.revoked_at is not None:
+        return "revoked"
+    return "live" if now < token.ends_at else "ended"

@@ -1,7 +1,7 @@
 """Who calls: a program with a token, in the name of the person behind it."""
 
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 from django.db.models import Q
 from django.utils import timezone
@@ -11,6 +11,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from portal.lib.client_address import Address, client_address
 from portal.lib.errors import Forbidden
 from projects.models import ApiToken, User
 from projects.queries.tokens import live_token
@@ -30,7 +31,7 @@ class Bearer(BaseAuthentication):
         token = live_token(text.strip(), now)
         if token is None:
             raise AuthenticationFailed(_("There is no such token in force: make one in the pages."))
-        if not _is_allowed(token, request.META.get("REMOTE_ADDR", "")):
+        if not _is_allowed(token, client_address(request.META)):
             raise Forbidden(_("This token may not be used from this address."))
         _note_use(token, now)
         person = token.person
@@ -41,14 +42,10 @@ class Bearer(BaseAuthentication):
         return 'Bearer realm="remit"'
 
 
-def _is_allowed(token: ApiToken, address: str) -> bool:
+def _is_allowed(token: ApiToken, here: Address | None) -> bool:
     if not token.networks:
         return True
-    try:
-        here = ip_address(address)
-    except ValueError:
-        return False
-    return any(here in ip_network(each) for each in token.networks)
+    return here is not None and any(here in ip_network(each) for each in token.networks)
 
 
 def _note_use(token: ApiToken, now: datetime) -> None:

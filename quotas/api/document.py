@@ -16,7 +16,7 @@ from projects.states import TokenScope
 
 from .codes import CODES, type_of
 from .errors import CONTENT_TYPE
-from .scopes import OF_ROW, SAFE
+from .scopes import OF_ROW, SAFE, Needs
 
 EXAMPLES = Path(__file__).with_name("examples.json")
 JSON = "application/json"
@@ -47,11 +47,15 @@ class Operation(AutoSchema):
 
     def get_auth(self) -> list[dict[str, Any]]:
         scope = scope_of(self.view, self.method)
-        tokens: list[dict[str, Any]] = [{"token": [scope.value]}] if scope else []
+        tokens: list[dict[str, Any]] = []
+        if isinstance(scope, TokenScope):
+            tokens = [{"token": [scope.value]}]
+        elif scope is Needs.ANY_TOKEN:
+            tokens = [{"token": []}]
         return [*tokens, {"session": []}]
 
 
-def scope_of(view: Any, method: str) -> TokenScope | None:
+def scope_of(view: Any, method: str) -> TokenScope | Needs | None:
     """What a token must hold for a method of a Door; None: no token is for that."""
     if method in SAFE:
         return TokenScope.READ

@@ -9,16 +9,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.http import HttpResponseBase
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from portal.lib import pace
 from projects.models import ApiToken
 from projects.states import TokenScope
 
 from .once import HEADER, answer_once
 from .rehearsals import is_dry_run
-from .scopes import OF_ROW, check_scope
+from .scopes import OF_ROW, Needs, check_scope
 from .versions import unless_known
 
 Handler = Callable[..., Response]
@@ -29,8 +32,26 @@ class Door(APIView):
     """A view of the API. Its row of the table of access tells the scope for changes, or `scope`."""
 
     access_row: str = ""
-    scope: TokenScope | None = None
+    scope: TokenScope | Needs | None = None
     has_dry_run: bool = False
+    rate: pace.Pace | None = None
+
+    def check_throttles(self, request: Request) -> None:
+        """Raises Throttled for a caller who is too fast: a token, or a person who signed in."""
+        token = request.auth
+        kind, who = ("token", token) if isinstance(token, ApiToken) else ("person", request.user)
+        self.rate = pace.take(f"{kind}:{who.pk}")
+        if self.rate is not None and not self.rate.is_allowed:
+            raise Throttled(self.rate.wait_seconds, _("You call too often."))
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if self.rate is not None:
+            for name, value in self.rate.headers().items():
+                answer[name] = value
+        return answer
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -1,6 +1,7 @@
 """What a token may be used for: reading, or the scope that each changing view asks for."""
 
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import TypeVar
 
 from django.utils.translation import gettext as _
@@ -12,6 +13,14 @@ from projects.states import TokenScope
 View = TypeVar("View", bound=Callable[..., object])
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class Needs(Enum):
+    """What is no scope: changes by a person alone, and what a token of any scope may do."""
+
+    A_PERSON = auto()
+    ANY_TOKEN = auto()
+
 
 # What changing something asks for, by the row of the table of access that a view belongs to.
 OF_ROW = {
@@ -29,7 +38,7 @@ OF_ROW = {
 }
 
 
-def needs(scope: TokenScope) -> Callable[[View], View]:
+def needs(scope: TokenScope | Needs) -> Callable[[View], View]:
     """Name the scope for changes by a view whose row does not tell it."""
 
     def mark(view: View) -> View:
@@ -39,10 +48,12 @@ def needs(scope: TokenScope) -> Callable[[View], View]:
     return mark
 
 
-def check_scope(token: ApiToken, method: str, needed: TokenScope | None) -> None:
+def check_scope(token: ApiToken, method: str, needed: TokenScope | Needs | None) -> None:
     """Raises Forbidden where the token is not for this. needed: for changes; None: no token is."""
     scope = TokenScope.READ if method in SAFE else needed
-    if scope is None:
+    if scope is Needs.ANY_TOKEN:
+        return
+    if not isinstance(scope, TokenScope):
         raise Forbidden(_("That is done in the pages, by a person who signed in."))
     if scope not in token.scopes:
         words = {"scope": scope.value}

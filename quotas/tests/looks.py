@@ -8,7 +8,16 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
-from projects.models import Delegation, Event, User
+from projects.actions import service_accounts, tokens
+from projects.models import (
+    ApiToken,
+    Delegation,
+    Event,
+    Project,
+    ServiceAccount,
+    Unit,
+    User,
+)
 from projects.outgoing.notices import tell
 from projects.states import NoticeKind
 from quotas.actions.jobs import start_job
@@ -218,6 +227,45 @@ def a_rule() -> dict[str, Any]:
     return {"pk": Policy.objects.filter(person__subject="dana").latest("pk").pk}
 
 
+def some_programs() -> dict[str, Any]:
+    """Tokens of Alice's and of a program of Atlas' and of its unit, one of them revoked."""
+    now, alice = timezone.now(), User.objects.get(subject="alice")
+    if not ServiceAccount.objects.exists():
+        project = Project.objects.select_related("unit").get(slug="atlas-reco")
+        account = service_accounts.make(
+            place=project, name="nightly", purpose="Asks for what the next campaign needs",
+            actor=alice, now=now,
+        )  # fmt: skip
+        service_accounts.make(
+            place=Unit.objects.get(slug="atlas"), name="ticket-bot",
+            purpose="Decides small requests from tickets",
+            actor=User.objects.get(subject="dana"), now=now,
+        )  # fmt: skip
+        common: dict[str, Any] = {"actor": alice, "now": now - timedelta(days=3)}
+        tokens.make(name="laptop", scopes=["read", "ask"], **common)
+        lost, _text = tokens.make(name="lost phone", scopes=["read"], **common)
+        tokens.revoke(token=lost, actor=alice, now=now - timedelta(days=1))
+        pipeline, _text = tokens.make(
+            name="pipeline", scopes=["read", "ask"], networks=["192.0.2.0/24"],
+            account=account, **common,
+        )  # fmt: skip
+        ApiToken.objects.filter(pk=pipeline.pk).update(last_used_at=now - timedelta(minutes=4))
+    return {}
+
+
+def a_token() -> dict[str, Any]:
+    some_programs()
+    return {"public_id": ApiToken.objects.get(name="pipeline").public_id}
+
+
+def a_program(name: str) -> Facts:
+    def find() -> dict[str, Any]:
+        some_programs()
+        return {"public_id": ServiceAccount.objects.get(name=name).public_id}
+
+    return find
+
+
 LOOKS: dict[str, Look] = {
     "sign_in": Look(""),
     "refusal_list": Look(""),
@@ -282,5 +330,14 @@ LOOKS: dict[str, Look] = {
     "problem_detail": Look("otto", a_cause),
     "target_adopt": Look("otto", a_taken_name),
     "target_recreate": Look("otto", a_deleted_project),
+    "token_list": Look("alice", some_programs),
+    "token_detail": Look("alice", a_token),
+    "token_revoke": Look("alice", a_token),
+    "token_rotate": Look("alice", a_token),
+    "project_accounts": Look("alice", lambda: {**some_programs(), "slug": "atlas-reco"}),
+    "unit_accounts": Look("dana", lambda: {**some_programs(), "slug": "atlas"}),
+    "service_account": Look("alice", a_program("nightly")),
+    "service_account_take_over": Look("erin", a_program("ticket-bot")),
+    "service_account_close": Look("alice", a_program("nightly")),
     "project_plan": Look("otto", slug("atlas-reco"), "?show=all"),
 }

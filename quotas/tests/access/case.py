@@ -6,8 +6,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from projects.actions import service_accounts, tokens
 from projects.actions.units import make_unit
-from projects.models import Delegation, User
+from projects.models import ApiToken, Delegation, ServiceAccount, User
 from projects.states import Power, Role
 from quotas.actions import decide, drafts, policies, requests
 from quotas.actions.delegations import Bound, delegate
@@ -49,6 +50,10 @@ class Case:
     left_out: Limit
     # By Dana, who decides, to somebody who is nobody else here.
     handed: Delegation
+    # Alice's own, a program of the project that is hers, and one whose owner has left it.
+    token: ApiToken
+    program: ServiceAccount
+    left: ServiceAccount
     draft_rule: Policy
     rule: Policy
 
@@ -117,6 +122,11 @@ def make_case(site: Site) -> Case:
         job=start_job(kind="retry", subjects=[target.pk], actor=people["operator"], now=now),
         left_out=left_out,
         handed=handed,
+        token=tokens.make(name="ci", scopes=["read"], actor=site.alice, now=now)[0],
+        program=service_accounts.make(place=site.project, name="ci", actor=site.alice, now=now),
+        left=ServiceAccount.objects.create(
+            project=site.project, name="old", owner=site.erin, created_by=site.erin, created_at=now
+        ),
         draft_rule=a_rule(site),
         rule=policies.switch_on(policy=a_rule(site), version=1, actor=site.dana, now=now),
         drift=make_drift(site, "gigabytes_storage-a", wanted=0, seen=10 * GIB),

@@ -23,6 +23,18 @@ def of_rule(which: str) -> "Build":
     return lambda case: {"pk": getattr(case, which).pk}
 
 
+def of_token(case: Case) -> dict[str, Any]:
+    return {"public_id": case.token.public_id}
+
+
+def of_program(which: str) -> "Build":
+    return lambda case: {"public_id": getattr(case, which).public_id}
+
+
+def a_token(case: Case) -> dict[str, Any]:
+    return {"name": "sync", "scopes": ["read"]}
+
+
 def rule_form(case: Case) -> dict[str, Any]:
     return {
         "unit": "atlas", "name": "Steps", "direction": "increase", "resource": "vcpu",

@@ -1,0 +1,135 @@
+"""Service accounts: programs of a project or a unit. Kept by people, never by a token."""
+
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.lib.access import shows
+from portal.lib.errors import NotVisible
+from projects.actions import service_accounts
+from projects.models import Project, ServiceAccount, Unit
+from projects.queries.service_accounts import live_counts, visible_accounts
+from projects.queries.viewers import Viewer, visible_projects
+
+from .asked import body, filters, one, viewer_in
+from .describe import LIST, READ, WRITE, operation
+from .doors import api_view
+from .fields import Filters
+from .pages import answer_page, page_of
+from .scopes import Needs, needs
+from .shapes.requests import NothingInput
+from .shapes.tokens import ServiceAccountInput, ServiceAccountSerializer
+
+TAG = "tokens"
+
+
+class ServiceAccountFilters(Filters):
+    project = serializers.SlugField(required=False)
+    unit = serializers.SlugField(required=False)
+    closed = serializers.BooleanField(default=False, help_text="Those that are closed, instead.")
+
+
+@needs(Needs.A_PERSON)
+@shows("own")
+@operation(
+    "list_service_accounts", "List the service accounts you may see",
+    answers=page_of(ServiceAccountSerializer), refuses=LIST, tag=TAG,
+    filters=[ServiceAccountFilters],
+    about="Of projects that you see, of units that you decide, fund or audit in, and your own.",
+)  # fmt: skip
+@operation(
+    "make_service_account", "Make a service account", method="POST", body=ServiceAccountInput,
+    answers=ServiceAccountSerializer, status=201, refuses=WRITE, tag=TAG,
+    about="For owners and managers of the project; in a unit for who decides or funds there. Its "
+    "owner is who makes it. Not by a token.",
+)  # fmt: skip
+@api_view(["GET", "POST"])
+def account_list(request: Request) -> Response:
+    viewer = viewer_in(request)
+    if request.method == "POST":
+        sent = body(request, ServiceAccountInput)
+        place = _place(viewer, sent)
+        made = service_accounts.make(
+            place=place, name=sent["name"], purpose=sent["purpose"], actor=viewer.user,
+            now=viewer.now,
+        )  # fmt: skip
+        return Response(_told(made, viewer), status=201)
+    asked = filters(request, ServiceAccountFilters)
+    rows = visible_accounts(viewer).filter(closed_at__isnull=not asked["closed"])
+    if "project" in asked:
+        rows = rows.filter(project__slug=asked["project"])
+    if "unit" in asked:
+        rows = rows.filter(unit__slug=asked["unit"])
+    return answer_page(
+        request, rows, ServiceAccountSerializer, ordering="id",
+        context=lambda page: {"live": live_counts(list(page), viewer.now)},
+    )  # fmt: skip
+
+
+@shows("project")
+@operation(
+    "get_service_account", "Show a service account", answers=ServiceAccountSerializer,
+    refuses=READ, tag=TAG,
+)  # fmt: skip
+@api_view(["GET"])
+def account_detail(request: Request, public_id: UUID) -> Response:
+    viewer = viewer_in(request)
+    return Response(_told(one(visible_accounts(viewer), public_id=public_id), viewer))
+
+
+@needs(Needs.A_PERSON)
+@shows("ask")
+@operation(
+    "take_over_service_account", "Become the owner of a service account", method="POST",
+    body=NothingInput, answers=ServiceAccountSerializer, refuses=WRITE, tag=TAG,
+    about="From then on it acts in your name; its tokens end, as others know their secrets. For "
+    "those who may make one there. Not by a token.",
+)  # fmt: skip
+@api_view(["POST"])
+def account_take_over(request: Request, public_id: UUID) -> Response:
+    viewer, found = _changed(request, public_id)
+    done = service_accounts.take_over(account=found, actor=viewer.user, now=viewer.now)
+    return Response(_told(done, viewer))
+
+
+@needs(Needs.A_PERSON)
+@shows("close service account")
+@operation(
+    "close_service_account", "Close a service account for good", method="POST",
+    body=NothingInput, answers=ServiceAccountSerializer, refuses=WRITE, tag=TAG,
+    about="Its tokens end at once. For its owner, those who may make one there, and operators. "
+    "Not by a token.",
+)  # fmt: skip
+@api_view(["POST"])
+def account_close(request: Request, public_id: UUID) -> Response:
+    viewer, found = _changed(request, public_id)
+    done = service_accounts.close(account=found, actor=viewer.user, now=viewer.now)
+    return Response(_told(done, viewer))
+
+
+def _changed(request: Request, public_id: UUID) -> tuple[Viewer, ServiceAccount]:
+    viewer = viewer_in(request)
+    found = one(visible_accounts(viewer), public_id=public_id)
+    body(request, NothingInput)
+    return viewer, found
+
+
+def _place(viewer: Viewer, sent: dict[str, Any]) -> Project | Unit:
+    """The project that the person may see, or the unit, whose names are everybody's."""
+    if "project" in sent:
+        seen = visible_projects(viewer).select_related("unit")
+        project = seen.filter(slug=sent["project"]).first()
+        if project is None:
+            raise NotVisible(_("There is no such project."))
+        return project
+    return one(Unit.objects.all(), slug=sent["unit"])
+
+
+def _told(account: ServiceAccount, viewer: Viewer) -> dict[str, Any]:
+    context = {"live": live_counts([account], viewer.now)}
+    told: dict[str, Any] = ServiceAccountSerializer(account, context=context).data
+    return told

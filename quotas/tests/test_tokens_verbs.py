@@ -1,0 +1,396 @@
+"""Tokens and service accounts through both doors: made by people, shown once, ended at once."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from portal.lib.errors import Conflict, Forbidden, Invalid
+from projects.actions import service_accounts, tokens
+from projects.models import ApiToken, Event, KeptAnswer, Membership, ServiceAccount, User
+from projects.states import Role, TokenScope
+from quotas.tests.counting import assert_flat
+from quotas.tests.site import Site, join
+from quotas.tests.test_tokens import calling, token_for
+
+DONE = 200
+ROOT = "/api/v1/"
+
+
+@dataclass(frozen=True)
+class Act:
+    """A verb of a person on the token or the service account that `prepare` made."""
+
+    verb: str
+    person: str = "alice"
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Things:
+    """What a verb is about: Alice's own token, and a program of hers in the project with one."""
+
+    own: ApiToken
+    account: ServiceAccount
+    its: ApiToken
+    of_unit: ServiceAccount
+
+
+def prepare(site: Site) -> Things:
+    """Mona manages the project beside Alice."""
+    now = timezone.now() - timedelta(minutes=1)
+    if "mona" not in site.people:
+        site.people["mona"] = User.objects.create(subject="mona", name="Mona", password="!")
+        join(site.project, site.people["mona"], Role.MANAGER, now)
+    account = service_accounts.make(place=site.project, name="ci", actor=site.alice, now=now)
+    common: dict[str, Any] = {"scopes": ["read"], "actor": site.alice, "now": now}
+    return Things(
+        own=tokens.make(name="laptop", **common)[0],
+        account=account,
+        its=tokens.make(name="pipeline", account=account, **common)[0],
+        of_unit=service_accounts.make(
+            place=site.units["atlas"], name="bot", actor=site.dana, now=now
+        ),
+    )
+
+
+def addresses(act: Act, things: Things) -> tuple[str, list[Any], str]:
+    """The page of a verb, the arguments of its address, and the address in the API."""
+    own, its = things.own.public_id, things.its.public_id
+    account, unit = things.account.public_id, things.of_unit.public_id
+    found: dict[str, tuple[str, list[Any], str]] = {
+        "make": ("token_list", [], "tokens/"),
+        "make its": ("service_account_token", [account], "tokens/"),
+        "revoke": ("token_revoke", [own], f"tokens/{own}/revoke/"),
+        "revoke its": ("token_revoke", [its], f"tokens/{its}/revoke/"),
+        "rotate": ("token_rotate", [own], f"tokens/{own}/rotate/"),
+        "rotate its": ("token_rotate", [its], f"tokens/{its}/rotate/"),
+        "make account": ("project_account_new", ["atlas-reco"], "service-accounts/"),
+        "make in unit": ("unit_account_new", ["atlas"], "service-accounts/"),
+        "take over": (
+            "service_account_take_over", [account], f"service-accounts/{account}/take-over/",
+        ),
+        "take over in unit": (
+            "service_account_take_over", [unit], f"service-accounts/{unit}/take-over/",
+        ),
+        "close": ("service_account_close", [account], f"service-accounts/{account}/close/"),
+    }  # fmt: skip
+    return found[act.verb]
+
+
+BODIES: dict[str, dict[str, Any]] = {
+    "make": {"name": "night", "scopes": ["ask", "read"], "networks": ["192.0.2.0/24"]},
+    "make its": {"name": "night", "scopes": ["read"]},
+    "make account": {"name": "sync", "purpose": "Keeps in step"},
+    "make in unit": {"name": "sync"},
+    "rotate": {"overlap_hours": 24},
+    "rotate its": {"overlap_hours": 24},
+}
+
+
+def by_page(site: Site, act: Act, things: Things) -> int:
+    client = Client()
+    client.force_login(site.people[act.person])
+    name, args, _path = addresses(act, things)
+    sent = BODIES.get(act.verb, {}) | act.more
+    form = {("overlap" if key == "overlap_hours" else key): value for key, value in sent.items()}
+    if "networks" in form:
+        form["networks"] = "\n".join(form["networks"])
+    return client.post(reverse(name, args=args), form).status_code
+
+
+def by_api(site: Site, act: Act, things: Things) -> int:
+    client = Client()
+    client.force_login(site.people[act.person])
+    body = BODIES.get(act.verb, {}) | act.more
+    named: dict[str, dict[str, Any]] = {
+        "make its": {"service_account": str(things.account.public_id)},
+        "make account": {"project": "atlas-reco"},
+        "make in unit": {"unit": "atlas"},
+    }
+    body |= named.get(act.verb, {})
+    path = addresses(act, things)[2]
+    return client.post(ROOT + path, body, "application/json").status_code
+
+
+DOORS: dict[str, Callable[[Site, Act, Things], int]] = {"page": by_page, "api": by_api}
+
+
+def rows() -> dict[str, Any]:
+    """Everything that a verb could change; ids and secrets differ from one run to the next."""
+    return {
+        "tokens": [
+            (*each[:-2], (each[-1] - each[-2]).days) for each in ApiToken.objects.order_by("pk")
+            .values_list("name", "user__subject", "service_account__name", "scopes", "networks",
+                         "revoked_by__subject", "created_by__subject", "created_at", "ends_at")
+        ],
+        "accounts": list(
+            ServiceAccount.objects.order_by("pk").values_list(
+                "name", "purpose", "owner__subject", "project__slug", "unit__slug",
+                "closed_by__subject",
+            )
+        ),
+        "events": list(
+            Event.objects.order_by("pk").values_list(
+                "verb", "actor__subject", "project__slug", "unit__slug"
+            )
+        ),
+    }  # fmt: skip
+
+
+def at(site: Site, door: str, act: Act) -> tuple[int, dict[str, Any], bool]:
+    with transaction.atomic():
+        things = prepare(site)
+        before = rows()
+        status = DOORS[door](site, act, things)
+        after = rows()
+        transaction.set_rollback(True)
+    site.people.pop("mona", None)
+    return (DONE if status in (200, 201, 302) else status), after, before == after
+
+
+DONE_ACTS = [
+    Act("make"), Act("make its"), Act("revoke"), Act("revoke", "otto"),
+    Act("revoke its"), Act("revoke its", "mona"), Act("revoke its", "otto"),
+    Act("rotate"), Act("rotate its"), Act("rotate", more={"overlap_hours": 0}),
+    Act("make account"), Act("make account", "mona"), Act("make in unit", "dana"),
+    Act("take over", "mona"), Act("take over in unit", "erin"),
+    Act("close"), Act("close", "mona"), Act("close", "otto"),
+]  # fmt: skip
+
+REFUSED_ACTS = [
+    (403, Act("make its", "mona")), (404, Act("make its", "mallory")),
+    (404, Act("revoke", "mona")), (404, Act("revoke", "mallory")), (403, Act("revoke", "audrey")),
+    (404, Act("revoke its", "bob")), (403, Act("rotate", "otto")), (403, Act("rotate its", "mona")),
+    (403, Act("make account", "bob")), (404, Act("make account", "mallory")),
+    (403, Act("make account", "dana")), (403, Act("make in unit", "alice")),
+    (403, Act("take over", "bob")), (409, Act("take over")), (403, Act("close", "bob")),
+    (409, Act("make account", more={"name": "ci"})),
+    (422, Act("make", more={"name": ""})), (422, Act("make", more={"scopes": ["root"]})),
+    (422, Act("make", more={"scopes": []})), (422, Act("make", more={"networks": ["10.0.0.1/8"]})),
+    (422, Act("make account", more={"name": " "})),
+]  # fmt: skip
+
+
+def test_both_doors_leave_equal_rows(site_today: Site) -> None:
+    for act in DONE_ACTS:
+        page, page_rows, is_same = at(site_today, "page", act)
+        api, api_rows, _is_same = at(site_today, "api", act)
+        assert (page, api, is_same) == (DONE, DONE, False), act
+        assert page_rows == api_rows, act
+
+
+def test_both_doors_refuse_alike(site_today: Site) -> None:
+    for status, act in REFUSED_ACTS:
+        for door in DOORS:
+            found, _rows, is_same = at(site_today, door, act)
+            # An account that the caller may not see is a wrong value in the body of the API.
+            as_body = door == "api" and act.verb == "make its" and status == 404
+            assert (found, is_same) == (422 if as_body else status, True), (door, act)
+
+
+def test_a_token_is_shown_once_and_opens_the_door(site_today: Site, client: Client) -> None:
+    client.force_login(site_today.alice)
+    made = client.post(reverse("token_list"), {"name": "ci", "scopes": ["read"]})
+    (text,) = re.findall(r"remit_[0-9a-f]{12}_[0-9a-f]{64}", made.content.decode())
+    assert "no-store" in made.headers["Cache-Control"]
+    assert calling(text).get(ROOT + "me/").json()["subject"] == "alice"
+    secret = text.rpartition("_")[2]
+    for name, args in (("token_list", []), ("token_detail", [text.split("_")[1]])):
+        assert secret not in client.get(reverse(name, args=args)).content.decode()
+    for path in ("tokens/", f"tokens/{text.split('_')[1]}/"):
+        assert secret not in client.get(ROOT + path).content.decode()
+    assert secret.encode() not in bytes(ApiToken.objects.get().digest)
+
+
+def test_an_answer_that_is_kept_for_its_key_holds_no_secret(site_today: Site) -> None:
+    client = Client(headers={"Idempotency-Key": "one"})
+    client.force_login(site_today.alice)
+    body = {"name": "ci", "scopes": ["read"]}
+    first = client.post(ROOT + "tokens/", body, "application/json").json()
+    again = client.post(ROOT + "tokens/", body, "application/json").json()
+    assert first["token"].startswith(f"remit_{first['id']}_")
+    assert again == first | {"token": None}
+    assert first["token"] not in KeptAnswer.objects.get().body
+    assert ApiToken.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "tokens/"), ("POST", "tokens/{id}/rotate/"), ("POST", "tokens/{id}/revoke/"),
+     ("POST", "service-accounts/"), ("POST", "service-accounts/{account}/close/"),
+     ("POST", "service-accounts/{account}/take-over/")],
+)  # fmt: skip
+def test_no_token_makes_or_changes_tokens(site_today: Site, method: str, path: str) -> None:
+    things = prepare(site_today)
+    _token, text = token_for(site_today.alice)
+    before = rows()
+    where = path.format(id=things.own.public_id, account=things.account.public_id)
+    answer = calling(text).generic(
+        method, ROOT + where, '{"name": "x", "scopes": ["read"]}', "application/json"
+    )
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert rows() == before
+
+
+@pytest.mark.parametrize("scope", TokenScope.values)
+def test_a_token_of_any_scope_ends_itself_at_once(site_today: Site, scope: str) -> None:
+    token, text = token_for(site_today.alice, TokenScope(scope))
+    answer = calling(text).post(ROOT + "tokens/current/revoke/", {}, "application/json")
+    assert answer.status_code == 204
+    assert calling(text).get(ROOT + "me/").status_code == 401
+    event = Event.objects.get(verb="token revoked")
+    assert (event.actor, event.token, event.subject_id) == (site_today.alice, token, token.pk)
+
+
+def test_actions_refuse_a_token_whatever_the_door_says(site_today: Site) -> None:
+    things, now = prepare(site_today), timezone.now()
+    actor = User.objects.get(subject="alice")
+    actor.token, _text = token_for(site_today.alice)
+    calls: list[Callable[[], object]] = [
+        lambda: tokens.make(name="x", scopes=["read"], actor=actor, now=now),
+        lambda: tokens.rotate(token=things.own, actor=actor, now=now),
+        lambda: tokens.revoke(token=things.own, actor=actor, now=now),
+        lambda: service_accounts.make(place=site_today.project, name="x", actor=actor, now=now),
+        lambda: service_accounts.close(account=things.account, actor=actor, now=now),
+    ]
+    for call in calls:
+        with pytest.raises(Forbidden):
+            call()
+
+
+def test_rotation_ends_the_old_secret_now_or_after_an_overlap(site_today: Site) -> None:
+    now = timezone.now()
+    common: dict[str, Any] = {"actor": site_today.alice, "now": now}
+    old, _text = tokens.make(name="ci", scopes=["read"], networks=["192.0.2.0/24"], **common)
+    new, text = tokens.rotate(token=old, overlap=timedelta(hours=24), **common)
+    old.refresh_from_db()
+    assert (old.revoked_at, old.ends_at) == (None, now + timedelta(hours=24))
+    assert (new.name, new.scopes, new.networks) == (old.name, old.scopes, old.networks)
+    assert new.public_id != old.public_id
+    assert new.public_id in text
+    tokens.rotate(token=new, **common)
+    new.refresh_from_db()
+    assert new.revoked_at == now
+
+
+def test_who_takes_over_a_program_answers_for_no_secret_of_others(site_today: Site) -> None:
+    things = prepare(site_today)
+    _made, text = tokens.make(
+        name="x", scopes=["read"], account=things.account, actor=site_today.alice,
+        now=timezone.now(),
+    )  # fmt: skip
+    assert calling(text).get(ROOT + "me/").json()["subject"] == "alice"
+    mona = site_today.people["mona"]
+    service_accounts.take_over(account=things.account, actor=mona, now=timezone.now())
+    assert calling(text).get(ROOT + "me/").status_code == 401
+    things.account.refresh_from_db()
+    assert things.account.owner == mona
+
+
+def test_closing_a_program_ends_its_tokens(site_today: Site) -> None:
+    things = prepare(site_today)
+    service_accounts.close(account=things.account, actor=site_today.alice, now=timezone.now())
+    things.its.refresh_from_db()
+    assert things.its.revoked_by == site_today.alice
+    with pytest.raises(Conflict):
+        tokens.make(
+            name="x", scopes=["read"], account=things.account, actor=site_today.alice,
+            now=timezone.now(),
+        )  # fmt: skip
+
+
+def test_an_owner_without_a_role_makes_no_tokens_but_may_end_them(site_today: Site) -> None:
+    things, now = prepare(site_today), timezone.now()
+    Membership.objects.filter(user=site_today.alice).update(ends_at=now)
+    with pytest.raises(Forbidden):
+        tokens.make(
+            name="x", scopes=["read"], account=things.account, actor=site_today.alice, now=now
+        )
+    tokens.revoke(token=things.its, actor=site_today.alice, now=now)
+
+
+def test_at_most_fifty_tokens_are_in_force(site_today: Site, monkeypatch: Any) -> None:
+    monkeypatch.setattr(tokens, "MOST_LIVE", 2)
+    common: dict[str, Any] = {"scopes": ["read"], "actor": site_today.alice, "now": timezone.now()}
+    first, _text = tokens.make(name="one", **common)
+    tokens.make(name="two", **common)
+    with pytest.raises(Conflict):
+        tokens.make(name="three", **common)
+    tokens.revoke(token=first, actor=site_today.alice, now=common["now"])
+    tokens.make(name="three", **common)
+
+
+@pytest.mark.parametrize("days", [-1, 0, 366])
+def test_an_end_lies_ahead_and_within_what_the_site_allows(site_today: Site, days: int) -> None:
+    now = timezone.now()
+    with pytest.raises(Invalid) as refused:
+        tokens.make(
+            name="x", scopes=["read"], ends_at=now + timedelta(days=days), actor=site_today.alice,
+            now=now,
+        )  # fmt: skip
+    assert set(refused.value.errors) == {"ends_at"}
+
+
+def test_without_an_end_it_is_ninety_days_or_the_most(site_today: Site, settings: Settings) -> None:
+    now = timezone.now()
+    common: dict[str, Any] = {"scopes": ["read"], "actor": site_today.alice, "now": now}
+    assert tokens.make(name="x", **common)[0].ends_at == now + timedelta(days=90)
+    settings.TOKEN_MOST_DAYS = 7
+    assert tokens.make(name="y", **common)[0].ends_at == now + timedelta(days=7)
+
+
+def test_the_secret_key_may_change_while_its_fallback_is_named(
+    site_today: Site, settings: Settings
+) -> None:
+    from portal.lib.peppers import peppers_from  # what the settings make of them
+
+    old, new = "o" * 50, "n" * 50
+    settings.TOKEN_PEPPERS = peppers_from([], [old])
+    _token, text = token_for(site_today.alice)
+    settings.TOKEN_PEPPERS = peppers_from([], [new, old])
+    assert calling(text).get(ROOT + "me/").status_code == 200
+    later, _text = token_for(site_today.alice)
+    assert later.pepper_id == next(iter(settings.TOKEN_PEPPERS))
+    settings.TOKEN_PEPPERS = peppers_from([], [new])
+    assert calling(text).get(ROOT + "me/").status_code == 401
+
+
+def test_the_lists_cost_the_same_for_many(site_today: Site, client: Client) -> None:
+    things = prepare(site_today)
+    client.force_login(site_today.alice)
+    now = timezone.now()
+
+    def grow() -> None:
+        for number in range(9):
+            account = service_accounts.make(
+                place=site_today.project, name=f"p{number}", actor=site_today.alice, now=now
+            )
+            for bearer in (None, account, things.account):
+                tokens.make(
+                    name="x", scopes=["read"], account=bearer, actor=site_today.alice, now=now
+                )
+
+    pages = {
+        "token_list": reverse("token_list"),
+        "project_accounts": reverse("project_accounts", args=["atlas-reco"]),
+        "service_account": reverse("service_account", args=[things.account.public_id]),
+        "api_tokens": reverse("api_tokens"),
+        "api_service_accounts": reverse("api_service_accounts"),
+    }
+    for name, address in pages.items():
+
+        def load(address: str = address) -> None:
+            assert client.get(address).status_code == 200
+
+        with transaction.atomic():
+            assert_flat(name, load, grow)
+            transaction.set_rollback(True)
