@@ -17,12 +17,13 @@ from projects.rules import asks_for_others, may_ask
 from projects.views.viewer import viewer_of
 from quotas.actions import drafts, requests
 from quotas.actions.wishes import Wish, check_wish
-from quotas.forms import WishForm, typed_amounts
+from quotas.forms import WishForm
 from quotas.models import QuotaRequest
 from quotas.queries.accounts import balances
 from quotas.queries.ask import askable_projects, earlier_requests, presets, regions
 from quotas.queries.preview import preview
 
+from .links import read_link
 from .pages import visible_request
 from .sheets import (
     InTheNameOf,
@@ -41,7 +42,7 @@ from .sheets import (
 @keeps("project", "region", "amount-*", "requester")
 @require_http_methods(["GET", "HEAD", "POST"])
 def request_new(request: HttpRequest) -> HttpResponse:
-    """`?project=`, `?region=`, `?again=<number>` and `?amount-<offering>=` fill the form.
+    """`?project=`, `?again=<number>` and what views.links reads of the address fill the form.
 
     `?for=<a person's id>` is in whose name it is written.
     """
@@ -58,11 +59,17 @@ def request_new(request: HttpRequest) -> HttpResponse:
     if not slug:
         return _choose(request, viewer, copied)
     project = askable(viewer, slug)
+    places = regions()
+    link = read_link(request.GET, places)
     if copied is not None:
-        return _show(request, sheet_again(viewer, copied, project, for_whom))
-    region = region_of(request.GET.get("region", ""), project)
-    sheet = Sheet(viewer, project, regions(), region, typed_amounts(request.GET), WishForm())
-    sheet.name = InTheNameOf.of(viewer, project, for_whom)
+        sheet = sheet_again(viewer, copied, project, for_whom)
+        sheet.typed |= link.typed
+        sheet.read()
+    else:
+        region, form = region_of(link.region, project), WishForm(initial=link.initial)
+        sheet = Sheet(viewer, project, places, region, link.typed, form)
+        sheet.name = InTheNameOf.of(viewer, project, for_whom)
+    sheet.other_errors += [("", sentence) for sentence in link.sentences]
     return _show(request, sheet)
 
 
@@ -115,12 +122,16 @@ def request_discard(request: HttpRequest, number: int) -> HttpResponse:
 
 def _choose(request: HttpRequest, viewer: Viewer, copied: QuotaRequest | None) -> HttpResponse:
     projects = askable_projects(viewer)
-    again = f"&again={copied.pk}" if copied else ""
+    rest = request.GET.copy()
+    rest.pop("project", None)
+    # All that a link says stays while its project is chosen.
+    more = f"&{rest.urlencode()}" if rest else ""
     if len(projects) == 1:
-        return redirect(f"{reverse('request_new')}?project={projects[0].slug}{again}")
+        return redirect(f"{reverse('request_new')}?project={projects[0].slug}{more}")
     context = {
         "projects": projects,
         "copied": copied,
+        "more": more,
         "asks_for_others": asks_for_others(viewer),
         "here": "requests",
     }
