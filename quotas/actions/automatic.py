@@ -30,14 +30,17 @@ logger = logging.getLogger(__name__)
 def grant_at_once(quota_request: QuotaRequest, now: datetime) -> bool:
     """Let the rules that are on grant what they allow; whether any line still waits.
 
-    The caller holds the project, its place and the request. Without a rule: one query.
+    What somebody asked back about, or endorsed, stays with people. The caller holds the project,
+    its place and the request. Without a rule: one query.
     """
     versions = rules_on(quota_request.project.unit.path)
     if not versions:
         return True
     rows = RequestLine.objects.filter(request=quota_request, state=LineState.OPEN)
     lines = list(rows.select_related("offering__resource", "offering__zone").order_by("pk"))
-    for_rules = _without_those_of_people(lines, quota_request)
+    # Not by the version of the request: an endorsement leaves it as it is.
+    theirs = left_to_people(lines)
+    for_rules = [line for line in lines if line.pk not in theirs]
     still_waiting = grant_new(quota_request, versions, for_rules, now)
     return len(lines) > len(for_rules) - len(still_waiting)
 
@@ -62,16 +65,6 @@ def grant_new(
     if about:
         _grant(quota_request, about, waiting, now)
     return list(waiting.values())
-
-
-def _without_those_of_people(
-    lines: list[RequestLine], quota_request: QuotaRequest
-) -> list[RequestLine]:
-    """What somebody asked back about, or endorsed, stays with people."""
-    if quota_request.version == 1:
-        return lines
-    theirs = left_to_people(lines)
-    return [line for line in lines if line.pk not in theirs]
 
 
 def _change(line: RequestLine) -> int:

@@ -12,6 +12,7 @@ from projects.queries.viewers import Viewer
 from projects.states import Role
 from quotas.actions import decide, policies, requests
 from quotas.actions.delegations import name_deputy, revoke
+from quotas.actions.endorse import endorse
 from quotas.actions.policies import Terms
 from quotas.actions.wishes import Wish
 from quotas.models import Assignment, BoundUse, Decision, Policy, QuotaRequest, RequestLine
@@ -278,6 +279,22 @@ def test_what_is_amended_is_judged_anew_unless_a_person_asked_back(site: Site) -
         now=LATER,
     )  # fmt: skip
     assert states(asked) == {"vcpu": "open"}
+
+
+def test_what_somebody_endorsed_stays_with_people_when_another_line_is_amended(site: Site) -> None:
+    ram = "geneva.compute-a.ram"
+    asked = ask(site, {site.vcpu.slug: 200, ram: 10 * GIB})
+    lines = {line.offering.slug: line.pk for line in asked.lines.select_related("offering")}
+    endorse(
+        quota_request=asked, endorsed={lines[site.vcpu.slug]: 100}, version=asked.version,
+        reason="Half will do.", actor=site.dana, now=LATER,
+    )  # fmt: skip
+    rule(site, few(site, 500), by="erin", now=LATER)
+    requests.amend(
+        quota_request=asked, wanted={lines[ram]: 8 * GIB}, reason="Less.", version=asked.version,
+        actor=site.alice, now=LATER,
+    )  # fmt: skip
+    assert states(asked) == {"vcpu": "open", "ram": "open"}
 
 
 def test_a_rule_that_is_switched_off_meanwhile_grants_nothing_more(committed_site: Site) -> None:
