@@ -208,7 +208,7 @@ def name_deputy(
             hold_path(each.unit)
         chain.hold(mine)
         for each in mine:
-            obstacle = _no_deputy(each, user, starts_at, ends_at)
+            obstacle = _no_deputy(each, holder, user, starts_at, ends_at)
             if obstacle:
                 deputies.left_out.append(NotDeputised(each, obstacle))
                 continue
@@ -298,7 +298,9 @@ def _tell_of_new(made: Delegation, now: datetime) -> None:
     tell(event, holders(made, now), kind)
 
 
-def _no_deputy(mine: Delegation, user: User, starts_at: datetime, ends_at: datetime) -> str:
+def _no_deputy(
+    mine: Delegation, holder: User, user: User, starts_at: datetime, ends_at: datetime
+) -> str:
     """Why nobody, or not this person, can stand in by a delegation; "": nothing in the way."""
     words = {"name": mine, "unit": mine.unit.label, "grantor": mine.grantor or _("an operator")}
     if mine.depth == 0:
@@ -308,8 +310,9 @@ def _no_deputy(mine: Delegation, user: User, starts_at: datetime, ends_at: datet
         )
     if mine.ends_at is not None and mine.ends_at <= starts_at:
         return _("%(name)s for %(unit)s ends before: ask %(grantor)s for a new one.") % words
+    # Of a group's delegation somebody else in it may have the same deputy.
     same = mine.children.filter(
-        is_deputy=True, user=user, revoked_at__isnull=True,
+        is_deputy=True, grantor=holder, user=user, revoked_at__isnull=True,
         starts_at__lt=ends_at, ends_at__gt=starts_at,
     )  # fmt: skip
     if same.exists():

@@ -20,12 +20,15 @@ def twin_of(wanted: Delegation, bounds: Collection[Row], now: datetime) -> Deleg
     """One in force or to come, from the same parent, with the same holder and terms; or None.
 
     wanted: stored or not. What has begun, or begins at once, begins together. What it is for
-    makes no difference. Two queries, one where nobody holds anything like it.
+    makes no difference, but for a deputy in whose stead. Two queries, one where nobody holds
+    anything like it.
     """
+    in_whose_stead = {"grantor": wanted.grantor_id} if wanted.is_deputy else {}
     rows = Delegation.objects.filter(
         Q(ends_at__isnull=True) | Q(ends_at__gt=now), revoked_at__isnull=True,
         parent=wanted.parent_id, user=wanted.user_id, group=wanted.group_id, unit=wanted.unit_id,
         powers=wanted.powers, depth=wanted.depth, is_deputy=wanted.is_deputy,
+        **in_whose_stead,
     ).exclude(pk=wanted.pk)  # fmt: skip
     alike = [
         each

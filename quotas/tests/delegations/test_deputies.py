@@ -171,6 +171,24 @@ def test_what_a_deputy_handed_on_ends_with_whom_they_stood_in_for(site: Site) ->
     assert not live.filter(pk__in=[made.pk, below.pk]).exists()
 
 
+def test_somebody_else_of_the_group_may_have_the_same_deputy(site: Site) -> None:
+    """Whoever stands in for one who left stands in for nobody, and for Erin not yet."""
+    group = held_by_a_group(site)
+    deputise(site, starts_at=NOW)
+    later = NOW + timedelta(hours=1)
+    leaves(site, group, later)
+
+    held = site.delegations["dana"]
+    [made] = deputise(
+        site, holder=site.erin, starts_at=later, now=later, delegations=[held.pk]
+    ).made
+
+    assert (made.grantor, made.parent) == (site.erin, held)
+    assert made in live_delegations(later)
+    with pytest.raises(Conflict, match="is deputy for ORG/EP/ATLAS at that time already"):
+        deputise(site, holder=site.erin, starts_at=later, now=later, delegations=[held.pk])
+
+
 def test_the_proof_of_a_deputy_is_checked_against_the_group_of_then(site: Site) -> None:
     group = held_by_a_group(site)
     deputise(site, starts_at=NOW)
