@@ -1,0 +1,86 @@
+"""What querysets find by keys is what is found by asking of each row, on any site."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from projects.models import User
+from projects.queries.delegations import visible_delegations, visible_in_force
+from projects.queries.events import visible_events
+from projects.queries.viewers import Viewer, live_delegations, visible_projects
+from quotas.models import Account, Holder
+from quotas.queries.accounts import envelope_fills, nearest_sources
+from quotas.queries.requests import assigned_lines, queue, visible_requests
+from quotas.queries.units import unit_tree
+from quotas.tests.site import NOW
+
+from .ground import Ground, make_ground
+from .slow import Slow
+
+SITES = 4
+
+
+def ids(rows: Iterable[object]) -> set[int]:
+    found = [each.pk for each in rows]  # type: ignore[attr-defined]  # rows of models
+    assert len(found) == len(set(found)), "a row stands there twice"
+    return set(found)
+
+
+@pytest.mark.parametrize("seed", range(SITES))
+def test_everybody_sees_what_is_theirs_and_nothing_else(db: None, seed: int) -> None:
+    ground = make_ground(seed)
+    slow = Slow(NOW)
+    assert ids(live_delegations(NOW)) == slow.live
+    for person in ground.people:
+        check_person(slow, person)
+    check_accounts(ground, slow)
+
+
+def check_person(slow: Slow, person: User) -> None:
+    viewer = Viewer.of(person, NOW)
+    held = slow.visible_delegations(person)
+    waiting = slow.waiting_lines(person)
+    projects = slow.visible_projects(person)
+    assert viewer.sees_everything == slow.sees_all(person)
+    assert ids(viewer.delegations) == {each.pk for each in slow.held(person)}
+    assert ids(visible_projects(viewer)) == projects
+    assert ids(visible_requests(viewer)) == slow.visible_requests(person)
+    assert ids(visible_events(viewer)) == slow.visible_events(person)
+    assert ids(visible_delegations(viewer)) == held
+    in_force = visible_delegations(viewer).filter(is_live=True)  # type: ignore[misc]  # annotated
+    assert ids(in_force) == held & slow.live
+    assert ids(visible_in_force(viewer)) == held & slow.live
+    assert ids(assigned_lines(viewer)) == {each.pk for each in waiting}
+    assert ids(queue(viewer)) == {each.request_id for each in waiting}
+    counts = {}
+    nodes = unit_tree(viewer)
+    while nodes:
+        node = nodes.pop()
+        counts[node.unit.pk] = node.project_count
+        nodes += node.children
+    assert counts == {
+        pk: sum(1 for each in slow.projects if each.unit_id == pk and each.pk in projects)
+        for pk in counts
+    }
+
+
+def check_accounts(ground: Ground, slow: Slow) -> None:
+    rows = list(Account.objects.select_related("unit", "project__unit"))
+    paying = [each for each in rows if each.holder in (Holder.UNIT, Holder.POOL)]
+    fills = envelope_fills(paying)
+    assert {pk: (fill.promised, fill.size) for pk, fill in fills.items()} == {
+        each.pk: slow.fill(each, rows) for each in paying
+    }
+    offerings = [each.pk for each in ground.offerings]
+    for unit in ground.units:
+        found = {each.offering_id: each.pk for each in nearest_sources(offerings, unit.path)}
+        assert found == {pk: _nearest(paying, pk, unit.path) for pk in offerings}
+
+
+def _nearest(accounts: Iterable[Account], offering: int, path: str) -> int:
+    above = [
+        each
+        for each in accounts
+        if each.offering_id == offering and path.startswith(each.unit.path if each.unit else "")
+    ]
+    return max(above, key=lambda each: len(each.unit.path) if each.unit else 0).pk
