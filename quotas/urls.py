@@ -36,6 +36,7 @@ from quotas.views import (
     unit_settings,
     units,
     watching,
+    webhooks,
     why,
 )
 
@@ -88,6 +89,24 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("units/<slug:slug>/move/", unit_changes.unit_move, name="unit_move"),
     path("units/<slug:slug>/retire/", unit_changes.unit_retire, name="unit_retire"),
     path("units/<slug:slug>/waiting/", unit_settings.unit_waiting, name="unit_waiting"),
+    path("me/webhooks/", webhooks.webhook_list, name="webhook_list"),
+    path("me/webhooks/new/", webhooks.webhook_new, name="webhook_new"),
+    path("me/webhooks/<uuid:public_id>/", webhooks.webhook_detail, name="webhook_detail"),
+    path("me/webhooks/<uuid:public_id>/change/", webhooks.webhook_change, name="webhook_change"),
+    path("me/webhooks/<uuid:public_id>/rotate/", webhooks.webhook_rotate, name="webhook_rotate"),
+    path("me/webhooks/<uuid:public_id>/ping/", webhooks.webhook_ping, name="webhook_ping"),
+    path("me/webhooks/<uuid:public_id>/replay/", webhooks.webhook_replay, name="webhook_replay"),
+    path(
+        "me/webhooks/<uuid:public_id>/switch-on/",
+        webhooks.webhook_switch_on,
+        name="webhook_switch_on",
+    ),
+    path(
+        "me/webhooks/<uuid:public_id>/switch-off/",
+        webhooks.webhook_switch_off,
+        name="webhook_switch_off",
+    ),
+    path("me/webhooks/<uuid:public_id>/delete/", webhooks.webhook_delete, name="webhook_delete"),
     path("me/tokens/", tokens.token_list, name="token_list"),
     path("tokens/<slug:public_id>/", tokens.token_detail, name="token_detail"),
     path("tokens/<slug:public_id>/revoke/", tokens.token_revoke, name="token_revoke"),

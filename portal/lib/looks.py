@@ -59,6 +59,13 @@ LOOKS: dict[tuple[str, str], Look] = {
     ("policy", "off"): Look(_("off"), "minus"),
     # Not a state of its own: on, and without the authority that it stands on.
     ("policy", "ended"): Look(_("without effect"), "warn", "warn"),
+    ("webhook", "on"): Look(_("on"), "check", "ok"),
+    ("webhook", "off"): Look(_("off"), "minus"),
+    ("webhook", "disabled"): Look(_("disabled"), "warn", "bad"),
+    ("call", "due"): Look(_("waits"), "clock", "busy"),
+    ("call", "taken"): Look(_("taken"), "check", "ok"),
+    ("call", "given up"): Look(_("given up"), "cross", "bad"),
+    ("call", "withheld"): Look(_("no longer yours to see"), "lock"),
     ("job", "queued"): Look(_("is next"), "clock", "busy"),
     ("job", "running"): Look(_("under way"), "half", "busy"),
     ("job", "ended"): Look(_("ended"), "tray"),

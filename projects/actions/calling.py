@@ -37,9 +37,7 @@ def call_next(now: datetime, resolve: Resolve = resolve) -> bool:
         calls.has_failed(taken, answer, now)
         return True
     body = body_of(taken.call)
-    headers = signed_headers(
-        message_id=f"msg_{taken.call.public_id.hex}", at=now, body=body, secrets_now=keys
-    )
+    headers = signed_headers(message_id=taken.call.message_id, at=now, body=body, secrets_now=keys)
     limits = Limits(
         settings.WEBHOOK_TIMEOUT_SECONDS, settings.WEBHOOK_ALLOW_HTTP,
         settings.WEBHOOK_ALLOW_PRIVATE,

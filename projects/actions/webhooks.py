@@ -80,19 +80,17 @@ def change(*, webhook: Webhook, terms: Terms, version: int, viewer: Viewer) -> W
     """Say something else of it; raises Invalid, Forbidden, Stale."""
     fields = _checked(terms)
     with transaction.atomic():
-        locked = _locked(webhook, viewer)
-        if locked.version != version:
-            raise Stale(_("It was changed meanwhile: look again."), version=locked.version)
+        locked = _locked(webhook, viewer, version)
         _update(locked, version=version + 1, **fields)
         _record("webhook changed", locked, viewer.user, viewer.now)
     return locked
 
 
-def rotate(*, webhook: Webhook, viewer: Viewer) -> tuple[Webhook, str]:
+def rotate(*, webhook: Webhook, version: int | None = None, viewer: Viewer) -> tuple[Webhook, str]:
     """A new secret, returned once; the old one signs too for a day."""
     secret = new_secret()
     with transaction.atomic():
-        locked = _locked(webhook, viewer)
+        locked = _locked(webhook, viewer, version)
         _update(
             locked, old_secret=bytes(locked.secret), old_secret_until=viewer.now + OLD_SECRET_LIVES,
             secret=sealed(secret), version=locked.version + 1,
@@ -148,10 +146,12 @@ def replay(
     return locked
 
 
-def switch_on(*, webhook: Webhook, missed: bool = False, viewer: Viewer) -> Webhook:
+def switch_on(
+    *, webhook: Webhook, missed: bool = False, version: int | None = None, viewer: Viewer
+) -> Webhook:
     """Call it again. missed: also with what happened since it stopped, which else is left out."""
     with transaction.atomic():
-        locked = _locked(webhook, viewer)
+        locked = _locked(webhook, viewer, version)
         if locked.state == WebhookState.ON:
             raise Conflict(_("It is on already."))
         fields: dict[str, Any] = {}
@@ -171,20 +171,20 @@ def switch_on(*, webhook: Webhook, missed: bool = False, viewer: Viewer) -> Webh
     return locked
 
 
-def switch_off(*, webhook: Webhook, viewer: Viewer) -> Webhook:
+def switch_off(*, webhook: Webhook, version: int | None = None, viewer: Viewer) -> Webhook:
     """Call it no more, until it is switched on."""
     with transaction.atomic():
-        locked = _locked(webhook, viewer, is_ending=True)
+        locked = _locked(webhook, viewer, version, is_ending=True)
         _must_be(locked, WebhookState.ON)
         _update(locked, state=WebhookState.OFF, version=locked.version + 1)
         _record("webhook changed", locked, viewer.user, viewer.now)
     return locked
 
 
-def delete(*, webhook: Webhook, viewer: Viewer) -> None:
+def delete(*, webhook: Webhook, version: int | None = None, viewer: Viewer) -> None:
     """Forget it and its secret; its log goes by age."""
     with transaction.atomic():
-        locked = _locked(webhook, viewer, is_ending=True)
+        locked = _locked(webhook, viewer, version, is_ending=True)
         _end_calls(locked, viewer.now)
         _update(
             locked, deleted_at=viewer.now, secret=b"", old_secret=None, old_secret_until=None,
@@ -210,8 +210,13 @@ def disable(*, webhook_id: int, why: str, now: datetime) -> bool:
     return True
 
 
-def _locked(webhook: Webhook, viewer: Viewer, *, is_ending: bool = False) -> Webhook:
-    """The row of one's own, held. is_ending: also for who may not have it any more."""
+def _locked(
+    webhook: Webhook, viewer: Viewer, version: int | None = None, *, is_ending: bool = False
+) -> Webhook:
+    """The row of one's own, held. is_ending: also for who may not have it any more.
+
+    version: what the person saw, if they say so; raises Stale where it is another by now.
+    """
     locked = (
         own_webhooks(viewer)
         .select_for_update(of=("self",), no_key=True)
@@ -222,6 +227,8 @@ def _locked(webhook: Webhook, viewer: Viewer, *, is_ending: bool = False) -> Web
         raise NotVisible(_("You have no such webhook."))
     if not is_ending:
         _must_have(viewer, locked)
+    if version is not None and locked.version != version:
+        raise Stale(_("It was changed meanwhile: look again."), version=locked.version)
     return locked
 
 

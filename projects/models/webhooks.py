@@ -110,6 +110,11 @@ class WebhookCall(models.Model):
     def __str__(self) -> str:
         return f"{self.webhook_id}: {self.event_id or 'test'}"
 
+    @property
+    def message_id(self) -> str:
+        """What receivers know it by: the same at each try."""
+        return f"msg_{self.public_id.hex}"
+
 
 class WebhookAttempt(models.Model):
     """One try of a call: what the receiver answered, or why nothing was sent."""

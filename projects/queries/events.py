@@ -19,9 +19,7 @@ def visible_events(viewer: Viewer) -> QuerySet[Event]:
         return Event.objects.all()
     own = Q(actor=viewer.user) if viewer.place is None else Q(pk__in=[])
     return Event.objects.filter(
-        own
-        | of_visible_projects(viewer)
-        | lying_below(viewer.paths(*SEE_PROJECTS))
+        own | of_visible_projects(viewer) | lying_below(viewer.paths(*SEE_PROJECTS))
     )
 
 

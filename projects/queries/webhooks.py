@@ -31,7 +31,7 @@ def calls_of(webhook: Webhook) -> QuerySet[WebhookCall]:
     tries = WebhookAttempt.objects.order_by("-pk")
     return (
         WebhookCall.objects.filter(webhook=webhook)
-        .select_related("event__project", "event__unit")
+        .select_related("event__actor", "event__project", "event__unit")
         .prefetch_related(Prefetch("tries", queryset=tries))
         .order_by("-pk")
     )

@@ -30,6 +30,7 @@ from . import (  # noqa: F401
     units,
     verbs,
     waiting,
+    webhooks,
 )
 
 schema = shows("public")(
@@ -201,6 +202,23 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "service-accounts/<uuid:public_id>/close/",
         service_accounts.account_close,
         name="api_service_account_close",
+    ),
+    path("webhooks/", webhooks.webhook_list, name="api_webhooks"),
+    path("webhooks/types/", webhooks.type_list, name="api_webhook_types"),
+    path("webhooks/<uuid:public_id>/", webhooks.webhook_detail, name="api_webhook"),
+    path("webhooks/<uuid:public_id>/calls/", webhooks.webhook_calls, name="api_webhook_calls"),
+    path("webhooks/<uuid:public_id>/rotate/", webhooks.webhook_rotate, name="api_webhook_rotate"),
+    path("webhooks/<uuid:public_id>/ping/", webhooks.webhook_ping, name="api_webhook_ping"),
+    path("webhooks/<uuid:public_id>/replay/", webhooks.webhook_replay, name="api_webhook_replay"),
+    path(
+        "webhooks/<uuid:public_id>/switch-on/",
+        webhooks.webhook_switch_on,
+        name="api_webhook_switch_on",
+    ),
+    path(
+        "webhooks/<uuid:public_id>/switch-off/",
+        webhooks.webhook_switch_off,
+        name="api_webhook_switch_off",
     ),
     path("events/", events.event_list, name="api_events"),
 ]

@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from projects.models import Delegation, Unit
+from projects.models import Delegation, Unit, Webhook
 from projects.states import NoticeKind
 from quotas.models import QuotaRequest
 
@@ -42,6 +42,9 @@ LOOKS: dict[str, Look] = {
     NoticeKind.DELEGATED: Look(gettext_lazy("%(who)s delegated to you: %(what)s"), "people"),
     NoticeKind.REVOKED: Look(gettext_lazy("%(who)s revoked %(what)s"), "cross", "warn"),
     NoticeKind.ENDS_SOON: Look(gettext_lazy("%(what)s ends soon"), "calendar", "warn"),
+    NoticeKind.WEBHOOK_DISABLED: Look(
+        gettext_lazy("%(what)s was disabled: it is called no more"), "warn", "warn"
+    ),
     NoticeKind.COVERAGE: Look(gettext_lazy("Too few people decide: %(what)s"), "warn", "warn"),
 }
 # What exactly was decided, where the event's verb tells.
@@ -80,6 +83,8 @@ def _what(row: NoticeRow) -> str:
     if isinstance(row.subject, Delegation):
         words = {"number": row.subject.pk, "unit": row.subject.unit.label}
         return _("D-%(number)s in %(unit)s") % words
+    if isinstance(row.subject, Webhook):
+        return _("Your webhook “%(name)s”") % {"name": row.subject.name}
     return row.subject.label if isinstance(row.subject, Unit) else ""
 
 
@@ -90,6 +95,8 @@ def url_of(row: NoticeRow) -> str:
         return reverse(name, args=[row.subject.pk])
     if isinstance(row.subject, Delegation):
         return reverse("delegation_detail", args=[row.subject.pk])
+    if isinstance(row.subject, Webhook):
+        return reverse("webhook_detail", args=[row.subject.public_id])
     if isinstance(row.subject, Unit):
         return reverse("unit_detail", args=[row.subject.slug])
     return ""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from projects.models import Delegation, Notice, Unit, User
+from projects.models import Delegation, Notice, Unit, User, Webhook
 from projects.queries.delegations import visible_delegations
 from projects.queries.viewers import SEE_DELEGATIONS, Viewer, below
+from projects.queries.webhooks import own_webhooks
 from projects.states import NoticeKind
 from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.requests import visible_requests
@@ -28,7 +29,7 @@ class NoticeRow:
     """A notice with what it is about; neither subject nor actor where that is not to be seen."""
 
     notice: Notice
-    subject: QuotaRequest | Delegation | Unit | None
+    subject: QuotaRequest | Delegation | Unit | Webhook | None
     # It asked for a decision, and none of it waits for one any more.
     is_over: bool = False
 
@@ -56,7 +57,7 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
         kind, number = _key(each)
         if number is not None:
             ids[kind].add(number)
-    found: dict[tuple[str, int | None], QuotaRequest | Delegation | Unit] = {}
+    found: dict[tuple[str, int | None], QuotaRequest | Delegation | Unit | Webhook] = {}
     if ids["request"]:
         for asked in visible_requests(viewer).filter(pk__in=ids["request"]):
             found["request", asked.pk] = asked
@@ -66,6 +67,9 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     if ids["unit"]:
         for unit in _overseen(viewer).filter(pk__in=ids["unit"]):
             found["unit", unit.pk] = unit
+    if ids["webhook"]:
+        for webhook in own_webhooks(viewer).filter(pk__in=ids["webhook"]):
+            found["webhook", webhook.pk] = webhook
     still_open = _still_open(each for each in notices if each.kind in TASKS)
     return [
         NoticeRow(

@@ -33,8 +33,10 @@ def pending_requests(requests: QuerySet[QuotaRequest]) -> QuerySet[QuotaRequest]
 def own_assignments(viewer: Viewer, task: str = "") -> QuerySet[Assignment]:
     """What the person is asked to decide or endorse now; task: one of AssignmentKind, or both."""
     mine = Assignment.objects.filter(
-        viewer.own(), viewer.here("line__project__"), in_force(viewer.now),
-        delegation__in=[each.pk for each in viewer.delegations]
+        viewer.own(),
+        viewer.here("line__project__"),
+        in_force(viewer.now),
+        delegation__in=[each.pk for each in viewer.delegations],
     )
     return mine.filter(kind=task) if task else mine
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
-from projects.actions import service_accounts, tokens
+from projects.actions import service_accounts, tokens, webhooks
 from projects.models import (
     ApiToken,
     Delegation,
@@ -17,9 +17,13 @@ from projects.models import (
     ServiceAccount,
     Unit,
     User,
+    Webhook,
+    WebhookAttempt,
+    WebhookCall,
 )
 from projects.outgoing.notices import tell
-from projects.states import NoticeKind
+from projects.queries.viewers import Viewer
+from projects.states import CallState, NoticeKind
 from quotas.actions.jobs import start_job
 from quotas.delivery import jobs
 from quotas.models import (
@@ -266,6 +270,36 @@ def a_program(name: str) -> Facts:
     return find
 
 
+def a_webhook() -> dict[str, Any]:
+    """Of Alice, with calls that were taken, wait and were given up."""
+    alice = User.objects.get(subject="alice")
+    found = Webhook.objects.filter(owner=alice).first()
+    if found is None:
+        now = timezone.now()
+        found, _secret = webhooks.make(
+            terms=webhooks.Terms("Tickets", "https://tickets.example.org/hooks/remit?team=atlas"),
+            project=Project.objects.get(slug="atlas-reco"), viewer=Viewer.of(alice, now),
+        )  # fmt: skip
+        events = list(Event.objects.filter(project__slug="atlas-reco").order_by("-pk")[:3])
+        states = (CallState.DUE, CallState.TAKEN, CallState.GIVEN_UP)
+        for event, state in zip(events, states, strict=False):
+            call = WebhookCall.objects.create(
+                webhook=found, event=event, state=state, attempts=1, due_at=now, created_at=now,
+                ended_at=None if state == CallState.DUE else now,
+            )  # fmt: skip
+            status = 204 if state == CallState.TAKEN else 503
+            WebhookAttempt.objects.create(call=call, at=now, status=status, took_ms=84)
+        # Nobody calls it while it is looked at.
+        later = now + timedelta(days=1)
+        Webhook.objects.filter(pk=found.pk).update(failing_since=now, held_until=later)
+    return {"public_id": found.public_id}
+
+
+def any_webhook() -> dict[str, Any]:
+    a_webhook()
+    return {}
+
+
 LOOKS: dict[str, Look] = {
     "sign_in": Look(""),
     "refusal_list": Look(""),
@@ -273,6 +307,12 @@ LOOKS: dict[str, Look] = {
     "home": Look("dana"),
     "me": Look("alice"),
     "notice_list": Look("alice", some_notices),
+    "webhook_list": Look("alice", any_webhook),
+    "webhook_new": Look("alice", query="?project=atlas-reco"),
+    "webhook_detail": Look("alice", a_webhook),
+    "webhook_change": Look("alice", a_webhook),
+    "webhook_rotate": Look("alice", a_webhook),
+    "webhook_delete": Look("alice", a_webhook),
     "find": Look("dana", query="?q=atlas"),
     "remit": Look("dana"),
     "queue": Look("dana"),

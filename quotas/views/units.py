@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from portal.lib.access import shows
 from projects.models import Unit
 from projects.queries.patience import patience_of
-from projects.rules import may_oversee, may_see_figures
+from projects.rules import may_listen_to_unit, may_oversee, may_see_figures
 from projects.states import Power
 from projects.views.viewer import viewer_of
 from quotas.models import Region
@@ -69,6 +69,7 @@ def unit_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "page": page_of(request, projects_of(viewer, unit)),
         "envelopes": by_region(envelopes_of(unit)),
         "has_figures": has_figures,
+        "may_listen": may_listen_to_unit(viewer, unit.path),
         "deciders": deciders_of(viewer, unit, is_nearest_only=not has_figures),
         "acts": acts_of(unit)[:ACTS_SHOWN] if has_figures else [],
         "may_fund": may_fund(viewer, unit),

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from projects.models import Delegation, Unit
+from projects.models import Delegation, Unit, Webhook
 from projects.states import NoticeKind
 from quotas.api.fields import Input, LineIds, Whole
 from quotas.models import QuotaRequest
@@ -17,9 +17,9 @@ from .people import Person
 
 
 class NoticeSubject(serializers.Serializer[Any]):
-    """What it is about: the number of a request or a delegation, or the slug of a unit."""
+    """What it is about: the number of a request or a delegation, a unit's slug, a webhook's id."""
 
-    kind = serializers.ChoiceField(choices=["request", "delegation", "unit"])
+    kind = serializers.ChoiceField(choices=["request", "delegation", "unit", "webhook"])
     id = serializers.CharField()
 
 
@@ -45,6 +45,8 @@ class NoticeSerializer(serializers.Serializer[Any]):
             return {"kind": "request", "id": str(found.pk)}
         if isinstance(found, Delegation):
             return {"kind": "delegation", "id": str(found.pk)}
+        if isinstance(found, Webhook):
+            return {"kind": "webhook", "id": str(found.public_id)}
         return {"kind": "unit", "id": found.slug} if isinstance(found, Unit) else None
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from projects.actions import service_accounts, tokens
+from projects.actions import service_accounts, tokens, webhooks
 from projects.actions.units import make_unit
-from projects.models import ApiToken, Delegation, ServiceAccount, User
+from projects.models import ApiToken, Delegation, ServiceAccount, User, Webhook
+from projects.queries.viewers import Viewer
 from projects.states import Power, Role
 from quotas.actions import decide, drafts, policies, requests
 from quotas.actions.delegations import Bound, delegate
@@ -54,6 +55,8 @@ class Case:
     token: ApiToken
     program: ServiceAccount
     left: ServiceAccount
+    # Alice's, of the project.
+    webhook: Webhook
     draft_rule: Policy
     rule: Policy
 
@@ -127,6 +130,11 @@ def make_case(site: Site) -> Case:
         left=ServiceAccount.objects.create(
             project=site.project, name="old", owner=site.erin, created_by=site.erin, created_at=now
         ),
+        webhook=webhooks.make(
+            terms=webhooks.Terms("CI", "https://ci.example.org/"),
+            project=site.project,
+            viewer=Viewer.of(site.alice, now),
+        )[0],
         draft_rule=a_rule(site),
         rule=policies.switch_on(policy=a_rule(site), version=1, actor=site.dana, now=now),
         drift=make_drift(site, "gigabytes_storage-a", wanted=0, seen=10 * GIB),

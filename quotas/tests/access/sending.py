@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from projects.models import Unit
-from projects.states import Power
+from projects.models import Unit, Webhook
+from projects.states import Power, WebhookState
 from quotas.actions.bulk import Shown
 from quotas.models import (
     Limit,
@@ -29,6 +29,23 @@ def of_token(case: Case) -> dict[str, Any]:
 
 def of_program(which: str) -> "Build":
     return lambda case: {"public_id": getattr(case, which).public_id}
+
+
+def of_webhook(case: Case) -> dict[str, Any]:
+    return {"public_id": case.webhook.public_id}
+
+
+def webhook_that_is_off(case: Case) -> dict[str, Any]:
+    Webhook.objects.filter(pk=case.webhook.pk).update(state=WebhookState.OFF)
+    return of_webhook(case)
+
+
+def a_webhook(case: Case) -> dict[str, Any]:
+    return {"name": "Tickets", "url": "https://tickets.example.org/", "version": 1}
+
+
+def a_new_webhook(case: Case) -> dict[str, Any]:
+    return {"name": "Tickets", "url": "https://tickets.example.org/", "project": "atlas-reco"}
 
 
 def a_token(case: Case) -> dict[str, Any]:

@@ -1,0 +1,139 @@
+"""Webhooks, their calls and tries, as they go out and as they are asked for."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from projects.models import Webhook, WebhookAttempt, WebhookCall
+from projects.outgoing.event_types import PING, TYPES, type_of
+from projects.outgoing.feeding import may_have
+from projects.states import CallState, WebhookState
+from quotas.api.fields import Input, Text, Whole, YesNo
+from quotas.api.shapes.operations import EventSerializer
+
+EXAMPLE: dict[str, Any] = {
+    "name": "Tickets", "url": "https://tickets.example.org/remit", "project": "atlas-reco",
+    "types": ["request.submitted", "request.approved"],
+}  # fmt: skip
+
+
+class WebhookSerializer(serializers.ModelSerializer[Webhook]):
+    """A webhook of yours: told of its project or unit, or, with neither, of what you are told."""
+
+    id = serializers.UUIDField(source="public_id")
+    project = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+    unit = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+    types = serializers.ListField(
+        child=serializers.CharField(), source="verbs", help_text="None: events of all types."
+    )
+    state = serializers.ChoiceField(choices=WebhookState.values)
+    may_have = serializers.SerializerMethodField(
+        help_text="False: you lost your place there, so nothing is sent."
+    )
+    due = serializers.SerializerMethodField(help_text="How many calls wait.")
+    after = serializers.SerializerMethodField(
+        help_text="Up to which place of the feed its calls are written."
+    )
+
+    class Meta:
+        model = Webhook
+        fields = (
+            "id", "name", "url", "project", "unit", "types", "state", "state_why", "may_have",
+            "due", "failing_since", "failure_count", "held_until", "old_secret_until", "after",
+            "created_at", "version",
+        )  # fmt: skip
+
+    def get_may_have(self, webhook: Webhook) -> bool:
+        return may_have(self.context["viewer"], webhook)
+
+    def get_due(self, webhook: Webhook) -> int:
+        return int(self.context["due"].get(webhook.pk, 0))
+
+    def get_after(self, webhook: Webhook) -> str:
+        return f"{webhook.after_xid}.{webhook.after_id}"
+
+
+class NewWebhookSerializer(WebhookSerializer):
+    """A webhook with its secret, which no other answer has; null where the call came again."""
+
+    secret = serializers.SerializerMethodField()
+
+    class Meta(WebhookSerializer.Meta):
+        fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]  # one more
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_secret(self, webhook: Webhook) -> str:
+        return str(self.context["secret"])
+
+
+class AttemptSerializer(serializers.ModelSerializer[WebhookAttempt]):
+    """One try: the status that the receiver answered, or null and why there was none."""
+
+    class Meta:
+        model = WebhookAttempt
+        fields = ("at", "status", "words", "took_ms")
+
+
+class CallSerializer(serializers.ModelSerializer[WebhookCall]):
+    """One call: the event that it tells of (null: a test), and its tries, the newest first."""
+
+    id = serializers.SerializerMethodField(help_text="As in `webhook-id`.")
+    type = serializers.SerializerMethodField()
+    event = EventSerializer(allow_null=True)
+    state = serializers.ChoiceField(choices=CallState.values)
+    tries = AttemptSerializer(many=True)
+
+    class Meta:
+        model = WebhookCall
+        fields = ("id", "type", "event", "state", "attempts", "due_at", "ended_at", "tries")
+
+    def get_id(self, call: WebhookCall) -> str:
+        return call.message_id
+
+    def get_type(self, call: WebhookCall) -> str:
+        return type_of(call.event) if call.event else PING
+
+
+class TypesSerializer(serializers.Serializer[Any]):
+    """The types of events that a webhook can choose."""
+
+    types = serializers.ListField(child=serializers.ChoiceField(choices=sorted(TYPES)))
+
+
+class WebhookTerms(Input):
+    name = Text()
+    url = Text()
+    types = serializers.ListField(child=Text(), default=list, help_text="None: of all types.")
+
+
+class WebhookInput(WebhookTerms):
+    """A new one: of a project or a unit, or neither: for what you are told of yourself."""
+
+    project = Text(default="", help_text="Slug of a project that you own or manage.")
+    unit = Text(default="", help_text="Slug of a unit in which you decide, fund or audit.")
+
+
+class ChangeInput(WebhookTerms):
+    """What it is to be; its place stays."""
+
+    version = Whole(required=False, help_text="The one you saw, unless If-Match says it.")
+
+
+class SwitchInput(Input):
+    missed = YesNo(default=False, help_text="Send also what happened since it stopped.")
+
+
+class ReplayInput(Input):
+    """From where on: a moment of the last 30 days, or a place of the feed."""
+
+    since = serializers.DateTimeField(required=False)
+    after = serializers.CharField(required=False, help_text="`place` of an event; what follows it.")
+
+    default_error_messages = {"one": _("Send `since` or `after`.")}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("since" in attrs) == ("after" in attrs):
+            raise serializers.ValidationError({"since": [self.error_messages["one"]]})
+        return attrs
