@@ -54,7 +54,8 @@ def check_scope(token: ApiToken, method: str, needed: TokenScope | Needs | None)
     if scope is Needs.ANY_TOKEN:
         return
     if not isinstance(scope, TokenScope):
-        raise Forbidden(_("That is done in the pages, by a person who signed in."))
+        sentence = _("That is done in the pages, by a person who signed in.")
+        raise Forbidden(sentence, scope=None, scopes=sorted(token.scopes))
     if scope not in token.scopes:
         words = {"scope": scope.value}
         raise Forbidden(
