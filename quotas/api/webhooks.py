@@ -28,13 +28,13 @@ from .shapes.requests import NothingInput
 from .shapes.webhooks import (
     EXAMPLE,
     CallSerializer,
-    ChangeInput,
     NewWebhookSerializer,
-    ReplayInput,
-    SwitchInput,
     TypesSerializer,
+    WebhookChangeInput,
     WebhookInput,
+    WebhookReplayInput,
     WebhookSerializer,
+    WebhookSwitchInput,
 )
 from .versions import tagged, version_matched, version_seen
 
@@ -84,7 +84,7 @@ def type_list(request: Request) -> Response:
     etag=Etag.GIVES,
 )  # fmt: skip
 @operation(
-    "change_webhook", "Change a webhook", method="PUT", body=ChangeInput,
+    "change_webhook", "Change a webhook", method="PUT", body=WebhookChangeInput,
     answers=WebhookSerializer, refuses=WRITE, tag=TAG, etag=Etag.NEEDS,
 )  # fmt: skip
 @operation(
@@ -96,7 +96,7 @@ def type_list(request: Request) -> Response:
 def webhook_detail(request: Request, public_id: UUID) -> Response:
     viewer, found = _own(request, public_id)
     if request.method == "PUT":
-        sent = body(request, ChangeInput)
+        sent = body(request, WebhookChangeInput)
         found = webhooks.change(
             webhook=found, terms=_terms(sent), viewer=viewer,
             version=version_seen(request, sent.get("version"), found.version),
@@ -141,14 +141,14 @@ def webhook_ping(request: Request, public_id: UUID) -> Response:
 @needs(TokenScope.LISTEN)
 @shows("webhook")
 @operation(
-    "replay_webhook", "Tell it again", method="POST", body=ReplayInput,
+    "replay_webhook", "Tell it again", method="POST", body=WebhookReplayInput,
     answers=WebhookSerializer, refuses=WRITE, tag=TAG, sent={"since": "2026-11-20T08:00:00Z"},
     about="All that happened since then, also what it was told already, under the same ids.",
 )  # fmt: skip
 @api_view(["POST"])
 def webhook_replay(request: Request, public_id: UUID) -> Response:
     viewer, found = _own(request, public_id)
-    sent = body(request, ReplayInput)
+    sent = body(request, WebhookReplayInput)
     done = webhooks.replay(
         webhook=found, since=sent.get("since"), after=_place(sent.get("after")), viewer=viewer
     )
@@ -158,14 +158,14 @@ def webhook_replay(request: Request, public_id: UUID) -> Response:
 @needs(TokenScope.LISTEN)
 @shows("webhook")
 @operation(
-    "switch_on_webhook", "Call a webhook again", method="POST", body=SwitchInput,
+    "switch_on_webhook", "Call a webhook again", method="POST", body=WebhookSwitchInput,
     answers=WebhookSerializer, refuses=WRITE, tag=TAG, etag=Etag.CHECKS,
     about="After you stopped it, or after it was disabled for long failure.",
 )  # fmt: skip
 @api_view(["POST"])
 def webhook_switch_on(request: Request, public_id: UUID) -> Response:
     viewer, found = _own(request, public_id)
-    sent = body(request, SwitchInput)
+    sent = body(request, WebhookSwitchInput)
     done = webhooks.switch_on(
         webhook=found, missed=sent["missed"], viewer=viewer,
         version=version_matched(request, found.version),

@@ -115,17 +115,17 @@ class WebhookInput(WebhookTerms):
     unit = Text(default="", help_text="Slug of a unit in which you decide, fund or audit.")
 
 
-class ChangeInput(WebhookTerms):
+class WebhookChangeInput(WebhookTerms):
     """What it is to be; its place stays."""
 
     version = Whole(required=False, help_text="The one you saw, unless If-Match says it.")
 
 
-class SwitchInput(Input):
+class WebhookSwitchInput(Input):
     missed = YesNo(default=False, help_text="Send also what happened since it stopped.")
 
 
-class ReplayInput(Input):
+class WebhookReplayInput(Input):
     """From where on: a moment of the last 30 days, or a place of the feed."""
 
     since = serializers.DateTimeField(required=False)
