@@ -39,6 +39,11 @@ def browser() -> Iterator[Browser]:
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
+# What a browser prints for an answer of 4xx is the page's own business, and so is a preview
+# that was on its way when somebody sent the form: leaving the page cuts it off.
+NO_FAULT = ("Failed to load resource", "htmx:afterRequest", "htmx:sendError", "htmx:sendAbort")
+
+
 class Person:
     """Somebody at a browser: signed in, in a window of their own."""
 
@@ -85,6 +90,5 @@ class Person:
         self.context.close()
 
     def _listen(self, message: Any) -> None:
-        # What the browser prints for an answer of 4xx is the page's own business.
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        if message.type == "error" and not any(each in message.text for each in NO_FAULT):
             self.complaints.append(message.text)
