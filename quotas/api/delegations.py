@@ -1,7 +1,7 @@
 """Who may do what: the delegations one may see, handing on, deputies, and taking back."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
@@ -12,26 +12,26 @@ from rest_framework.response import Response
 
 from portal.lib.access import shows
 from portal.lib.errors import Forbidden, Invalid
-from projects.actions.delegations import Terms
 from projects.models import Delegation, Unit, User
 from projects.queries.delegations import visible_delegations
 from projects.queries.viewers import Viewer, live_delegations
 from projects.rules import may_hand_on
 from projects.states import Power, TokenScope
-from quotas.actions.bounds import Bound
-from quotas.actions.delegations import examine, hand_on, name_deputy
+from quotas.actions.delegations import Deputies, examine, hand_on, name_deputy
 from quotas.actions.handing import hand_on_preview
-from quotas.actions.reissue import plan, reissue, revoke_seen
-from quotas.models import DelegationBound, Resource, Zone
-from quotas.queries.delegates import Delegate, delegate_of_key
+from quotas.actions.reissue import Reissued, plan, reissue, revoke_seen
+from quotas.models import DelegationBound
 from quotas.queries.hanging import hanging_from
 from quotas.views.revoke import revocable
 
 from .asked import body, filters, one, viewer_in
+from .delegation_input import in_words, named, own_delegation, read_terms
 from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
+from .dry_run import open_count, told
 from .fields import Filters
 from .pages import answer_page, page_of
+from .rehearsals import rehearse, wants_plan
 from .scopes import needs
 from .shapes.delegations import (
     DelegationInput,
@@ -45,6 +45,7 @@ from .shapes.delegations import (
     TakeOverInput,
     TakeOverSerializer,
 )
+from .shapes.dry_run import DelegationsPlan, DeputiesPlan, HandOnPlan, ReissuePlan
 from .shapes.people import DelegationSerializer
 from .versions import check_match, tagged
 
@@ -73,7 +74,7 @@ class DelegationFilters(Filters):
 )  # fmt: skip
 @operation(
     "hand_on", "Hand on a part of what you hold", method="POST", body=DelegationInput,
-    answers=DelegationSerializer, status=201, refuses=WRITE, tag=TAG,
+    answers=DelegationSerializer, status=201, refuses=WRITE, tag=TAG, plan=HandOnPlan,
     about="Whatever goes beyond the parent is refused with every field at once; `facts` say the "
     "dimension of the first and how far one may go.",
 )  # fmt: skip
@@ -82,11 +83,19 @@ def delegation_list(request: Request) -> Response:
     viewer = viewer_in(request)
     if request.method == "POST":
         _must_hand_on(viewer)
-        parent, terms, bounds, __ = _read(request, viewer)
-        with _named("delegate"):
-            made = hand_on(
-                parent=parent, grantor=viewer.user, terms=terms, bounds=bounds, now=viewer.now
-            )
+        read = read_terms(request, viewer)
+
+        def act() -> Delegation:
+            parent, terms, bounds, __ = read
+            with named("delegate"):
+                return hand_on(
+                    parent=parent, grantor=viewer.user, terms=terms, bounds=bounds, now=viewer.now
+                )
+
+        if wants_plan(request):
+            found = rehearse(lambda: _planned(viewer, [act()]))
+            return told(HandOnPlan, found.rows | in_words(read, viewer), **found.context)
+        made = act()
         return tagged(_told(viewer, [made.pk])[0], _version(made), status=201)
     return answer_page(
         request, _filtered(_delegations(viewer), filters(request, DelegationFilters), viewer),
@@ -117,12 +126,12 @@ def delegation_detail(request: Request, pk: int) -> Response:
 def delegation_preview(request: Request) -> Response:
     viewer = viewer_in(request)
     _must_hand_on(viewer)
-    parent, terms, bounds, delegate = _read(request, viewer)
+    parent, terms, bounds, delegate = read_terms(request, viewer)
     refused = examine(
         parent=parent, grantor=viewer.user, terms=terms, bounds=bounds, now=viewer.now
     )
     if refused is not None:
-        with _named("delegate"):
+        with named("delegate"):
             raise refused
     preview = hand_on_preview(parent, terms, bounds, delegate.size, viewer.now)
     return Response(HandOnPreviewSerializer(preview).data)
@@ -131,7 +140,7 @@ def delegation_preview(request: Request) -> Response:
 @shows("hand on")
 @operation(
     "name_deputy", "Let somebody stand in for you", method="POST", body=DeputyInput,
-    answers=DeputiesSerializer, status=201, refuses=WRITE, tag=TAG,
+    answers=DeputiesSerializer, status=201, refuses=WRITE, tag=TAG, plan=DeputiesPlan,
     about="With all terms, for one or all of your delegations. What cannot be handed on is left "
     "out, with whom to ask; 409 where nothing is left.",
 )  # fmt: skip
@@ -143,11 +152,17 @@ def deputy_new(request: Request) -> Response:
     user = User.objects.filter(public_id=sent["person"]).first()
     if user is None:
         raise Invalid({"person": [_("There is no such person.")]})
-    with _named("person"):
-        done = name_deputy(
-            holder=viewer.user, user=user, starts_at=sent["starts_at"] or viewer.now,
-            ends_at=sent["ends_at"], delegations=sent["delegations"], now=viewer.now,
-        )  # fmt: skip
+
+    def act() -> Deputies:
+        with named("person"):
+            return name_deputy(
+                holder=viewer.user, user=user, starts_at=sent["starts_at"] or viewer.now,
+                ends_at=sent["ends_at"], delegations=sent["delegations"], now=viewer.now,
+            )  # fmt: skip
+
+    if wants_plan(request):
+        return _plan_of_several(viewer, DeputiesPlan, act)
+    done = act()
     made = list(_delegations(viewer).filter(pk__in=[each.pk for each in done.made]))
     told = DeputiesSerializer(
         {"made": made, "left_out": done.left_out}, context=_live(viewer, made)
@@ -194,7 +209,7 @@ def delegation_revoke(request: Request, pk: int) -> Response:
 def reissue_preview(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     found = revocable(viewer, pk)
-    parent = _own(viewer, body(request, TakeOverInput)["parent"])
+    parent = own_delegation(viewer, body(request, TakeOverInput)["parent"])
     moves = plan(delegation=found, parent=parent, actor=viewer.user, now=viewer.now)
     told = {"seen": hanging_from(found, viewer).seen, "moves": moves}
     return Response(TakeOverSerializer(told).data)
@@ -204,6 +219,7 @@ def reissue_preview(request: Request, pk: int) -> Response:
 @operation(
     "reissue_delegation", "Take a delegation back and let what is below go on", method="POST",
     body=ReissueInput, answers=ReissuedSerializer, refuses=STALE, tag=TAG, etag=Etag.CHECKS,
+    plan=ReissuePlan,
     about="Each below it is made again, with `replaces`; what is used of its totals goes along.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -212,10 +228,17 @@ def delegation_reissue(request: Request, pk: int) -> Response:
     found = revocable(viewer, pk)
     sent = body(request, ReissueInput)
     check_match(request, _version(found), _("It was revoked meanwhile."))
-    done = reissue(
-        delegation=found, parent=_own(viewer, sent["parent"]), actor=viewer.user,
-        trim=sent["trim"], why=sent["reason"], seen=sent["seen"], now=viewer.now,
-    )  # fmt: skip
+    parent = own_delegation(viewer, sent["parent"])
+
+    def act() -> Reissued:
+        return reissue(
+            delegation=found, parent=parent, actor=viewer.user, trim=sent["trim"],
+            why=sent["reason"], seen=sent["seen"], now=viewer.now,
+        )  # fmt: skip
+
+    if wants_plan(request):
+        return _plan_of_several(viewer, ReissuePlan, act)
+    done = act()
     made = list(_delegations(viewer).filter(pk__in=[each.pk for each in done.made]))
     told = {"made": made, "left_out": done.left_out}
     return Response(ReissuedSerializer(told, context=_live(viewer, made)).data)
@@ -225,71 +248,37 @@ def _version(delegation: Delegation) -> str:
     return GIVEN if delegation.revoked_at is None else ENDED
 
 
-def _read(request: Request, viewer: Viewer) -> tuple[Delegation, Terms, list[Bound], Delegate]:
-    """What a body hands on, and to whom; raises Invalid, and Forbidden for others' delegations."""
-    sent = body(request, DelegationInput)
-    parent = _own(viewer, sent["parent"])
-    errors: dict[str, list[str]] = {}
-    unit = Unit.objects.filter(slug=sent["unit"]).first()
-    if unit is None:
-        errors["unit"] = [_("There is no such unit.")]
-    to = sent["delegate"]
-    delegate = delegate_of_key(f"{to['kind']}:{to['id']}", viewer.now)
-    if delegate is None:
-        errors["delegate"] = [_("There is no such person or group.")]
-    bounds, unknown = _bounds(sent["bounds"])
-    errors |= unknown
-    if errors or unit is None or delegate is None:
-        raise Invalid(errors)
-    holder = delegate.holder
-    terms = Terms(
-        unit=unit,
-        powers=[Power(each) for each in sent["powers"]],
-        starts_at=sent["starts_at"] or viewer.now,
-        ends_at=sent["ends_at"],
-        depth=sent["depth"],
-        user=holder if isinstance(holder, User) else None,
-        group=None if isinstance(holder, User) else holder,
-        purpose=sent["purpose"],
-    )
-    return parent, terms, bounds, delegate
+@dataclass(frozen=True)
+class _Planned:
+    """What would be made, read as it was there; and what its shape needs beside it."""
+
+    rows: dict[str, Any]
+    context: dict[str, Any]
 
 
-def _bounds(rows: Sequence[dict[str, Any]]) -> tuple[list[Bound], dict[str, list[str]]]:
-    resources = {each.slug: each for each in Resource.objects.all()}
-    zones = {f"{each.region.slug}.{each.slug}": each
-             for each in Zone.objects.select_related("region")}  # fmt: skip
-    bounds, errors = [], {}
-    for index, row in enumerate(rows):
-        resource, zone = resources.get(row["resource"]), zones.get(row["zone"])
-        if row["resource"] is not None and resource is None:
-            errors[f"bounds.{index}"] = [_("There is no such resource.")]
-        elif row["zone"] is not None and zone is None:
-            errors[f"bounds.{index}"] = [_("There is no such zone.")]
-        bounds.append(Bound(**row | {"resource": resource, "zone": zone}))
-    return bounds, errors
+def _planned(viewer: Viewer, done: Sequence[Delegation]) -> _Planned:
+    ids = {each.pk for each in done}
+    made = list(_delegations(viewer).filter(pk__in=ids).order_by("pk"))
+    rows = {"made": made, "open_count": open_count(made)}
+    return _Planned(rows, {**_live(viewer, made), "made": ids})
 
 
-@contextmanager
-def _named(field: str) -> Iterator[None]:
-    """The domain's "user" is called by the field that was sent."""
-    try:
-        yield
-    except Invalid as error:
-        errors = {field if name == "user" else name: each for name, each in error.errors.items()}
-        raise Invalid(errors, error.sentence, **error.facts) from error
+def _plan_of_several(
+    viewer: Viewer, shape: type[DelegationsPlan], act: Callable[[], Deputies | Reissued]
+) -> Response:
+    """What would be made of several at once, and what is left out."""
+
+    def run() -> tuple[_Planned, Deputies | Reissued]:
+        done = act()
+        return _planned(viewer, done.made), done
+
+    planned, done = rehearse(run)
+    return told(shape, planned.rows | {"left_out": done.left_out}, **planned.context)
 
 
 def _must_hand_on(viewer: Viewer) -> None:
     if not may_hand_on(viewer):
         raise Forbidden(_("You hold nothing that can be handed on."))
-
-
-def _own(viewer: Viewer, pk: int) -> Delegation:
-    found = next((each for each in viewer.delegations if each.pk == pk), None)
-    if found is None:
-        raise Forbidden(_("You do not hold that delegation now."), delegation=pk)
-    return found
 
 
 def _filtered(

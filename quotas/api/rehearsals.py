@@ -16,7 +16,6 @@ from portal.lib.errors import Invalid
 PARAMETER = "dry_run"
 
 Made = TypeVar("Made")
-Plan = TypeVar("Plan")
 
 
 def is_dry_run(request: Request, is_offered: bool) -> bool:
@@ -36,13 +35,13 @@ def wants_plan(request: Request) -> bool:
     return request.query_params.get(PARAMETER) == "true"
 
 
-def rehearse(act: Callable[[], Made], read: Callable[[Made], Plan]) -> Plan:
-    """What `read` says of what `act` did; then all of it is undone.
+def rehearse(act: Callable[[], Made]) -> Made:
+    """What `act` returns; all that it did is undone.
 
-    Locks are held while it reads: whatever else a plan tells is asked for afterwards. Raises
-    what `act` raises.
+    It reads what is to be told while the rows are there, and locks are held as long: whatever
+    else a plan tells is asked for afterwards. Raises what `act` raises.
     """
     with transaction.atomic():
-        plan = read(act())
+        made = act()
         transaction.set_rollback(True)
-    return plan
+    return made

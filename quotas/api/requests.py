@@ -35,10 +35,13 @@ from .asked import (
 )
 from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
+from .dry_run import plan_of_asking
 from .examples import REQUEST, SUBMIT, WISH
 from .fields import Filters
 from .pages import answer_page, page_of
+from .rehearsals import wants_plan
 from .scopes import needs
+from .shapes.dry_run import RequestPlan
 from .shapes.requests import (
     CommentSerializer,
     DecisionSerializer,
@@ -71,6 +74,7 @@ class DecisionFilters(Filters):
 @operation(
     "create_request", "Ask for quota", method="POST", body=NewRequestInput, status=201,
     answers=QuotaRequestSerializer, refuses=WRITE, tag=TAG, sent=SUBMIT, answered=REQUEST,
+    plan=RequestPlan,
     about="Sends a wish to those who decide, or keeps it with `draft`. 409 where a line for "
     "the same offering waits already.",
 )  # fmt: skip
@@ -104,13 +108,18 @@ def _submit(request: Request) -> Response:
         "project": project, "wish": wish, "actor": viewer.user, "now": viewer.now,
     }  # fmt: skip
     requester = named_requester(sent["requester"], project, viewer)
-    if not sent["draft"]:
-        made = requests.submit(requester=requester, **common)
-    elif requester is None:
-        made = drafts.save(**common)
-    else:
+    if sent["draft"] and requester is not None:
         sentence = _("A draft is its writer's alone: send it, or keep it as your own.")
         raise Invalid({"requester": [sentence]})
+
+    def act() -> QuotaRequest:
+        if sent["draft"]:
+            return drafts.save(**common)
+        return requests.submit(requester=requester, **common)
+
+    if wants_plan(request):
+        return plan_of_asking(viewer, project, act, requester=requester)
+    made = act()
     where = reverse("api_request", [made.pk], request=request)
     return answer_request(viewer, made.pk, status=201, headers={"Location": where})
 

@@ -1,6 +1,6 @@
 """What is done to units: envelopes changed, units moved and retired; each foreseen before."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -14,17 +14,20 @@ from projects.queries.viewers import Viewer
 from projects.rules import may_see_figures
 from quotas.actions import unit_changes
 from quotas.actions.envelopes import change, offerings_named
-from quotas.actions.foresight import effects_of
+from quotas.actions.foresight import Effect, effects_of
 from quotas.actions.funding import check_changes, check_holder, check_living, look
-from quotas.models import Offering
+from quotas.models import EnvelopeAct, Offering
 from quotas.queries.envelopes import acts_of, fundable, rest_of, standings
 from quotas.queries.unit_changes import move_of, retirement_of
 
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, WRITE, operation
 from .doors import api_view
+from .dry_run import acts_at_hand, told
 from .pages import answer_page, page_of
 from .people import unit_answer
+from .rehearsals import rehearse, wants_plan
+from .shapes.dry_run import EnvelopesPlan
 from .shapes.ledger import UnitDetail
 from .shapes.requests import NothingInput
 from .shapes.units import (
@@ -91,7 +94,7 @@ def act_list(request: Request, slug: str) -> Response:
 @shows("fund")
 @operation(
     "change_envelopes", "Declare, fund and take back envelopes", method="POST", tag=TAG,
-    body=ChangeInput, answers=EnvelopeActsSerializer, refuses=CHANGE,
+    body=ChangeInput, answers=EnvelopeActsSerializer, refuses=CHANGE, plan=EnvelopesPlan,
     about="All or nothing. Paid from the nearest envelope above or the pool, whose holder you "
     "must be, too. 409 `no_room` says what is left, and where the rest is.",
 )  # fmt: skip
@@ -99,8 +102,15 @@ def act_list(request: Request, slug: str) -> Response:
 def envelopes_change(request: Request, slug: str) -> Response:
     viewer, unit = _fundable(request, slug)
     sent = body(request, ChangeInput)
-    acts = change(unit=unit, **sent, actor=viewer.user, now=viewer.now)
-    return Response(EnvelopeActsSerializer({"acts": acts}).data)
+
+    def act() -> list[EnvelopeAct]:
+        return change(unit=unit, **sent, actor=viewer.user, now=viewer.now)
+
+    if wants_plan(request):
+        acts = rehearse(lambda: acts_at_hand(act()))
+        effects = _effects(viewer, unit, sent["changes"])
+        return told(EnvelopesPlan, {"acts": acts, "changes": effects})
+    return Response(EnvelopeActsSerializer({"acts": act()}).data)
 
 
 @shows("fund")
@@ -113,10 +123,13 @@ def envelopes_change(request: Request, slug: str) -> Response:
 def envelopes_preview(request: Request, slug: str) -> Response:
     viewer, unit = _fundable(request, slug)
     changes = body(request, ChangePreviewInput)["changes"]
+    return Response(EffectsSerializer({"changes": _effects(viewer, unit, changes)}).data)
+
+
+def _effects(viewer: Viewer, unit: Unit, changes: Mapping[str, int]) -> list[Effect]:
     offerings = offerings_named(changes)
     check_changes(changes, offerings)
-    purse = look(viewer, unit, list(offerings.values()))
-    return Response(EffectsSerializer({"changes": effects_of(purse, changes)}).data)
+    return effects_of(look(viewer, unit, list(offerings.values())), changes)
 
 
 @shows("fund")

@@ -1,6 +1,6 @@
 """What is done to a request: each verb is one POST and one action, as on the pages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
@@ -11,7 +11,7 @@ from portal.lib.errors import Invalid
 from projects.queries.viewers import Viewer
 from quotas.actions import decide, drafts, requests
 from quotas.actions.wishes import check_lines
-from quotas.models import QuotaRequest, RequestLine
+from quotas.models import Decision, QuotaRequest, RequestLine
 from quotas.queries.preview import preview
 
 from .asked import (
@@ -27,8 +27,11 @@ from .asked import (
 )
 from .describe import WRITE, Etag, operation
 from .doors import api_view
+from .dry_run import plan_of_asking, plan_of_deciding
 from .examples import AMEND, ANSWER, APPROVE, DECISION, DECLINE, PREVIEW, RETURN
+from .rehearsals import wants_plan
 from .requests import answer_request, proof_for, visible_decisions
+from .shapes.dry_run import RequestPlan
 from .shapes.ledger import PreviewSerializer
 from .shapes.requests import (
     AmendInput,
@@ -52,6 +55,7 @@ TAG = "requests"
     "submit_draft", "Send a draft", method="POST", body=NothingInput,
     answers=QuotaRequestSerializer,
     refuses=WRITE, tag=TAG, about="Checked as if it were written now.", etag=Etag.CHECKS,
+    plan=RequestPlan,
 )  # fmt: skip
 @api_view(["POST"])
 def request_submit(request: Request, pk: int) -> Response:
@@ -59,34 +63,40 @@ def request_submit(request: Request, pk: int) -> Response:
     draft = own_draft(viewer, pk)
     body(request, NothingInput)
     seen = version_matched(request, draft.version)
-    drafts.submit(draft=draft, version=seen, actor=viewer.user, now=viewer.now)
-    return answer_request(viewer, pk)
+
+    def act() -> QuotaRequest:
+        return drafts.submit(draft=draft, version=seen, actor=viewer.user, now=viewer.now)
+
+    return _answer_asking(request, viewer, draft, act)
 
 
 @shows("ask")
 @operation(
     "amend_request", "Change what open lines ask for", method="POST", body=AmendInput,
     answers=QuotaRequestSerializer, refuses=WRITE, tag=TAG, sent=AMEND,
-    etag=Etag.NEEDS,
+    etag=Etag.NEEDS, plan=RequestPlan,
 )  # fmt: skip
 @api_view(["POST"])
 def request_amend(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     found = changeable_request(viewer, pk)
     sent = body(request, AmendInput)
-    requests.amend(
-        quota_request=found, wanted=_by_line(found, sent["lines"]),
-        reason=sent.get("reason", found.reason), actor=viewer.user, now=viewer.now,
-        version=version_seen(request, sent.get("version"), found.version),
-    )  # fmt: skip
-    return answer_request(viewer, pk)
+
+    def act() -> QuotaRequest:
+        return requests.amend(
+            quota_request=found, wanted=_by_line(found, sent["lines"]),
+            reason=sent.get("reason", found.reason), actor=viewer.user, now=viewer.now,
+            version=version_seen(request, sent.get("version"), found.version),
+        )  # fmt: skip
+
+    return _answer_asking(request, viewer, found, act)
 
 
 @shows("ask")
 @operation(
     "answer_request", "Answer the question of a returned request", method="POST",
     body=AnswerInput, answers=QuotaRequestSerializer, refuses=WRITE, tag=TAG, sent=ANSWER,
-    etag=Etag.NEEDS,
+    etag=Etag.NEEDS, plan=RequestPlan,
     about="Its lines are open again, with new amounts or as they were.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -94,12 +104,15 @@ def request_answer(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     found = changeable_request(viewer, pk)
     sent = body(request, AnswerInput)
-    requests.answer(
-        quota_request=found, text=sent["text"], wanted=_by_line(found, sent["lines"]),
-        version=version_seen(request, sent.get("version"), found.version),
-        actor=viewer.user, now=viewer.now,
-    )  # fmt: skip
-    return answer_request(viewer, pk)
+
+    def act() -> QuotaRequest:
+        return requests.answer(
+            quota_request=found, text=sent["text"], wanted=_by_line(found, sent["lines"]),
+            version=version_seen(request, sent.get("version"), found.version),
+            actor=viewer.user, now=viewer.now,
+        )  # fmt: skip
+
+    return _answer_asking(request, viewer, found, act)
 
 
 @shows("ask")
@@ -139,7 +152,7 @@ def request_comment(request: Request, pk: int) -> Response:
 @operation(
     "approve_request", "Grant lines, in full or trimmed", method="POST", body=ApproveInput,
     answers=DecisionSerializer, refuses=WRITE, tag="decisions", sent=APPROVE,
-    etag=Etag.NEEDS,
+    etag=Etag.NEEDS, plan=RequestPlan,
     answered=DECISION,
     about="An absolute limit for each line. 412 with the figures of now where a quota is not "
     "what you saw; 409 `no_room` with the shortfall where the source has too little.",
@@ -149,38 +162,44 @@ def request_approve(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     found = decidable_request(viewer, pk)
     sent = body(request, ApproveInput)
-    decision = decide.approve(
-        quota_request=found, granted=sent["granted"], seen=sent["seen"],
-        version=version_seen(request, sent.get("version"), found.version),
-        reason=sent["reason"], actor=viewer.user, now=viewer.now,
-    )  # fmt: skip
-    return answer_decision(viewer, decision.pk)
+
+    def act() -> Decision:
+        return decide.approve(
+            quota_request=found, granted=sent["granted"], seen=sent["seen"],
+            version=version_seen(request, sent.get("version"), found.version),
+            reason=sent["reason"], actor=viewer.user, now=viewer.now,
+        )  # fmt: skip
+
+    return answer_deciding(request, viewer, found, act)
 
 
 @shows("decide")
 @operation(
     "decline_request", "Say no to lines, with the reason", method="POST", body=RefuseInput,
     answers=DecisionSerializer, refuses=WRITE, tag="decisions", sent=DECLINE,
-    etag=Etag.NEEDS,
+    etag=Etag.NEEDS, plan=RequestPlan,
 )  # fmt: skip
 @api_view(["POST"])
 def request_decline(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     found = decidable_request(viewer, pk)
     sent = body(request, RefuseInput)
-    decision = decide.decline(
-        quota_request=found, line_ids=sent["lines"], reason=sent["reason"],
-        version=version_seen(request, sent.get("version"), found.version),
-        actor=viewer.user, now=viewer.now,
-    )  # fmt: skip
-    return answer_decision(viewer, decision.pk)
+
+    def act() -> Decision:
+        return decide.decline(
+            quota_request=found, line_ids=sent["lines"], reason=sent["reason"],
+            version=version_seen(request, sent.get("version"), found.version),
+            actor=viewer.user, now=viewer.now,
+        )  # fmt: skip
+
+    return answer_deciding(request, viewer, found, act)
 
 
 @shows("decide")
 @operation(
     "return_request", "Send lines back with a question", method="POST", body=RefuseInput,
     answers=DecisionSerializer, refuses=WRITE, tag="decisions", sent=RETURN,
-    etag=Etag.NEEDS,
+    etag=Etag.NEEDS, plan=RequestPlan,
     about="`reason` is the question; the lines are open again once it is answered.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -188,13 +207,16 @@ def request_return(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     found = decidable_request(viewer, pk)
     sent = body(request, RefuseInput)
-    decision = decide.return_(
-        quota_request=found, line_ids=sent["lines"],
-        question=sent["reason"],
-        version=version_seen(request, sent.get("version"), found.version),
-        actor=viewer.user, now=viewer.now,
-    )  # fmt: skip
-    return answer_decision(viewer, decision.pk)
+
+    def act() -> Decision:
+        return decide.return_(
+            quota_request=found, line_ids=sent["lines"],
+            question=sent["reason"],
+            version=version_seen(request, sent.get("version"), found.version),
+            actor=viewer.user, now=viewer.now,
+        )  # fmt: skip
+
+    return answer_deciding(request, viewer, found, act)
 
 
 @shows("ask")
@@ -231,7 +253,21 @@ def _by_line(quota_request: QuotaRequest, wanted: Mapping[str, int]) -> dict[int
     return {lines[slug]: amount for slug, amount in wanted.items()}
 
 
-def answer_decision(viewer: Viewer, pk: int) -> Response:
-    """A decision as the person may see it."""
-    decision = one(visible_decisions(viewer), pk=pk)
+def _answer_asking(
+    request: Request, viewer: Viewer, asked: QuotaRequest, act: Callable[[], QuotaRequest]
+) -> Response:
+    """The request as it is once it was changed, or what changing it would do."""
+    if wants_plan(request):
+        return plan_of_asking(viewer, asked.project, act, asked=asked)
+    act()
+    return answer_request(viewer, asked.pk)
+
+
+def answer_deciding(
+    request: Request, viewer: Viewer, asked: QuotaRequest, act: Callable[[], Decision]
+) -> Response:
+    """A decision that was taken as the person may see it, or what it would do."""
+    if wants_plan(request):
+        return plan_of_deciding(viewer, asked, act)
+    decision = one(visible_decisions(viewer), pk=act().pk)
     return Response(DecisionSerializer(decision, context=proof_for(viewer)).data)

@@ -9,6 +9,7 @@ from projects.queries.patience import patience_of
 from quotas.actions.endorse import endorse
 from quotas.actions.nudge import nudge
 from quotas.actions.unit_settings import STALE_WORDS, check_may_set, set_waiting, waiting_set
+from quotas.models import Decision
 from quotas.queries.waiting_for import waiting_of
 
 from .asked import body, changeable_request, decidable_request, one, viewer_in, visible_request
@@ -16,6 +17,7 @@ from .describe import READ, WRITE, Etag, operation
 from .doors import api_view
 from .examples import DECISION, ENDORSE
 from .requests import answer_request
+from .shapes.dry_run import RequestPlan
 from .shapes.requests import DecisionSerializer, NothingInput, QuotaRequestSerializer
 from .shapes.waiting import (
     EndorseInput,
@@ -23,7 +25,7 @@ from .shapes.waiting import (
     UnitWaitingSerializer,
     WhyWaitingSerializer,
 )
-from .verbs import answer_decision
+from .verbs import answer_deciding
 from .versions import check_match, tagged, version_seen
 
 
@@ -58,7 +60,7 @@ def request_nudge(request: Request, pk: int) -> Response:
 @operation(
     "endorse_request", "Recommend what to grant to those who may", method="POST",
     body=EndorseInput, answers=DecisionSerializer, refuses=WRITE, tag="decisions",
-    sent=ENDORSE, answered=DECISION, etag=Etag.NEEDS,
+    sent=ENDORSE, answered=DECISION, etag=Etag.NEEDS, plan=RequestPlan,
     about="For lines that are more than the caller may grant; they stay open.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -66,12 +68,15 @@ def request_endorse(request: Request, pk: int) -> Response:
     viewer = viewer_in(request)
     found = decidable_request(viewer, pk)
     sent = body(request, EndorseInput)
-    decision = endorse(
-        quota_request=found, endorsed=sent["endorsed"],
-        version=version_seen(request, sent.get("version"), found.version),
-        reason=sent["reason"], actor=viewer.user, now=viewer.now,
-    )  # fmt: skip
-    return answer_decision(viewer, decision.pk)
+
+    def act() -> Decision:
+        return endorse(
+            quota_request=found, endorsed=sent["endorsed"],
+            version=version_seen(request, sent.get("version"), found.version),
+            reason=sent["reason"], actor=viewer.user, now=viewer.now,
+        )  # fmt: skip
+
+    return answer_deciding(request, viewer, found, act)
 
 
 @shows("unit settings")
