@@ -1,6 +1,7 @@
 """A server that answers as a test tells it, in order, and remembers what it was asked."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,10 +52,16 @@ def problem(status: int, code: str, detail: str, **more: Any) -> Answer:
 
 
 @contextmanager
-def scripted() -> Iterator[Scripted]:
+def scripted(tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    told = Scripted(f"http://127.0.0.1:{server.server_port}")
+    if tls is not None:
+        # Hands are shaken by the thread of a call, so that a refusal stops nobody else.
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    scheme = "https" if tls else "http"
+    told = Scripted(f"{scheme}://127.0.0.1:{server.server_port}")
     server.told = told  # type: ignore[attr-defined]  # the handler asks its server
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -67,6 +74,12 @@ def scripted() -> Iterator[Scripted]:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ssl.SSLError:
+            return  # the caller did not trust us
+
     def _answer(self) -> None:
         told: Scripted = self.server.told  # type: ignore[attr-defined]  # as above
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
