@@ -11,8 +11,9 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         # Imports that need the loaded settings.
-        from portal.health import collect_broker, collect_database
+        from portal.health import collect_broker, collect_database, collect_limits
 
         metrics.register("database", collect_database)
+        metrics.register("limits", collect_limits)
         if settings.CELERY_BROKER_URL.startswith("redis"):
             metrics.register("broker", collect_broker)

@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from portal.celery import APPLY, CALL, NOTIFY, OBSERVE
-from portal.lib import metrics
+from portal.lib import metrics, pace
 from portal.lib.access import shows
 
 QUEUES = (APPLY, OBSERVE, NOTIFY, CALL)
@@ -86,6 +86,12 @@ def collect_broker() -> Iterable[Metric]:
         client.close()
     yield metrics.gauge("remit_broker_up", "1: the broker answers", {(): float(bool(lengths))})
     yield metrics.gauge("remit_queue_length", "Hints that wait in the broker", lengths, "queue")
+
+
+def collect_limits() -> Iterable[Metric]:
+    """Whether calls of the API are limited; nothing where the site wants no limits."""
+    values: dict[tuple[str, ...], float] = {(): float(pace.is_up())} if pace.is_on() else {}
+    yield metrics.gauge("remit_rate_limits_up", "0: nobody is limited, Redis is away", values)
 
 
 def collect_database() -> Iterable[Metric]:

@@ -4,7 +4,7 @@ Anybody can write X-Forwarded-For. What counts is what the last proxy that is ou
 list is read from its end, and the first address that is none of our proxies is the client.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
@@ -16,20 +16,17 @@ Address = IPv4Address | IPv6Address
 def client_address(meta: Mapping[str, Any]) -> Address | None:
     """The address of whoever called; None where it cannot be told. meta: of the request."""
     here = str(meta.get("REMOTE_ADDR", ""))
-    # A server on a socket of the file system sees no address: who can open it is the proxy.
-    at = None if here else settings.TRUSTED_UNIX_SOCKET
     address = _read(here)
-    if not at and not _is_trusted(address):
+    # A server on a socket of the file system sees no address: who can open it is the proxy.
+    is_socket = not here and settings.TRUSTED_UNIX_SOCKET
+    if not is_socket and not _is_trusted(address):
         return address
-    for text in _backwards(str(meta.get("HTTP_X_FORWARDED_FOR", ""))):
-        address = _read(text)
+    header = str(meta.get("HTTP_X_FORWARDED_FOR", ""))
+    for text in reversed(header.split(",") if header.strip() else []):
+        address = _read(text.strip())
         if not _is_trusted(address):
             return address
     return address
-
-
-def _backwards(header: str) -> Iterable[str]:
-    return [each.strip() for each in reversed(header.split(","))] if header.strip() else []
 
 
 def _is_trusted(address: Address | None) -> bool:
