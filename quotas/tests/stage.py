@@ -104,14 +104,14 @@ def set_up_site(cloud: CloudSite, folder: Path, roots: Sequence[str] = ("dana", 
 
 @contextmanager
 def staged(
-    cloud: CloudSite, copy: DatabaseCopy, browser: Browser | None, folder: Path
+    cloud: CloudSite, copy: DatabaseCopy, browser: Browser | None, folder: Path, **settings: str
 ) -> Iterator[Stage]:
     """The site stands, its processes run, and its project is in the cloud.
 
-    Without a browser its people call the API.
+    Without a browser its people call the API. settings: of all its processes.
     """
     set_up_site(cloud, folder)
-    with running_site(copy, cloud.clouds_yaml) as running:
+    with running_site(copy, cloud.clouds_yaml, **settings) as running:
         running.start_worker()
         running.start_beat()
         running.start_web()

@@ -12,6 +12,7 @@ from . import __version__
 from .commands import account, asking, deciding, delegating, reading
 from .failures import MEANINGS, Exit, Failure
 from .run import Run
+from .show import ReaderGone
 
 EPILOG = "Exit codes: " + "; ".join(f"{code.value} {words}" for code, words in MEANINGS.items())
 
@@ -38,8 +39,8 @@ def main() -> NoReturn:
     run = Run()
     try:
         code = run_command(run)
-    except BrokenPipeError:
-        # Whoever read us has seen enough; nothing more may be written at the end.
+    except ReaderGone:
+        # Nothing more may be written, not at the end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = Exit.DONE
     sys.exit(code)
@@ -61,7 +62,7 @@ def run_command(run: Run, arguments: Sequence[str] | None = None) -> int:
     except Failure as failure:
         run.screen.failure(failure)
         return failure.code
-    except BrokenPipeError:
+    except ReaderGone:
         raise
     except Exception as error:  # noqa: BLE001 - its text may hold what it failed over: not shown
         place = traceback.extract_tb(error.__traceback__)[-1]

@@ -25,6 +25,10 @@ COLOURS = {
 }  # fmt: skip
 
 
+class ReaderGone(Exception):
+    """Whoever read what we say has seen enough, as `head` does; no OSError, which click takes."""
+
+
 def clean(value: Any) -> str:
     """One line of text that moves nothing: control and direction characters as `\\x1b`."""
     text = "" if value is None else str(value)
@@ -89,25 +93,34 @@ class Screen:
         self.line(f"{clean(label)}{_styled(clean(state), fg=COLOURS.get(state))}", is_clean=True)
 
     def line(self, text: str, *, is_clean: bool = False) -> None:
-        click.echo(text if is_clean else clean(text), err=self.as_json, color=True)
+        _write(text if is_clean else clean(text), err=self.as_json)
 
     def aside(self, text: str) -> None:
         """What is said while something goes on: never on standard output."""
-        click.echo(clean(text), err=True)
+        _write(clean(text), err=True)
 
     def json(self, value: Any) -> None:
         text = json.dumps(value, ensure_ascii=False, indent=2)
-        click.echo("".join(_in_json(each) for each in text))
+        _write("".join(map(_in_json, text)))
 
     def failure(self, failure: Failure) -> None:
         """The sentence and its details; for programs the problem as it came."""
         if self.as_json and isinstance(failure.facts, dict | list):
             self.json(failure.facts)
         head = _styled("remit: ", is_error=True, fg="red")
-        click.echo(head + clean(failure.sentence), err=True, color=True)
+        _write(head + clean(failure.sentence), err=True)
         for each in dict.fromkeys(failure.details):
             if each != failure.sentence:
-                click.echo("  " + clean(each), err=True)
+                _write("  " + clean(each), err=True)
+
+
+def _write(text: str, *, err: bool = False) -> None:
+    try:
+        click.echo(text, err=err, color=True)
+    except BrokenPipeError as error:
+        # What nobody hears aside changes nothing of how it ends.
+        if not err:
+            raise ReaderGone from error
 
 
 def _in_json(char: str) -> str:

@@ -14,7 +14,7 @@ from ..files import read
 from ..run import Run, pass_run, with_options
 from ..site import Site, address
 from ..wanted import Plan, Wish, offerings_of, plan_of, wish_of_document
-from .reading import tell_request
+from .reading import tell_plan, tell_request
 
 STATUSES = {"met": "as wanted", "asked": "waits", "clash": "waits, another amount", "ask": "ask"}
 HAPPENS = ("open", "applying")
@@ -192,31 +192,15 @@ def _preview(run: Run, plan: Plan) -> Done:
     done = Done(plan, failure=_compare(run, plan))
     if done.failure is not None or not plan.of("ask"):
         return done
-    body = plan.body()
-    asked = {name: body[name] for name in ("project", "lines", "all_or_nothing")}
     try:
-        done.answer = run.site.post("preview/", asked)
+        done.answer = run.site.post("requests/", plan.body(), dry_run="true")
     except Failure as failure:
         done.failure = failure
         return done
     if not run.screen.as_json:
-        _tell_preview(run, done.answer)
+        tell_plan(run, done.answer)
         run.screen.line("Nothing was sent.")
     return done
-
-
-def _tell_preview(run: Run, found: dict[str, Any]) -> None:
-    for line in found["lines"]:
-        decider = line["decider"]
-        if line["rule"]:
-            who = f"rule {line['rule']} grants it at once"
-        elif decider:
-            who = f"{' or '.join(decider['names'])} of {decider['unit']} decides"
-        else:
-            who = "nobody can decide it now"
-        run.screen.line(f"{line['offering']}: {who}; room: {line['room']['word']}.")
-    for each in found["warnings"]:
-        run.screen.line(f"! {each['text']} {each['hint']}".rstrip())
 
 
 def _send(run: Run, plan: Plan) -> Done:

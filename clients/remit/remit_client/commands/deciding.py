@@ -15,6 +15,7 @@ from ..failures import Exit, Failure, Wrong
 from ..run import Run, pass_run, with_options
 from ..site import address
 from ..wanted import offerings_of
+from .reading import tell_plan
 
 lines_option = click.option(
     "--lines", "chosen", multiple=True, metavar="LINE,…",
@@ -62,20 +63,15 @@ def approve(
             ],
             "",
         )  # fmt: skip
-    if dry_run:
-        if run.screen.as_json:
-            run.screen.json({"request": number, "granted": granted})
-        else:
-            run.screen.line("Nothing was decided.")
-        return Exit.DONE
-    _confirm(run, f"Grant that to {found['project']['slug']}?", yes=yes)
+    if not dry_run:
+        _confirm(run, f"Grant that to {found['project']['slug']}?", yes=yes)
     body = {
         "granted": granted,
         "seen": {str(line["id"]): line["balance"] for line, _text in lines},
         "version": found["version"] if version is None else version,
         "reason": reason,
     }
-    return _decide(run, number, "approve", body, "granted")
+    return _decide(run, number, "approve", body, "granted", dry_run=dry_run)
 
 
 def _granted(lines: Sequence[tuple[Any, str]], units: Mapping[str, str]) -> dict[str, int]:
@@ -157,10 +153,16 @@ def _confirm(run: Run, question: str, *, yes: bool) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def _decide(run: Run, number: int, verb: str, body: dict[str, Any], done: str) -> int:
-    decision = run.site.post(address("requests", number, verb), body)
+def _decide(
+    run: Run, number: int, verb: str, body: dict[str, Any], done: str, *, dry_run: bool = False
+) -> int:
+    path = address("requests", number, verb)
+    decision = run.site.post(path, body, dry_run="true" if dry_run else None)
     if run.screen.as_json:
         run.screen.json(decision)
+    elif dry_run:
+        tell_plan(run, decision)
+        run.screen.line("Nothing was decided.")
     else:
         run.screen.state(f"#{number}, decision {decision['id']}: ", done)
     return Exit.DONE

@@ -85,19 +85,17 @@ def delegate(
     document |= {"powers": list(powers)} if powers else {}
     document |= {"bounds": [_typed_bound(each) for each in bounds]} if bounds else {}
     body = _body(run.site, document, name or "The options")
+    found = run.site.post("delegations/", body, dry_run="true" if dry_run else None)
     if dry_run:
-        found = run.site.post("delegations/preview/", body)
-        _tell_preview(run, found)
-        return Exit.DONE
-    found = run.site.post("delegations/", body)
-    if run.screen.as_json:
+        _tell_plan(run, found)
+    elif run.screen.as_json:
         run.screen.json(found)
     else:
         run.screen.line(f"D-{found['id']}: {found['delegate']['name']} in {found['unit']}.")
     return Exit.DONE
 
 
-def _tell_preview(run: Run, found: dict[str, Any]) -> None:
+def _tell_plan(run: Run, found: dict[str, Any]) -> None:
     if run.screen.as_json:
         return run.screen.json(found)
     for each in found["does"]:

@@ -173,6 +173,41 @@ def tell_request(run: Run, found: dict[str, Any]) -> None:
                 run.screen.line(f"{each['endpoint']}: {each['sentence']} {each['error_id']}")
 
 
+def tell_plan(run: Run, found: dict[str, Any]) -> None:
+    """What a dry run says: who decides each line, what would be written where, what to know."""
+    for line in found["lines"]:
+        run.screen.line(f"{line['offering']}: {_whom(line)}.")
+    run.screen.table(
+        [
+            {
+                "service": each["endpoint"], "limit": each["key"],
+                "now": show(each["promised"], each["unit"]),
+                "then": show(each["after"], each["unit"]),
+                "if granted": show(each["if_granted"], each["unit"]),
+            }
+            for each in found["limits"]
+        ],
+        "No limit changes.",
+    )  # fmt: skip
+    for each in found["warnings"]:
+        run.screen.line(f"! {each['text']} {each['hint']}".rstrip())
+
+
+def _whom(line: dict[str, Any]) -> str:
+    """Who has decided a line of a plan, or would."""
+    if line["rule"]:
+        return f"rule {line['rule']} grants it at once"
+    if line["decided_by"]:
+        return f"{line['state']}, by the authority of {line['decided_by']['name']}"
+    steps = line["waits"]["decides"] if line["waits"] else []
+    if not steps:
+        words = line["waits"]["nobody_words"] if line["waits"] else ""
+        return words.rstrip(".") or str(line["state"])
+    nearest = steps[0]
+    names = " or ".join(each["name"] for each in nearest["names"])
+    return f"waits for {names} of {nearest['unit']}"
+
+
 @click.command()
 @click.argument("slug", metavar="PROJECT")
 @click.argument("offering")

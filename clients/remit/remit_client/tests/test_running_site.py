@@ -13,7 +13,7 @@ from contrib.testing.clouds import SandboxSite
 from portal.testing.servers import DatabaseCopy
 from projects.models import Delegation, User
 from projects.states import TokenScope
-from quotas.models import QuotaRequest
+from quotas.models import Decision, QuotaRequest
 from quotas.queries.accounts import audit
 from quotas.tests.stage import Stage, staged
 from remit_client.tests.conftest import Ended, Terminal
@@ -75,7 +75,7 @@ def test_a_file_becomes_true_and_applied_again_asks_for_nothing(remit: Typing) -
     tried = remit("request", "--file", file, "--dry-run")
     assert (tried.code, QuotaRequest.objects.count()) == (0, 0), tried.err
     assert "Nothing was sent." in tried.out
-    assert "decides" in tried.out
+    assert "waits for Dana Lindqvist" in tried.out
 
     assert remit("request", "--file", file).code == 0
     number = QuotaRequest.objects.get().pk
@@ -105,7 +105,9 @@ def test_a_request_is_trimmed_declined_and_what_is_missing_told(remit: Typing) -
     number = sent[0]["answer"]["id"]
     assert remit("approve", number, "--lines", "no.such.line", by="dana").code == 2
     tried = remit("approve", number, "--lines", f"{zone}=48", "--dry-run", by="dana")
-    assert (tried.code, "48" in tried.out) == (0, True)
+    assert (tried.code, "Nothing was decided." in tried.out) == (0, True), tried.err
+    assert "granted, by the authority of Dana Lindqvist" in tried.out
+    assert not Decision.objects.filter(request=number).exists()
     stale = remit("approve", number, "--version", "99", by="dana")
     assert (stale.code, stale.out.count("\n")) == (6, 2)
     assert remit("approve", number, "--lines", f"{zone}=48", by="dana").code == 0
