@@ -114,12 +114,19 @@
 
   /* A form sent out of a row brings a page in which the next one stands in its place. */
   const place = `row of ${location.pathname}`;
+  const withStorage = (act) => {
+    try {
+      return act(sessionStorage);
+    } catch {
+      return null; // a browser may keep nothing: then the page begins at its top
+    }
+  };
   document.addEventListener("submit", (event) => {
     const index = rows().indexOf(event.target.closest("[data-row]"));
-    if (index >= 0) sessionStorage.setItem(place, index);
+    if (index >= 0) withStorage((storage) => storage.setItem(place, index));
   });
-  const left = sessionStorage.getItem(place);
-  sessionStorage.removeItem(place);
+  const left = withStorage((storage) => storage.getItem(place));
+  withStorage((storage) => storage.removeItem(place));
   if (left !== null && rows().length) stand(rows()[Math.min(left, rows().length - 1)]);
 
   /* What is picked: a box for all of them, which needs this file, and how many they are. */
@@ -140,7 +147,8 @@
   document.addEventListener("change", (event) => {
     if (event.target.matches("input[type=checkbox]")) countPicked();
   });
-  // Not before: whoever comes back finds what was picked as it was left.
+  countPicked();
+  // Once more: whoever comes back finds what was picked as it was left, and only by now.
   addEventListener("pageshow", countPicked);
 
   /* What is shown once can be taken along by a click; without this file it is selected by hand. */
