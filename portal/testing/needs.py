@@ -29,6 +29,10 @@ def _node() -> str:
     return "" if shutil.which("node") else "node is not installed: make test-system"
 
 
+def _curl() -> str:
+    return "" if shutil.which("curl") else "curl is not installed: make test-system"
+
+
 def _openstack() -> str:
     # Where contrib/testing/openstack.py keeps them; the mark is the last thing it makes.
     default = Path.home() / ".cache" / "remit-openstack"
@@ -45,6 +49,7 @@ def _root() -> str:
 _CHECKS: dict[str, Callable[[], str]] = {
     "axe": _axe,
     "chromium": _chromium,
+    "curl": _curl,
     "node": _node,
     "openstack": _openstack,
     "root": _root,

@@ -3,7 +3,6 @@
 import html
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -91,7 +90,7 @@ def test_the_receiver_of_the_guide_knows_a_call_of_ours_and_only_that() -> None:
     assert not is_genuine(headers, body, secrets[0], now=at.timestamp() + 301)
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="the guide's first examples are of curl")
+@pytest.mark.needs("curl")
 def test_the_guide_does_what_it_says(stage: Stage, tmp_path: Path) -> None:
     folder = tmp_path / "reader"
     folder.mkdir()
