@@ -4,6 +4,7 @@ Nothing of it is in the transaction of an act: each webhook reads the record as 
 the feed does, in (xid, id) order below the horizon, and keeps the place up to which it has read.
 """
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -11,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from projects.models import Event, Notice, Unit, Webhook, WebhookCall
 from projects.queries.events import Place, feed, visible_events
-from projects.queries.viewers import Viewer, roles_in
+from projects.queries.viewers import Viewer, roles_by_project
 from projects.rules import may_ask, may_listen_to_unit
 from projects.states import CallState, WebhookState
 
@@ -27,10 +28,21 @@ LARGEST_ID = 2**63 - 1
 
 def may_have(viewer: Viewer, webhook: Webhook) -> bool:
     """Whether its owner may have it now: for oneself always, else by their place there."""
+    return bool(may_have_of(viewer, [webhook]))
+
+
+def may_have_of(viewer: Viewer, webhooks: Collection[Webhook]) -> list[Webhook]:
+    """Those of these that their owner may have now; at most one query."""
     if not viewer.user.is_active:
-        return False
-    if webhook.project is not None:
-        return may_ask(roles_in(viewer, webhook.project))
+        return []
+    projects = [each.project for each in webhooks if each.project is not None]
+    roles = roles_by_project(viewer, projects) if projects else {}
+    return [each for each in webhooks if _may_have(viewer, each, roles)]
+
+
+def _may_have(viewer: Viewer, webhook: Webhook, roles: Mapping[int, Collection[str]]) -> bool:
+    if webhook.project_id is not None:
+        return may_ask(roles.get(webhook.project_id, ()))
     return webhook.unit is None or may_listen_to_unit(viewer, webhook.unit.path)
 
 

@@ -1,5 +1,6 @@
 """Webhooks: one's own, what is done with them, and how their calls went."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from projects.actions import webhooks
 from projects.actions.webhooks import Terms
 from projects.models import Unit, Webhook
 from projects.outgoing.event_types import TYPES
+from projects.outgoing.feeding import may_have_of
 from projects.queries.events import Place
 from projects.queries.viewers import Viewer
 from projects.queries.webhooks import calls_of, due_counts, own_webhooks
@@ -63,7 +65,7 @@ def webhook_list(request: Request) -> Response:
         return _shown_once(made, viewer, status=201)
     return answer_page(
         request, own_webhooks(viewer), WebhookSerializer, ordering="-id",
-        context=lambda page: {"viewer": viewer, "due": due_counts(page)},
+        context=lambda page: _context(page, viewer),
     )  # fmt: skip
 
 
@@ -227,14 +229,18 @@ def _place(text: str | None) -> Place | None:
         raise Invalid({"after": [_("Send the `place` of an event as the feed gave it.")]}) from None
 
 
+def _context(found: Sequence[Webhook], viewer: Viewer) -> dict[str, Any]:
+    return {"had": may_have_of(viewer, found), "due": due_counts(found)}
+
+
 def _shown(webhook: Webhook, viewer: Viewer) -> Response:
-    context = {"viewer": viewer, "due": due_counts([webhook])}
+    context = _context([webhook], viewer)
     return tagged(WebhookSerializer(webhook, context=context).data, webhook.version)
 
 
 def _shown_once(made: tuple[Webhook, str], viewer: Viewer, *, status: int = 200) -> Response:
     webhook, secret = made
-    context = {"viewer": viewer, "due": due_counts([webhook]), "secret": secret}
+    context = _context([webhook], viewer) | {"secret": secret}
     told = NewWebhookSerializer(webhook, context=context).data
     headers = {"Cache-Control": "no-store"}
     return without_secret(tagged(told, webhook.version, status=status, headers=headers), "secret")
