@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from portal.lib.wake import wake
+from projects.actions.token_ends import warn_of_tokens
 from projects.models import Unit
 from projects.outgoing.kept_answers import forget_old_answers
 from quotas.actions.endpoints import resume_over
@@ -107,11 +108,12 @@ def sweep_waiting() -> None:
 
 @shared_task
 def sweep_ends() -> None:
-    """Tell of authority that runs out soon, each once."""
+    """Tell of authority and of tokens that run out soon, each once."""
     now = timezone.now()
-    for _slice in range(SLICES):
-        if warn_of_ends(now) == 0:
-            break
+    for act in (warn_of_ends, warn_of_tokens):
+        for _slice in range(SLICES):
+            if act(now) == 0:
+                break
 
 
 @shared_task

@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from projects.models import Delegation, Unit, Webhook
+from projects.models import ApiToken, Delegation, Unit, Webhook
 from projects.states import NoticeKind
 from quotas.models import QuotaRequest
 
@@ -44,6 +44,9 @@ LOOKS: dict[str, Look] = {
     NoticeKind.ENDS_SOON: Look(gettext_lazy("%(what)s ends soon"), "calendar", "warn"),
     NoticeKind.WEBHOOK_DISABLED: Look(
         gettext_lazy("%(what)s was disabled: it is called no more"), "warn", "warn"
+    ),
+    NoticeKind.TOKEN_ENDS: Look(
+        gettext_lazy("%(what)s ends soon: make a new secret in time"), "calendar", "warn"
     ),
     NoticeKind.COVERAGE: Look(gettext_lazy("Too few people decide: %(what)s"), "warn", "warn"),
 }
@@ -85,6 +88,8 @@ def _what(row: NoticeRow) -> str:
         return _("D-%(number)s in %(unit)s") % words
     if isinstance(row.subject, Webhook):
         return _("Your webhook “%(name)s”") % {"name": row.subject.name}
+    if isinstance(row.subject, ApiToken):
+        return _("The token “%(name)s”") % {"name": row.subject.name}
     return row.subject.label if isinstance(row.subject, Unit) else ""
 
 
@@ -97,6 +102,8 @@ def url_of(row: NoticeRow) -> str:
         return reverse("delegation_detail", args=[row.subject.pk])
     if isinstance(row.subject, Webhook):
         return reverse("webhook_detail", args=[row.subject.public_id])
+    if isinstance(row.subject, ApiToken):
+        return reverse("token_detail", args=[row.subject.public_id])
     if isinstance(row.subject, Unit):
         return reverse("unit_detail", args=[row.subject.slug])
     return ""

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from projects.models import Delegation, Notice, Unit, User, Webhook
+from projects.models import ApiToken, Delegation, Notice, Unit, User, Webhook
 from projects.queries.delegations import visible_delegations
+from projects.queries.service_accounts import visible_tokens
 from projects.queries.viewers import SEE_DELEGATIONS, Viewer, below
 from projects.queries.webhooks import own_webhooks
 from projects.states import NoticeKind
 from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.requests import visible_requests
 from quotas.states import LineState
+
+Subject = QuotaRequest | Delegation | Unit | Webhook | ApiToken
 
 SHOWN = 8  # on the first page
 # Of a request that waits for the reader's decision.
@@ -29,7 +32,7 @@ class NoticeRow:
     """A notice with what it is about; neither subject nor actor where that is not to be seen."""
 
     notice: Notice
-    subject: QuotaRequest | Delegation | Unit | Webhook | None
+    subject: Subject | None
     # It asked for a decision, and none of it waits for one any more.
     is_over: bool = False
 
@@ -57,7 +60,7 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
         kind, number = _key(each)
         if number is not None:
             ids[kind].add(number)
-    found: dict[tuple[str, int | None], QuotaRequest | Delegation | Unit | Webhook] = {}
+    found: dict[tuple[str, int | None], Subject] = {}
     if ids["request"]:
         for asked in visible_requests(viewer).filter(pk__in=ids["request"]):
             found["request", asked.pk] = asked
@@ -70,6 +73,9 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     if ids["webhook"]:
         for webhook in own_webhooks(viewer).filter(pk__in=ids["webhook"]):
             found["webhook", webhook.pk] = webhook
+    if ids["token"]:
+        for token in visible_tokens(viewer).filter(pk__in=ids["token"]):
+            found["token", token.pk] = token
     still_open = _still_open(each for each in notices if each.kind in TASKS)
     return [
         NoticeRow(

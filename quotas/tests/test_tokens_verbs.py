@@ -13,10 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from portal.lib import pace
 from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.networks import networks_from
 from projects.actions import service_accounts, tokens
-from projects.models import ApiToken, Event, KeptAnswer, Membership, ServiceAccount, User
-from projects.states import Role, TokenScope
+from projects.actions.token_ends import warn_of_tokens
+from projects.models import ApiToken, Event, KeptAnswer, Membership, Notice, ServiceAccount, User
+from projects.states import NoticeKind, Role, TokenScope
 from quotas.tests.counting import assert_flat
 from quotas.tests.site import Site, join
 from quotas.tests.test_tokens import calling, token_for
@@ -394,3 +397,68 @@ def test_the_lists_cost_the_same_for_many(site_today: Site, client: Client) -> N
         with transaction.atomic():
             assert_flat(name, load, grow)
             transaction.set_rollback(True)
+
+
+def test_who_holds_a_token_is_told_once_before_it_ends(site_today: Site, client: Client) -> None:
+    now = timezone.now()
+    things = prepare(site_today)
+    common: dict[str, Any] = {"scopes": ["read"], "actor": site_today.alice, "now": now}
+    tokens.make(name="short", ends_at=now + timedelta(days=7), **common)
+    replaced, _text = tokens.make(name="replaced", **common)
+    tokens.rotate(token=replaced, overlap=timedelta(days=7), actor=site_today.alice, now=now)
+    assert warn_of_tokens(now) == 0
+    near = things.own.ends_at - timedelta(days=13)
+    assert (warn_of_tokens(near), warn_of_tokens(near)) == (3, 0)
+    told = Notice.objects.filter(kind=NoticeKind.TOKEN_ENDS)
+    assert {each.person for each in told} == {site_today.alice}
+    client.force_login(site_today.alice)
+    page = client.get(reverse("notice_list")).content.decode()
+    assert "The token “pipeline” ends soon" in page
+    of_its = told.get(event__subject_id=things.its.pk)
+    opened = client.post(reverse("notice_read"), {"open": of_its.pk, "from": "list"})
+    assert opened.headers["Location"] == reverse("token_detail", args=[things.its.public_id])
+    subjects = [each["subject"] for each in client.get(ROOT + "notices/").json()["results"]]
+    assert {"kind": "token", "id": things.own.public_id} in subjects
+
+
+def test_too_many_calls_are_told_when_to_come_back(
+    site_today: Site, broker: object, settings: Settings
+) -> None:
+    settings.LIMITS_URL = settings.CELERY_BROKER_URL
+    settings.API_RATE_PER_MINUTE, settings.API_RATE_BURST = 6, 2
+    pace.forget_failure()
+    _token, text = token_for(site_today.alice)
+    answers = [calling(text).get(ROOT + "me/") for _number in range(3)]
+    assert [each.status_code for each in answers] == [200, 200, 429]
+    assert [each.headers["RateLimit"][:9] for each in answers] == [
+        '"api";r=1', '"api";r=0', '"api";r=0',
+    ]  # fmt: skip
+    assert {each.headers["RateLimit-Policy"] for each in answers} == {'"api";q=2;w=20'}
+    assert answers[2].json()["code"] == "throttled"
+    assert 0 < int(answers[2].headers["Retry-After"]) <= 10
+    # Another token of the same person, and the person in a browser, have counts of their own.
+    _other, other = token_for(site_today.alice)
+    assert calling(other).get(ROOT + "me/").status_code == 200
+    client = Client()
+    client.force_login(site_today.alice)
+    assert [client.get(ROOT + "me/").status_code for _number in range(3)] == [200, 200, 429]
+
+
+def test_operators_see_that_calls_are_not_limited(
+    site_today: Site, client: Client, settings: Settings
+) -> None:
+    settings.API_RATE_PER_MINUTE, settings.LIMITS_URL = 600, ""
+    client.force_login(site_today.otto)
+    assert "Degraded" in client.get(reverse("endpoint_list")).content.decode()
+    settings.API_RATE_PER_MINUTE = 0
+    assert "Degraded" not in client.get(reverse("endpoint_list")).content.decode()
+
+
+def test_a_forged_address_opens_no_network(site_today: Site, settings: Settings) -> None:
+    _token, text = token_for(site_today.alice, networks=["192.0.2.0/24"])
+    forged = {"X-Forwarded-For": "192.0.2.9", "Authorization": f"Bearer {text}"}
+    assert Client(headers=forged).get(ROOT + "me/").status_code == 403
+    settings.TRUSTED_PROXIES = networks_from(["127.0.0.0/8"])
+    assert Client(headers=forged).get(ROOT + "me/").status_code == 200
+    forged["X-Forwarded-For"] = "192.0.2.9, 198.51.100.7"
+    assert Client(headers=forged).get(ROOT + "me/").status_code == 403

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from portal.lib import pace
 from portal.lib.access import shows
 from portal.lib.errors import Forbidden, NotVisible
 from projects.queries.viewers import Viewer
@@ -35,6 +36,7 @@ def endpoint_list(request: HttpRequest) -> HttpResponse:
         "tab": "endpoints",
         "rows": with_news(endpoint_rows(viewer), viewer.now),
         "sees_all": viewer.sees_everything,
+        "is_unlimited": viewer.sees_everything and pace.is_on() and not pace.is_up(),
     }
     return render(request, "operations/endpoint_list.html", context)
 

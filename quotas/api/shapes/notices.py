@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from projects.models import Delegation, Unit, Webhook
+from projects.models import ApiToken, Delegation, Unit, Webhook
 from projects.states import NoticeKind
 from quotas.api.fields import Input, LineIds, Whole
 from quotas.models import QuotaRequest
@@ -17,9 +17,10 @@ from .people import Person
 
 
 class NoticeSubject(serializers.Serializer[Any]):
-    """What it is about: the number of a request or a delegation, a unit's slug, a webhook's id."""
+    """What it is about: the number of a request or a delegation, a unit's slug, the id
+    of a webhook or a token."""
 
-    kind = serializers.ChoiceField(choices=["request", "delegation", "unit", "webhook"])
+    kind = serializers.ChoiceField(choices=["request", "delegation", "unit", "webhook", "token"])
     id = serializers.CharField()
 
 
@@ -47,6 +48,8 @@ class NoticeSerializer(serializers.Serializer[Any]):
             return {"kind": "delegation", "id": str(found.pk)}
         if isinstance(found, Webhook):
             return {"kind": "webhook", "id": str(found.public_id)}
+        if isinstance(found, ApiToken):
+            return {"kind": "token", "id": found.public_id}
         return {"kind": "unit", "id": found.slug} if isinstance(found, Unit) else None
 
 
