@@ -62,9 +62,11 @@ def _columns(
         )
     if decision.policy_version is None:
         yield from compare(decision, [("who acted", decision.person_id, decision.actor_id)])
-    # Who adopts a limit asks and decides at one moment.
+    # Who adopts a limit asks and decides at one moment; so does a rule what others ask for.
     is_adopted = (
-        decision.request.asked_by_id is None and decision.request.submitted_at == decision.at
+        decision.policy_version_id is None
+        and decision.request.asked_by_id is None
+        and decision.request.submitted_at == decision.at
     )
     asked = {decision.request.requester_id, decision.request.asked_by_id}
     if decision.person_id in asked and not is_adopted:

@@ -140,6 +140,15 @@ def test_a_rule_never_grants_where_its_person_has_an_interest(site: Site) -> Non
     assert states(ask(site, {site.vcpu.slug: 32})) == {"vcpu": "open"}
 
 
+def test_a_rule_that_grants_what_its_own_person_asked_for_is_found_out(site: Site) -> None:
+    rule(site, few(site))
+    asked = ask(site, {site.vcpu.slug: 32})
+    assert list(verify()) == []
+    QuotaRequest.objects.filter(pk=asked.pk).update(requester=site.dana)
+    [found] = verify()
+    assert (found.what, found.found) == ("person", site.dana.pk)
+
+
 def test_nor_in_the_stead_of_somebody_who_has(site: Site) -> None:
     (deputy,) = name_deputy(
         holder=site.dana, user=site.mallory, starts_at=NOW, ends_at=NOW + timedelta(days=7), now=NOW
