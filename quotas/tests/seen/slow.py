@@ -71,6 +71,19 @@ class Slow:
     def held(self, user: User) -> list[Delegation]:
         return [self.delegations[pk] for pk in self.live if self.names(self.delegations[pk], user)]
 
+    def mandates(self, user: User, path: str) -> set[int]:
+        """By which they decide for that unit: every link has the power, and reaches it."""
+        chains = [
+            [self.delegations[pk] for pk in each.chain_ids]
+            for each in self.held(user)
+            if path.startswith(each.unit.path)
+        ]
+        return {
+            chain[-1].pk
+            for chain in chains
+            if all(Power.DECIDE_QUOTA in link.powers for link in chain)
+        }
+
     def sees_all(self, user: User) -> bool:
         audited = {each.unit_id for each in self.held(user) if Power.AUDIT in each.powers}
         return user.is_operator or bool(audited and self.tops <= audited)

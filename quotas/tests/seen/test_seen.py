@@ -10,8 +10,10 @@ from projects.queries.events import visible_events
 from projects.queries.viewers import Viewer, live_delegations, visible_projects
 from quotas.models import Account, Holder
 from quotas.queries.accounts import envelope_fills, nearest_sources
+from quotas.queries.queue_figures import figures_at_a_glance
 from quotas.queries.requests import assigned_lines, queue, visible_requests
 from quotas.queries.units import unit_tree
+from quotas.queries.waiting import lines_of_page
 from quotas.tests.site import NOW
 
 from .ground import Ground, make_ground
@@ -52,6 +54,7 @@ def check_person(slow: Slow, person: User) -> None:
     assert ids(visible_in_force(viewer)) == held & slow.live
     assert ids(assigned_lines(viewer)) == {each.pk for each in waiting}
     assert ids(queue(viewer)) == {each.request_id for each in waiting}
+    check_queue(slow, viewer, {each.pk for each in waiting})
     counts = {}
     nodes = unit_tree(viewer)
     while nodes:
@@ -62,6 +65,24 @@ def check_person(slow: Slow, person: User) -> None:
         pk: sum(1 for each in slow.projects if each.unit_id == pk and each.pk in projects)
         for pk in counts
     }
+
+
+def check_queue(slow: Slow, viewer: Viewer, waiting: set[int]) -> None:
+    """What a row of the queue shows of who pays, and of the person's mandates there."""
+    lines, mandates = lines_of_page(viewer, list(queue(viewer)))
+    assert ids(lines) == waiting
+    figures = figures_at_a_glance(lines, mandates, NOW)
+    rows = list(Account.objects.select_related("unit", "project__unit"))
+    by_id = {each.pk: each for each in rows}
+    paying = [each for each in rows if each.holder in (Holder.UNIT, Holder.POOL)]
+    for line in lines:
+        shown, path = figures[line.pk], line.project.unit.path
+        source = _nearest(paying, line.offering_id, path)
+        assert [each.pk for each in shown.sources] == [source]
+        fill = shown.envelope
+        assert fill is not None
+        assert (fill.promised, fill.size) == slow.fill(by_id[source], rows)
+        assert {each.delegation.pk for each in shown.mandates} == slow.mandates(viewer.user, path)
 
 
 def check_accounts(ground: Ground, slow: Slow) -> None:
