@@ -131,18 +131,16 @@ def replay(
     now = viewer.now
     if (since is None) == (after is None):
         raise Invalid({"since": [_("Say since when, or after which event.")]})
-    oldest = place_before(now - MOST_REPLAYED)
     if since is not None and not now - MOST_REPLAYED <= since <= now:
         sentence = _("Name a moment of the last %(days)s days.") % {"days": MOST_REPLAYED.days}
         raise Invalid({"since": [sentence]})
-    start = place_before(since) if since is not None else max(after or oldest, oldest)
+    start = after if since is None else place_before(since)
     with transaction.atomic():
         locked = _locked(webhook, viewer)
         _must_be(locked, WebhookState.ON)
         # Never forward: what it was not told of yet would be left out.
-        place = min(start, Place(locked.after_xid, locked.after_id))
+        place = min(start or Place(0, 0), Place(locked.after_xid, locked.after_id))
         _update(locked, after_xid=place.xid, after_id=place.id, held_until=None)
-        wake_after_commit(CALL_TASK)
     return locked
 
 

@@ -23,7 +23,8 @@ BATCH = 200
 MOST_DUE = 1000
 # Acts are dated before they wait for locks, so one is in the record after some that are later.
 SLACK = timedelta(minutes=1)
-LARGEST_ID = 2**63 - 1
+# As large as a place of the feed can be written.
+LARGEST_ID = 10**18 - 1
 
 
 def may_have(viewer: Viewer, webhook: Webhook) -> bool:

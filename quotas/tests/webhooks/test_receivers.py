@@ -12,6 +12,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from portal.testing.waiting import wait_until
+from projects import tasks
 from projects.actions.calling import call_next
 from projects.models import Notice, User, Webhook, WebhookAttempt, WebhookCall
 from projects.outgoing import calls, feeding
@@ -332,3 +333,17 @@ def test_who_left_is_told_nothing(committed_site: Site, receiver: Receiver) -> N
     User.objects.filter(subject="alice").update(is_active=False)
     ask(committed_site, NOW)
     assert send_all(NOW) == 0
+
+
+def test_the_doors_of_the_workers(committed_site: Site, receiver: Receiver, broker: object) -> None:
+    """The sweep reads the record and hints, a hint sends what is due, and the log ends by age."""
+    webhook = of_project(committed_site, f"http://{HOST}:{receiver.port}/")
+    ask(committed_site, NOW)
+    tasks.sweep_webhooks()
+    assert the_call(webhook).state == CallState.DUE
+    tasks.call_webhooks()
+    assert (the_call(webhook).state, receiver.verbs) == (CallState.TAKEN, ["request.submitted"])
+    ended = the_call(webhook)
+    WebhookCall.objects.filter(pk=ended.pk).update(ended_at=NOW - 31 * DAY)
+    tasks.sweep_old_calls()
+    assert not WebhookCall.objects.exists()
