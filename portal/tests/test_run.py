@@ -225,3 +225,15 @@ def test_installed_requirements_are_not_installed_again(tmp_path: Path) -> None:
     answers = {bootstrap(ask).stdout for _ in range(2)}
     assert len(answers) == 1
     assert len(json.loads(answers.pop())) == 64
+
+
+def test_a_package_of_ours_is_installed_again_when_what_it_needs_changes(tmp_path: Path) -> None:
+    package = tmp_path / "client"
+    package.mkdir()
+    wanted = tmp_path / "requirements.txt"
+    wanted.write_text("-e ./client  # ours\n")
+    digests = set()
+    for needs in ("click", "requests"):
+        (package / "pyproject.toml").write_text(needs)
+        digests.add(bootstrap(f"print(b.fingerprint(b.Path({str(wanted)!r})))").stdout)
+    assert len(digests) == 2

@@ -1,4 +1,4 @@
-"""request, wait, withdraw: asking for quota and following it."""
+"""request, wait, answer, withdraw: asking for quota and following it."""
 
 import random
 import re
@@ -13,7 +13,7 @@ from ..failures import Exit, Failure, TimedOut, Unreachable, Wrong
 from ..files import read
 from ..run import Run, pass_run, with_options
 from ..site import Site, address
-from ..wanted import Plan, Wish, offerings_of, plan_of, wish_of_document
+from ..wanted import Line, Plan, Wish, offerings_of, plan_of, wish_of_document
 from .reading import tell_plan, tell_request
 
 STATUSES = {"met": "as wanted", "asked": "waits", "clash": "waits, another amount", "ask": "ask"}
@@ -21,7 +21,7 @@ HAPPENS = ("open", "applying")
 SENTENCES = {
     "declined": "It was declined.",
     "withdrawn": "It was withdrawn.",
-    "returned": "It came back with a question: answer it on its page.",
+    "returned": "It came back with a question: `remit answer`, or its page.",
     "refused": "The cloud refuses it: the people who operate it must act.",
     "not enforced": "It was granted, but the cloud lacks what it would be enforced with.",
     "draft": "It is a draft, which nobody decides: send it on its page.",
@@ -172,7 +172,7 @@ def _compare(run: Run, plan: Plan) -> Failure | None:
                     "offering": each.offering, "now": show(each.now, each.unit),
                     "wanted": show(each.wanted, each.unit),
                     "change": change(each.wanted - each.now, each.unit),
-                    "": STATUSES[each.status] + (f" in #{each.request}" if each.request else ""),
+                    "state": _state(each),
                 }
                 for each in plan.lines
             ],
@@ -186,6 +186,11 @@ def _compare(run: Run, plan: Plan) -> Failure | None:
         ]
         return Failure("Another amount waits already: change or withdraw that request.", *said)
     return None
+
+
+def _state(line: Line) -> str:
+    where = f" in #{line.request}" if line.request is not None else ""
+    return STATUSES[line.status] + where
 
 
 def _preview(run: Run, plan: Plan) -> Done:
@@ -277,6 +282,23 @@ def wait_for(site: Site, number: int, timeout: float) -> dict[str, Any]:
 
 @click.command()
 @click.argument("number", metavar="REQUEST", type=click.IntRange(1))
+@click.argument("text")
+@with_options
+@pass_run
+def answer(run: Run, number: int, text: str) -> int:
+    """Answer the question of a returned request; its lines are open again as they were."""
+    seen = run.site.get(address("requests", number))
+    body = {"text": text, "lines": {}, "version": seen["version"]}
+    found = run.site.post(address("requests", number, "answer"), body)
+    if run.screen.as_json:
+        run.screen.json(found)
+    else:
+        tell_request(run, found)
+    return Exit.DONE
+
+
+@click.command()
+@click.argument("number", metavar="REQUEST", type=click.IntRange(1))
 @with_options
 @pass_run
 def withdraw(run: Run, number: int) -> int:
@@ -289,4 +311,4 @@ def withdraw(run: Run, number: int) -> int:
     return Exit.DONE
 
 
-COMMANDS = (request, wait, withdraw)
+COMMANDS = (request, wait, answer, withdraw)

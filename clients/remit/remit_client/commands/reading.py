@@ -1,4 +1,4 @@
-"""projects, project, offerings, requests, show, queue, explain: reading what there is."""
+"""projects, project, members, offerings, requests, show, queue, explain: reading what there is."""
 
 from typing import Any
 
@@ -65,6 +65,28 @@ def project(run: Run, slug: str) -> None:
         if each["sentence"]:
             run.screen.line(f"  {each['sentence']}")
     return None
+
+
+@click.command()
+@click.argument("slug", metavar="PROJECT")
+@with_options
+@pass_run
+def members(run: Run, slug: str) -> None:
+    """List who is in a project, with the ids by which authority is handed on."""
+    rows = run.site.pages(address("projects", slug, "members"))
+    if run.screen.as_json:
+        return run.screen.json(rows)
+    return run.screen.table(
+        [
+            {
+                "role": each["role"], "name": each["holder"]["name"],
+                "until": (each["ends_at"] or "–")[:10],
+                "id": f"{each['holder']['kind']}:{each['holder']['id']}",
+            }
+            for each in rows
+        ],
+        "Nobody is in it.",
+    )  # fmt: skip
 
 
 @click.command(short_help="List what can be asked for.")
@@ -236,4 +258,4 @@ def explain(run: Run, slug: str, offering: str) -> int:
     return Exit.DONE
 
 
-COMMANDS = (projects, project, offerings, request_list, show_request, queue, explain)
+COMMANDS = (projects, project, members, offerings, request_list, show_request, queue, explain)

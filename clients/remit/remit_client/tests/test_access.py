@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from remit_client.config import Access, Secret, checked_url, config_file, find_access, write
-from remit_client.failures import NotSignedIn, Wrong
+from remit_client.failures import MEANINGS, NotSignedIn, Wrong
 from remit_client.tests.conftest import TOKEN, Terminal
 from remit_client.tests.scripted import Answer, Scripted, problem
 
@@ -124,6 +124,13 @@ def test_a_fault_of_the_program_shows_neither_its_token_nor_a_trace(
     assert "a fault of this program, KeyError" in ended.err
     assert TOKEN not in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_the_exit_codes_are_those_that_are_written_down(terminal: Terminal) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for code, words in MEANINGS.items():
+        assert f"| {code.value} | {words} |" in readme
+        assert f"{code.value} {words}" in " ".join(terminal.run("--help").out.split())
 
 
 def test_it_runs_as_a_program_of_its_own(terminal: Terminal, server: Scripted) -> None:

@@ -130,6 +130,8 @@ def test_what_comes_back_or_is_taken_back_ends_the_wait(remit: Typing) -> None:
     number = sent[0]["answer"]["id"]
     assert remit("return", number, "--reason", "For which run?", by="dana").code == 0
     assert "came back with a question" in remit("wait", number).err
+    answered = remit("answer", number, "For run 4.")
+    assert (answered.code, f"#{number} of telescope: open" in answered.out) == (0, True)
     assert remit("withdraw", number).code == 0
     assert "It was withdrawn." in remit("wait", number).err
 
@@ -162,6 +164,8 @@ def test_reading(remit: Typing) -> None:
     assert "Alice Meyer" in remit("whoami").out
     assert "telescope" in remit("projects").out
     assert remit("project", "telescope").code == 0
+    alice = User.objects.get(subject="alice").public_id
+    assert f"person:{alice}" in remit("members", "telescope").out
     assert remit("requests", "--of", "mine", "--stage", "waiting").code == 0
     assert remit("delegations", by="dana").code == 0
 
