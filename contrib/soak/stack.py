@@ -117,6 +117,8 @@ class Stack:
                 "PORT": str(self.port),
                 "PYTHONUNBUFFERED": "1",
                 "REMIT_ENV": "development",
+                # People and workers here call as fast as they can.
+                "API_RATE_PER_MINUTE": "0",
                 "WEB_PROCESSES": "2",
                 "WEB_THREADS": "4",
             }

@@ -76,7 +76,7 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
 
     class Meta:
         model = ApiToken
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "name", "bearer", "scopes", "networks", "state", "created_at", "created_by",
             "ends_at", "last_used_at", "revoked_at", "revoked_by",
         )  # fmt: skip
