@@ -11,6 +11,7 @@ from portal.lib.metrics import gauge
 from projects.models import Webhook, WebhookAttempt, WebhookCall
 from projects.states import CallState, WebhookState
 
+from .events import visible_events
 from .viewers import Viewer
 
 
@@ -35,6 +36,14 @@ def calls_of(webhook: Webhook) -> QuerySet[WebhookCall]:
         .prefetch_related(Prefetch("tries", queryset=tries))
         .order_by("-pk")
     )
+
+
+def seen_in(calls: Collection[WebhookCall], viewer: Viewer) -> set[int]:
+    """The ids of the events of these calls that the person may see now; one query."""
+    ids = [each.event_id for each in calls if each.event_id is not None]
+    if not ids:
+        return set()
+    return set(visible_events(viewer).filter(pk__in=ids).values_list("pk", flat=True))
 
 
 def due_counts(webhooks: Collection[Webhook]) -> dict[int, int]:

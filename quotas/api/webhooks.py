@@ -17,7 +17,7 @@ from projects.outgoing.event_types import TYPES
 from projects.outgoing.feeding import may_have_of
 from projects.queries.events import Place
 from projects.queries.viewers import Viewer
-from projects.queries.webhooks import calls_of, due_counts, own_webhooks
+from projects.queries.webhooks import calls_of, due_counts, own_webhooks, seen_in
 from projects.states import TokenScope
 
 from .asked import body, one, viewer_in, visible_project
@@ -137,7 +137,8 @@ def webhook_rotate(request: Request, public_id: UUID) -> Response:
 def webhook_ping(request: Request, public_id: UUID) -> Response:
     viewer, found = _own(request, public_id)
     body(request, NothingInput)
-    return Response(CallSerializer(webhooks.ping(webhook=found, viewer=viewer)).data, status=202)
+    call = webhooks.ping(webhook=found, viewer=viewer)
+    return Response(CallSerializer(call, context={"seen": ()}).data, status=202)
 
 
 @needs(TokenScope.LISTEN)
@@ -196,8 +197,11 @@ def webhook_switch_off(request: Request, public_id: UUID) -> Response:
 )  # fmt: skip
 @api_view(["GET"])
 def webhook_calls(request: Request, public_id: UUID) -> Response:
-    _viewer, found = _own(request, public_id)
-    return answer_page(request, calls_of(found), CallSerializer, ordering="-id")
+    viewer, found = _own(request, public_id)
+    return answer_page(
+        request, calls_of(found), CallSerializer, ordering="-id",
+        context=lambda page: {"seen": seen_in(page, viewer)},
+    )  # fmt: skip
 
 
 def _own(request: Request, public_id: UUID) -> tuple[Viewer, Webhook]:

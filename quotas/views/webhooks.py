@@ -1,6 +1,6 @@
 """One's own webhooks: the list, one with its log of calls, and what is done with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.lib.access import shows
 from portal.lib.errors import DomainError, Invalid, NotVisible
 from projects.actions import webhooks
-from projects.models import Project, Unit, Webhook
+from projects.models import Project, Unit, Webhook, WebhookCall
 from projects.outgoing.event_types import PING, type_of
 from projects.outgoing.feeding import may_have
 from projects.queries.viewers import Viewer
-from projects.queries.webhooks import calls_of, due_counts, own_webhooks
+from projects.queries.webhooks import calls_of, due_counts, own_webhooks, seen_in
 from projects.states import WebhookState
 from projects.views.viewer import viewer_of
 from quotas.forms import take_errors
@@ -69,7 +69,7 @@ def webhook_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """What it is told, how it stands, and its log, the newest first."""
     viewer, webhook = _own(request, public_id)
     page = page_of(request, calls_of(webhook))
-    is_mine = may_have(viewer, webhook)
+    is_mine, seen = may_have(viewer, webhook), seen_in(page.rows, viewer)
     context = {
         "here": "me",
         "webhook": webhook,
@@ -79,7 +79,7 @@ def webhook_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "is_held": webhook.held_until and webhook.held_until > viewer.now,
         "due": due_counts([webhook]).get(webhook.pk, 0),
         "page": page,
-        "calls": [(each, type_of(each.event) if each.event else PING) for each in page.rows],
+        "calls": [(each, _type_of(each, seen)) for each in page.rows],
         "replay": ReplayForm(initial={"since": webhook.failing_since}),
     }
     return render(request, "webhooks/detail.html", context)
@@ -181,6 +181,13 @@ def _done(
     act(webhook=webhook, viewer=viewer)
     messages.success(request, words)
     return redirect("webhook_detail", public_id=public_id)
+
+
+def _type_of(call: WebhookCall, seen: Collection[int]) -> str:
+    """The name of its event's type; "" where that may not be seen any more."""
+    if call.event is None:
+        return PING
+    return type_of(call.event) if call.event_id in seen else ""
 
 
 def _own(request: HttpRequest, public_id: UUID) -> tuple[Viewer, Webhook]:

@@ -76,11 +76,12 @@ class AttemptSerializer(serializers.ModelSerializer[WebhookAttempt]):
 
 
 class CallSerializer(serializers.ModelSerializer[WebhookCall]):
-    """One call: the event that it tells of (null: a test), and its tries, the newest first."""
+    """One call: the event that it tells of (null: a test, or not yours to see any more), and its
+    tries, the newest first."""
 
-    id = serializers.SerializerMethodField(help_text="As in `webhook-id`.")
-    type = serializers.SerializerMethodField()
-    event = EventSerializer(allow_null=True)
+    id = serializers.CharField(source="message_id", help_text="As in `webhook-id`.")
+    type = serializers.SerializerMethodField(help_text="Empty where it is not yours to see.")
+    event = serializers.SerializerMethodField()
     state = serializers.ChoiceField(choices=CallState.values)
     tries = AttemptSerializer(many=True)
 
@@ -88,11 +89,17 @@ class CallSerializer(serializers.ModelSerializer[WebhookCall]):
         model = WebhookCall
         fields = ("id", "type", "event", "state", "attempts", "due_at", "ended_at", "tries")
 
-    def get_id(self, call: WebhookCall) -> str:
-        return call.message_id
-
     def get_type(self, call: WebhookCall) -> str:
-        return type_of(call.event) if call.event else PING
+        if call.event is None:
+            return PING
+        return type_of(call.event) if self._is_seen(call) else ""
+
+    @extend_schema_field(EventSerializer(allow_null=True))
+    def get_event(self, call: WebhookCall) -> Any:
+        return EventSerializer(call.event).data if self._is_seen(call) else None
+
+    def _is_seen(self, call: WebhookCall) -> bool:
+        return call.event_id in self.context["seen"]
 
 
 class TypesSerializer(serializers.Serializer[Any]):

@@ -9,6 +9,7 @@ from ipaddress import ip_network
 
 import pytest
 from django.db import connection
+from django.test import Client
 from pytest_django import Settings
 
 from portal.testing.waiting import wait_until
@@ -319,13 +320,25 @@ def test_what_its_owner_may_not_see_any_more_is_not_sent(
     committed_site: Site, receiver: Receiver
 ) -> None:
     webhook = of_project(committed_site, receiver.url)
-    ask(committed_site, NOW)
+    grant(committed_site, ask(committed_site, NOW), NOW)
     feeding.write_all(NOW)
     committed_site.project.memberships.filter(user=committed_site.alice).update(
         ends_at=NOW + SECOND
     )
-    assert call_next(NOW + 2 * SECOND, at_loopback)
-    assert (the_call(webhook).state, receiver.calls) == (CallState.WITHHELD, [])
+    while call_next(NOW + 2 * SECOND, at_loopback):
+        pass
+    states = WebhookCall.objects.filter(webhook=webhook).values_list("state", flat=True)
+    assert (list(states), receiver.calls) == ([CallState.WITHHELD] * 2, [])
+    # Nor does the log tell of others' acts, by either door; the page says that nothing is sent.
+    client = Client()
+    client.force_login(committed_site.alice)
+    log = client.get(f"/api/v1/webhooks/{webhook.public_id}/calls/").json()["results"]
+    assert [each["type"] for each in log] == ["", "request.submitted"]
+    assert log[0]["event"] is None
+    page = client.get(f"/me/webhooks/{webhook.public_id}/").content.decode()
+    assert "request.submitted</code> <" not in page
+    assert "Something that you may no longer see" in page
+    assert "Nothing is sent any more" in page
 
 
 def test_who_left_is_told_nothing(committed_site: Site, receiver: Receiver) -> None:
