@@ -130,7 +130,7 @@ def run(block: Block, text: str, folder: Path) -> str:
     # The programs of this Python stand first: `remit`, and `python3`.
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", SHELL.format(text=text)], cwd=folder, timeout=90, check=False,
+        ["bash", "-c", SHELL.format(text=text)], cwd=folder, timeout=240, check=False,
         capture_output=True, text=True,
         env={"PATH": path, "HOME": str(folder), "COLUMNS": "120", "NO_PROXY": "127.0.0.1"},
     )  # fmt: skip

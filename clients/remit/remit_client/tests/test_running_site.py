@@ -88,7 +88,7 @@ def test_a_file_becomes_true_and_applied_again_asks_for_nothing(remit: Typing) -
     assert (timed_out.code, "open" in timed_out.err) == (4, True)
     decided = remit("approve", number, by="dana")
     assert (decided.code, "granted" in decided.out) == (0, True), decided.err
-    waited = remit("wait", number, "--timeout", "60s")
+    waited = remit("wait", number, "--timeout", "3m")
     assert (waited.code, "applied" in waited.out) == (0, True), waited.err
     limits = remit.stage.cloud.plain.compute_limits("geneva", remit.stage.external_id)
     assert limits["cores"] == 64
