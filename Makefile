@@ -69,6 +69,14 @@ walk: install-dev ## Take thousands of random steps through authority, beside a 
 walk-faults: install-dev ## Break rules of authority on purpose, and see that the walks of `make test` notice
 	$(BIN)/pytest -s quotas/tests/walk/check_faults.py
 
+.PHONY: contract
+contract: install-dev ## Call every operation of the API in many ways, at random; EXAMPLES (40) of each
+	CONTRACT_EXAMPLES=$(or $(EXAMPLES),40) $(BIN)/pytest -s quotas/tests/contract
+
+.PHONY: examples
+examples: install-dev ## Record the examples of the API's document that are missing or do not fit any more
+	$(BIN)/pytest -q quotas/tests/record_examples.py
+
 .PHONY: pictures
 pictures: install-dev $(NODE_MODULES)/axe-core ## Make the README's pictures anew, from the demo site in a browser
 	PICTURES=docs/pictures $(BIN)/pytest quotas/tests/test_looks.py

@@ -255,6 +255,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "projects/<slug:slug>/drift/<int:pk>/adopt/", limit_adoption.drift_adopt, name="drift_adopt"
     ),
     path("find/", search.find, name="find"),
+    path("api/", reference.reference, name="reference"),
+    path("api/reference/<slug:tag>/", reference.reference_subject, name="reference_subject"),
     path("api/problems/", reference.refusal_list, name="refusal_list"),
     path("api/problems/<slug:code>/", reference.refusal_detail, name="refusal_detail"),
     path("api/v1/", include("quotas.api.urls")),

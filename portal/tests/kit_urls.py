@@ -6,7 +6,7 @@ from django.urls import include, path
 NAMES = [
     *("sign_in", "sign_out", "me", "home", "find", "catalogue", "queue", "remit"),
     *("unit_list", "policy_list"),
-    *("project_list", "request_list", "endpoint_list", "api_schema"),
+    *("project_list", "request_list", "endpoint_list", "reference"),
 ]
 
 

@@ -131,7 +131,7 @@ def test_sign_out_and_language_are_posts_with_a_token():
 
 @pytest.mark.parametrize("user", ["Dana", None])
 def test_foot_leads_to_the_description_of_the_api(user):
-    assert '<a href="/api_schema/">API</a>' in page("404.html", user=user)
+    assert '<a href="/reference/">API</a>' in page("404.html", user=user)
 
 
 def test_htmx_swaps_refusals_and_evaluates_nothing():

@@ -1,7 +1,7 @@
 """What the API's document says beside what each view says of itself: hooks of its generation.
 
 Words for each tag, the scope that a token needs, refusals said once, and examples of what each
-operation takes and answers (examples.json, which the tests record and compare).
+operation takes and answers (examples.json: `make examples`).
 """
 
 import json
@@ -59,7 +59,8 @@ def scope_of(view: Any, method: str) -> TokenScope | Needs | None:
     """What a token must hold for a method of a Door; None: no token is for that."""
     if method in SAFE:
         return TokenScope.READ
-    return view.scope or OF_ROW.get(view.access_row)
+    needed: TokenScope | Needs | None = view.scope or OF_ROW.get(view.access_row)
+    return needed
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -122,7 +123,7 @@ def _problem(code: str) -> dict[str, Any]:
 
 @cache
 def recorded() -> dict[str, dict[str, Any]]:
-    """{operation id: {"sent": body, "answered": body}}, each where there is one."""
+    """{operation id: {"sent", "answered", "planned": body}}, each where there is one."""
     found: dict[str, dict[str, Any]] = json.loads(EXAMPLES.read_text())
     return found
 
@@ -138,10 +139,16 @@ def add_examples(result: dict[str, Any], **_more: Any) -> dict[str, Any]:
 
 
 def example_places(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """("sent" or "answered", the part of the document that holds its examples)."""
+    """("sent", "answered" or "planned", the part of the document that holds its examples).
+
+    planned: what a dry run answers, where that has a status of its own.
+    """
     body = operation.get("requestBody", {}).get("content", {})
     if JSON in body:
         yield "sent", body[JSON]
-    for status, answer in operation["responses"].items():
-        if status.startswith("2") and JSON in answer.get("content", {}):
-            yield "answered", answer["content"][JSON]
+    done = [
+        answer["content"][JSON]
+        for status, answer in sorted(operation["responses"].items())
+        if status.startswith("2") and JSON in answer.get("content", {})
+    ]
+    yield from zip(("answered", "planned"), reversed(done), strict=False)

@@ -24,6 +24,7 @@ REQUEST = {
     "id": 4711,
     "project": {"slug": "atlas-reco", "name": "atlas-reco"},
     "requester": _ALICE,
+    "asked_by": None,
     "state": "open",
     "reason": "Reprocessing of the 2026 data",
     "until_on": None,

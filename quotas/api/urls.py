@@ -1,9 +1,6 @@
 """Addresses of the API, below api/v1/."""
 
 from django.urls import URLPattern, URLResolver, path
-from drf_spectacular.views import SpectacularAPIView
-
-from portal.lib.access import shows
 
 # The scheme registers itself by being imported.
 from . import (  # noqa: F401
@@ -22,6 +19,7 @@ from . import (  # noqa: F401
     problems,
     project_adoption,
     projects,
+    published,
     queue,
     requests,
     service_accounts,
@@ -33,12 +31,8 @@ from . import (  # noqa: F401
     webhooks,
 )
 
-schema = shows("public")(
-    SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[])
-)
-
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("schema/", schema, name="api_schema"),
+    path("schema/", published.schema, name="api_schema"),
     path("me/", people.me, name="api_me"),
     path("regions/", catalogue.region_list, name="api_regions"),
     path("regions/<slug:slug>/", catalogue.region_detail, name="api_region"),

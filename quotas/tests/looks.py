@@ -302,6 +302,8 @@ def any_webhook() -> dict[str, Any]:
 
 LOOKS: dict[str, Look] = {
     "sign_in": Look(""),
+    "reference": Look(""),
+    "reference_subject": Look("", lambda: {"tag": "requests"}),
     "refusal_list": Look(""),
     "refusal_detail": Look("", lambda: {"code": "no_room"}),
     "home": Look("dana"),

@@ -47,19 +47,24 @@ def row_of(name: str) -> str:
 def ask(case: Case, role: str, name: str, sample: Sample) -> int:
     """What a role gets, as the table counts it. What the call changed is undone."""
     with transaction.atomic():
-        client = Client()
-        if role != "anonymous":
-            client.force_login(case.people[role])
-        url = reverse(name, kwargs=sample.kwargs(case)) + sample.query
-        data = sample.data(case)
-        if sample.method == "GET":
-            answer = client.get(url)
-        elif name.startswith("api_"):
-            send = getattr(client, sample.method.lower())
-            answer = send(url, data, JSON)
-        else:
-            answer = client.post(url, data)
+        status = send(case, role, name, sample)
         transaction.set_rollback(True)
+    return status
+
+
+def send(case: Case, role: str, name: str, sample: Sample) -> int:
+    """The same, and what it changed stays for whoever looks before it is undone."""
+    client = Client()
+    if role != "anonymous":
+        client.force_login(case.people[role])
+    url = reverse(name, kwargs=sample.kwargs(case)) + sample.query
+    data = sample.data(case)
+    if sample.method == "GET":
+        answer = client.get(url)
+    elif name.startswith("api_"):
+        answer = getattr(client, sample.method.lower())(url, data, JSON)
+    else:
+        answer = client.post(url, data)
     return counted(answer, name)
 
 

@@ -46,9 +46,10 @@ def approve(case: Case, **more: Any) -> "Answer":
     return by(case, "dana").post(f"requests/{case.open.pk}/approve/", api_approve(case) | more)
 
 
-def wish(case: Case, client: Client | None = None, **headers: str) -> "Answer":
-    """Alice asks for something, with headers."""
+def wish(case: Case, client: Client | None = None, key: str = "") -> "Answer":
+    """Alice asks for something, with a key or without."""
     client = client or by(case, "alice").client
+    headers = {"Idempotency-Key": key} if key else {}
     body = api_wish(case) | {"project": "atlas-reco"}
     return client.post("/api/v1/requests/", body, "application/json", headers=headers)
 
@@ -89,7 +90,7 @@ def while_in_flight(case: Case) -> "Answer":
     """Somebody else holds the lock of the same key."""
     name = f"person:{case.site.alice.pk} k-1"
     with elsewhere("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name]):
-        return wish(case, **{"Idempotency-Key": "k-1"})
+        return wish(case, key="k-1")
 
 
 def while_held(case: Case) -> "Answer":
@@ -112,7 +113,7 @@ def elsewhere(sql: str, values: list[str]) -> Iterator[None]:
 
 def key_again(case: Case) -> "Answer":
     client = by(case, "alice").client
-    assert wish(case, client, **{"Idempotency-Key": "k-2"}).status_code == 201
+    assert wish(case, client, key="k-2").status_code == 201
     return client.post(
         "/api/v1/preview/", {}, "application/json", headers={"Idempotency-Key": "k-2"}
     )

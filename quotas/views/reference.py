@@ -7,6 +7,27 @@ from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
 from quotas.api.codes import CODES
+from quotas.api.reading import subjects
+
+
+@shows("public")
+@login_not_required
+@require_safe
+def reference(request: HttpRequest) -> HttpResponse:
+    """How to call, and every operation by subject."""
+    return render(request, "reference/reference.html", {"subjects": list(subjects().values())})
+
+
+@shows("public")
+@login_not_required
+@require_safe
+def reference_subject(request: HttpRequest, tag: str) -> HttpResponse:
+    """The operations of one subject with all that they take and answer."""
+    found = subjects()
+    if tag not in found:
+        raise Http404
+    context = {"subject": found[tag], "tags": list(found)}
+    return render(request, "reference/subject.html", context)
 
 
 @shows("public")

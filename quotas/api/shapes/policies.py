@@ -209,7 +209,7 @@ class ReplaySerializer(serializers.Serializer[Any]):
     def to_representation(self, instance: Replay) -> dict[str, Any]:
         fields = {
             name: getattr(instance, name)
-            for name in ("days", "line_count", "granted_count", "unsure_count", "is_cut")
+            for name in ("days", "line_count", "granted_count", "unsure_count", "is_cut", "most")
         }
         return {
             "version": self.context["version"],

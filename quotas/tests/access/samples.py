@@ -119,7 +119,14 @@ SAMPLES: dict[str, list[Sample]] = {
     "service_account_token": [post(of_program("program"), a_token)],
     "service_account_take_over": [get(of_program("left")), post(of_program("left"))],
     "service_account_close": [get(of_program("program")), post(of_program("program"))],
-    "api_tokens": [get(), post(data=a_token)],
+    "api_tokens": [
+        get(),
+        post(data=a_token),
+        post(
+            data=lambda case: a_token(case) | {"service_account": str(case.program.public_id)},
+            row="its token",
+        ),
+    ],
     "api_current_token": [get()],
     "api_current_revoke": [post()],
     "api_token": [get(of_token)],
@@ -128,6 +135,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "api_service_accounts": [
         get(),
         post(data=lambda case: {"name": "sync", "project": "atlas-reco"}, row="ask"),
+        post(data=lambda case: {"name": "sync", "unit": "atlas"}, row="fund"),
     ],
     "api_service_account": [get(of_program("program"))],
     "api_service_account_take_over": [post(of_program("left"))],
@@ -236,14 +244,22 @@ SAMPLES: dict[str, list[Sample]] = {
         post(of_cause, lambda case: {"all": "yes"}),
         post(of_cause, lambda case: {"only": case.refused.pk}),
     ],
-    "problem_skip": [post(of_cause, all_skipped)],
-    "problem_remedy": [post(of_cause, lambda case: {"all": "yes"})],
+    "problem_skip": [
+        post(of_cause, all_skipped),
+        post(of_cause, lambda case: {"only": case.refused.pk, "reason": "tests"}),
+    ],
+    "problem_remedy": [
+        post(of_cause, lambda case: {"all": "yes"}),
+        post(of_cause, lambda case: {"only": case.refused.pk}),
+    ],
     "limit_leave_out": [post(cores, lambda case: {"reason": "tests"})],
     "limit_take_in": [post(gigabytes)],
     "job_list": [get()],
     "job_detail": [get(number("job"))],
     "job_progress": [get(number("job"))],
     # The API
+    "reference": [get()],
+    "reference_subject": [get(slug("requests", "tag"))],
     "refusal_list": [get()],
     "refusal_detail": [get(slug("no_room", "code"))],
     "api_schema": [get()],

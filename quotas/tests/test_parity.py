@@ -1,0 +1,178 @@
+"""What one door can do the other can do: every address that changes something has its twin.
+
+Walks both lists of addresses, and then goes through both doors with the samples of the table of
+access: twins belong to one row of it, so each role gets the same, and they leave the same
+record. That they leave equal rows in every case is in the files test_doors*.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from portal.lib.access import OK, ROLES, ROWS
+from projects.models import Event
+from quotas.tests.access.case import Case, make_case
+from quotas.tests.access.samples import SAMPLES
+from quotas.tests.access.sending import Sample
+from quotas.tests.site import make_site
+from quotas.tests.test_access import row_of, send
+
+# Of each page that changes something: the calls of the API that do the same.
+TWINS: dict[str, tuple[str, ...]] = {
+    "request_new": ("POST api_requests",),
+    "request_preview": ("POST api_preview",),
+    # Its form saves, or saves and sends.
+    "request_edit": ("PUT api_request", "POST api_request_submit"),
+    "request_discard": ("DELETE api_request",),
+    "request_submit": ("POST api_request_submit",),
+    "request_amend": ("POST api_request_amend",),
+    "request_answer": ("POST api_request_answer",),
+    "request_withdraw": ("POST api_request_withdraw",),
+    "request_comment": ("POST api_request_comment",),
+    "request_watch": ("POST api_request_watch",),
+    "request_unwatch": ("POST api_request_unwatch",),
+    "request_nudge": ("POST api_request_nudge",),
+    "request_approve": ("POST api_request_approve",),
+    "request_endorse": ("POST api_request_endorse",),
+    "request_return": ("POST api_request_return",),
+    "request_decline": ("POST api_request_decline",),
+    "queue_bulk": ("POST api_queue_decide",),
+    "notice_read": ("POST api_notices_read",),
+    "unit_fund": ("POST api_envelopes_change",),
+    "unit_fund_preview": ("POST api_envelopes_preview",),
+    # What each would do stands on the page of the form itself.
+    "unit_move": ("POST api_unit_move", "POST api_move_preview"),
+    "unit_retire": ("POST api_unit_retire", "POST api_retirement_preview"),
+    "unit_waiting": ("PUT api_unit_waiting",),
+    "policy_new": ("POST api_policies",),
+    "policy_revise": ("POST api_policy_revise",),
+    "policy_switch_on": ("POST api_policy_switch_on",),
+    "policy_switch_off": ("POST api_policy_switch_off",),
+    "delegate": ("POST api_delegations",),
+    "delegate_preview": ("POST api_delegation_preview",),
+    "deputy_new": ("POST api_deputies",),
+    # One form: revoke, and let what is below go on or end.
+    "delegation_revoke": ("POST api_revoke", "POST api_reissue", "POST api_reissue_preview"),
+    "endpoint_retry": ("POST api_endpoint_retry",),
+    "endpoint_pause": ("POST api_endpoint_pause",),
+    "endpoint_restrict": ("POST api_endpoint_restrict",),
+    "endpoint_resume": ("POST api_endpoint_resume",),
+    "endpoint_refresh": ("POST api_endpoint_refresh",),
+    "target_retry": ("POST api_target_retry",),
+    "target_adopt": ("POST api_target_adopt",),
+    "target_recreate": ("POST api_target_recreate",),
+    "target_refresh": ("POST api_target_refresh",),
+    # On the page one target is picked from those of a cause.
+    "problem_retry": ("POST api_problem_retry", "POST api_target_retry"),
+    "problem_skip": ("POST api_problem_skip", "POST api_target_skip"),
+    "problem_remedy": ("POST api_problem_remedy", "POST api_target_remedy"),
+    "limit_leave_out": ("POST api_limit_leave_out",),
+    "limit_take_in": ("POST api_limit_take_in",),
+    "drift_restore": ("POST api_drift_restore",),
+    "drift_ignore": ("POST api_drift_ignore",),
+    "drift_chosen": ("POST api_drifts_restore", "POST api_drifts_ignore"),
+    "drift_adopt": ("POST api_drift_adopt",),
+    "token_list": ("POST api_tokens",),
+    "token_revoke": ("POST api_token_revoke",),
+    "token_rotate": ("POST api_token_rotate",),
+    "project_account_new": ("POST api_service_accounts",),
+    "unit_account_new": ("POST api_service_accounts",),
+    "service_account_token": ("POST api_tokens",),
+    "service_account_take_over": ("POST api_service_account_take_over",),
+    "service_account_close": ("POST api_service_account_close",),
+    "webhook_new": ("POST api_webhooks",),
+    "webhook_change": ("PUT api_webhook",),
+    "webhook_delete": ("DELETE api_webhook",),
+    "webhook_rotate": ("POST api_webhook_rotate",),
+    "webhook_ping": ("POST api_webhook_ping",),
+    "webhook_replay": ("POST api_webhook_replay",),
+    "webhook_switch_on": ("POST api_webhook_switch_on",),
+    "webhook_switch_off": ("POST api_webhook_switch_off",),
+}  # fmt: skip
+
+# What has one door, and why.
+ONE_DOOR = {
+    "sign_out": "a session is the pages' alone",
+    "set_language": "the language of pages, also of who is not signed in",
+    "me": "how pages look to oneself: language and time zone",
+    "policy_preview": "the words of a rule while its form is filled in; a draft grants nothing",
+    "POST api_current_revoke": "a token ends itself; people do it by the token's page",
+}
+
+
+@pytest.fixture(scope="module")
+def case(module_database: object) -> Case:
+    """One for all: what a call changes is undone."""
+    return make_case(make_site(timezone.now() - timedelta(days=1)))
+
+
+def calls(name: str) -> Iterator[tuple[str, Sample]]:
+    """(what TWINS calls it, sample) of everything at an address that changes something."""
+    for sample in SAMPLES[name]:
+        if sample.method != "GET":
+            is_call = name.startswith("api_")
+            yield (f"{sample.method} {name}" if is_call else name), sample
+
+
+def samples_of(told: str) -> list[Sample]:
+    name = told.rpartition(" ")[2]
+    return [sample for each, sample in calls(name) if each == told]
+
+
+def test_every_verb_has_a_twin_at_the_other_door_or_a_reason() -> None:
+    ours = {told for name in SAMPLES for told, _sample in calls(name)}
+    known = {*TWINS, *(each for twins in TWINS.values() for each in twins)}
+    assert known & set(ONE_DOOR) == set()
+    assert ours - known - set(ONE_DOOR) == set(), "these have one door only"
+    assert (known | set(ONE_DOOR)) - ours == set(), "these are no addresses any more"
+
+
+def rows(told: str) -> set[str]:
+    name = told.rpartition(" ")[2]
+    return {sample.row or row_of(name) for sample in samples_of(told)}
+
+
+@pytest.mark.parametrize("page", TWINS)
+def test_twins_answer_each_role_alike(page: str) -> None:
+    for call in TWINS[page]:
+        theirs = [ROWS[each] for each in rows(call)]
+        assert all(ROWS[each] in theirs for each in rows(page)), call
+
+
+def recorded(case: Case, told: str) -> set[tuple[object, ...]]:
+    """What an act leaves in the record, by whoever may do it first of all roles."""
+    found: set[tuple[object, ...]] = set()
+    name = told.rpartition(" ")[2]
+    for sample in samples_of(told):
+        row = ROWS[sample.row or row_of(name)]
+        role = next(each for each in ROLES if row[each] == OK and each != "anonymous")
+        with transaction.atomic():
+            before = set(Event.objects.values_list("pk", flat=True))
+            assert send(case, role, name, sample) == OK
+            new = Event.objects.exclude(pk__in=before)
+            found |= set(
+                new.values_list(
+                    "verb", "actor__subject", "project__slug", "unit__slug", "subject_kind"
+                )
+            )
+            transaction.set_rollback(True)
+    return found
+
+
+@pytest.fixture(scope="module")
+def record(case: Case) -> dict[str, set[tuple[object, ...]]]:
+    """What each act of either door leaves."""
+    known = {*TWINS, *(each for twins in TWINS.values() for each in twins)}
+    return {told: recorded(case, told) for told in sorted(known)}
+
+
+@pytest.mark.parametrize("page", TWINS)
+def test_twins_leave_the_same_record(record: dict[str, set[tuple[object, ...]]], page: str) -> None:
+    by_calls = set().union(*(record[call] for call in TWINS[page]))
+    assert record[page] <= by_calls
+    for call in TWINS[page]:
+        pages = [each for each, twins in TWINS.items() if call in twins]
+        assert record[call] <= set().union(*(record[each] for each in pages)), call
