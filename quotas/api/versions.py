@@ -19,6 +19,8 @@ from portal.lib.errors import DomainError, Invalid, Stale
 
 IF_MATCH = "If-Match"
 IF_NONE_MATCH = "If-None-Match"
+# What one person sees is kept for nobody else, and asked for each time.
+KEPT_BY_CALLER = {"Cache-Control": "private, no-cache"}
 # Versions begin at 1: whoever saw this one saw none of ours.
 NEVER = 0
 
@@ -44,7 +46,8 @@ def tagged(
     shown: Any, version: object, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """An answer that shows one thing, with its tag."""
-    return Response(shown, status, headers={**(headers or {}), "ETag": etag_of(version, shown)})
+    tag = {"ETag": etag_of(version, shown)}
+    return Response(shown, status, headers={**(headers or {}), **KEPT_BY_CALLER, **tag})
 
 
 def unless_known(request: Request, answer: Response) -> Response:
@@ -59,7 +62,7 @@ def unless_known(request: Request, answer: Response) -> Response:
         return answer
     if known is not None and all(f'"{opaque}"' != tag for _weak, opaque in known):
         return answer
-    return Response(status=304, headers={"ETag": tag})
+    return Response(status=304, headers={**KEPT_BY_CALLER, "ETag": tag})
 
 
 def version_seen(request: Request, in_body: int | None, current: int) -> int:

@@ -80,6 +80,7 @@ def test_what_one_has_is_not_sent_again(things: Things, name: str) -> None:
     answer = send(things.site, who, "get", path, None, **{"If-None-Match": tag})
     assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", tag)
     assert "Content-Type" not in answer.headers
+    assert answer.headers["Cache-Control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize(
