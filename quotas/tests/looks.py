@@ -292,6 +292,7 @@ def a_webhook() -> dict[str, Any]:
         # Nobody calls it while it is looked at.
         later = now + timedelta(days=1)
         Webhook.objects.filter(pk=found.pk).update(failing_since=now, held_until=later)
+        found.calls.filter(state=CallState.DUE).update(due_at=later)
     return {"public_id": found.public_id}
 
 
