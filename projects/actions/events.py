@@ -1,5 +1,6 @@
 """Writing the append-only record. Every verb ends here, inside its transaction."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,4 +29,14 @@ def record(
         subject_kind=subject_kind,
         subject_id=subject_id,
         data=data,
+    )
+
+
+def record_each(
+    verb: str, *, now: datetime, subject_kind: str, subjects: Mapping[int, Project]
+) -> None:
+    """Add one event of the system itself for each subject: {its id: the project it is in}."""
+    Event.objects.bulk_create(
+        Event(verb=verb, at=now, project=project, subject_kind=subject_kind, subject_id=pk)
+        for pk, project in subjects.items()
     )

@@ -74,6 +74,11 @@ def set_group_members(*, group: Group, users: Collection[User], now: datetime) -
         GroupMembership.objects.bulk_create(
             GroupMembership(group=group, user_id=pk, starts_at=now) for pk in sorted(wanted - held)
         )
+        if wanted != held:
+            record(
+                "group changed", actor=None, now=now, subject_kind="group", subject_id=group.pk,
+                joined=len(wanted - held), left=len(left),
+            )  # fmt: skip
     return MembersChange(joined=frozenset(wanted - held), left=frozenset(left))
 
 

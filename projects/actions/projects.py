@@ -61,9 +61,18 @@ def make_project(
     return project
 
 
-def describe_project(*, project: Project, description: str) -> None:
+def describe_project(
+    *, project: Project, description: str, actor: User | None, now: datetime
+) -> None:
     """Write another description."""
-    Project.objects.filter(pk=project.pk).update(description=description, version=F("version") + 1)
+    with transaction.atomic():
+        Project.objects.filter(pk=project.pk).update(
+            description=description, version=F("version") + 1
+        )
+        record(
+            "project described", actor=actor, now=now, project=project,
+            subject_kind="project", subject_id=project.pk,
+        )  # fmt: skip
     project.refresh_from_db(fields=["description", "version"])
 
 

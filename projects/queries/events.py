@@ -1,9 +1,11 @@
 """Which acts a person may read, and how a program follows them without missing one."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import BooleanField, Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db import connection
+from django.db.models import BigIntegerField, BooleanField, F, Func, Q, QuerySet, TextField, Value
 
 from projects.models import Event
 
@@ -43,6 +45,64 @@ class Place:
         return f"{self.xid}.{self.id}"
 
 
+class IsAfter(Func):
+    """The condition on an event that it is recorded after a place: rows compare with rows."""
+
+    side = ">"
+    output_field = BooleanField()
+
+    def __init__(self, place: Place) -> None:
+        xid = Value(str(place.xid), TextField())
+        super().__init__(F("xid"), F("pk"), xid, Value(place.id, BigIntegerField()))
+
+    def as_sql(self, compiler: Any, connection: Any, *_args: Any, **_extra: Any) -> Any:
+        parts = [compiler.compile(each) for each in self.get_source_expressions()]
+        xid, pk, place_xid, place_id = (sql for sql, _values in parts)
+        sql = f"({xid}, {pk}) {self.side} ({place_xid}::text::xid8, {place_id})"
+        return sql, [value for _sql, values in parts for value in values]
+
+
+class IsBefore(IsAfter):
+    """The condition on an event that it is recorded before a place."""
+
+    side = "<"
+
+
+class IsOver(Func):
+    """The condition on a transaction that it, and all that began before it, are over."""
+
+    template = "(%(expressions)s < pg_snapshot_xmin(pg_current_snapshot()))"
+    output_field = BooleanField()
+
+
+# An act is dated when it begins and recorded later: after locks, in a transaction that goes on.
+# Nothing takes so long from the one to its end.
+LONGEST_ACT = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of the record: after a place, or since a moment, up to a place."""
+
+    since: Place | datetime
+    until: Place
+
+
+def horizon() -> Place:
+    """Before this place nothing will be recorded any more: all that began there is over."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
+        return Place(int(cursor.fetchone()[0]), 0)
+
+
+def events_in(window: Window) -> QuerySet[Event]:
+    """The events of a part of the record. Since a moment: rather some more than one too few."""
+    rows = Event.objects.filter(IsBefore(window.until))
+    if isinstance(window.since, Place):
+        return rows.filter(IsAfter(window.since))
+    return rows.filter(at__gte=window.since - LONGEST_ACT)
+
+
 def feed(events: QuerySet[Event], after: Place | None, count: int) -> list[Event]:
     """The next events in (xid, id) order, none of a transaction that could still be joined.
 
@@ -50,18 +110,7 @@ def feed(events: QuerySet[Event], after: Place | None, count: int) -> list[Event
     only what lies below the oldest transaction in progress is read, and nothing can be
     inserted behind a reader.
     """
-    rows = events.filter(_is_so("projects_event.xid < pg_snapshot_xmin(pg_current_snapshot())"))
+    rows = events.filter(IsOver(F("xid")))
     if after is not None:
-        rows = rows.filter(
-            _is_so(
-                "(projects_event.xid, projects_event.id) > (%s::text::xid8, %s)",
-                str(after.xid),
-                after.id,
-            )
-        )
+        rows = rows.filter(IsAfter(after))
     return list(rows.select_related("actor", "project", "unit").order_by("xid", "id")[:count])
-
-
-def _is_so(condition: str, *values: object) -> RawSQL:
-    """Rows compare with rows, and xid8 with xid8, in words that Django's lookups lack."""
-    return RawSQL(condition, values, output_field=BooleanField())  # noqa: S611 - values are bound

@@ -14,8 +14,10 @@ from quotas.queries.endorsements import endorsements_of, turns_left
 from quotas.states import LineState
 
 
-def assign(requests: Collection[QuotaRequest], now: datetime) -> None:
+def assign(requests: Collection[QuotaRequest], now: datetime) -> set[int]:
     """Assign each open line of these requests to those who may decide or endorse it.
+
+    Returns the ids of the requests that wait for somebody else by it.
 
     requests: with `project.unit` as it stands now. The caller is in a transaction and holds
     their projects and places. The number of queries is the same for one and for a hundred.
@@ -32,10 +34,12 @@ def assign(requests: Collection[QuotaRequest], now: datetime) -> None:
         (each.line_id, each.delegation_id): each
         for each in Assignment.objects.filter(line__in=[line.pk for line in lines])
     }
-    _write(turns, held, now)
-    over = [each.pk for key, each in held.items() if key not in turns and _is_live(each, now)]
+    changed = _write(turns, held, now)
+    over = [each for key, each in held.items() if key not in turns and _is_live(each, now)]
     if over:
-        Assignment.objects.filter(pk__in=over).update(ends_at=now)
+        Assignment.objects.filter(pk__in=[each.pk for each in over]).update(ends_at=now)
+    changed |= {each.line_id for each in over}
+    return {line.request_id for line in lines if line.pk in changed}
 
 
 def assign_new(lines: Collection[RequestLine], now: datetime) -> None:
@@ -72,8 +76,8 @@ def _write(
     turns: Mapping[tuple[int, int], Turn],
     held: Mapping[tuple[int, int], Assignment],
     now: datetime,
-) -> None:
-    """Make the rows so; those that are so already are left alone."""
+) -> set[int]:
+    """Make the rows so; those that are so already are left alone. The lines that were changed."""
     rows = []
     for key, turn in turns.items():
         before, ends_at = held.get(key), chain_end(turn.mandate)
@@ -103,6 +107,7 @@ def _write(
         unique_fields=["line", "delegation"],
         update_fields=["kind", "level", "starts_at", "ends_at"],
     )
+    return {each.line_id for each in rows}
 
 
 def _is_live(assignment: Assignment, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from portal.lib.locks import lock
+from projects.actions.events import record_each
 from projects.actions.units import hold_places
 from projects.models import Membership, Project, Unit, in_force
 from projects.states import ROLES_ABOVE_READER
@@ -144,7 +145,11 @@ def _route(ids: Sequence[int], now: datetime) -> None:
     requests = list(QuotaRequest.objects.filter(pk__in=ids))
     for each in requests:
         each.project = projects[each.project_id]
-    assign(requests, now)
+    changed = assign(requests, now)
+    record_each(
+        "rerouted", now=now, subject_kind="request",
+        subjects={each.pk: each.project for each in requests if each.pk in changed},
+    )  # fmt: skip
 
 
 def unrouted(now: datetime, most: int = 500) -> list[int]:

@@ -23,6 +23,10 @@ from quotas.queries.requests import visible_requests
 from quotas.rules import may_change
 
 from .fields import Filters, Input
+from .listing import listing_in
+
+# What every GET takes beside its filters.
+ALWAYS = frozenset({"format", "fields"})
 
 Row = TypeVar("Row", bound=Model)
 
@@ -43,7 +47,9 @@ def body(request: Request, shape: type[Input]) -> dict[str, Any]:
 
 def filters(request: Request, shape: type[Filters] = Filters) -> dict[str, Any]:
     """The declared filters that were given."""
-    read = shape(data=request.query_params.dict())
+    listing = listing_in(request)
+    also = ALWAYS if listing is None else ALWAYS | listing.names
+    read = shape(data=request.query_params.dict(), context={"also": also})
     read.is_valid(raise_exception=True)
     return dict(read.validated_data)
 

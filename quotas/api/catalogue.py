@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -45,12 +46,16 @@ class OfferingFilters(Filters):
 
 @shows("catalogue")
 @operation(
-    "list_regions", "List the regions", answers=page_of(RegionSerializer), refuses=LIST, tag=TAG
+    "list_regions",
+    "List the regions",
+    answers=page_of(RegionSerializer, "slug", "-slug"),
+    refuses=LIST,
+    tag=TAG,
 )
 @api_view(["GET"])
-def region_list(request: Request) -> Response:
+def region_list(request: Request) -> HttpResponseBase:
     filters(request)
-    return answer_page(request, Region.objects.all(), RegionSerializer, ordering="slug")
+    return answer_page(request, Region.objects.all(), RegionSerializer)
 
 
 @shows("catalogue")
@@ -62,18 +67,19 @@ def region_detail(request: Request, slug: str) -> Response:
 
 @shows("catalogue")
 @operation(
-    "list_zones", "List the zones", answers=page_of(ZoneSerializer), refuses=LIST, tag=TAG,
+    "list_zones", "List the zones",
+    answers=page_of(ZoneSerializer, "id", "-id"), refuses=LIST, tag=TAG,
     filters=[ZoneFilters],
 )  # fmt: skip
 @api_view(["GET"])
-def zone_list(request: Request) -> Response:
+def zone_list(request: Request) -> HttpResponseBase:
     asked = filters(request, ZoneFilters)
     rows = Zone.objects.select_related("region")
     if "region" in asked:
         rows = rows.filter(region__slug=asked["region"])
     if "kind" in asked:
         rows = rows.filter(kind=asked["kind"])
-    return answer_page(request, rows, ZoneSerializer, ordering="id")
+    return answer_page(request, rows, ZoneSerializer)
 
 
 @shows("catalogue")
@@ -91,14 +97,14 @@ def zone_detail(request: Request, zone_id: str) -> Response:
 @operation(
     "list_resources",
     "List what is counted",
-    answers=page_of(ResourceSerializer),
+    answers=page_of(ResourceSerializer, "slug", "-slug"),
     refuses=LIST,
     tag=TAG,
 )
 @api_view(["GET"])
-def resource_list(request: Request) -> Response:
+def resource_list(request: Request) -> HttpResponseBase:
     filters(request)
-    return answer_page(request, Resource.objects.all(), ResourceSerializer, ordering="slug")
+    return answer_page(request, Resource.objects.all(), ResourceSerializer)
 
 
 @shows("catalogue")
@@ -111,13 +117,13 @@ def resource_detail(request: Request, slug: str) -> Response:
 @shows("catalogue")
 @operation(
     "list_offerings", "List what can be asked for",
-    answers=page_of(OfferingSerializer), refuses=LIST,
+    answers=page_of(OfferingSerializer, "slug", "-slug"), refuses=LIST,
     tag=TAG, filters=[OfferingFilters],
     about="Every resource in every zone, with its room: a word for everybody, figures for those "
     "who decide, fund or audit.",
 )  # fmt: skip
 @api_view(["GET"])
-def offering_list(request: Request) -> Response:
+def offering_list(request: Request) -> HttpResponseBase:
     asked, viewer, rows = filters(request, OfferingFilters), viewer_in(request), _offerings()
     if "region" in asked:
         rows = rows.filter(zone__region__slug=asked["region"])
@@ -127,7 +133,6 @@ def offering_list(request: Request) -> Response:
         request,
         rows,
         OfferingSerializer,
-        ordering="slug",
         context=lambda page: _fills(viewer, page),
     )
 
@@ -143,12 +148,16 @@ def offering_detail(request: Request, slug: str) -> Response:
 
 @shows("catalogue")
 @operation(
-    "list_presets", "List the presets", answers=page_of(PresetSerializer), refuses=LIST, tag=TAG
+    "list_presets",
+    "List the presets",
+    answers=page_of(PresetSerializer, "slug", "-slug"),
+    refuses=LIST,
+    tag=TAG,
 )
 @api_view(["GET"])
-def preset_list(request: Request) -> Response:
+def preset_list(request: Request) -> HttpResponseBase:
     filters(request)
-    return answer_page(request, _presets(), PresetSerializer, ordering="slug")
+    return answer_page(request, _presets(), PresetSerializer)
 
 
 @shows("catalogue")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -21,6 +22,7 @@ from quotas.actions.delegations import Deputies, examine, hand_on, name_deputy
 from quotas.actions.handing import hand_on_preview
 from quotas.actions.reissue import Reissued, plan, reissue, revoke_seen
 from quotas.models import DelegationBound
+from quotas.queries.changes import changed_delegations
 from quotas.queries.hanging import hanging_from
 from quotas.views.revoke import revocable
 
@@ -68,7 +70,8 @@ class DelegationFilters(Filters):
 @needs(TokenScope.DELEGATE)
 @shows("own")
 @operation(
-    "list_delegations", "List the delegations you may see", answers=page_of(DelegationSerializer),
+    "list_delegations", "List the delegations you may see",
+    answers=page_of(DelegationSerializer, "id", "-id", changed=changed_delegations),
     refuses=LIST, tag=TAG, filters=[DelegationFilters],
     about="Those that you hold or gave, and those of the units that you decide for.",
 )  # fmt: skip
@@ -79,7 +82,7 @@ class DelegationFilters(Filters):
     "dimension of the first and how far one may go.",
 )  # fmt: skip
 @api_view(["GET", "POST"])
-def delegation_list(request: Request) -> Response:
+def delegation_list(request: Request) -> HttpResponseBase:
     viewer = viewer_in(request)
     if request.method == "POST":
         _must_hand_on(viewer)
@@ -99,7 +102,7 @@ def delegation_list(request: Request) -> Response:
         return tagged(_told(viewer, [made.pk])[0], _version(made), status=201)
     return answer_page(
         request, _filtered(_delegations(viewer), filters(request, DelegationFilters), viewer),
-        DelegationSerializer, ordering="id", context=lambda page: _live(viewer, page),
+        DelegationSerializer, context=lambda page: _live(viewer, page),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from rest_framework import serializers
 
 from .codes import TITLES
 from .errors import CONTENT_TYPE
+from .listing import CSV, CSV_TYPE, Listing, fields_parameter
 from .shapes.problem import Problem
 
 Shape = type[serializers.BaseSerializer[Any]] | serializers.BaseSerializer[Any]
@@ -24,6 +25,8 @@ Shape = type[serializers.BaseSerializer[Any]] | serializers.BaseSerializer[Any]
 LIST = (401, 406, 422, 503)
 READ = (401, 404, 406, 503)
 WRITE = (400, 401, 403, 404, 406, 409, 413, 415, 422, 503)
+
+FIELDS = fields_parameter()
 
 _WORDS = {
     400: "malformed",
@@ -76,7 +79,7 @@ def operation(
     name: str,
     summary: str,
     *,
-    answers: Shape | None,
+    answers: Shape | Listing | None,
     refuses: Iterable[int],
     about: str = "",
     method: str = "GET",
@@ -99,7 +102,16 @@ def operation(
         for title, value, is_request in (("sent", sent, True), ("answered", answered, False))
         if value is not None
     ]  # fmt: skip
-    responses: dict[Any, Any] = {status: answers or OpenApiResponse(description="Done.")}
+    listing = answers if isinstance(answers, Listing) else None
+    shape = listing.page if listing else answers
+    responses: dict[Any, Any] = {status: shape or OpenApiResponse(description="Done.")}
+    parameters = [*filters, *_headers(method, etag), *([DRY_RUN] if plan is not None else [])]
+    if listing is not None:
+        responses = {(status, "application/json"): shape, CSV: CSV_TYPE}
+        parameters += listing.parameters
+    elif method == "GET" and answers is not None:
+        refuses = {*refuses, 422}
+        parameters += [] if any(_has_fields(each) for each in filters) else [FIELDS]
     if etag == Etag.GIVES and method == "GET":
         responses[304] = OpenApiResponse(description="You have it as it is.")
     if plan is not None:
@@ -114,11 +126,15 @@ def operation(
         tags=[tag],
         request=body,
         responses=responses,
-        parameters=[*filters, *_headers(method, etag), *([DRY_RUN] if plan is not None else [])],
+        parameters=parameters,
         examples=examples,
     )
 
     def mark(view: Any) -> Any:
+        if listing is not None:
+            view.cls.listing = listing
+        if any(_has_fields(each) for each in filters):
+            view.cls.has_fields = True
         if plan is not None:
             view.cls.has_dry_run = True
         return described(view)
@@ -145,3 +161,8 @@ def _either(answers: Any, plan: Any) -> PolymorphicProxySerializer:
     """What was done, or what would be."""
     name = f"{answers.__name__.removesuffix('Serializer')}OrPlan"
     return PolymorphicProxySerializer(name, [answers, plan], resource_type_field_name=None)
+
+
+def _has_fields(filters: Any) -> bool:
+    """Whether `fields` is told already, by what has rows of its own."""
+    return isinstance(filters, OpenApiParameter) and filters.name == "fields"

@@ -26,6 +26,7 @@ TAGS = {
     "people": "Who calls, and with which powers.",
     "catalogue": "What can be asked for: regions, zones, resources, offerings and presets.",
     "units": "The organisation, what its units have to give out, and who gave it to them.",
+    "ledger": "Who has what of each offering, and each movement of it.",
     "projects": "Projects, their members, and what they have.",
     "requests": "Asking for quota, from the wish to the limit that was read back.",
     "decisions": "What waits for you, what you make of it, and why that was allowed.",

@@ -11,6 +11,7 @@ from typing import Any
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import Throttled
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,12 +20,16 @@ from portal.lib import pace
 from projects.models import ApiToken
 from projects.states import TokenScope
 
+from .listing import Listing
 from .once import HEADER, answer_once
+from .pages import narrowed
 from .rehearsals import is_dry_run
 from .scopes import OF_ROW, Needs, check_scope
+from .sheets import Sheet
 from .versions import unless_known
 
-Handler = Callable[..., Response]
+# A list may stream its answer.
+Handler = Callable[..., HttpResponseBase]
 View = Callable[..., HttpResponseBase]
 
 
@@ -35,6 +40,10 @@ class Door(APIView):
     scope: TokenScope | Needs | None = None
     has_dry_run: bool = False
     rate: pace.Pace | None = None
+    # What a list can do; None: no list in pages.
+    listing: Listing | None = None
+    # Whether it reads `fields` itself; all others are narrowed here.
+    has_fields: bool = False
 
     def check_throttles(self, request: Request) -> None:
         """Raises Throttled for a caller who is too fast: a token, or a person who signed in."""
@@ -60,6 +69,11 @@ class Door(APIView):
                 request.auth, request.method or "", self.scope or OF_ROW.get(self.access_row)
             )
 
+    def get_renderers(self) -> list[BaseRenderer]:
+        """A list is also to be had as CSV."""
+        is_list = self.listing is not None and self.request.method == "GET"
+        return [*super().get_renderers(), *([Sheet()] if is_list else [])]
+
 
 def api_view(methods: Sequence[str]) -> Callable[[Handler], View]:
     """Make a view that answers these methods by the function below."""
@@ -67,10 +81,10 @@ def api_view(methods: Sequence[str]) -> Callable[[Handler], View]:
     def make(function: Handler) -> View:
         def handle(view: Door, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method == "GET":
-                return unless_known(request, function(request, *args, **kwargs))
+                return _read(view, request, function(request, *args, **kwargs))
             is_rehearsed = is_dry_run(request, view.has_dry_run)
             if request.method == "POST" and HEADER in request.headers and not is_rehearsed:
-                return answer_once(view, request, lambda: function(request, *args, **kwargs))
+                return answer_once(view, request, lambda: _kept(function(request, *args, **kwargs)))
             return function(request, *args, **kwargs)
 
         members: dict[str, Any] = {method.lower(): handle for method in methods}
@@ -83,3 +97,18 @@ def api_view(methods: Sequence[str]) -> Callable[[Handler], View]:
         return made.as_view()
 
     return make
+
+
+def _read(view: Door, request: Request, answer: HttpResponseBase) -> HttpResponseBase:
+    """The answer to a GET as it was asked for: with the fields named alone, or 304."""
+    if not isinstance(answer, Response):
+        return answer
+    is_narrowed = view.has_fields or view.listing is not None
+    return unless_known(request, answer if is_narrowed else narrowed(request, answer))
+
+
+def _kept(answer: HttpResponseBase) -> Response:
+    """The answer of what changes something: never a stream."""
+    if not isinstance(answer, Response):  # pragma: no cover - only lists stream
+        raise TypeError(answer)
+    return answer

@@ -1,6 +1,7 @@
 """Drift through the API: what differs, how much was looked at, restore, ignore, adopt."""
 
 from django.db.models import QuerySet
+from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,6 +12,7 @@ from quotas.actions import drift as verbs
 from quotas.actions import limit_adoption
 from quotas.actions.repairs import check_retry
 from quotas.models import Drift
+from quotas.queries.changes import changed_drift
 from quotas.queries.drift import (
     ENDED,
     IGNORED,
@@ -60,11 +62,12 @@ class DriftFilters(Filters):
 @shows("own")
 @operation(
     "list_drift", "List where clouds differ from what was applied",
-    answers=page_of(DriftSerializer), refuses=LIST, tag=TAG, filters=[DriftFilters],
+    answers=page_of(DriftSerializer, "id", "-id", changed=changed_drift),
+    refuses=LIST, tag=TAG, filters=[DriftFilters],
     about="Of the projects that you see. How much was looked at says /drift/coverage/.",
 )  # fmt: skip
 @api_view(["GET"])
-def drift_list(request: Request) -> Response:
+def drift_list(request: Request) -> HttpResponseBase:
     viewer = viewer_in(request)
     asked = filters(request, DriftFilters)
     rows = visible_drifts(viewer).filter(shown_as(asked["show"], viewer.now))
@@ -75,7 +78,7 @@ def drift_list(request: Request) -> Response:
         if name in asked:
             rows = rows.filter(**{column: asked[name]})
     return answer_page(
-        request, rows, DriftSerializer, ordering="id",
+        request, rows, DriftSerializer,
         context=lambda _page: {"repairs": Repairs(viewer)},
     )  # fmt: skip
 
@@ -90,15 +93,15 @@ def drift_detail(request: Request, pk: int) -> Response:
 @shows("operations")
 @operation(
     "list_coverage", "List how much of each service was looked at",
-    answers=page_of(CoverageSerializer), refuses=(*LIST, 403), tag=TAG,
+    answers=page_of(CoverageSerializer, "slug", "-slug"), refuses=(*LIST, 403), tag=TAG,
 )  # fmt: skip
 @api_view(["GET"])
-def coverage_list(request: Request) -> Response:
+def coverage_list(request: Request) -> HttpResponseBase:
     filters(request)
     viewer = reader_of(viewer_in(request))
     endpoints = readable_endpoints(viewer).select_related("region")
     return answer_page(
-        request, endpoints, _CoverageOf, ordering="slug",
+        request, endpoints, _CoverageOf,
         context=lambda page: {"found": {each.endpoint.pk: each
                                         for each in coverage(page, viewer.now)}},
     )  # fmt: skip
@@ -114,13 +117,13 @@ class _CoverageOf(CoverageSerializer):
 @shows("operations")
 @operation(
     "list_unanswered", "List what did not answer when it was last looked at",
-    answers=page_of(UnansweredSerializer), refuses=(*LIST, 403), tag=TAG,
+    answers=page_of(UnansweredSerializer, "id", "-id"), refuses=(*LIST, 403), tag=TAG,
 )  # fmt: skip
 @api_view(["GET"])
-def unanswered_list(request: Request) -> Response:
+def unanswered_list(request: Request) -> HttpResponseBase:
     filters(request)
     targets = readable_targets(reader_of(viewer_in(request)))
-    return answer_page(request, unanswered(targets), UnansweredSerializer, ordering="id")
+    return answer_page(request, unanswered(targets), UnansweredSerializer)
 
 
 @shows("operate")

@@ -2,20 +2,24 @@
 
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.lib.access import shows
+from projects.models import Unit
 from projects.queries.events import Place, feed, visible_events
+from projects.verbs import VERBS
 
 from .asked import filters, viewer_in
 from .describe import LIST, operation
 from .doors import api_view
 from .fields import Filters
-from .pages import MAX_PAGE_SIZE, PAGE_SIZE
-from .shapes.operations import Feed
+from .listing import MAX_PAGE_SIZE, PAGE_SIZE, fields_parameter
+from .pages import chosen, keep
+from .shapes.operations import EventSerializer, Feed
 
 
 class PlaceField(serializers.CharField):
@@ -30,17 +34,39 @@ class PlaceField(serializers.CharField):
             self.fail("place")
 
 
+class Verbs(serializers.CharField):
+    """Verbs of the record, separated by commas."""
+
+    default_error_messages = {"verb": _("There is no verb %(verb)s; docs/events.md names all.")}
+
+    def to_internal_value(self, data: Any) -> Any:
+        verbs = super().to_internal_value(data).split(",")
+        for each in verbs:
+            if each not in VERBS:
+                raise serializers.ValidationError(
+                    self.error_messages["verb"] % {"verb": each[:60]}, code="verb"
+                )
+        return verbs
+
+
 class EventFilters(Filters):
     after = PlaceField(required=False, help_text="The `after` of the page before.")
     page_size = serializers.IntegerField(default=PAGE_SIZE, min_value=1, max_value=MAX_PAGE_SIZE)
     project = serializers.SlugField(required=False)
     request = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    unit = serializers.SlugField(
+        required=False, help_text="Acts on this unit and all below it, and on projects there."
+    )
+    verb = Verbs(required=False, help_text="One or more of docs/events.md, separated by commas.")
+    since = serializers.DateTimeField(
+        required=False, help_text="Acts that began at this moment or later."
+    )
 
 
 @shows("own")
 @operation(
     "list_events", "Follow the record of acts", answers=Feed, refuses=LIST, tag="events",
-    filters=[EventFilters],
+    filters=[EventFilters, fields_parameter(EventSerializer)],
     about="Your own acts and those of what you may see, in the order of the record. Start "
     "without `after`, then send back the one of the page before: nothing is missed and "
     "nothing comes twice, also while others write. An act appears once every transaction "
@@ -53,7 +79,25 @@ def event_list(request: Request) -> Response:
         rows = rows.filter(project__slug=asked["project"])
     if "request" in asked:
         rows = rows.filter(subject_kind="request", subject_id=asked["request"])
+    if "unit" in asked:
+        rows = rows.filter(_in_unit(asked["unit"]))
+    if "verb" in asked:
+        rows = rows.filter(verb__in=asked["verb"])
+    if "since" in asked:
+        rows = rows.filter(at__gte=asked["since"])
+    names = chosen(request)
+    keep(EventSerializer(), names)
     found = feed(rows, asked.get("after"), asked["page_size"])
     before = asked.get("after", Place(0, 0))
     after = Place(found[-1].xid, found[-1].pk) if found else before
-    return Response(Feed({"results": found, "after": str(after)}).data)
+    shape = Feed({"results": found, "after": str(after)})
+    keep(shape.fields["results"].child, names)  # type: ignore[attr-defined]  # of a list
+    return Response(shape.data)
+
+
+def _in_unit(slug: str) -> Q:
+    """The condition on an event that it is about a unit, what is below it, or a project there."""
+    top = Unit.objects.filter(slug=slug).first()
+    if top is None:
+        return Q(pk__in=[])
+    return Q(unit__path__startswith=top.path) | Q(project__unit__path__startswith=top.path)

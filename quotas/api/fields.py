@@ -105,12 +105,13 @@ class Input(serializers.Serializer[Any]):
 
 
 class Filters(serializers.Serializer[Any]):
-    """The filters of a list, from the query string; only declared ones exist."""
+    """The filters of a list, from the query string; only declared ones exist.
 
-    ALWAYS = frozenset({"cursor", "page_size", "format"})
+    context: `also`, the names of what else the list takes.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
-        if unknown := set(data) - set(self.fields) - self.ALWAYS:
+        if unknown := set(data) - set(self.fields) - self.context["also"]:
             raise serializers.ValidationError(
                 {str(name)[:60]: [_("There is no such filter here.")] for name in sorted(unknown)}
             )

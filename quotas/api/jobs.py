@@ -1,5 +1,6 @@
 """Long work through the API: started by a verb on many things, followed here."""
 
+from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +16,7 @@ from .asked import filters, one, viewer_in
 from .describe import LIST, READ, operation
 from .doors import api_view
 from .fields import Filters
-from .pages import Pages, answer_page, page_of
+from .pages import answer_page, page_of
 from .shapes.jobs import JobItemSerializer, JobSerializer
 
 TAG = "jobs"
@@ -27,17 +28,18 @@ class ItemFilters(Filters):
 
 @shows("own")
 @operation(
-    "list_jobs", "List the jobs you started", answers=page_of(JobSerializer), refuses=LIST,
+    "list_jobs", "List the jobs you started",
+    answers=page_of(JobSerializer, "-id", "id"), refuses=LIST,
     tag=TAG, about="The newest first; operators and auditors see those of all.",
 )  # fmt: skip
 @api_view(["GET"])
-def job_list(request: Request) -> Response:
+def job_list(request: Request) -> HttpResponseBase:
     filters(request)
     viewer = viewer_in(request)
-    pages = Pages("-id")
-    found: list[Job] = pages.paginate_queryset(visible_jobs(viewer), request) or []
-    rows = job_rows(found, viewer.now)
-    return pages.get_paginated_response(JobSerializer(rows, many=True).data)
+    return answer_page(
+        request, visible_jobs(viewer), JobSerializer,
+        made=lambda page: job_rows(page, viewer.now),
+    )  # fmt: skip
 
 
 @shows("job")
@@ -51,15 +53,16 @@ def job_detail(request: Request, pk: int) -> Response:
 @shows("job")
 @operation(
     "list_job_items", "List what became of each item of a job",
-    answers=page_of(JobItemSerializer), refuses=(*LIST, 404), tag=TAG, filters=[ItemFilters],
+    answers=page_of(JobItemSerializer, "id", "-id"),
+    refuses=(*LIST, 404), tag=TAG, filters=[ItemFilters],
 )  # fmt: skip
 @api_view(["GET"])
-def job_items(request: Request, pk: int) -> Response:
+def job_items(request: Request, pk: int) -> HttpResponseBase:
     asked = filters(request, ItemFilters)
     viewer = viewer_in(request)
     job = one(visible_jobs(viewer), pk=pk)
     return answer_page(
-        request, items_of(job, asked.get("state", "")), JobItemSerializer, ordering="id",
+        request, items_of(job, asked.get("state", "")), JobItemSerializer,
         context=lambda page: {
             "subjects": {row.item.pk: row.subject for row in item_rows(page, viewer)}
         },

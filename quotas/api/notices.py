@@ -1,11 +1,11 @@
 """What the caller was told, what of it they have seen, and which requests they follow."""
 
+from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.lib.access import shows
-from projects.models import Notice
 from projects.outgoing.notices import mark_all_read, mark_read
 from projects.states import TokenScope
 from quotas.actions.watching import unwatch, watch
@@ -15,7 +15,7 @@ from .asked import body, filters, viewer_in, visible_request
 from .describe import LIST, WRITE, operation
 from .doors import api_view
 from .fields import Filters
-from .pages import Pages, page_of
+from .pages import answer_page, page_of
 from .scopes import needs
 from .shapes.notices import NoticeSerializer, ReadInput, ReadSerializer
 from .shapes.requests import NothingInput
@@ -30,18 +30,19 @@ class NoticeFilters(Filters):
 
 @shows("own")
 @operation(
-    "list_notices", "List what you were told", answers=page_of(NoticeSerializer), refuses=LIST,
+    "list_notices", "List what you were told",
+    answers=page_of(NoticeSerializer, "-id", "id"), refuses=LIST,
     tag=TAG, filters=[NoticeFilters],
     about="The newest first. Of what you may no longer see only that it was there.",
 )  # fmt: skip
 @api_view(["GET"])
-def notice_list(request: Request) -> Response:
+def notice_list(request: Request) -> HttpResponseBase:
     asked, viewer = filters(request, NoticeFilters), viewer_in(request)
-    pages = Pages("-id")
     rows = notices_of(viewer, is_unread=asked["unread"])
-    found: list[Notice] = pages.paginate_queryset(rows, request) or []
-    shown = NoticeSerializer(notice_rows(found, viewer), many=True)
-    return pages.get_paginated_response(shown.data)
+    return answer_page(
+        request, rows, NoticeSerializer,
+        made=lambda page: notice_rows(page, viewer),
+    )  # fmt: skip
 
 
 @needs(TokenScope.LISTEN)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,6 +18,7 @@ from quotas.actions.endpoints import last_word, pause, restrict, resume
 from quotas.actions.operations import retry_endpoint, retry_target
 from quotas.actions.repairs import check_pause, check_read
 from quotas.models import Endpoint, Target
+from quotas.queries.changes import changed_targets
 from quotas.queries.operations import rows_of
 from quotas.queries.repairers import Repairs, readable_endpoints, readable_targets
 from quotas.states import TargetState
@@ -51,16 +53,16 @@ class TargetFilters(Filters):
 @shows("operations")
 @operation(
     "list_endpoints", "List the services", about="A repairer sees those that serve a zone of "
-    "theirs.", answers=page_of(EndpointSerializer), refuses=(*LIST, 403),
+    "theirs.", answers=page_of(EndpointSerializer, "slug", "-slug"), refuses=(*LIST, 403),
     tag=TAG,
 )  # fmt: skip
 @api_view(["GET"])
-def endpoint_list(request: Request) -> Response:
+def endpoint_list(request: Request) -> HttpResponseBase:
     filters(request)
     viewer = viewer_in(request)
     rows = readable_endpoints(reader_of(viewer)).select_related("region", "identity", "state_by")
     return answer_page(
-        request, rows, EndpointSerializer, ordering="slug",
+        request, rows, EndpointSerializer,
         context=lambda page: _with_rows(viewer, page),
     )  # fmt: skip
 
@@ -79,14 +81,14 @@ def endpoint_detail(request: Request, slug: str) -> Response:
 @shows("operations")
 @operation(
     "list_endpoint_words", "List who closed a service when and why",
-    answers=page_of(EndpointWordSerializer), refuses=(*LIST, 403, 404), tag=TAG,
+    answers=page_of(EndpointWordSerializer, "-id", "id"), refuses=(*LIST, 403, 404), tag=TAG,
     about="The newest first; it is the one in force.",
 )  # fmt: skip
 @api_view(["GET"])
-def endpoint_words(request: Request, slug: str) -> Response:
+def endpoint_words(request: Request, slug: str) -> HttpResponseBase:
     filters(request)
     rows = endpoint_for(viewer_in(request), slug).words.select_related("actor")
-    return answer_page(request, rows, EndpointWordSerializer, ordering="-id")
+    return answer_page(request, rows, EndpointWordSerializer)
 
 
 @shows("operate")
@@ -145,13 +147,14 @@ def endpoint_retry(request: Request, slug: str) -> Response:
 
 @shows("operations")
 @operation(
-    "list_targets", "List what must become true where", answers=page_of(TargetSerializer),
+    "list_targets", "List what must become true where",
+    answers=page_of(TargetSerializer, "id", "-id", changed=changed_targets),
     about="In the services' own words. A repairer sees the projects of their units, at services "
     "all of whose zones are theirs.",
     refuses=(*LIST, 403), tag=TAG, filters=[TargetFilters],
 )  # fmt: skip
 @api_view(["GET"])
-def target_list(request: Request) -> Response:
+def target_list(request: Request) -> HttpResponseBase:
     asked, rows = filters(request, TargetFilters), _targets(viewer_in(request))
     if "project" in asked:
         rows = rows.filter(project__slug=asked["project"])
@@ -159,7 +162,7 @@ def target_list(request: Request) -> Response:
         rows = rows.filter(endpoint__slug=asked["endpoint"])
     if "state" in asked:
         rows = rows.filter(state=asked["state"])
-    return answer_page(request, rows, TargetSerializer, ordering="id")
+    return answer_page(request, rows, TargetSerializer)
 
 
 @shows("operations")

@@ -1,5 +1,6 @@
 """Who: the caller, the units with their envelopes, the delegations one may see."""
 
+from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -36,17 +37,18 @@ def me(request: Request) -> Response:
 
 @shows("catalogue")
 @operation(
-    "list_units", "List the units", answers=page_of(UnitSerializer), refuses=LIST, tag="units",
+    "list_units", "List the units",
+    answers=page_of(UnitSerializer, "path", "-path"), refuses=LIST, tag="units",
     filters=[UnitFilters], about="The organisation's tree, in the order of its paths.",
 )  # fmt: skip
 @api_view(["GET"])
-def unit_list(request: Request) -> Response:
+def unit_list(request: Request) -> HttpResponseBase:
     asked = filters(request, UnitFilters)
     rows = Unit.objects.select_related("parent")
     if "under" in asked:
         top = Unit.objects.filter(slug=asked["under"]).first()
         rows = rows.under(top.path) if top else rows.none()
-    return answer_page(request, rows, UnitSerializer, ordering="path")
+    return answer_page(request, rows, UnitSerializer)
 
 
 @shows("catalogue")

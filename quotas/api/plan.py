@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,12 +34,13 @@ class PlanFilters(Filters):
 @shows("operations")
 @operation(
     "list_plan", "Show what will be written at a service", tag=TAG,
-    answers=page_of(PlanTargetSerializer), refuses=(*LIST, 403, 404), filters=[PlanFilters],
+    answers=page_of(PlanTargetSerializer, "id", "-id"),
+    refuses=(*LIST, 403, 404), filters=[PlanFilters],
     about="By the last readings: what is observed, what is granted, what each limit will become, "
     "and what stands in its way. Nothing here asks the service.",
 )  # fmt: skip
 @api_view(["GET"])
-def endpoint_plan(request: Request, slug: str) -> Response:
+def endpoint_plan(request: Request, slug: str) -> HttpResponseBase:
     viewer = viewer_in(request)
     endpoint = endpoint_for(viewer, slug)
     asked = filters(request, PlanFilters)
@@ -51,9 +53,7 @@ def endpoint_plan(request: Request, slug: str) -> Response:
         rows = plan_of(page, show)
         return {"plans": {row.target.pk: row for row in rows}, "now": viewer.now}
 
-    return answer_page(
-        request, planned_targets(scope, show), PlanTargetSerializer, ordering="id", context=plans
-    )
+    return answer_page(request, planned_targets(scope, show), PlanTargetSerializer, context=plans)
 
 
 @shows("operate")

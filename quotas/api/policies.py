@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -16,6 +17,7 @@ from projects.states import TokenScope
 from quotas.actions import policies
 from quotas.actions.policies import Terms
 from quotas.models import Policy, Resource, Zone
+from quotas.queries.changes import changed_policies
 from quotas.queries.policies import all_policies, newest_versions, rules
 from quotas.queries.replay import replay
 from quotas.states import PolicyState
@@ -24,7 +26,7 @@ from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
 from .fields import Filters
-from .pages import Pages, page_of
+from .pages import answer_page, page_of
 from .scopes import needs
 from .shapes.policies import (
     PolicyDetail,
@@ -49,7 +51,8 @@ class PolicyFilters(Filters):
 @needs(TokenScope.DELEGATE)
 @shows("catalogue")
 @operation(
-    "list_policies", "List the rules that grant at once", answers=page_of(PolicySerializer),
+    "list_policies", "List the rules that grant at once",
+    answers=page_of(PolicySerializer, "id", "-id", changed=changed_policies),
     refuses=LIST, tag=TAG, filters=[PolicyFilters],
     about="Everybody may read them: who asks is told beforehand what they would do.",
 )  # fmt: skip
@@ -60,7 +63,7 @@ class PolicyFilters(Filters):
     "is refused; `facts` say the dimension and how far one may go.",
 )  # fmt: skip
 @api_view(["GET", "POST"])
-def policy_list(request: Request) -> Response:
+def policy_list(request: Request) -> HttpResponseBase:
     viewer = viewer_in(request)
     if request.method == "POST":
         return _make(request, viewer)
@@ -73,9 +76,7 @@ def policy_list(request: Request) -> Response:
         rows = rows.filter(unit__path__startswith=top.path) if top else rows.none()
     if "state" in asked:
         rows = rows.filter(state=asked["state"])
-    pages = Pages("id")
-    found: list[Policy] = pages.paginate_queryset(rows, request) or []
-    return pages.get_paginated_response(PolicySerializer(rules(found, viewer.now), many=True).data)
+    return answer_page(request, rows, PolicySerializer, made=lambda page: rules(page, viewer.now))
 
 
 @shows("catalogue")

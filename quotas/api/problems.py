@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -54,18 +55,17 @@ def problem_list(request: Request) -> Response:
 @shows("operations")
 @operation(
     "list_problem_targets", "List the targets that have a cause",
-    answers=page_of(TargetSerializer), refuses=(*LIST, 403, 404), tag=TAG,
+    answers=page_of(TargetSerializer, "id", "-id"), refuses=(*LIST, 403, 404), tag=TAG,
 )  # fmt: skip
 @api_view(["GET"])
-def problem_targets(request: Request, cause: str, slug: str) -> Response:
+def problem_targets(request: Request, cause: str, slug: str) -> HttpResponseBase:
     filters(request)
     viewer = viewer_in(request)
     endpoint = endpoint_for(viewer, slug)
     readable = readable_targets(viewer)
     group = group_of(readable, endpoint, cause, viewer.now)
     rows = targets_of(group, readable, viewer.now) if group else Target.objects.none()
-    return answer_page(request, rows.select_related("project", "endpoint"), TargetSerializer,
-                       ordering="id")  # fmt: skip
+    return answer_page(request, rows.select_related("project", "endpoint"), TargetSerializer)
 
 
 @shows("operate")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,17 +14,18 @@ from portal.lib.errors import NotVisible
 from projects.models import Membership, Project
 from projects.queries.viewers import Viewer, roles_by_project, visible_projects
 from projects.states import ProjectState
-from quotas.models import Account, Offering, Target
+from quotas.models import Account, Limit, Offering, Target
+from quotas.queries.changes import changed_projects
 from quotas.queries.figures import open_loans
 from quotas.queries.history import balances_as_of, transfers_of
-from quotas.queries.limits import limit_states
+from quotas.queries.limits import limit_states, states_of_limits
 
 from .asked import filters, viewer_in, visible_project
 from .describe import LIST, READ, operation
 from .doors import api_view
 from .fields import Filters
 from .pages import answer_page, page_of
-from .shapes.ledger import AccountSerializer, TransferSerializer
+from .shapes.ledger import AccountSerializer, LimitSerializer, TransferSerializer
 from .shapes.people import Member, ProjectSerializer
 from .shapes.projects import ProjectDetail
 
@@ -41,26 +43,31 @@ class MomentFilters(Filters):
     )
 
 
+class UsageFilters(Filters):
+    endpoint = serializers.SlugField(required=False)
+    region = serializers.SlugField(required=False)
+
+
 class TransferFilters(MomentFilters):
     offering = serializers.CharField(required=False)
 
 
 @shows("own")
 @operation(
-    "list_projects", "List the projects you may see", answers=page_of(ProjectSerializer),
-    refuses=LIST, tag=TAG, filters=[ProjectFilters],
+    "list_projects", "List the projects you may see",
+    answers=page_of(
+        ProjectSerializer, "slug", "-slug", "created_at", "-created_at", changed=changed_projects
+    ), refuses=LIST, tag=TAG, filters=[ProjectFilters],
 )  # fmt: skip
 @api_view(["GET"])
-def project_list(request: Request) -> Response:
+def project_list(request: Request) -> HttpResponseBase:
     asked, viewer = filters(request, ProjectFilters), viewer_in(request)
     rows = visible_projects(viewer).select_related("unit")
     if "unit" in asked:
         rows = rows.filter(unit__slug=asked["unit"])
     if "state" in asked:
         rows = rows.filter(state=asked["state"])
-    return answer_page(
-        request, rows, ProjectSerializer, ordering="slug", context=lambda page: _roles(viewer, page)
-    )
+    return answer_page(request, rows, ProjectSerializer, context=lambda page: _roles(viewer, page))
 
 
 @shows("project")
@@ -92,15 +99,16 @@ def project_detail(request: Request, slug: str) -> Response:
 
 @shows("project")
 @operation(
-    "list_members", "List who is in a project", answers=page_of(Member), refuses=(*LIST, 404),
+    "list_members", "List who is in a project",
+    answers=page_of(Member, "id", "-id"), refuses=(*LIST, 404),
     tag=TAG,
 )  # fmt: skip
 @api_view(["GET"])
-def member_list(request: Request, slug: str) -> Response:
+def member_list(request: Request, slug: str) -> HttpResponseBase:
     filters(request)
     viewer = viewer_in(request)
     rows = Membership.objects.live(viewer.now).filter(project=visible_project(viewer, slug))
-    return answer_page(request, rows.select_related("user", "group"), Member, ordering="id")
+    return answer_page(request, rows.select_related("user", "group"), Member)
 
 
 @shows("project")
@@ -133,20 +141,42 @@ def account_list(request: Request, slug: str) -> Response:
 
 @shows("project")
 @operation(
-    "list_transfers", "List why a project has what it has", answers=page_of(TransferSerializer),
+    "list_transfers", "List why a project has what it has",
+    answers=page_of(TransferSerializer, "-id", "id"),
     refuses=(*LIST, 404), tag=TAG, filters=[TransferFilters],
     about="Every movement of its quota, the newest first, with the request, the decision and "
     "the delegation behind it; with `as_of` only those until then.",
 )  # fmt: skip
 @api_view(["GET"])
-def transfer_list(request: Request, slug: str) -> Response:
+def transfer_list(request: Request, slug: str) -> HttpResponseBase:
     asked, viewer = filters(request, TransferFilters), viewer_in(request)
     rows = transfers_of(Account.objects.filter(project=visible_project(viewer, slug)))
     if "offering" in asked:
         rows = rows.filter(offering=_offering(asked["offering"]))
     if "as_of" in asked:
         rows = rows.filter(at__lte=asked["as_of"])
-    return answer_page(request, rows, TransferSerializer, ordering="-id")
+    return answer_page(request, rows, TransferSerializer)
+
+
+@shows("project")
+@operation(
+    "list_usage", "List what a project uses, and when that was read",
+    answers=page_of(LimitSerializer, "id", "-id"), refuses=(*LIST, 404), tag=TAG,
+    filters=[UsageFilters],
+    about="One entry for each limit of each service: promised, written, in force and used are "
+    "four values. `read_at` is how old the last three are; null: never read.",
+)  # fmt: skip
+@api_view(["GET"])
+def usage_list(request: Request, slug: str) -> HttpResponseBase:
+    asked, viewer = filters(request, UsageFilters), viewer_in(request)
+    project = visible_project(viewer, slug)
+    rows = Limit.objects.select_related("endpoint")
+    for name, column in (("endpoint", "endpoint__slug"), ("region", "endpoint__region__slug")):
+        if name in asked:
+            rows = rows.filter(**{column: asked[name]})
+    return answer_page(
+        request, rows, LimitSerializer, made=lambda page: states_of_limits(project, page)
+    )
 
 
 def _offering(slug: str) -> Offering:

@@ -1,5 +1,6 @@
 """The queue through the API: what waits for the caller, narrowed, and many decided at once."""
 
+from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -44,16 +45,17 @@ class QueueFilters(Filters):
 
 @shows("own")
 @operation(
-    "list_queue", "List what waits for your decision", answers=page_of(QuotaRequestSerializer),
+    "list_queue", "List what waits for your decision",
+    answers=page_of(QuotaRequestSerializer, "id", "-id"),
     refuses=LIST, tag=TAG, filters=[QueueFilters],
     about="Requests with an open line that waits for you, by number.",
 )  # fmt: skip
 @api_view(["GET"])
-def queue_list(request: Request) -> Response:
+def queue_list(request: Request) -> HttpResponseBase:
     wanted = Wanted.read(filters(request, QueueFilters))
     viewer = viewer_in(request)
     return answer_page(
-        request, waiting(viewer, wanted), QuotaRequestSerializer, ordering="id",
+        request, waiting(viewer, wanted), QuotaRequestSerializer,
         context=lambda page: lines_for(viewer, page),
     )  # fmt: skip
 

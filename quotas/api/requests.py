@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -18,6 +19,7 @@ from projects.states import TokenScope
 from quotas.actions import drafts, requests
 from quotas.actions.wishes import Wish
 from quotas.models import Comment, Decision, QuotaRequest
+from quotas.queries.changes import changed_decisions, changed_requests
 from quotas.queries.lines import Lines
 from quotas.queries.request_lists import Scope, Stage, find_requests
 from quotas.queries.requests import visible_requests
@@ -68,7 +70,8 @@ class DecisionFilters(Filters):
 @needs(TokenScope.ASK)
 @shows("own")
 @operation(
-    "list_requests", "List the requests you may see", answers=page_of(QuotaRequestSerializer),
+    "list_requests", "List the requests you may see",
+    answers=page_of(QuotaRequestSerializer, "-id", "id", changed=changed_requests),
     refuses=LIST, tag=TAG, filters=[RequestFilters], about="The newest first; drafts only yours.",
 )  # fmt: skip
 @operation(
@@ -79,11 +82,11 @@ class DecisionFilters(Filters):
     "the same offering waits already.",
 )  # fmt: skip
 @api_view(["GET", "POST"])
-def request_list(request: Request) -> Response:
+def request_list(request: Request) -> HttpResponseBase:
     return _submit(request) if request.method == "POST" else _list(request)
 
 
-def _list(request: Request) -> Response:
+def _list(request: Request) -> HttpResponseBase:
     asked, viewer = filters(request, RequestFilters), viewer_in(request)
     rows = find_requests(viewer, Scope(asked["scope"]), Stage(asked["stage"]))
     if "project" in asked:
@@ -94,7 +97,6 @@ def _list(request: Request) -> Response:
         request,
         rows,
         QuotaRequestSerializer,
-        ordering="-id",
         context=lambda page: lines_for(viewer, page),
     )
 
@@ -166,30 +168,30 @@ def request_detail(request: Request, pk: int) -> Response:
 
 @shows("project")
 @operation(
-    "list_comments", "List what was said about a request", answers=page_of(CommentSerializer),
+    "list_comments", "List what was said about a request",
+    answers=page_of(CommentSerializer, "id", "-id"),
     refuses=(*LIST, 404), tag=TAG,
 )  # fmt: skip
 @api_view(["GET"])
-def comment_list(request: Request, pk: int) -> Response:
+def comment_list(request: Request, pk: int) -> HttpResponseBase:
     filters(request)
     rows = Comment.objects.filter(request=visible_request(viewer_in(request), pk))
-    return answer_page(request, rows.select_related("author"), CommentSerializer, ordering="id")
+    return answer_page(request, rows.select_related("author"), CommentSerializer)
 
 
 @shows("own")
 @operation(
-    "list_decisions", "List the decisions you may see", answers=page_of(DecisionSerializer),
+    "list_decisions", "List the decisions you may see",
+    answers=page_of(DecisionSerializer, "-id", "id", changed=changed_decisions),
     refuses=LIST, tag="decisions", filters=[DecisionFilters],
 )  # fmt: skip
 @api_view(["GET"])
-def decision_list(request: Request) -> Response:
+def decision_list(request: Request) -> HttpResponseBase:
     asked, viewer = filters(request, DecisionFilters), viewer_in(request)
     rows = visible_decisions(viewer)
     if "request" in asked:
         rows = rows.filter(request=asked["request"])
-    return answer_page(
-        request, rows, DecisionSerializer, ordering="-id", context=lambda _page: proof_for(viewer)
-    )
+    return answer_page(request, rows, DecisionSerializer, context=lambda _page: proof_for(viewer))
 
 
 @shows("project")

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -37,7 +38,7 @@ class ServiceAccountFilters(Filters):
 @shows("own")
 @operation(
     "list_service_accounts", "List the service accounts you may see",
-    answers=page_of(ServiceAccountSerializer), refuses=LIST, tag=TAG,
+    answers=page_of(ServiceAccountSerializer, "id", "-id"), refuses=LIST, tag=TAG,
     filters=[ServiceAccountFilters],
     about="Of projects that you see, of units that you decide, fund or audit in, and your own.",
 )  # fmt: skip
@@ -48,7 +49,7 @@ class ServiceAccountFilters(Filters):
     "owner is who makes it. Not by a token.",
 )  # fmt: skip
 @api_view(["GET", "POST"])
-def account_list(request: Request) -> Response:
+def account_list(request: Request) -> HttpResponseBase:
     viewer = viewer_in(request)
     if request.method == "POST":
         sent = body(request, ServiceAccountInput)
@@ -65,7 +66,7 @@ def account_list(request: Request) -> Response:
     if "unit" in asked:
         rows = rows.filter(unit__slug=asked["unit"])
     return answer_page(
-        request, rows, ServiceAccountSerializer, ordering="id",
+        request, rows, ServiceAccountSerializer,
         context=lambda page: {"live": live_counts(list(page), viewer.now)},
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -37,8 +38,8 @@ class TokenFilters(Filters):
 @needs(Needs.A_PERSON)
 @shows("own")
 @operation(
-    "list_tokens", "List the tokens you may see", answers=page_of(TokenSerializer), refuses=LIST,
-    tag=TAG, filters=[TokenFilters],
+    "list_tokens", "List the tokens you may see", answers=page_of(TokenSerializer, "-id", "id"),
+    refuses=LIST, tag=TAG, filters=[TokenFilters],
     about="Your own, and those of service accounts that you own or keep; operators and auditors "
     "see all. Never a secret.",
 )  # fmt: skip
@@ -48,7 +49,7 @@ class TokenFilters(Filters):
     about=BY_PEOPLE + "Its text is in this answer and nowhere else.",
 )  # fmt: skip
 @api_view(["GET", "POST"])
-def token_list(request: Request) -> Response:
+def token_list(request: Request) -> HttpResponseBase:
     viewer = viewer_in(request)
     if request.method == "POST":
         sent = body(request, TokenInput)
@@ -62,9 +63,7 @@ def token_list(request: Request) -> Response:
     if "live" in asked:
         live = tokens_in_force(viewer.now).values("pk")
         rows = rows.filter(pk__in=live) if asked["live"] else rows.exclude(pk__in=live)
-    return answer_page(
-        request, rows, TokenSerializer, ordering="-id", context=lambda page: {"now": viewer.now}
-    )
+    return answer_page(request, rows, TokenSerializer, context=lambda page: {"now": viewer.now})
 
 
 @shows("token")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +18,7 @@ from quotas.actions.envelopes import change, offerings_named
 from quotas.actions.foresight import Effect, effects_of
 from quotas.actions.funding import check_changes, check_holder, check_living, look
 from quotas.models import EnvelopeAct, Offering
+from quotas.queries.changes import changed_acts
 from quotas.queries.envelopes import acts_of, fundable, rest_of, standings
 from quotas.queries.unit_changes import move_of, retirement_of
 
@@ -52,18 +54,18 @@ CHANGE = (*WRITE, 412)
 @shows("figures")
 @operation(
     "list_envelopes", "List what a unit has and could have of each offering", tag=TAG,
-    answers=page_of(StandingOf), refuses=(*LIST, 403, 404),
+    answers=page_of(StandingOf, "slug", "-slug"), refuses=(*LIST, 403, 404),
     about="Declared or not, with what pays it. `seen` goes back with change_envelopes.",
 )  # fmt: skip
 @api_view(["GET"])
-def envelope_list(request: Request, slug: str) -> Response:
+def envelope_list(request: Request, slug: str) -> HttpResponseBase:
     filters(request)
-    _viewer, unit = _reader(request, slug)
+    _viewer, unit = reader_of_figures(request, slug)
 
     def found(page: Sequence[Offering]) -> dict[str, Any]:
         return {"standings": standings(unit, page)}
 
-    return answer_page(request, fundable(unit), StandingOf, ordering="slug", context=found)
+    return answer_page(request, fundable(unit), StandingOf, context=found)
 
 
 @shows("figures")
@@ -73,7 +75,7 @@ def envelope_list(request: Request, slug: str) -> Response:
 )  # fmt: skip
 @api_view(["GET"])
 def envelope_detail(request: Request, slug: str, offering: str) -> Response:
-    viewer, unit = _reader(request, slug)
+    viewer, unit = reader_of_figures(request, slug)
     asked = one(Offering.objects.select_related("resource", "zone__region"), slug=offering)
     rest = rest_of(viewer, unit, asked)
     return Response(EnvelopeDetail(standings(unit, [asked])[asked.pk], context={"rest": rest}).data)
@@ -82,13 +84,14 @@ def envelope_detail(request: Request, slug: str, offering: str) -> Response:
 @shows("figures")
 @operation(
     "list_envelope_acts", "List what was done to a unit's envelopes", tag=TAG,
-    answers=page_of(EnvelopeActSerializer), refuses=(*LIST, 403, 404),
+    answers=page_of(EnvelopeActSerializer, "-id", "id", changed=changed_acts),
+    refuses=(*LIST, 403, 404),
 )  # fmt: skip
 @api_view(["GET"])
-def act_list(request: Request, slug: str) -> Response:
+def act_list(request: Request, slug: str) -> HttpResponseBase:
     filters(request)
-    _viewer, unit = _reader(request, slug)
-    return answer_page(request, acts_of(unit), EnvelopeActSerializer, ordering="-id")
+    _viewer, unit = reader_of_figures(request, slug)
+    return answer_page(request, acts_of(unit), EnvelopeActSerializer)
 
 
 @shows("fund")
@@ -195,7 +198,8 @@ def _unit(slug: str) -> Unit:
     return one(Unit.objects.select_related("parent"), slug=slug)
 
 
-def _reader(request: Request, slug: str) -> tuple[Viewer, Unit]:
+def reader_of_figures(request: Request, slug: str) -> tuple[Viewer, Unit]:
+    """The caller and a unit, if they may see its figures; else Forbidden."""
     viewer, unit = viewer_in(request), _unit(slug)
     if not may_see_figures(viewer, unit.path):
         words = {"unit": unit.label}

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 # The scheme registers itself by being imported.
 from . import (  # noqa: F401
+    accounts,
     authority,
     bearers,
     catalogue,
@@ -57,6 +58,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="api_envelopes_preview",
     ),
     path("units/<slug:slug>/envelopes/<str:offering>/", units.envelope_detail, name="api_envelope"),
+    path("units/<slug:slug>/transfers/", accounts.unit_transfers, name="api_unit_transfers"),
     path("units/<slug:slug>/acts/", units.act_list, name="api_envelope_acts"),
     path("units/<slug:slug>/move/", units.unit_move, name="api_unit_move"),
     path("units/<slug:slug>/move/preview/", units.move_preview, name="api_move_preview"),
@@ -78,12 +80,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
         delegations.reissue_preview,
         name="api_reissue_preview",
     ),
+    path("accounts/", accounts.account_list, name="api_ledger"),
+    path("accounts/<int:pk>/", accounts.account_detail, name="api_account"),
     path("coverage/", authority.decider_coverage, name="api_decider_coverage"),
     path("projects/", projects.project_list, name="api_projects"),
     path("projects/<slug:slug>/", projects.project_detail, name="api_project"),
     path("projects/<slug:slug>/members/", projects.member_list, name="api_members"),
     path("projects/<slug:slug>/accounts/", projects.account_list, name="api_accounts"),
     path("projects/<slug:slug>/transfers/", projects.transfer_list, name="api_transfers"),
+    path("projects/<slug:slug>/usage/", projects.usage_list, name="api_usage"),
     path("projects/<slug:slug>/explain/", authority.quota_explain, name="api_explain"),
     path("preview/", verbs.wish_preview, name="api_preview"),
     path("requests/", requests.request_list, name="api_requests"),

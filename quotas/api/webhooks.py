@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -46,8 +47,8 @@ TAG = "webhooks"
 @needs(TokenScope.LISTEN)
 @shows("own")
 @operation(
-    "list_webhooks", "List your webhooks", answers=page_of(WebhookSerializer), refuses=LIST,
-    tag=TAG,
+    "list_webhooks", "List your webhooks", answers=page_of(WebhookSerializer, "-id", "id"),
+    refuses=LIST, tag=TAG,
 )  # fmt: skip
 @operation(
     "make_webhook", "Make a webhook", method="POST", body=WebhookInput,
@@ -57,14 +58,14 @@ TAG = "webhooks"
     "else. By the token of a service account: of its project or unit alone.",
 )  # fmt: skip
 @api_view(["GET", "POST"])
-def webhook_list(request: Request) -> Response:
+def webhook_list(request: Request) -> HttpResponseBase:
     viewer = viewer_in(request)
     if request.method == "POST":
         sent = body(request, WebhookInput)
         made = webhooks.make(terms=_terms(sent), viewer=viewer, **_place_in(viewer, sent))
         return _shown_once(made, viewer, status=201)
     return answer_page(
-        request, own_webhooks(viewer), WebhookSerializer, ordering="-id",
+        request, own_webhooks(viewer), WebhookSerializer,
         context=lambda page: _context(page, viewer),
     )  # fmt: skip
 
@@ -192,16 +193,19 @@ def webhook_switch_off(request: Request, public_id: UUID) -> Response:
 
 @shows("webhook")
 @operation(
-    "list_webhook_calls", "List the calls of a webhook", answers=page_of(CallSerializer),
+    "list_webhook_calls", "List the calls of a webhook",
+    answers=page_of(CallSerializer, "-id", "id"),
     refuses=(*LIST, 404), tag=TAG, about="The newest first, each with its tries; kept for 30 days.",
 )  # fmt: skip
 @api_view(["GET"])
-def webhook_calls(request: Request, public_id: UUID) -> Response:
+def webhook_calls(request: Request, public_id: UUID) -> HttpResponseBase:
     viewer, found = _own(request, public_id)
     return answer_page(
-        request, calls_of(found), CallSerializer, ordering="-id",
+        request,
+        calls_of(found),
+        CallSerializer,
         context=lambda page: {"seen": seen_in(page, viewer)},
-    )  # fmt: skip
+    )
 
 
 def _own(request: Request, public_id: UUID) -> tuple[Viewer, Webhook]:

@@ -277,7 +277,9 @@ class PeopleLoader:
         if project.unit_id != unit.pk:
             self._move(each, project, unit)
         if project.description != each.description:
-            project_actions.describe_project(project=project, description=each.description)
+            project_actions.describe_project(
+                project=project, description=each.description, actor=self.actor, now=self.now
+            )
             self.changes.add(CHANGED, "project", each.slug, "description")
         for role in self._set_roles(each, project):
             sign = CHANGED if role.role else RETIRED

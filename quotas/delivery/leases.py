@@ -298,8 +298,8 @@ def finish_applied(lease: Lease, left_out: Collection[int] = ()) -> bool:
 
 def deliver_lines(
     lease: Lease, *, untrue: Collection[int] = (), left_out: Collection[int] = ()
-) -> None:
-    """Call lines applied whose limits were all read back as true; others wait.
+) -> int:
+    """Call lines applied whose limits were all read back as true; others wait. How many it changed.
 
     untrue, left_out: ids of the limits that were not, and of those that the service lacks. A
     line that feeds nothing here but these is noted as left out, never as applied. While a
@@ -310,15 +310,15 @@ def deliver_lines(
     pending = Delivery.objects.filter(
         clean, target=lease.target, generation__lte=lease.generation, applied_at__isnull=True
     ).exclude(decision_line__line__offering__in=feeds.filter(limit__in=untrue).values("offering"))
+    count = 0
     if left_out:
         enforced = feeds.exclude(limit__in=left_out).values("offering")
         lacking = feeds.filter(limit__in=left_out).exclude(offering__in=enforced).values("offering")
-        pending.filter(left_out_at__isnull=True, decision_line__line__offering__in=lacking).update(
-            left_out_at=Now()
-        )
+        lacked = pending.filter(left_out_at__isnull=True)
+        count = lacked.filter(decision_line__line__offering__in=lacking).update(left_out_at=Now())
         pending = pending.exclude(decision_line__line__offering__in=lacking)
     # One that was left out, too, once the service knows its limit.
-    pending.update(applied_at=Now(), left_out_at=None)
+    return count + pending.update(applied_at=Now(), left_out_at=None)
 
 
 def expire() -> int:

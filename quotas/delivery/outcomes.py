@@ -235,10 +235,11 @@ def _failed(
             next_try_at=next_try_at,
             **dirty,
         )
+        delivered = 0
         if kept and plan is not None:
             # One limit that cannot be true holds up no line that does not feed it.
-            deliver_lines(lease, untrue=plan.untrue, left_out=plan.left_out)
-        if kept and is_news:
+            delivered = deliver_lines(lease, untrue=plan.untrue, left_out=plan.left_out)
+        if kept and (is_news or delivered):
             _record(state.value, lease, code=code, error=error_id)
     if not kept:
         lost(lease)

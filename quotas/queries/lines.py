@@ -6,50 +6,53 @@ The quota now, what was granted, whom a line waits for, and how far its delivery
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
+from functools import cached_property
 
+from django.db.models import OuterRef, Subquery
+
+from portal.lib.together import Rows, together
 from projects.models import in_force
 from projects.queries.viewers import live_delegations
 from quotas.models import Account, Assignment, DecisionLine, Delivery, QuotaRequest, RequestLine
 from quotas.states import LineState, RequestState
 
-from .requests import states_of
+from .requests import state_from
+
+OF_DELIVERY = (
+    "decision_line", "target", "target__endpoint", "target__endpoint__state_by",
+    "target__endpoint__identity", "target__endpoint__identity__state_by",
+)  # fmt: skip
 
 
 class Lines:
-    """The lines of `requests` with their surroundings; six queries for any number."""
+    """The lines of `requests` with their surroundings, each asked for when it is first needed.
+
+    Three queries for any number of requests: the lines with their figures, whom they wait for,
+    and their deliveries. `granted` is what was last granted, None where nothing was.
+    """
 
     def __init__(self, requests: Collection[QuotaRequest], now: datetime) -> None:
-        ids = [each.pk for each in requests]
-        self.states: dict[int, RequestState] = states_of(requests)
-        self._of_request: dict[int, list[RequestLine]] = defaultdict(list)
-        for line in RequestLine.objects.filter(request__in=ids).select_related("offering"):
-            self._of_request[line.request_id].append(line)
-        self._balances = {
-            (project_id, offering_id): balance
-            for project_id, offering_id, balance in Account.objects.filter(
-                project__in={each.project_id for each in requests}
-            ).values_list("project", "offering", "balance")
-        }
-        self._granted: dict[int, int | None] = dict(
-            DecisionLine.objects.filter(line__request__in=ids, granted__isnull=False).values_list(
-                "line", "granted"
-            )
-        )
-        self._waiting: dict[int, list[Assignment]] = defaultdict(list)
-        self._deliveries: dict[int, list[Delivery]] = defaultdict(list)
-        self._read_waiting(ids, now)
-        self._read_deliveries(ids)
+        self._ids = [each.pk for each in requests]
+        self._now = now
+
+    def state(self, quota_request: QuotaRequest) -> RequestState:
+        """How far a request is: derived from its lines and their deliveries."""
+        lines = self.of(quota_request)
+        deliveries = [each for line in lines for each in self._deliveries[line.pk]]
+        return state_from([line.state for line in lines], deliveries)
 
     def of(self, quota_request: QuotaRequest) -> list[RequestLine]:
         return self._of_request[quota_request.pk]
 
     def balance(self, line: RequestLine) -> int:
         """The project's quota of the line's offering now."""
-        return self._balances.get((line.project_id, line.offering_id), 0)
+        found: int | None = line.quota  # type: ignore[attr-defined]  # annotated below
+        return 0 if found is None else found
 
     def granted(self, line: RequestLine) -> int | None:
         """The limit that was granted, None where nothing was."""
-        return self._granted.get(line.pk)
+        found: int | None = line.given  # type: ignore[attr-defined]  # annotated below
+        return found
 
     def waiting_for(self, line: RequestLine) -> list[Assignment]:
         """Whom an open line waits for."""
@@ -59,19 +62,46 @@ class Lines:
         """What must become true before a granted line counts as applied."""
         return self._deliveries[line.pk]
 
-    def _read_waiting(self, ids: Collection[int], now: datetime) -> None:
-        rows = Assignment.objects.filter(
-            in_force(now),
-            line__request__in=ids,
-            line__state=LineState.OPEN,
-            delegation__in=live_delegations(now),
-        ).select_related("user", "group")
-        for each in rows.order_by("pk"):
-            self._waiting[each.line_id].append(each)
-
-    def _read_deliveries(self, ids: Collection[int]) -> None:
-        rows = Delivery.objects.filter(decision_line__line__request__in=ids).select_related(
-            "target__endpoint__state_by", "target__endpoint__identity__state_by", "decision_line"
+    @cached_property
+    def _of_request(self) -> dict[int, list[RequestLine]]:
+        account = Account.objects.filter(
+            project=OuterRef("project"), offering=OuterRef("offering")
+        ).values("balance")
+        decided = DecisionLine.objects.filter(line=OuterRef("pk"), granted__isnull=False)
+        rows = RequestLine.objects.filter(request__in=self._ids).select_related("offering")
+        rows = rows.annotate(
+            quota=Subquery(account), given=Subquery(decided.order_by("-pk").values("granted")[:1])
         )
-        for each in rows.order_by("target__endpoint__slug"):
-            self._deliveries[each.decision_line.line_id].append(each)
+        found: dict[int, list[RequestLine]] = defaultdict(list)
+        for line in rows:
+            found[line.request_id].append(line)
+        return found
+
+    @cached_property
+    def _waiting(self) -> dict[int, list[Assignment]]:
+        found: dict[int, list[Assignment]] = defaultdict(list)
+        for each in self._around[0]:
+            found[each.line_id].append(each)
+        return found
+
+    @cached_property
+    def _deliveries(self) -> dict[int, list[Delivery]]:
+        found: dict[int, list[Delivery]] = defaultdict(list)
+        for each in self._around[1]:
+            found[each.decision_line.line_id].append(each)
+        return found
+
+    @cached_property
+    def _around(self) -> tuple[list[Assignment], list[Delivery]]:
+        waiting = Assignment.objects.filter(
+            in_force(self._now),
+            line__request__in=self._ids,
+            line__state=LineState.OPEN,
+            delegation__in=live_delegations(self._now),
+        )
+        deliveries = Delivery.objects.filter(decision_line__line__request__in=self._ids)
+        found = together(
+            Rows(waiting.order_by("pk"), ["user", "group"]),
+            Rows(deliveries.order_by("target__endpoint__slug", "pk"), OF_DELIVERY),
+        )
+        return found[0], found[1]

@@ -1,6 +1,6 @@
 """Which requests a person may see, and what they are called."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
@@ -63,6 +63,23 @@ def queue(viewer: Viewer) -> QuerySet[QuotaRequest]:
         QuotaRequest.objects.filter(is_among("pk", assigned_lines(viewer).values("request")))
         .select_related("project__unit", "requester", "asked_by")
         .order_by("submitted_at", "pk")
+    )
+
+
+def state_from(line_states: Sequence[str], deliveries: Collection[Delivery]) -> RequestState:
+    """The state of a request, from its lines and deliveries as they were read; no query.
+
+    deliveries: with their targets.
+    """
+    open_ones = [
+        each for each in deliveries if each.applied_at is None and each.left_out_at is None
+    ]
+    is_applied = any(each.applied_at is not None for each in deliveries)
+    return request_state(
+        line_states,
+        undelivered_count=len(open_ones),
+        refused_count=sum(each.target.state == TargetState.REFUSED for each in open_ones),
+        is_left_out=not is_applied and any(each.left_out_at is not None for each in deliveries),
     )
 
 

@@ -176,7 +176,8 @@ def request_timeline(quota_request: QuotaRequest) -> list[Entry]:
         )
         for each in decisions
     ]
-    told = {"commented", "answered", "approved", "declined", "returned", "endorsed"}
+    # Told by what was written or decided; for whom a request waits now stands on its page.
+    told = {"commented", "answered", "approved", "declined", "returned", "endorsed", "rerouted"}
     entries += [
         Entry(
             event.verb,
@@ -267,7 +268,10 @@ def _delivered(quota_request: QuotaRequest) -> Iterable[Entry]:
 def project_timeline(project: Project, count: int = PROJECT_EVENTS) -> list[Entry]:
     """The last acts about a project, the newest first."""
     events = list(
-        Event.objects.filter(project=project).select_related("actor").order_by("-id")[:count]
+        Event.objects.filter(project=project)
+        .exclude(verb="rerouted")
+        .select_related("actor")
+        .order_by("-id")[:count]
     )
     endpoints = Endpoint.objects.in_bulk(
         {event.data["endpoint"] for event in events if "endpoint" in event.data},

@@ -128,7 +128,7 @@ LISTS: list[tuple[Callable[[Site], None], dict[str, str]]] = [
     ),
     (grow_catalogue, {"offerings/": "alice", "presets/": "alice", "units/atlas/": "dana"}),
     (grow_envelopes, {"units/atlas/envelopes/": "dana"}),
-    (grow_acts, {"units/atlas/acts/": "dana"}),
+    (grow_acts, {"units/atlas/acts/": "dana", "units/atlas/transfers/": "dana"}),
     (grow_delegations, {"delegations/": "dana"}),
     (
         grow_project,
@@ -136,6 +136,7 @@ LISTS: list[tuple[Callable[[Site], None], dict[str, str]]] = [
             "projects/atlas-reco/": "alice", "projects/atlas-reco/members/": "alice",
             "projects/atlas-reco/accounts/": "alice",
             "projects/atlas-reco/transfers/": "alice",
+            "projects/atlas-reco/usage/": "alice", "accounts/": "dana",
         },
     ),
 ]  # fmt: skip

@@ -74,6 +74,32 @@ def test_events_are_of_what_one_may_see(site: Site) -> None:
         assert (own in found, foreign in found) == (sees_own, sees_foreign), name
 
 
+def test_the_feed_is_narrowed_by_verb_unit_and_moment(site: Site) -> None:
+    asked, before = submit(site), timezone.now()
+    caller(site, "alice").post(f"requests/{asked.pk}/comment/", {"text": "Please"})
+    first, second = Event.objects.filter(subject_kind="request").order_by("pk")
+    for query, found in (
+        ({"verb": "submitted"}, [first.pk]),
+        ({"verb": "commented,submitted"}, [first.pk, second.pk]),
+        ({"verb": "declined"}, []), ({"unit": "ep"}, [first.pk, second.pk]), ({"unit": "it"}, []),
+        ({"since": before.isoformat()}, [second.pk]),
+    ):  # fmt: skip
+        told, _after = read(site, "erin", page_size="200", request=str(asked.pk), **query)
+        assert told == found, query
+
+
+@pytest.mark.parametrize("query", [{"verb": "submited"}, {"verb": ""}, {"since": "2020"}])
+def test_a_verb_that_is_none_is_refused(site_today: Site, query: dict[str, str]) -> None:
+    assert refusal(caller(site_today, "erin").get("events/", **query)) == (422, "invalid")
+
+
+def test_the_fields_of_an_event_are_chosen(site: Site) -> None:
+    write(site)
+    answer = caller(site, "alice").get("events/", fields="verb,place")
+    assert set(answer.json()) == {"results", "after"}
+    assert all(set(each) == {"verb", "place"} for each in answer.json()["results"])
+
+
 def test_nothing_is_missed_while_others_write(site: Site, other: psycopg.Connection) -> None:
     _seen, start = read(site, "otto", page_size="200")
     # The other one takes its transaction's id and its event's first, and commits last.

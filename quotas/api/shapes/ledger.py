@@ -116,6 +116,21 @@ class TransferSerializer(serializers.ModelSerializer[Transfer]):
         return account_holder(transfer.credit)
 
 
+class LedgerAccountSerializer(serializers.ModelSerializer[Account]):
+    """What one holder has of one offering; the site's is the negative of what was issued."""
+
+    offering = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    holder = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Account
+        fields = ("id", "offering", "holder", "balance")
+
+    @extend_schema_field(AccountHolder)
+    def get_holder(self, account: Account) -> dict[str, Any]:
+        return account_holder(account)
+
+
 class AccountSerializer(serializers.Serializer[Any]):
     """What a project has, or had, of an offering."""
 

@@ -106,7 +106,7 @@ class QuotaRequestSerializer(serializers.ModelSerializer[QuotaRequest]):
 
     @extend_schema_field(serializers.ChoiceField(choices=RequestState.values))
     def get_state(self, quota_request: QuotaRequest) -> str:
-        return str(self.context["lines"].states[quota_request.pk].value)
+        return str(self.context["lines"].state(quota_request).value)
 
     @extend_schema_field(RequestLineSerializer(many=True))
     def get_lines(self, quota_request: QuotaRequest) -> Any:

@@ -1,5 +1,7 @@
 """One call or more of every URL of the site, by its name: what test_access drives as each role."""
 
+from quotas.models import Account, Holder
+from quotas.tests.access.case import Case
 from quotas.tests.access.sending import (
     TRIGGER,
     Sample,
@@ -59,6 +61,14 @@ PROJECT = slug("atlas-reco")
 
 
 ENDPOINT = slug("nova-geneva")
+
+
+def own_account(case: Case) -> dict[str, object]:
+    """The project's quota of vCPU, opened if it has none yet."""
+    account, __ = Account.objects.get_or_create(
+        offering=case.site.vcpu, project=case.site.project, holder=Holder.PROJECT
+    )
+    return {"pk": account.pk}
 
 
 SAMPLES: dict[str, list[Sample]] = {
@@ -298,6 +308,10 @@ SAMPLES: dict[str, list[Sample]] = {
     "api_project": [get(PROJECT)],
     "api_members": [get(PROJECT)],
     "api_accounts": [get(PROJECT)],
+    "api_usage": [get(PROJECT)],
+    "api_ledger": [get()],
+    "api_account": [get(own_account)],
+    "api_unit_transfers": [get(slug("atlas"))],
     "api_transfers": [get(PROJECT)],
     "api_preview": [
         post(data=lambda case: {"project": "atlas-reco", "lines": api_wish(case)["lines"]})

@@ -1,0 +1,85 @@
+"""What the record of acts can say: every verb of an event, and what it means.
+
+The names never change: programs that follow the record, and webhooks, go by them. A test compares
+them with what the code writes, and with docs/events.md.
+"""
+
+VERBS: dict[str, str] = {
+    # Requests
+    "submitted": "A request was sent to those who decide.",
+    "amended": "Its amounts or its reason were changed while it waited.",
+    "answered": "A question about it was answered.",
+    "commented": "Somebody wrote a remark on it.",
+    "withdrew": "What still waited of it was withdrawn.",
+    "approved": "Lines of it were granted, in full or in part; `data.decision` is the decision.",
+    "declined": "Lines of it were declined.",
+    "returned": "Lines of it went back to the requester with a question.",
+    "endorsed": "Somebody with too little authority recommended an amount.",
+    "escalated": "Lines of it waited long enough and were handed one level up.",
+    "waits at the top": "Lines of it waited long enough, and nobody is above.",
+    "reminded": "Those who decide were reminded by the clock.",
+    "nudged": "Those who decide were reminded by the requester.",
+    "rerouted": "It waits for somebody else, as authority or units changed.",
+    # Delivery
+    "applied": "A project's limits at a service were read back as they should be.",
+    "retrying": "A service failed in a way that passes by; it is tried again.",
+    "refused": "A service does not take it: somebody must act.",
+    "retried": "Somebody had failed targets tried again at once.",
+    "skipped": "Somebody left a target as it is until the next change.",
+    "remedied": "What helps against a known problem was done.",
+    "project_adopt": "A project that was there before is to be taken as ours.",
+    "project_recreate": "A project that was deleted at the service is to be made anew.",
+    "limit left out": "A limit that a service lacks is not enforced there.",
+    "limit taken in": "A limit that was left out is enforced again.",
+    "endpoint paused": "Nothing is called at a service.",
+    "endpoint restricted": "A service is looked at and not written.",
+    "endpoint resumed": "A service is open again.",
+    # Drift
+    "drift_found": "Something differs from what was applied.",
+    "drift_ended": "It differs no more; `data.end` is why.",
+    "drift_restore": "What is wanted is to be put in force again.",
+    "drift_ignored": "A difference is left alone until a day.",
+    "drift_adopted": "What is there became the quota, by a decision.",
+    # Quota and envelopes
+    "issued": "More was promised to the pool.",
+    "envelope declared": "A unit has an envelope of an offering.",
+    "funded": "An envelope got more.",
+    "taken back": "An envelope gave back.",
+    "swept": "What the envelope of a retired unit had left went to the one above.",
+    # Authority
+    "root granted": "A delegation was made by the operators' command.",
+    "delegated": "A part of a delegation was handed on.",
+    "revoked": "A delegation was taken back, with all below it.",
+    "ends soon": "A delegation ends within weeks; its people were told.",
+    "policy made": "A rule was written.",
+    "policy revised": "A rule says something else from now on.",
+    "policy switched on": "A rule grants from now on.",
+    "policy switched off": "A rule grants no more.",
+    # Who and where
+    "project made": "A project was opened.",
+    "project moved": "A project is in another unit.",
+    "project described": "A project has another description.",
+    "role given": "A person or a group has a role in a project.",
+    "role ended": "A person or a group has no role in a project any more.",
+    "group changed": "Other people are in a group.",
+    "unit moved": "A unit is below another one.",
+    "unit retired": "A unit is closed for good.",
+    "waiting set": "A unit says how long requests wait.",
+    "operator named": "Somebody operates the cloud.",
+    "operator removed": "Somebody operates the cloud no more.",
+    # Programs
+    "token made": "A token was made.",
+    "token rotated": "A token has another secret.",
+    "token ends soon": "A token ends within days; whose it is was told.",
+    "token revoked": "A token is no good any more.",
+    "service account made": "A service account was made.",
+    "service account taken over": "A service account has another owner.",
+    "service account closed": "A service account and its tokens are over.",
+    "webhook made": "A webhook was made.",
+    "webhook changed": "A webhook was changed.",
+    "webhook disabled": "A webhook failed for long and is called no more.",
+    "webhook deleted": "A webhook was deleted.",
+    # The house
+    "job started": "Long work was begun.",
+    "catalogue loaded": "The site's file was loaded.",
+}

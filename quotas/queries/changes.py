@@ -1,0 +1,129 @@
+"""What changed within a part of the record: for each noun, the events that change what it shows.
+
+A row is told rather once too often than never. What passes by itself is no event and told by
+nobody: that a date came, that a target is in work, that somebody has another name.
+"""
+
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
+from django.db.models.lookups import StartsWith
+
+from portal.lib.lookups import is_among
+from projects.models import Delegation, Event, Membership, Project, Unit
+from projects.queries.events import Window, events_in
+from quotas.models import Delivery, Policy, RequestLine, Target
+
+# After these a project has another quota, and its targets another generation.
+QUOTA_MOVED = ("approved",)
+ROLES_CHANGED = ("role given", "role ended")
+
+
+def changed_requests(window: Window) -> Q:
+    """Their own acts, how far their deliveries are, and the quota that their lines start from.
+
+    Drafts are not told of: they are their writer's alone.
+    """
+    events = events_in(window)
+    own = _subjects(events, "request")
+    delivered = Delivery.objects.filter(is_among("target", _subjects(events, "target")))
+    return Q(submitted_at__isnull=False) & is_any_of(
+        own,
+        delivered.values("decision_line__line__request"),
+        _sharing_quota(events).values("request"),
+    )
+
+
+def _sharing_quota(events: QuerySet[Event]) -> QuerySet[RequestLine]:
+    """Lines for an offering of which their project was just given another quota."""
+    moved = events.filter(verb__in=QUOTA_MOVED, subject_kind="request")
+    decided = RequestLine.objects.filter(
+        is_among("request", moved.values("subject_id")),
+        project=OuterRef("project"), offering=OuterRef("offering"),
+    )  # fmt: skip
+    return RequestLine.objects.filter(Exists(decided), is_among("project", moved.values("project")))
+
+
+def changed_decisions(window: Window) -> Q:
+    """Those that were made: a decision never changes."""
+    made = events_in(window).filter(data__has_key="decision")
+    number = Cast(KeyTextTransform("decision", "data"), BigIntegerField())
+    return is_any_of(made.annotate(number=number).values("number"))
+
+
+def changed_projects(window: Window) -> Q:
+    """Their own acts, who has which role in them, and where their unit stands."""
+    events = events_in(window)
+    roles = events.filter(verb__in=ROLES_CHANGED)
+    of_groups = Membership.objects.filter(is_among("group", _subjects(events, "group")))
+    moved = Project.objects.filter(is_among("unit", _moved_units(events).values("pk")))
+    return is_any_of(
+        _subjects(events, "project"),
+        roles.values("project"),
+        of_groups.values("project"),
+        moved.values("pk"),
+    )
+
+
+def changed_delegations(window: Window) -> Q:
+    """Their own acts and those on a link above them; where their unit stands."""
+    return is_any_of(*_delegations(events_in(window)))
+
+
+def changed_policies(window: Window) -> Q:
+    """Their own acts, and those on what they stand on."""
+    events = events_in(window)
+    standing = [
+        Policy.objects.filter(is_among("delegation", each)).values("pk")
+        for each in _delegations(events)
+    ]
+    return is_any_of(_subjects(events, "policy"), *standing)
+
+
+def changed_targets(window: Window) -> Q:
+    """What came of them, what people did about them, and what became theirs to make true.
+
+    Not each look at them: when they were last seen, and tried, passes by itself.
+    """
+    events = events_in(window)
+    moved = events.filter(verb__in=QUOTA_MOVED).values("project")
+    theirs = Target.objects.filter(is_among("project", moved)).values("pk")
+    return is_any_of(_subjects(events, "target"), theirs)
+
+
+def changed_drift(window: Window) -> Q:
+    """Found, put right, ignored, adopted or gone."""
+    return is_any_of(_subjects(events_in(window), "drift"))
+
+
+def changed_acts(window: Window) -> Q:
+    """What was done to envelopes: an act never changes."""
+    return is_any_of(_subjects(events_in(window), "envelope_act"))
+
+
+def is_any_of(*ids: "QuerySet[Any, Any]") -> Q:
+    """The condition on a row that its key is in one of these, each of one column."""
+    first, *others = (each.order_by() for each in ids)
+    return Q(is_among("pk", first.union(*others) if others else first))
+
+
+def _subjects(events: QuerySet[Event], kind: str) -> "QuerySet[Any, Any]":
+    return events.filter(subject_kind=kind).values("subject_id")
+
+
+def _delegations(events: QuerySet[Event]) -> "list[QuerySet[Any, Any]]":
+    acts, moved = _subjects(events, "delegation"), _moved_units(events)
+    return [
+        acts,
+        Delegation.objects.filter(ancestors__overlap=ArraySubquery(acts)).values("pk"),
+        Delegation.objects.filter(is_among("unit", moved.values("pk"))).values("pk"),
+    ]
+
+
+def _moved_units(events: QuerySet[Event]) -> QuerySet[Unit]:
+    """Units that were moved, and all below them."""
+    moved = Unit.objects.filter(is_among("pk", _subjects(events, "unit")))
+    return Unit.objects.filter(Exists(moved.filter(StartsWith(OuterRef("path"), F("path")))))
