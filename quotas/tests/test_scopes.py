@@ -26,16 +26,16 @@ TABLE: dict[str, str] = {
     "read": """
         GET me, GET regions, GET region, GET zones, GET zone, GET resources, GET resource,
         GET offerings, GET offering, GET presets, GET preset, GET units, GET unit,
-        GET unit_waiting, GET envelopes, GET envelope, GET envelope_acts, GET delegations,
-        GET delegation, GET hanging, GET decider_coverage, GET projects, GET project, GET members,
-        GET accounts, GET transfers, GET explain, GET requests, GET request, GET comments,
-        GET request_waiting, GET notices, GET queue, GET decisions, GET decision,
-        GET decision_why, GET policies, GET policy, GET policy_replay, GET endpoints,
-        GET endpoint, GET endpoint_words, GET endpoint_plan, GET targets, GET target,
-        GET problems, GET problem_targets, GET jobs, GET job, GET job_items, GET drifts,
-        GET coverage, GET unanswered, GET drift, GET tokens, GET current_token, GET token,
-        GET service_accounts, GET service_account, GET webhooks, GET webhook_types, GET webhook,
-        GET webhook_calls, GET events
+        GET unit_waiting, GET envelopes, GET envelope, GET unit_transfers, GET envelope_acts,
+        GET delegations, GET delegation, GET hanging, GET ledger, GET account,
+        GET decider_coverage, GET projects, GET project, GET members, GET accounts, GET transfers,
+        GET usage, GET explain, GET requests, GET request, GET comments, GET request_waiting,
+        GET notices, GET queue, GET decisions, GET decision, GET decision_why, GET policies,
+        GET policy, GET policy_replay, GET endpoints, GET endpoint, GET endpoint_words,
+        GET endpoint_plan, GET targets, GET target, GET problems, GET problem_targets, GET jobs,
+        GET job, GET job_items, GET drifts, GET coverage, GET unanswered, GET drift, GET tokens,
+        GET current_token, GET token, GET service_accounts, GET service_account, GET webhooks,
+        GET webhook_types, GET webhook, GET webhook_calls, GET events
     """,
     "ask": """
         POST preview, POST requests, POST request_submit, POST request_amend, POST request_answer,
