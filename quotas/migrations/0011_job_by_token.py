@@ -5,16 +5,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('projects', '0007_webhooks_held'),
-        ('quotas', '0010_route_marks_fall_due'),
+        ("projects", "0007_webhooks_held"),
+        ("quotas", "0010_route_marks_fall_due"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='job',
-            name='token',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.apitoken'),
+            model_name="job",
+            name="token",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="projects.apitoken",
+            ),
         ),
     ]

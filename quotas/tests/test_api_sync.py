@@ -1,7 +1,7 @@
-"""A program keeps a copy of 10,000 requests by `updated_since`: nothing missed, nothing twice.
+"""Programs that keep a copy of 10,000 requests while others write: nothing missed, nothing twice.
 
-The writers hold their transactions open across one another, so that what got its number first is
-often seen last. The feed of events has test_api_events.
+One follows the lists by `updated_since`, the other the feed of events. The writers hold their
+transactions open across one another, so that what got its number first is often seen last.
 """
 
 import random
@@ -19,7 +19,7 @@ from pytest_django import Settings
 
 from portal.testing.servers import DatabaseCopy
 from projects.models import Event
-from projects.queries.events import Place, Window, events_in
+from projects.queries.events import Place, Window, events_in, horizon
 from quotas.models import QuotaRequest, RequestLine
 from quotas.tests.api import Caller, caller
 from quotas.tests.site import Site, make_site
@@ -155,3 +155,27 @@ def _one_round(person: Caller, copy: dict[int, int], mark: str) -> str:
     assert set(told) == set(between.values_list("subject_id", flat=True))
     assert set(told.values()) <= {1}
     return after
+
+
+def test_a_copy_by_the_feed_is_complete_and_told_nothing_twice(
+    site: Site, database_copy: DatabaseCopy
+) -> None:
+    otto, seen, after = caller(site, "otto"), Counter[int](), ""
+    start = str(horizon())
+    writers = Writers(database_copy.url, site)
+
+    def read(after: str) -> tuple[int, str]:
+        answer = otto.get("events/", after=after or start, page_size="200")
+        page = answer.json()
+        seen.update(each["id"] for each in page["results"])
+        return len(page["results"]), page["after"]
+
+    while writers.are_writing:
+        _count, after = read(after)
+    writers.end()
+    count = 1
+    while count:
+        count, after = read(after)
+    written = Event.objects.filter(verb="commented").values_list("pk", flat=True)
+    assert seen == Counter(written)
+    assert len(seen) > WRITERS * ROUNDS * 5
