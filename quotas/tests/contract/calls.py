@@ -50,8 +50,9 @@ class Contract:
     def path_of(self, operation: APIOperation, sample: Sample) -> dict[str, Any]:
         """The arguments of an address, by the names of the document; nothing that it made stays."""
         with transaction.atomic():
-            values = list(sample.kwargs(self.case).values())
+            found = sample.kwargs(self.case).values()
             transaction.set_rollback(True)
+        values = [each if isinstance(each, int) else str(each) for each in found]
         return dict(zip(_placeholders(operation.path), values, strict=True))
 
 
@@ -135,7 +136,9 @@ def make(contract: Contract, attempt: Try, *checks: str) -> None:
         transaction.set_rollback(True)
     assert not faults, f"{attempt.role} {call.as_curl_command()}\n{faults[0]}"
     contract.answered[answer.status_code] = contract.answered.get(answer.status_code, 0) + 1
-    known: Any = CHECKS.get_by_names([*ANSWERS, *checks])
+    # What was wrong with the rest is not looked at any more where the version is another.
+    more = [] if answer.status_code == 412 else checks
+    known: Any = CHECKS.get_by_names([*ANSWERS, *more])
     call.validate_response(answer, checks=known)
 
 
