@@ -363,6 +363,7 @@ REST_FRAMEWORK = {
         "quotas.api.sessions.Session",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "quotas.api.negotiation.Negotiation",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["quotas.api.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "quotas.api.document.Operation",

@@ -153,6 +153,12 @@ def test_a_list_is_a_sheet_of_all_its_rows(site_today: Site, projects: list[str]
     assert rows[0]["roles"] == "owner"
 
 
+@pytest.mark.parametrize("path", ["requests/?format=xml", "regions/?format=yaml", "me/?format=0"])
+def test_a_form_that_there_is_not_is_refused_as_one(site_today: Site, path: str) -> None:
+    answer = caller(site_today, "alice").client.get(f"/api/v1/{path}")
+    assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+
+
 def test_nested_values_have_columns_and_lists_are_joined(site_today: Site) -> None:
     asked = submit(site_today, {site_today.vcpu.slug: 100, site_today.space.slug: 2**30})
     answer = caller(site_today, "alice").client.get("/api/v1/requests/?format=csv")

@@ -1,0 +1,18 @@
+"""In which form an answer goes out: by `Accept`, or by `?format=` for who can send no header."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+
+
+class Negotiation(DefaultContentNegotiation):
+    """The framework's; a form that there is not is refused as one, not as a missing address."""
+
+    def filter_renderers(self, renderers: Iterable[BaseRenderer], format: str) -> Any:
+        found = [each for each in renderers if each.format == format]
+        if not found:
+            raise NotAcceptable
+        return found
