@@ -16,6 +16,7 @@ from quotas.queries.coverage import Coverage, coverage_of
 from quotas.states import PolicyState
 from quotas.tests.api import caller
 from quotas.tests.counting import assert_flat
+from quotas.tests.pages import acting
 from quotas.tests.pages.acting import client_of, text_of
 from quotas.tests.site import NOW, Site, join, make_group
 from quotas.tests.test_decide import ask
@@ -186,7 +187,7 @@ def test_the_page_says_what_to_do_and_the_api_says_the_same(site_today: Site) ->
     found = caller(site, "otto").get("coverage/").json()
     assert [(each["unit"], each["below_count"]) for each in found["thin"]] == [("org", 1)]
     assert (found["stranded"], found["more"]) == ([], [])
-    line = ask(site).lines.get()
+    line = acting.ask(site).lines.get()
     RequestLine.objects.filter(pk=line.pk).update(level=2, escalate_at=None)
     text = text_of(client_of(site, "otto").get("/remit/coverage/"))
     assert "Went up to the top, and wait there" in text

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from projects.queries.viewers import Viewer
 from projects.states import ProjectState, Role
@@ -137,8 +138,9 @@ def test_it_costs_the_same_however_many_there_are(site_today: Site) -> None:
 
     def grow() -> None:
         for number in range(3):
-            make_project(site, f"more-{number}", "atlas", NOW)
-        fund(offering=site.vcpu, unit=site.units["ep"], amount=5, actor=None, now=NOW)
+            make_project(site, f"more-{number}", "atlas", timezone.now())
+        ep = site.units["ep"]
+        fund(offering=site.vcpu, unit=ep, amount=5, actor=None, now=timezone.now())
 
     assert_flat(
         "explain an offering",

@@ -10,10 +10,10 @@ from quotas.queries.repairers import zones_by_endpoint
 from quotas.states import EndpointState, TargetState
 from quotas.tests.api import caller
 from quotas.tests.counting import assert_flat
+from quotas.tests.pages.acting import grant
 from quotas.tests.pages.closing import NOVA, pause, repairs, url
 from quotas.tests.pages.deciding import act, ask, form, page, signed_in, text
 from quotas.tests.site import Site, make_project
-from quotas.tests.test_decide import grant
 
 # --- closing and opening ----------------------------------------------------------------
 

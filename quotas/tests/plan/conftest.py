@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from quotas.states import TargetState
+from quotas.tests.pages.acting import ask, grant
 from quotas.tests.plan.readings import put, seen
 from quotas.tests.site import Site
-from quotas.tests.test_decide import ask, grant
 
 
 @pytest.fixture
