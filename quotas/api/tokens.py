@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.lib.access import shows
-from portal.lib.errors import Invalid, NotVisible
+from portal.lib.errors import NotVisible
 from projects.actions import tokens
 from projects.models import ApiToken, ServiceAccount
 from projects.queries.service_accounts import visible_accounts, visible_tokens
@@ -146,7 +146,7 @@ def _account(viewer: Viewer, public_id: UUID | None) -> ServiceAccount | None:
         return None
     found = visible_accounts(viewer).filter(public_id=public_id).first()
     if found is None:
-        raise Invalid({"service_account": [_("There is no such service account.")]})
+        raise NotVisible(_("There is no such service account."))
     return found
 
 

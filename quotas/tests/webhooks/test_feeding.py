@@ -202,5 +202,8 @@ def test_every_verb_that_the_code_names_as_it_is_has_a_type() -> None:
     assert said - verbs == SITE_WIDE
 
 
-# Acts of those who operate, in no project and no unit; "resume" is told as another word.
-SITE_WIDE = {"job started", "issued", "resume", "limit taken in", "limit left out"}
+# Acts of those who operate, or on groups, in no project and no unit; "resume" is told as
+# another word.
+SITE_WIDE = {
+    "job started", "issued", "resume", "limit taken in", "limit left out", "group changed",
+}  # fmt: skip
