@@ -23,8 +23,6 @@ BATCH = 200
 MOST_DUE = 1000
 # Acts are dated before they wait for locks, so one is in the record after some that are later.
 SLACK = timedelta(minutes=1)
-# As large as a place of the feed can be written.
-LARGEST_ID = 10**18 - 1
 
 
 def may_have(viewer: Viewer, webhook: Webhook) -> bool:
@@ -57,13 +55,6 @@ def told_events(webhook: Webhook, viewer: Viewer) -> QuerySet[Event]:
         return rows.filter(Q(project__unit__in=there) | Q(unit__in=there))
     mine = Notice.objects.filter(person=webhook.owner).values("event")
     return rows.filter(pk__in=mine)
-
-
-def horizon() -> Place:
-    """The place from which on a reader meets only what is not committed yet, or is not begun."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        return Place(cursor.fetchone()[0] - 1, LARGEST_ID)
 
 
 def place_before(moment: datetime) -> Place:

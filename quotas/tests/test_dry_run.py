@@ -1,91 +1,36 @@
 """`dry_run=true`: the plan is what the real call then does, and nothing at all is stored."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.apps import apps
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from projects.models import Delegation, KeptAnswer
 from projects.states import Role, TokenScope
-from quotas.models import Decision, EnvelopeAct, QuotaRequest, Reading, RequestLine, Target
-from quotas.queries.hanging import seen_of
-from quotas.queries.plan import Show, plan_of
-from quotas.tests.api import ROOT, Caller, approval, caller, refusal, submit
+from quotas.models import Decision, QuotaRequest, RequestLine, Target
+from quotas.tests.api import ROOT, approval, caller, refusal, submit
 from quotas.tests.site import GIB, Site, join, make_project
 from quotas.tests.test_automatic import few, rule
 from quotas.tests.test_consumption import bound_of
-from quotas.tests.test_doors_delegations import hand
 from quotas.tests.test_tokens import WISH, calling, token_for
 
 if TYPE_CHECKING:
-    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
+    pass
 
-DRY = "?dry_run=true"
-VCPU, SPACE = "geneva.compute-a.vcpu", "geneva.storage-a.space"
-BOTH = {"lines": {VCPU: 32, SPACE: 5 * GIB}, "project": "atlas-reco", "reason": "Run 4"}
-
-
-def everything() -> dict[str, list[tuple[Any, ...]]]:
-    """{table: its rows}, of all that there is."""
-    models = [each for app in ("projects", "quotas") for each in apps.get_app_config(app).models]
-    assert len(models) > 40
-    return {
-        model._meta.db_table: list(model._default_manager.order_by("pk").values_list())
-        for app in ("projects", "quotas")
-        for model in apps.get_app_config(app).get_models()
-    }
-
-
-def plan(who: Caller, path: str, body: Mapping[str, Any], **headers: str) -> Any:
-    """The plan of a call, which left nothing behind."""
-    before = everything()
-    answer = _send(who, path + DRY, body, **headers)
-    assert everything() == before
-    assert answer.status_code == 200, answer.content
-    found = answer.json()
-    assert found["dry_run"] is True
-    return found
-
-
-def _send(who: Caller, path: str, body: Mapping[str, Any], **headers: str) -> "Answer":
-    return who.client.post(ROOT + path, body, "application/json", headers=headers)
-
-
-def done(who: Caller, path: str, body: Mapping[str, Any]) -> Any:
-    answer = who.post(path, body)
-    assert answer.status_code in (200, 201), answer.content
-    return answer.json()
-
-
-def read_all(site: Site, used: int = 0) -> None:
-    """Every limit of the project was read: nothing is in force."""
-    now = timezone.now()
-    for target in Target.objects.filter(project=site.project):
-        for limit in target.endpoint.limits.all():
-            Reading.objects.create(
-                target=target, limit=limit, written=0, limit_seen=0, used=used,
-                read_at=now,
-            )  # fmt: skip
-
-
-def limits_now(site: Site) -> dict[tuple[str, str], tuple[int, str]]:
-    """{(endpoint, key): what the ledger says and what delivery makes of it}, as it is."""
-    targets = Target.objects.filter(project=site.project).select_related("endpoint")
-    return {
-        (each.target.endpoint.slug, row.limit.key): (row.granted, row.verdict.value)
-        for each in plan_of(list(targets), Show.ALL)
-        for row in each.limits
-    }
-
-
-def route(waits: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what belongs to a row and to a moment."""
-    moments = {"line", "offering", "waits_since", "remind_at", "escalate_at"}
-    return {name: each for name, each in waits.items() if name not in moments}
+from quotas.tests.rehearsing import (
+    BOTH,
+    DRY,
+    VCPU,
+    done,
+    everything,
+    limits_now,
+    plan,
+    read_all,
+    route,
+    send,
+)
 
 
 def test_asking_tells_the_route_and_is_what_is_then_sent(site_today: Site) -> None:
@@ -237,74 +182,6 @@ def test_a_draft_and_an_amendment_have_plans_too(site_today: Site) -> None:
     assert [route(each["waits"]) for each in found["lines"]] == [route(each) for each in waiting]
 
 
-def test_envelopes_tell_what_would_be_done_and_how_they_would_stand(site_today: Site) -> None:
-    erin, path = caller(site_today, "erin"), "units/atlas/envelopes/change/"
-    seen = _standing(erin)["seen"]
-    body = {"changes": {VCPU: 64}, "seen": {VCPU: seen}, "reason": "Run 4"}
-    found = plan(erin, path, body)
-    acts = done(erin, path, body)["acts"]
-    assert [{**each, "at": None} for each in found["acts"]] == [
-        {name: None if name == "at" else value for name, value in each.items() if name != "id"}
-        for each in acts
-    ]
-    change, stands = found["changes"][0], _standing(erin)
-    assert change["left_after"] == stands["left"] == 1064
-    assert (change["size_after"], change["refusal"]) == (stands["size"], None)
-    assert EnvelopeAct.objects.filter(actor=site_today.erin).count() == 1
-
-
-def _standing(who: Caller) -> Any:
-    return who.get(f"units/atlas/envelopes/{VCPU}/").json()
-
-
-def test_handing_on_tells_what_would_be_made_and_what_to_know(site_today: Site) -> None:
-    site, dana = site_today, caller(site_today, "dana")
-    submit(site)
-    body = {
-        "parent": site.delegations["dana"].pk, "unit": "atlas", "powers": ["decide quota"],
-        "delegate": {"kind": "person", "id": str(site.mallory.public_id)}, "depth": 1,
-        "bounds": [{"resource": "vcpu", "per_decision": 64}],
-    }  # fmt: skip
-    found = plan(dana, "delegations/", body)
-    previewed = done(dana, "delegations/preview/", body)
-    made = done(dana, "delegations/", body)
-    assert {name: found[name] for name in previewed} == previewed
-    assert [_terms(each) for each in found["made"]] == [_terms(made)]
-    assert found["open_count"] == 1
-
-
-def _terms(delegation: Mapping[str, Any]) -> dict[str, Any]:
-    without = {"id", "created_at", "starts_at", "parent"}
-    return {name: each for name, each in delegation.items() if name not in without}
-
-
-def test_deputies_and_who_goes_on_under_another_are_planned(site_today: Site) -> None:
-    site, dana = site_today, caller(site_today, "dana")
-    body = {
-        "person": str(site.bob.public_id),
-        "ends_at": (timezone.now() + timedelta(days=9)).isoformat(),
-    }
-    found = plan(dana, "delegations/deputies/", body)
-    made = done(dana, "delegations/deputies/", body)
-    assert [_terms(each) for each in found["made"]] == [_terms(each) for each in made["made"]]
-    assert found["left_out"] == made["left_out"]
-
-    handed = hand(site)
-    erin, path = caller(site, "erin"), f"delegations/{site.delegations['dana'].pk}/reissue/"
-    again = {
-        "parent": site.delegations["erin"].pk, "reason": "tests",
-        "seen": seen_of(site.delegations["dana"], timezone.now()),
-    }  # fmt: skip
-    found = plan(erin, path, again)
-    done(erin, path, again)
-    assert [each["replaces"] for each in found["made"]] == [handed.pk]
-    assert [_terms(each) for each in found["made"]] == [
-        _terms(each)
-        for each in erin.get("delegations/").json()["results"]
-        if each["replaces"] == handed.pk
-    ]
-
-
 def refused(site: Site) -> dict[str, tuple[str, str, dict[str, Any], str]]:
     """{name: (who, path, body, code)} of calls that are refused."""
     asked = submit(site)
@@ -371,7 +248,7 @@ def test_a_key_is_not_used_up_by_a_plan(site_today: Site) -> None:
     alice = caller(site_today, "alice")
     plan(alice, "requests/", WISH, **{"Idempotency-Key": "k"})
     assert not KeptAnswer.objects.exists()
-    answer = _send(alice, "requests/", WISH, **{"Idempotency-Key": "k"})
+    answer = send(alice, "requests/", WISH, **{"Idempotency-Key": "k"})
     assert (answer.status_code, "Idempotency-Replayed" in answer.headers) == (201, False)
 
 
