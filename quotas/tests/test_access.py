@@ -1,8 +1,8 @@
 """Who gets what from every URL: generated from the URLs themselves and the table of access.
 
-A URL without a row fails, one without a sample in access/samples.py fails, and so does every
-status that is not the table's. Redirects count as what they mean: to the sign-in page 401,
-after an act 200.
+A URL without a row fails, one without a sample in access/pages.py or access/api.py fails, and
+so does every status that is not the table's. Redirects count as what they mean: to the sign-in
+page 401, after an act 200.
 """
 
 from collections.abc import Iterator
