@@ -8,8 +8,9 @@ from projects.actions.people import set_operator
 from projects.models import LOCAL_ISSUER, Delegation, ProjectKind, Unit, User
 from projects.states import Power
 from quotas.actions import envelopes, ledger, policies
-from quotas.actions.delegations import Bound, delegate, delegate_root
+from quotas.actions.delegations import Bound, delegate
 from quotas.actions.policies import Terms
+from quotas.actions.roots import delegate_root
 from quotas.models import Offering, Resource
 from quotas.queries.accounts import zone_fills
 from quotas.states import Direction

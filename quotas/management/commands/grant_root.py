@@ -11,7 +11,8 @@ from django.utils import timezone
 from portal.lib.amounts import AmountError, parse_amount
 from projects.models import Unit
 from projects.states import Power
-from quotas.actions.delegations import UNBOUNDED, Bound, delegate_root, too_few_roots
+from quotas.actions.bounds import UNBOUNDED, Bound
+from quotas.actions.roots import delegate_root, too_few_roots
 from quotas.management.lookup import (
     Sentences,
     dry,

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from projects.models import Delegation
-from quotas.actions.delegations import revoke_root
+from quotas.actions.roots import revoke_root
 from quotas.management.lookup import Sentences, dry, too_few_words
 
 

@@ -7,7 +7,7 @@ import pytest
 from portal.lib.errors import Conflict
 from projects.models import Delegation, User
 from projects.states import Power
-from quotas.actions.delegations import RootEnded, delegate_root, revoke_root
+from quotas.actions.roots import RootEnded, delegate_root, revoke_root
 from quotas.tests.site import NOW, Site
 from quotas.tests.threads import at_once
 

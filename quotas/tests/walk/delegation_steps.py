@@ -12,12 +12,11 @@ from projects.states import Power
 from quotas.actions.delegations import (
     Bound,
     delegate,
-    delegate_root,
     name_deputy,
     revoke,
-    revoke_root,
 )
 from quotas.actions.reissue import reissue
+from quotas.actions.roots import delegate_root, revoke_root
 from quotas.queries.hanging import seen_of
 from quotas.tests.walk.machine import NUMBERS, pick, step
 from quotas.tests.walk.request_steps import RequestSteps

@@ -19,9 +19,9 @@ from projects.queries.events import Place
 from projects.queries.viewers import Viewer
 from projects.states import CallState
 from quotas.tests.site import NOW, Site, make_project
+from quotas.tests.webhooks.acting import ask, grant, send_all
 from quotas.tests.webhooks.conftest import at_loopback, make_webhook
 from quotas.tests.webhooks.receiver import Receiver
-from quotas.tests.webhooks.test_receivers import ask, grant, send_all
 
 ROOT = Path(__file__).resolve().parents[3]
 HOUR = timedelta(hours=1)

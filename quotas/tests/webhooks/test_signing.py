@@ -27,9 +27,9 @@ from projects.outgoing.sending import Limits, call
 from projects.queries.viewers import Viewer
 from projects.states import WebhookState
 from quotas.tests.site import NOW, Site
+from quotas.tests.webhooks.acting import ask
 from quotas.tests.webhooks.conftest import at_loopback, make_webhook
 from quotas.tests.webhooks.receiver import HOST, Got, Receiver, receiving
-from quotas.tests.webhooks.test_receivers import ask
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "api.md"
 
