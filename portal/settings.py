@@ -8,11 +8,13 @@ from pathlib import Path
 
 from portal.lib import env
 from portal.lib.database_url import SCHEMES, parse_database_url
+from portal.lib.logs import logging_of
 from portal.lib.networks import networks_from
 from portal.lib.peppers import peppers_from
 from portal.lib.secret_key import stored_secret_key
 from portal.lib.servers.supervisor import make_data_dir, read_addresses
 from portal.production import Production, refusals
+from portal.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - Django reads them here
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -355,91 +357,10 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = not IS_PRODUCTION
 WHITENOISE_AUTOREFRESH = DEBUG
 
-# --- REST API -------------------------------------------------------------------------
-
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "quotas.api.bearers.Bearer",
-        "quotas.api.sessions.Session",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "quotas.api.negotiation.Negotiation",
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["quotas.api.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "quotas.api.document.Operation",
-    "EXCEPTION_HANDLER": "quotas.api.errors.exception_handler",
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "COERCE_DECIMAL_TO_STRING": False,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Remit",
-    "DESCRIPTION": "Quota and delegation of a private cloud. Amounts are integers in base units.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SCHEMA_PATH_PREFIX": "/api/v1/",
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "quotas.api.document.describe_tags",
-        "quotas.api.document.share_refusals",
-        "quotas.api.document.add_examples",
-    ],
-    # Names of words that are the same in several places, or of several sets of one name.
-    "ENUM_NAME_OVERRIDES": {
-        "ZoneKind": "quotas.models.ZoneKind.values",
-        "ProjectKind": "projects.models.ProjectKind",
-        "ProjectState": "projects.states.ProjectState.values",
-        "Role": "projects.states.Role.values",
-        "Power": "projects.states.Power.values",
-        "AccountKind": "quotas.models.Holder.values",
-        "TransferKind": "quotas.models.TransferKind.values",
-        "DecisionKind": "quotas.models.DecisionKind.values",
-        "LineState": "quotas.states.LineState.values",
-        "RequestState": "quotas.states.RequestState.values",
-        "TargetState": "quotas.states.TargetState.values",
-        "EndpointState": "quotas.states.EndpointState.values",
-        "HolderKind": ["person", "group"],
-        "PlaceKind": ["project", "unit"],
-        "EnvelopeActKind": "quotas.models.ledger.EnvelopeActKind.values",
-        "NoticeSubjectKind": ["request", "delegation", "unit", "webhook"],
-        "WebhookState": "projects.states.WebhookState.values",
-        "WebhookCallState": "projects.states.CallState.values",
-        "BearerKind": ["person", "service_account"],
-        "TokenState": ["live", "ended", "revoked"],
-        "TokenScope": "projects.states.TokenScope.values",
-        "Nobody": "quotas.queries.waiting_for.Nobody.values",
-    },
-}
-
 # --- Logs -----------------------------------------------------------------------------
 
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "portal.lib.request_id.RequestIdFilter"}},
-    "formatters": {
-        "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s",
-            "rename_fields": {"asctime": "at", "levelname": "level", "name": "logger"},
-        }
-    },
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "json",
-            "filters": ["request_id"],
-        }
-    },
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        # Django's own handlers would mail admins and write a second, unstructured line.
-        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        "django.server": {"handlers": [], "propagate": True},
-    },
-}
+LOGGING = logging_of(LOG_LEVEL)
 
 # W004: a subject is unique within its issuer; LocalBackend asks for local accounts only.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
