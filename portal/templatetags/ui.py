@@ -3,6 +3,7 @@
 Amounts are integers in base units with their unit ("" or "B"); labels and words come translated.
 """
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from portal.lib import bar_words, bars, moments
+from portal.lib import moments
 from portal.lib.amounts import format_amount, format_change, format_exact, format_pair, input_text
 from portal.lib.facts import known_facts
 from portal.lib.folding import fold
@@ -25,9 +26,15 @@ register = template.Library()
 VAL_KINDS = ("requested", "granted", "applied", "observed")
 
 
-def _render(template_name: str, /, **context: Any) -> SafeString:
+def render(template_name: str, /, **context: Any) -> SafeString:
     """Without the white space around it: most of these stand in the middle of a sentence."""
     return mark_safe(render_to_string(f"ui/{template_name}.html", context).strip())  # noqa: S308 - Django rendered and escaped it
+
+
+@register.simple_tag
+def once_key() -> SafeString:
+    """`{% once_key %}` in a form that is done once, however often it is sent (views/once.py)."""
+    return format_html('<input type="hidden" name="once" value="{}">', secrets.token_urlsafe(16))
 
 
 # Figures
@@ -96,126 +103,7 @@ def val(
     """
     if kind not in VAL_KINDS:
         raise template.TemplateSyntaxError(f"val: {kind!r} is none of {', '.join(VAL_KINDS)}")
-    return _render("val", kind=kind, value=value, unit=unit, at=at, now=_now(context))
-
-
-# Bars
-
-
-@register.simple_tag
-def bar(
-    used: int,
-    limit: int | None,
-    *,
-    unit: str = "",
-    label: str = "",
-    reserved: int = 0,
-    pending: int = 0,
-    scale: int | None = None,
-    tone: str | None = None,
-    words: str = "",
-) -> SafeString:
-    """`{% bar 288 384 unit="" label="vCPU in geneva" reserved=8 pending=64 %}`.
-
-    It warns by itself from 90 %; tone="" keeps it calm. `words` replaces the sentence.
-    """
-    warns = bar_words.is_nearly_full(used, limit, reserved)
-    said = words or bar_words.quota_words(
-        label, used, limit, unit=unit, reserved=reserved, pending=pending
-    )
-    shape = bars.quota_bar(used, limit, reserved=reserved, pending=pending, scale=scale)
-    return _render(
-        "bar", shape=shape, words=said, tone=("warn" if warns else "") if tone is None else tone
-    )
-
-
-@register.simple_tag
-def fillbar(
-    now: int, add: int, limit: int, *, unit: str = "", label: str = "", words: str = ""
-) -> SafeString:
-    """`{% fillbar 380 64 500 label="Envelope EP/ATLAS" %}`: now, and what a decision adds."""
-    said = words or bar_words.fill_words(label, now, add, limit, unit=unit)
-    return _render("bar", shape=bars.fill_bar(now, add, limit), words=said, tone="")
-
-
-@register.simple_tag
-def parts(
-    items: Iterable[Sequence[Any]], *, scale: int | None = None, unit: str = "", label: str = ""
-) -> SafeString:
-    """`{% parts zones unit="" label="Parts of vCPU" scale=row.scale %}`; zones: [(name, amount)].
-
-    Without a scale the parts fill the width. Only parts that are wide enough are labelled.
-    """
-    pairs = [(str(name), int(value)) for name, value in items]
-    whole = sum(value for _name, value in pairs) if scale is None else scale
-    names = bars.short_names([name for name, _value in pairs])
-    shown = [
-        (f"{name} {format_amount(value, unit)}", value)
-        for name, (_long, value) in zip(names, pairs, strict=True)
-    ]
-    return _render(
-        "parts",
-        parts=bars.parts_bar(shown, whole),
-        words=bar_words.parts_words(label, pairs, unit=unit),
-    )
-
-
-@register.filter
-def bar_scale(row: Any) -> int:
-    """`{{ row|bar_scale }}` of an object with used, limit, reserved, pending: for `parts`."""
-    return bars.scale_of(row.used, row.limit, reserved=row.reserved, pending=row.pending)
-
-
-@register.simple_tag
-def gauge(
-    label: str, figures: str, bar: str, note: str = "", tone: str = "", wide: bool = False
-) -> SafeString:
-    """`{% fillbar … as b %}{% gauge "Envelope" "380 → 444 of 500" b note="56 left after" %}`.
-
-    wide=True sets label and figures on one line above the bar, for lists.
-    """
-    return _render("gauge", label=label, figures=figures, bar=bar, note=note, tone=tone, wide=wide)
-
-
-@register.simple_tag
-def use_gauge(
-    label: str,
-    used: int,
-    limit: int,
-    *,
-    unit: str = "",
-    reserved: int = 0,
-    pending: int = 0,
-    note: str = "",
-    wide: bool = False,
-) -> SafeString:
-    """`{% use_gauge "vCPU" 205 256 pending=64 wide=True %}`: bar, "205 of 256", the percentage."""
-    drawn = bar(used, limit, unit=unit, label=label, reserved=reserved, pending=pending)
-    figures = bar_words.fill_figures(used, 0, limit, unit=unit)
-    said = note or (_("%(share)d %%") % {"share": used * 100 // limit} if limit else "")
-    return gauge(label, figures, drawn, note=said, wide=wide)
-
-
-@register.simple_tag
-def fill_gauge(
-    label: str,
-    now: int,
-    add: int,
-    limit: int,
-    *,
-    unit: str = "",
-    note: str = "",
-    figures: str = "",
-) -> SafeString:
-    """`{% fill_gauge "Your remit this year" 80 64 200 note="120 → 56 left" %}`."""
-    said = figures or bar_words.fill_figures(now, add, limit, unit=unit)
-    return gauge(label, said, fillbar(now, add, limit, unit=unit, label=label), note=note)
-
-
-@register.simple_tag
-def progress(done: int, total: int, label: str) -> SafeString:
-    """`{% progress 2 3 label="Delivery: 2 of 3 limits applied" %}`."""
-    return _render("progress", done=done, total=total, label=label)
+    return render("val", kind=kind, value=value, unit=unit, at=at, now=_now(context))
 
 
 # Words: states, people, moments
@@ -224,7 +112,7 @@ def progress(done: int, total: int, label: str) -> SafeString:
 @register.simple_tag
 def state(word: str, icon: str = "info", tone: str = "", plain: bool = False) -> SafeString:
     """`{% state "escalates in 4 h" "clock" "warn" %}`; plain=True is without ground."""
-    return _render("state", word=word, icon=icon, tone=tone, plain=plain)
+    return render("state", word=word, icon=icon, tone=tone, plain=plain)
 
 
 @register.simple_tag
@@ -240,7 +128,7 @@ def state_of(kind: str, code: str, plain: bool = False) -> SafeString:
 @register.simple_tag
 def person(who: Any, plain: bool = False) -> SafeString:
     """`{% person user %}`: initial and name; plain=True (prose) is the name alone."""
-    return _render("person", name=str(who).strip() or _("somebody (erased)"), plain=plain)
+    return render("person", name=str(who).strip() or _("somebody (erased)"), plain=plain)
 
 
 def _now(context: Context) -> datetime:
@@ -302,7 +190,7 @@ def foldtable(content: str, kind: str = "", caption: str = "", id: str = "") -> 
 
     Adds every ARIA role and the `data-label` of each cell; nobody writes them by hand.
     """
-    return _render("table", rows=mark_safe(fold(content)), kind=kind, caption=caption, id=id)  # noqa: S308 - Django rendered and escaped it
+    return render("table", rows=mark_safe(fold(content)), kind=kind, caption=caption, id=id)  # noqa: S308 - Django rendered and escaped it
 
 
 @register.simple_block_tag
@@ -310,7 +198,7 @@ def notice(
     content: str, tone: str, icon: str, heading: str, level: int = 2, live: bool = False
 ) -> SafeString:
     """`{% notice "bad" "stop" "No room for 4 TiB" level=3 %}<p>…</p>{% endnotice %}`."""
-    return _render(
+    return render(
         "notice", body=content, tone=tone, icon=icon, heading=heading, level=level, live=live
     )
 
@@ -318,32 +206,32 @@ def notice(
 @register.simple_block_tag
 def more(content: str, summary: str, open: bool = False, key: str = "") -> SafeString:
     """`{% more "The same as a table" %}…{% endmore %}`: a details element; `key` opens it."""
-    return _render("more", body=content, summary=summary, open=open, key=key)
+    return render("more", body=content, summary=summary, open=open, key=key)
 
 
 @register.simple_tag
 def step(icon: str, tone: str = "") -> SafeString:
     """`<li>{% step "stamp" "busy" %}<div class="what">…<small>…</small></div></li>`."""
-    return _render("step", icon=icon, tone=tone)
+    return render("step", icon=icon, tone=tone)
 
 
 @register.simple_tag
 def message_notice(message: Any) -> SafeString:
     """One of Django's messages as a notice."""
     look = look_of("message", message.level_tag)
-    return _render("message", message=message, look=look)
+    return render("message", message=message, look=look)
 
 
 @register.simple_tag
 def warns(items: Iterable[Any]) -> SafeString:
     """`{% warns warnings %}`: each with text, and maybe tone, icon, code, hint, url, id."""
-    return _render("warns", items=list(items))
+    return render("warns", items=list(items))
 
 
 @register.simple_tag
 def facts(values: Mapping[str, Any]) -> SafeString:
     """`{% facts error.facts %}`: the figures of a refusal that have a name for people."""
-    return _render("facts", rows=known_facts(values))
+    return render("facts", rows=known_facts(values))
 
 
 @register.simple_tag
@@ -351,13 +239,13 @@ def empty_note(
     icon: str, title: str, text: str = "", url: str = "", action: str = "", level: int = 3
 ) -> SafeString:
     """`{% empty_note "tray" title text url=url action=words %}`: says what to do first."""
-    return _render("empty", icon=icon, title=title, text=text, url=url, action=action, level=level)
+    return render("empty", icon=icon, title=title, text=text, url=url, action=action, level=level)
 
 
 @register.simple_tag
 def pager(words: str, previous: str = "", next: str = "", label: str = "") -> SafeString:
     """`{% pager "1–50 of 213" previous=url next=url %}`; an empty url means there is none."""
-    return _render("pager", words=words, previous=previous, next=next, label=label or _("Pages"))
+    return render("pager", words=words, previous=previous, next=next, label=label or _("Pages"))
 
 
 # Forms
@@ -369,7 +257,7 @@ def field(bound: forms.BoundField, hint: str = "") -> SafeString:
     if hint:
         bound.help_text = hint
     kind = bound.widget_type
-    return _render("field", field=bound, is_tick=kind == "checkbox")
+    return render("field", field=bound, is_tick=kind == "checkbox")
 
 
 @register.simple_tag
@@ -384,4 +272,4 @@ def error_summary(
             target = bound.id_for_label or bound.auto_id or ""
             rows += [(target, f"{bound.label}: {error}") for error in bound.errors]
     rows += [(str(target), str(sentence)) for target, sentence in extra]
-    return _render("errors", rows=rows) if rows else SafeString("")
+    return render("errors", rows=rows) if rows else SafeString("")

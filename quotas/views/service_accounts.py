@@ -28,6 +28,7 @@ from projects.views.viewer import viewer_of
 from quotas.forms import take_errors
 
 from .envelopes import unit_of
+from .once import done_once, leads_to
 from .pages import page_of, visible_project
 from .tokens import make_from, token_rows
 
@@ -75,6 +76,7 @@ def service_account(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @shows("its token")
 @never_cache
 @require_http_methods(["POST"])
+@done_once
 def service_account_token(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Make a token of it; the page shows it this once."""
     viewer = viewer_of(request)
@@ -83,7 +85,8 @@ def service_account_token(request: HttpRequest, public_id: UUID) -> HttpResponse
     made = make_from(form, viewer, account)
     if made is None:
         return _shown(request, viewer, account, form, status=422)
-    return _shown(request, viewer, account, TokenForm(), made=made)
+    answer = _shown(request, viewer, account, TokenForm(), made=made)
+    return leads_to(answer, "token_detail", made[0].public_id)
 
 
 @shows("ask")

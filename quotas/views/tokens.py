@@ -23,12 +23,14 @@ from projects.queries.viewers import Viewer
 from projects.views.viewer import viewer_of
 from quotas.forms import take_errors
 
+from .once import done_once, leads_to
 from .pages import Page, page_of
 
 
 @shows("own")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@done_once
 def token_list(request: HttpRequest) -> HttpResponse:
     """One's own tokens; a POST makes one and shows it this once."""
     viewer = viewer_of(request)
@@ -43,7 +45,8 @@ def token_list(request: HttpRequest) -> HttpResponse:
         "rows": token_rows(page, viewer),
     }
     status = 422 if form.is_bound and made is None else 200
-    return render(request, "tokens/list.html", context, status=status)
+    answer = render(request, "tokens/list.html", context, status=status)
+    return leads_to(answer, "token_detail", made[0].public_id) if made else answer
 
 
 @shows("token")
@@ -79,6 +82,7 @@ def token_revoke(request: HttpRequest, public_id: str) -> HttpResponse:
 @shows("rotate token")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@done_once
 def token_rotate(request: HttpRequest, public_id: str) -> HttpResponse:
     """Another secret for the same; shown this once."""
     viewer = viewer_of(request)
@@ -89,10 +93,10 @@ def token_rotate(request: HttpRequest, public_id: str) -> HttpResponse:
     context: dict[str, Any] = {"here": "me", "token": token, "form": form}
     if form.is_bound and form.is_valid():
         overlap = timedelta(hours=int(form.cleaned_data["overlap"]))
-        context["made"] = tokens.rotate(
-            token=token, overlap=overlap, actor=viewer.user, now=viewer.now
-        )
-    status = 422 if form.is_bound and "made" not in context else 200
+        made = tokens.rotate(token=token, overlap=overlap, actor=viewer.user, now=viewer.now)
+        answer = render(request, "tokens/rotate.html", context | {"made": made})
+        return leads_to(answer, "token_detail", made[0].public_id)
+    status = 422 if form.is_bound else 200
     return render(request, "tokens/rotate.html", context, status=status)
 
 

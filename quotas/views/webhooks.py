@@ -24,6 +24,7 @@ from projects.views.viewer import viewer_of
 from quotas.forms import take_errors
 
 from .envelopes import unit_of
+from .once import done_once, leads_to
 from .pages import page_of, visible_project
 from .webhook_form import ReplayForm, WebhookForm
 
@@ -46,6 +47,7 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
 @shows("own")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@done_once
 def webhook_new(request: HttpRequest) -> HttpResponse:
     """`?project=` or `?unit=` says of what; without, it is for oneself. Its secret stands here."""
     viewer = viewer_of(request)
@@ -106,6 +108,7 @@ def webhook_change(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @shows("webhook")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@done_once
 def webhook_rotate(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Another secret, shown this once."""
     viewer, webhook = _own(request, public_id)
@@ -208,7 +211,8 @@ def _place(viewer: Viewer, project: str, unit: str) -> tuple[Project | None, Uni
 
 def _secret(request: HttpRequest, made: tuple[Webhook, str], *, is_new: bool) -> HttpResponse:
     context = {"here": "me", "webhook": made[0], "secret": made[1], "is_new": is_new}
-    return render(request, "webhooks/secret.html", context)
+    answer = render(request, "webhooks/secret.html", context)
+    return leads_to(answer, "webhook_detail", made[0].public_id)
 
 
 def _again(
