@@ -25,16 +25,75 @@ class ProjectState(models.TextChoices):
     SUSPENDED = "suspended", _("suspended")
     CLOSING = "closing", _("closing")
     CLOSED = "closed", _("closed")
+    # Declined or withdrawn before it was opened: it never was, and its name is free.
+    DROPPED = "dropped", _("not opened")
 
 
 PROJECT_MOVES = {
-    (ProjectState.PROPOSED, "activate"): ProjectState.ACTIVE,
+    (ProjectState.PROPOSED, "open"): ProjectState.ACTIVE,
+    (ProjectState.PROPOSED, "drop"): ProjectState.DROPPED,
     (ProjectState.ACTIVE, "suspend"): ProjectState.SUSPENDED,
     (ProjectState.SUSPENDED, "resume"): ProjectState.ACTIVE,
     (ProjectState.ACTIVE, "close"): ProjectState.CLOSING,
     (ProjectState.SUSPENDED, "close"): ProjectState.CLOSING,
+    # Within the countdown.
+    (ProjectState.CLOSING, "keep"): ProjectState.ACTIVE,
     (ProjectState.CLOSING, "finish"): ProjectState.CLOSED,
 }
+# It exists in the clouds, with its quota and its people.
+STANDING = (ProjectState.ACTIVE, ProjectState.SUSPENDED, ProjectState.CLOSING)
+
+
+class ProjectActKind(models.TextChoices):
+    """What was done with a project; each is one verb of page and API, or the calendar's."""
+
+    OPEN = "open", _("opened")
+    DROP = "drop", _("not opened")
+    RENAME = "rename", _("renamed")
+    SUSPEND = "suspend", _("suspended")
+    RESUME = "resume", _("resumed")
+    EXTEND = "extend", _("extended")
+    MOVE = "move", _("moved to another unit")
+    HAND_OVER = "hand over", _("handed to another owner")
+    HOLD = "hold", _("kept from ending")
+    RELEASE = "release", _("no longer kept from ending")
+    CLOSE = "close", _("closing")
+    KEEP = "keep", _("kept after all")
+    FINISH = "finish", _("closed")
+    GIVE_BACK = "give back", _("quota given back")
+    LOAN_END = "loan end", _("loan ended")
+
+
+class ChangeKind(models.TextChoices):
+    """A change of a project that somebody else must agree to."""
+
+    EXTEND = "extend", _("until another day")
+    MOVE = "move", _("into another unit")
+    HAND_OVER = "hand over", _("to another owner")
+
+
+class ChangeState(models.TextChoices):
+    OPEN = "open", _("waits for an answer")
+    ACCEPTED = "accepted", _("accepted")
+    DECLINED = "declined", _("declined")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+    LAPSED = "lapsed", _("lapsed")
+
+
+CHANGE_MOVES = {
+    (ChangeState.OPEN, "accept"): ChangeState.ACCEPTED,
+    (ChangeState.OPEN, "decline"): ChangeState.DECLINED,
+    (ChangeState.OPEN, "withdraw"): ChangeState.WITHDRAWN,
+    (ChangeState.OPEN, "lapse"): ChangeState.LAPSED,
+}
+
+
+class EndingKind(models.TextChoices):
+    """What ends on a day, of which people are told before."""
+
+    PROJECT = "project", _("project")
+    LOAN = "loan", _("loan")
+    MEMBERSHIP = "membership", _("membership")
 
 
 class Power(models.TextChoices):
@@ -107,6 +166,17 @@ class NoticeKind(models.TextChoices):
     DELEGATED = "delegated", _("delegated to you")
     REVOKED = "revoked", _("revoked")
     ENDS_SOON = "ends soon", _("ends soon")
+    # About a project that they work in.
+    ROLE = "role", _("your role in a project")
+    PROJECT = "project", _("your project")
+    NAME_TAKEN = "name taken", _("the name is taken")
+    # A change of a project waits for their yes, or was answered.
+    CHANGE_ASKED = "change asked", _("a project waits for your answer")
+    CHANGE_ANSWERED = "change answered", _("answered")
+    # About groups and people that they answer for.
+    JOINED = "joined", _("joined a group you delegated to")
+    LEFT = "left", _("somebody left")
+    ANNOUNCED = "announced", _("announcement")
     # What programs do in their name.
     WEBHOOK_DISABLED = "webhook disabled", _("webhook disabled")
     TOKEN_ENDS = "token ends", _("token ends soon")

@@ -2,6 +2,7 @@
 
 from .delegations import Delegation
 from .events import Event
+from .lifecycle import EndNotice, ProjectAct, ProjectChange, ProjectHold
 from .outgoing import Notice
 from .people import LOCAL_ISSUER, Group, GroupMembership, User, in_force
 from .projects import TAG_PREFIX, Membership, Project, ProjectKind, ProjectPlacement
@@ -14,6 +15,7 @@ __all__ = [
     "TAG_PREFIX",
     "ApiToken",
     "Delegation",
+    "EndNotice",
     "Event",
     "Group",
     "GroupMembership",
@@ -22,6 +24,9 @@ __all__ = [
     "Membership",
     "Notice",
     "Project",
+    "ProjectAct",
+    "ProjectChange",
+    "ProjectHold",
     "ProjectKind",
     "ProjectPlacement",
     "ServiceAccount",

@@ -44,6 +44,11 @@ class User(AbstractBaseUser):
     is_operator = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(auto_now_add=True)
+    # As the directory says: to whom they report, when it last listed them, since when it does
+    # not any more (they left; nothing that they did is forgotten).
+    supervisor = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
+    listed_at = models.DateTimeField(null=True, blank=True)
+    left_at = models.DateTimeField(null=True, blank=True)
 
     # Unique together with the issuer; the sign-in backend asks for local accounts only.
     USERNAME_FIELD = "subject"
@@ -70,6 +75,9 @@ class Group(models.Model):
     issuer = models.CharField(max_length=200, default=LOCAL_ISSUER)
     external_id = models.CharField(max_length=200)
     name = models.CharField(max_length=200)
+    # When the directory last listed it, and since when it does not any more.
+    listed_at = models.DateTimeField(null=True, blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [

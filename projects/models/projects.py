@@ -7,6 +7,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from projects.states import ProjectState, Role
 
@@ -27,13 +28,18 @@ class Project(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     slug = models.SlugField(max_length=63, unique=True)
-    # Keystone takes at most 64 characters (400 beyond).
-    name = models.CharField(max_length=64, unique=True)
+    # Keystone takes at most 64 characters (400 beyond), and compares names without case.
+    name = models.CharField(max_length=64)
     description = models.CharField(max_length=500, blank=True)
+    # What it is for, as told to those who decide; the clouds are told the description.
+    purpose = models.TextField(max_length=2000, blank=True)
     unit = models.ForeignKey(Unit, models.PROTECT, related_name="projects")
     kind = models.CharField(max_length=10, choices=ProjectKind, default=ProjectKind.SHARED)
     state = models.CharField(max_length=10, choices=ProjectState, default=ProjectState.ACTIVE)
+    # The last day, site time; null: it stays until somebody closes it.
     ends_on = models.DateField(null=True, blank=True)
+    # While closing: the last day on which it can still be kept.
+    closes_on = models.DateField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
 
@@ -42,9 +48,16 @@ class Project(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=ProjectState.values), name="project_state_known"
             ),
+            # What was never opened gives its name back.
+            models.UniqueConstraint(
+                Lower("name"), condition=~Q(state=ProjectState.DROPPED), name="project_name_once"
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["unit", "name"]),
+            models.Index(
+                fields=["ends_on"], condition=Q(ends_on__isnull=False), name="project_ends"
+            ),
             GinIndex(
                 SearchVector("name", "slug", "description", config="simple"),
                 name="project_search",

@@ -11,7 +11,7 @@ from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
 
-from .people import PeriodQuerySet, period_constraint
+from .people import PeriodQuerySet, User, period_constraint
 
 
 def ancestor_paths(path: str) -> list[str]:
@@ -44,6 +44,8 @@ class Unit(models.Model):
     # up as well; null: as the nearest unit above says, or the site's setting.
     remind_after_days = models.PositiveSmallIntegerField(null=True, blank=True)
     escalate_after_days = models.PositiveSmallIntegerField(null=True, blank=True)
+    # To whom the projects of people who left are offered; null: as the nearest unit above says.
+    steward = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
 
     objects = UnitQuerySet.as_manager()
     # Root first, with the unit itself; known where its path is held (projects.actions.units).

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from projects.models import Delegation, Project, Unit, User
+from projects.models import Delegation, Project, ProjectAct, Unit, User
 
 from .catalogue import Offering
 
@@ -103,6 +103,9 @@ class Transfer(models.Model):
     envelope_act = models.ForeignKey(
         "EnvelopeAct", models.PROTECT, null=True, blank=True, related_name="transfers"
     )
+    project_act = models.ForeignKey(
+        ProjectAct, models.PROTECT, null=True, blank=True, related_name="transfers"
+    )
     actor = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     note = models.CharField(max_length=500, blank=True)
     at = models.DateTimeField()
@@ -183,4 +186,6 @@ class Loan(models.Model):
             models.Index(
                 fields=["account", "ends_at"], condition=Q(outstanding__gt=0), name="loan_open"
             ),
+            # What the calendar looks at.
+            models.Index(fields=["ends_at"], condition=Q(outstanding__gt=0), name="loan_ends"),
         ]
