@@ -16,7 +16,7 @@ TIB = 2**40
 
 
 def draw(source, **context):
-    return Template("{% load ui %}" + source).render(Context({"now": NOW, **context}))
+    return Template("{% load gauges ui %}" + source).render(Context({"now": NOW, **context}))
 
 
 # Figures
