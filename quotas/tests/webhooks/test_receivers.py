@@ -4,11 +4,14 @@ from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
+from projects.actions import webhooks
 from projects.actions.calling import call_next
 from projects.models import Notice, Webhook, WebhookCall
 from projects.outgoing import calls, feeding
+from projects.queries.viewers import Viewer
 from projects.states import CallState, NoticeKind, WebhookState
 from quotas.actions import requests
 from quotas.tests.site import NOW, Site
@@ -163,6 +166,29 @@ def test_a_receiver_that_is_gone_is_not_called_again(
     assert send_all(NOW) == 1
     assert Webhook.objects.get(pk=webhook.pk).state == WebhookState.DISABLED
     assert send_all(NOW + DAY) == 0
+
+
+def test_its_owner_is_told_once_that_it_was_disabled(
+    committed_site: Site, receiver: Receiver
+) -> None:
+    webhook = of_project(committed_site, receiver.url)
+    receiver.manner = answers(410)
+    grant(committed_site, ask(committed_site, NOW), NOW)
+    assert send_all(NOW) == 1
+    assert webhooks.disable(webhook_id=webhook.pk, why="Again", now=NOW) is False
+    client = Client()
+    client.force_login(committed_site.alice)
+    told = client.get("/api/v1/notices/").json()["results"]
+    (notice,) = [each for each in told if each["kind"] == NoticeKind.WEBHOOK_DISABLED]
+    assert notice["sentence"] == "Your webhook “Tickets” was disabled: it is called no more"
+    assert notice["subject"] == {"kind": "webhook", "id": str(webhook.public_id)}
+    page = client.get(f"/me/webhooks/{webhook.public_id}/").content.decode()
+    assert "Its receiver says that it is gone (410)." in page
+    # Whoever is told of a second time was called in between.
+    viewer = Viewer.of(committed_site.alice, NOW)
+    webhooks.switch_on(webhook=webhook, missed=True, viewer=viewer)
+    assert send_all(NOW + DAY) == 1
+    assert Notice.objects.filter(kind=NoticeKind.WEBHOOK_DISABLED).count() == 2
 
 
 def test_a_receiver_that_asks_for_patience_gets_it(
