@@ -47,6 +47,7 @@ STANDING = (ProjectState.ACTIVE, ProjectState.SUSPENDED, ProjectState.CLOSING)
 class ProjectActKind(models.TextChoices):
     """What was done with a project; each is one verb of page and API, or the calendar's."""
 
+    PROPOSE = "propose", _("proposed")
     OPEN = "open", _("opened")
     DROP = "drop", _("not opened")
     RENAME = "rename", _("renamed")
@@ -144,6 +145,29 @@ class CallState(models.TextChoices):
     GIVEN_UP = "given up", _("given up")
     # Between the act and the call its owner lost sight of it.
     WITHHELD = "withheld", _("no longer yours to see")
+
+
+class LetterState(models.TextChoices):
+    """How far a letter is. Between `sending` and its answer nobody knows whether it was taken."""
+
+    DUE = "due", _("due")
+    SENDING = "sending", _("being sent")
+    SENT = "sent", _("sent")
+    # The mail server said no for good: there is no such mailbox, or it takes no such letter.
+    REFUSED = "refused", _("refused by the mail server")
+    GIVEN_UP = "given up", _("given up")
+    # Whoever sent it was lost before the answer: perhaps sent, so not sent again.
+    UNKNOWN = "unknown", _("perhaps sent")
+    # Nothing was left to tell: seen, over, turned off, or no longer theirs to see.
+    WITHHELD = "withheld", _("nothing left to tell")
+
+
+class MailWay(models.TextChoices):
+    """How a person wants notices of a kind by mail; on their first page they stand anyway."""
+
+    AT_ONCE = "at once", _("at once")
+    DIGEST = "digest", _("in the day's digest")
+    OFF = "off", _("not by mail")
 
 
 class NoticeKind(models.TextChoices):

@@ -3,6 +3,7 @@
 from .delegations import Delegation
 from .events import Event
 from .lifecycle import EndNotice, ProjectAct, ProjectChange, ProjectHold
+from .mail import DigestHour, Letter, LetterNotice, MailChoice, Postbox
 from .outgoing import Notice
 from .people import LOCAL_ISSUER, Group, GroupMembership, User, in_force
 from .projects import TAG_PREFIX, Membership, Project, ProjectKind, ProjectPlacement
@@ -15,14 +16,19 @@ __all__ = [
     "TAG_PREFIX",
     "ApiToken",
     "Delegation",
+    "DigestHour",
     "EndNotice",
     "Event",
     "Group",
     "GroupMembership",
     "Holiday",
     "KeptAnswer",
+    "Letter",
+    "LetterNotice",
+    "MailChoice",
     "Membership",
     "Notice",
+    "Postbox",
     "Project",
     "ProjectAct",
     "ProjectChange",
