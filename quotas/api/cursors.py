@@ -73,11 +73,11 @@ class Order:
     def cut(self, rows: QuerySet[Any], cursor: Cursor | None, count: int) -> list[Any]:
         """So many rows after the cursor, or before it, the nearest to it first."""
         is_downwards = self.is_downwards != (cursor is not None and cursor.is_back)
-        if cursor is not None:
-            rows = rows.filter(self._beyond(cursor.values, "lt" if is_downwards else "gt"))
-        ordered = rows.order_by(*(f"-{each}" if is_downwards else each for each in self.columns))
         try:
-            return list(ordered[:count])
+            if cursor is not None:
+                rows = rows.filter(self._beyond(cursor.values, "lt" if is_downwards else "gt"))
+            names = (f"-{each}" if is_downwards else each for each in self.columns)
+            return list(rows.order_by(*names)[:count])
         except (ValueError, ValidationError, DataError, OverflowError) as error:
             if cursor is None:
                 raise

@@ -45,9 +45,9 @@ def etag_of(version: object, shown: Any) -> str:
 def tagged(
     shown: Any, version: object, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An answer that shows one thing, with its tag."""
+    """An answer that shows one thing, with its tag; headers: of its own, they win."""
     tag = {"ETag": etag_of(version, shown)}
-    return Response(shown, status, headers={**(headers or {}), **KEPT_BY_CALLER, **tag})
+    return Response(shown, status, headers={**KEPT_BY_CALLER, **tag, **(headers or {})})
 
 
 def unless_known(request: Request, answer: Response) -> Response:
