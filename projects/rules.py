@@ -71,6 +71,11 @@ def may_hand_on(viewer: Viewer) -> bool:
     return any(each.depth > 0 for each in viewer.delegations)
 
 
+def may_choose_groups(viewer: Viewer) -> bool:
+    """Find any group by its name, with how many are in it: who hands on looks for one."""
+    return viewer.sees_everything or may_hand_on(viewer)
+
+
 def may_oversee(viewer: Viewer) -> bool:
     """Look after who decides in a subtree: who audits there, or decides and can hand that on."""
     return viewer.sees_everything or any(oversees(each) for each in viewer.delegations)

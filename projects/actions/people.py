@@ -6,6 +6,7 @@ None of this gives authority over quota: that comes from delegations alone.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
@@ -43,14 +44,20 @@ def change_user(*, user: User, name: str, mail: str) -> None:
     user.save(update_fields=["name", "mail"])
 
 
-def make_group(*, external_id: str, issuer: str = LOCAL_ISSUER, name: str) -> Group:
+def make_group(*, external_id: str, issuer: str = LOCAL_ISSUER, name: str, now: datetime) -> Group:
     """Make a group known by (issuer, external id)."""
-    return Group.objects.create(issuer=issuer, external_id=external_id, name=name)
+    with transaction.atomic():
+        group = Group.objects.create(issuer=issuer, external_id=external_id, name=name)
+        _record("group made", group, now)
+    return group
 
 
-def rename_group(*, group: Group, name: str) -> None:
+def rename_group(*, group: Group, name: str, now: datetime) -> None:
+    """Call a group by another name; who it is does not change."""
     group.name = name
-    group.save(update_fields=["name"])
+    with transaction.atomic():
+        group.save(update_fields=["name"])
+        _record("group renamed", group, now)
 
 
 @dataclass(frozen=True)
@@ -75,10 +82,7 @@ def set_group_members(*, group: Group, users: Collection[User], now: datetime) -
             GroupMembership(group=group, user_id=pk, starts_at=now) for pk in sorted(wanted - held)
         )
         if wanted != held:
-            record(
-                "group changed", actor=None, now=now, subject_kind="group", subject_id=group.pk,
-                joined=len(wanted - held), left=len(left),
-            )  # fmt: skip
+            _record("group changed", group, now, joined=len(wanted - held), left=len(left))
     return MembersChange(joined=frozenset(wanted - held), left=frozenset(left))
 
 
@@ -88,6 +92,10 @@ def _end(membership: GroupMembership, now: datetime) -> None:
         return
     membership.ends_at = now
     membership.save(update_fields=["ends_at"])
+
+
+def _record(verb: str, group: Group, now: datetime, **data: Any) -> None:
+    record(verb, actor=None, now=now, subject_kind="group", subject_id=group.pk, **data)
 
 
 def set_operator(*, user: User, is_operator: bool, actor: User | None, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Value
@@ -18,7 +19,9 @@ from .events import record
 MAX_PATH = 1000
 
 
-def make_unit(*, slug: str, name: str, parent: Unit | None, now: datetime) -> Unit:
+def make_unit(
+    *, slug: str, name: str, parent: Unit | None, actor: User | None = None, now: datetime
+) -> Unit:
     """Add a unit below `parent`, or at the top. Raises Conflict below a retired one."""
     with transaction.atomic():
         if parent is not None:
@@ -26,13 +29,16 @@ def make_unit(*, slug: str, name: str, parent: Unit | None, now: datetime) -> Un
         _refuse_retired(parent)
         unit = Unit.objects.create(slug=slug, name=name, parent=parent, path=_path(slug, parent))
         UnitPlacement.objects.create(unit=unit, parent=parent, starts_at=now)
+        _record("unit made", unit, actor, now)
     return unit
 
 
-def rename_unit(*, unit: Unit, name: str) -> None:
+def rename_unit(*, unit: Unit, name: str, actor: User | None, now: datetime) -> None:
     """Call a unit by another name; its slug, and with it every path, stays."""
     unit.name = name
-    unit.save(update_fields=["name"])
+    with transaction.atomic():
+        unit.save(update_fields=["name"])
+        _record("unit renamed", unit, actor, now)
 
 
 def move_unit(*, unit: Unit, parent: Unit | None, actor: User | None = None, now: datetime) -> bool:
@@ -62,10 +68,8 @@ def move_unit(*, unit: Unit, parent: Unit | None, actor: User | None = None, now
         unit.parent, unit.path = parent, after
         unit.save(update_fields=["parent"])
         _place(unit, parent, now)
-        record(
-            "unit moved", actor=actor, now=now, unit=unit, subject_kind="unit",
-            subject_id=unit.pk, before=old, after=parent.pk if parent else None,
-        )  # fmt: skip
+        after_id = parent.pk if parent else None
+        _record("unit moved", unit, actor, now, before=old, after=after_id)
     return True
 
 
@@ -85,10 +89,7 @@ def retire_unit(*, unit: Unit, actor: User | None, now: datetime) -> None:
         UnitPlacement.objects.filter(unit=unit, ends_at__isnull=True, starts_at__lt=now).update(
             ends_at=now
         )
-        record(
-            "unit retired", actor=actor, now=now, unit=unit, subject_kind="unit",
-            subject_id=unit.pk, heir=unit.parent_id,
-        )  # fmt: skip
+        _record("unit retired", unit, actor, now, heir=unit.parent_id)
     unit.retired_at = now
 
 
@@ -179,6 +180,10 @@ def _path(slug: str, parent: Unit | None) -> str:
     if len(path) > MAX_PATH:
         raise Invalid({"parent": [_("The tree is too deep at %(unit)s.") % {"unit": slug}]})
     return path
+
+
+def _record(verb: str, unit: Unit, actor: User | None, now: datetime, **data: Any) -> None:
+    record(verb, actor=actor, now=now, unit=unit, subject_kind="unit", subject_id=unit.pk, **data)
 
 
 def _refuse_retired(parent: Unit | None) -> None:

@@ -59,6 +59,8 @@ TYPES: dict[str, tuple[str, str]] = {
     "user.role_ended": ("user", "role ended"),
     "group.role_given": ("group", "role given"),
     "group.role_ended": ("group", "role ended"),
+    "unit.made": ("unit", "unit made"),
+    "unit.renamed": ("unit", "unit renamed"),
     "unit.moved": ("unit", "unit moved"),
     "unit.retired": ("unit", "unit retired"),
     "unit.waiting_set": ("unit", "waiting set"),

@@ -41,7 +41,7 @@ def test_grant_knows_its_chain() -> None:
 
 def test_grant_by_a_member_of_the_group_that_holds_it() -> None:
     units, otto, erin = tree(), person("otto"), person("erin")
-    heads = make_group(external_id="heads", name="Heads")
+    heads = make_group(external_id="heads", name="Heads", now=NOW)
     set_group_members(group=heads, users=[erin], now=NOW)
     held = grant(
         parent=root(otto, units["org"]), grantor=otto, group=heads, unit=units["ep"], now=NOW,

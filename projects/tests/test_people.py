@@ -32,7 +32,7 @@ def test_make_user_of_another_issuer_is_another_person() -> None:
 
 def test_set_group_members_opens_and_closes_periods() -> None:
     alice, bob = person("alice"), person("bob")
-    group = make_group(external_id="dq", name="Quality")
+    group = make_group(external_id="dq", name="Quality", now=NOW)
     set_group_members(group=group, users=[alice], now=NOW)
 
     change = set_group_members(group=group, users=[bob], now=LATER)
@@ -45,7 +45,7 @@ def test_set_group_members_opens_and_closes_periods() -> None:
 
 
 def test_set_group_members_in_the_same_moment_leaves_no_empty_period() -> None:
-    group = make_group(external_id="dq", name="Quality")
+    group = make_group(external_id="dq", name="Quality", now=NOW)
     set_group_members(group=group, users=[person("alice")], now=NOW)
 
     set_group_members(group=group, users=[], now=NOW)

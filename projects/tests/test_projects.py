@@ -21,7 +21,7 @@ def test_make_project_is_active_and_placed() -> None:
 
     assert (project.state, project.name) == (ProjectState.ACTIVE, "reco")
     assert ProjectPlacement.objects.get().unit.slug == "atlas"
-    assert Event.objects.get().verb == "project made"
+    assert Event.objects.get(project=project).verb == "project made"
 
 
 def test_make_project_in_a_retired_unit_is_a_conflict() -> None:
@@ -91,7 +91,7 @@ def test_set_role_needs_one_holder() -> None:
         set_role(
             project=project,
             user=person("alice"),
-            group=make_group(external_id="dq", name="Quality"),
+            group=make_group(external_id="dq", name="Quality", now=NOW),
             role=Role.MEMBER,
             actor=None,
             now=NOW,

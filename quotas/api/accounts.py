@@ -7,13 +7,14 @@ from rest_framework.response import Response
 
 from portal.lib.access import shows
 from quotas.models import Account, Holder
+from quotas.queries.changes import changed_accounts, changed_transfers
 from quotas.queries.history import transfers_of
 from quotas.queries.seen_accounts import visible_accounts
 
 from .asked import filters, one, viewer_in
 from .describe import LIST, READ, operation
 from .doors import api_view
-from .fields import Filters
+from .fields import Filters, Slug
 from .pages import answer_page, page_of
 from .shapes.ledger import LedgerAccountSerializer, TransferSerializer
 from .units import reader_of_figures
@@ -23,8 +24,8 @@ TAG = "ledger"
 
 class AccountFilters(Filters):
     holder = serializers.ChoiceField(choices=Holder.values, required=False)
-    unit = serializers.SlugField(required=False, help_text="The envelopes of this unit.")
-    project = serializers.SlugField(required=False, help_text="The quota of this project.")
+    unit = Slug(required=False, help_text="The envelopes of this unit.")
+    project = Slug(required=False, help_text="The quota of this project.")
     offering = serializers.CharField(required=False, max_length=200)
 
 
@@ -35,7 +36,8 @@ class UnitTransferFilters(Filters):
 @shows("own")
 @operation(
     "list_all_accounts", "List the accounts whose balance you may see",
-    answers=page_of(LedgerAccountSerializer, "id", "-id"), refuses=LIST, tag=TAG,
+    answers=page_of(LedgerAccountSerializer, "id", "-id", changed=changed_accounts),
+    refuses=LIST, tag=TAG,
     filters=[AccountFilters],
     about="Quota of the projects that you see, envelopes of the units whose figures you see, and "
     "the pool for who decides, funds or audits. Of each offering all accounts add up to zero.",
@@ -64,7 +66,8 @@ def account_detail(request: Request, pk: int) -> Response:
 @shows("figures")
 @operation(
     "list_unit_transfers", "List why a unit's envelopes have what they have",
-    answers=page_of(TransferSerializer, "-id", "id"), refuses=(*LIST, 403, 404), tag=TAG,
+    answers=page_of(TransferSerializer, "-id", "id", changed=changed_transfers),
+    refuses=(*LIST, 403, 404), tag=TAG,
     filters=[UnitTransferFilters],
     about="Every movement into and out of them, the newest first, with what was behind it.",
 )  # fmt: skip

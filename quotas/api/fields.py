@@ -1,23 +1,32 @@
 """The kinds of values that go in: strict, so that nothing is guessed from a wrong type."""
 
+import re
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 _MAX_ID_DIGITS = 18
+_MOST = 2**63 - 1
+_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
 @extend_schema_field({"type": "integer", "format": "int64"})
 class Whole(serializers.Field):
-    """A whole number; its range is the domain's question. 1.0, "1" and true are none."""
+    """A whole number of 64 bits; its range is the domain's question. 1.0, "1" and true are none."""
 
-    default_error_messages = {"whole": _("Give a whole number, without quotes or a fraction.")}
+    default_error_messages = {
+        "whole": _("Give a whole number, without quotes or a fraction."),
+        "far": _("That number is further from 0 than any that is counted here."),
+    }
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("whole")
+        if not -_MOST - 1 <= data <= _MOST:
+            self.fail("far")
         return int(data)
 
     def to_representation(self, value: int) -> int:
@@ -36,6 +45,28 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("text")
         return super().to_internal_value(data)
+
+
+class Slug(serializers.SlugField):
+    """The name of a thing in addresses, as it is written: nothing around it is cut off."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"trim_whitespace": False} | kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class PublicId(serializers.UUIDField):
+    """An id of ours, written the one way it is sent out."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        found = super().to_internal_value(data) if isinstance(data, str) else None
+        if found is None or str(found) != data.lower():
+            self.fail("invalid", value=str(data)[:60])
+        return found
 
 
 @extend_schema_field({"type": "boolean"})
@@ -102,6 +133,22 @@ class Input(serializers.Serializer[Any]):
                 {str(name)[:60]: [_("There is no such field here.")] for name in sorted(unknown)}
             )
         return super().to_internal_value(data)
+
+
+class NumberInAddress(serializers.IntegerField):
+    """A whole number in a query string: digits alone, with a minus before them or without."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not (isinstance(data, int) or _NUMBER.fullmatch(data)):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class YesNoInAddress(YesNo):
+    """true or false in a query string."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        return super().to_internal_value({"true": True, "false": False}.get(data))
 
 
 class Filters(serializers.Serializer[Any]):

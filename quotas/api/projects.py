@@ -11,11 +11,16 @@ from rest_framework.response import Response
 
 from portal.lib.access import shows
 from portal.lib.errors import NotVisible
-from projects.models import Membership, Project
+from projects.models import Membership, Project, in_force
 from projects.queries.viewers import Viewer, roles_by_project, visible_projects
-from projects.states import ProjectState
+from projects.states import ProjectState, Role
 from quotas.models import Account, Limit, Offering, Target
-from quotas.queries.changes import changed_projects
+from quotas.queries.changes import (
+    changed_accounts,
+    changed_members,
+    changed_projects,
+    changed_transfers,
+)
 from quotas.queries.figures import open_loans
 from quotas.queries.history import balances_as_of, transfers_of
 from quotas.queries.limits import limit_states, states_of_limits
@@ -23,7 +28,7 @@ from quotas.queries.limits import limit_states, states_of_limits
 from .asked import filters, viewer_in, visible_project
 from .describe import LIST, READ, operation
 from .doors import api_view
-from .fields import Filters
+from .fields import Filters, PublicId, Slug, YesNoInAddress
 from .pages import answer_page, page_of
 from .shapes.ledger import AccountSerializer, LimitSerializer, TransferSerializer
 from .shapes.people import Member, ProjectSerializer
@@ -33,8 +38,19 @@ TAG = "projects"
 
 
 class ProjectFilters(Filters):
-    unit = serializers.SlugField(required=False, help_text="In this unit itself.")
+    unit = Slug(required=False, help_text="In this unit itself.")
     state = serializers.ChoiceField(choices=ProjectState.values, required=False)
+
+
+class MemberFilters(Filters):
+    person = PublicId(
+        required=False, help_text="Their own role; not what they have through a group."
+    )
+    group = PublicId(required=False)
+    role = serializers.ChoiceField(choices=Role.values, required=False)
+    ended = YesNoInAddress(
+        default=False, help_text="`true`: also roles that are over; who keeps a copy asks so."
+    )
 
 
 class MomentFilters(Filters):
@@ -44,8 +60,8 @@ class MomentFilters(Filters):
 
 
 class UsageFilters(Filters):
-    endpoint = serializers.SlugField(required=False)
-    region = serializers.SlugField(required=False)
+    endpoint = Slug(required=False)
+    region = Slug(required=False)
 
 
 class TransferFilters(MomentFilters):
@@ -100,49 +116,56 @@ def project_detail(request: Request, slug: str) -> Response:
 @shows("project")
 @operation(
     "list_members", "List who is in a project",
-    answers=page_of(Member, "id", "-id"), refuses=(*LIST, 404),
-    tag=TAG,
+    answers=page_of(Member, "id", "-id", changed=changed_members), refuses=(*LIST, 404),
+    tag=TAG, filters=[MemberFilters],
 )  # fmt: skip
 @api_view(["GET"])
 def member_list(request: Request, slug: str) -> HttpResponseBase:
-    filters(request)
-    viewer = viewer_in(request)
-    rows = Membership.objects.live(viewer.now).filter(project=visible_project(viewer, slug))
+    asked, viewer = filters(request, MemberFilters), viewer_in(request)
+    rows = Membership.objects.filter(project=visible_project(viewer, slug))
+    if not asked["ended"]:
+        rows = rows.filter(in_force(viewer.now))
+    for name, column in (
+        ("person", "user__public_id"), ("group", "group__public_id"), ("role", "role"),
+    ):  # fmt: skip
+        if name in asked:
+            rows = rows.filter(**{column: asked[name]})
     return answer_page(request, rows.select_related("user", "group"), Member)
 
 
 @shows("project")
 @operation(
     "list_accounts", "List what a project has, or had, of each offering",
-    answers=AccountSerializer(many=True), refuses=(*LIST, 404), tag=TAG, filters=[MomentFilters],
+    answers=page_of(AccountSerializer, "id", "-id", changed=changed_accounts),
+    refuses=(*LIST, 404), tag=TAG, filters=[MomentFilters],
     about="One entry for each offering that the project ever had an account of; with `as_of` "
     "added up from the transfers until then.",
 )  # fmt: skip
 @api_view(["GET"])
-def account_list(request: Request, slug: str) -> Response:
+def account_list(request: Request, slug: str) -> HttpResponseBase:
     asked, viewer = filters(request, MomentFilters), viewer_in(request)
-    project = visible_project(viewer, slug)
-    accounts = list(
-        Account.objects.filter(project=project)
-        .select_related("offering")
-        .order_by("offering__slug")
+    rows = Account.objects.filter(project=visible_project(viewer, slug))
+
+    def at_the_moment(page: Sequence[Account]) -> list[dict[str, Any]]:
+        then = balances_as_of(page, asked["as_of"]) if "as_of" in asked else None
+        return [
+            {
+                "offering": each.offering.slug,
+                "balance": each.balance if then is None else then[each.pk],
+                "as_of": asked.get("as_of", viewer.now),
+            }
+            for each in page
+        ]
+
+    return answer_page(
+        request, rows.select_related("offering"), AccountSerializer, made=at_the_moment
     )
-    then = balances_as_of(accounts, asked["as_of"]) if "as_of" in asked else None
-    rows = [
-        {
-            "offering": each.offering.slug,
-            "balance": each.balance if then is None else then[each.pk],
-            "as_of": asked.get("as_of", viewer.now),
-        }
-        for each in accounts
-    ]
-    return Response(AccountSerializer(rows, many=True).data)
 
 
 @shows("project")
 @operation(
     "list_transfers", "List why a project has what it has",
-    answers=page_of(TransferSerializer, "-id", "id"),
+    answers=page_of(TransferSerializer, "-id", "id", changed=changed_transfers),
     refuses=(*LIST, 404), tag=TAG, filters=[TransferFilters],
     about="Every movement of its quota, the newest first, with the request, the decision and "
     "the delegation behind it; with `as_of` only those until then.",

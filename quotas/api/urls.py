@@ -45,6 +45,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("offerings/<str:slug>/", catalogue.offering_detail, name="api_offering"),
     path("presets/", catalogue.preset_list, name="api_presets"),
     path("presets/<slug:slug>/", catalogue.preset_detail, name="api_preset"),
+    path("groups/", people.group_list, name="api_groups"),
     path("units/", people.unit_list, name="api_units"),
     path("units/<slug:slug>/", people.unit_detail, name="api_unit"),
     path("units/<slug:slug>/waiting/", waiting.unit_waiting, name="api_unit_waiting"),

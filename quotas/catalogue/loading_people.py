@@ -80,13 +80,13 @@ class PeopleLoader:
                 parent.refresh_from_db()  # it may have moved just now, with its path
             if held is None:
                 self.units[slug] = unit_actions.make_unit(
-                    slug=slug, name=each.name, parent=parent, now=self.now
+                    slug=slug, name=each.name, parent=parent, actor=self.actor, now=self.now
                 )
                 self.changes.add(ADDED, "unit", self.units[slug].label)
                 continue
             if held.name != each.name:
                 self.changes.add(CHANGED, "unit", held.label, f"name {held.name!r} → {each.name!r}")
-                unit_actions.rename_unit(unit=held, name=each.name)
+                unit_actions.rename_unit(unit=held, name=each.name, actor=self.actor, now=self.now)
             if held.parent_id != (parent.pk if parent else None):
                 held.refresh_from_db()
                 before = held.label
@@ -165,14 +165,14 @@ class PeopleLoader:
             group = held.get((each.issuer, each.external_id))
             if group is None:
                 group = people_actions.make_group(
-                    external_id=each.external_id, issuer=each.issuer, name=each.name
+                    external_id=each.external_id, issuer=each.issuer, name=each.name, now=self.now
                 )
                 self.changes.add(
                     ADDED, "group", each.external_id, f"{len(each.members or ())} members"
                 )
                 self._set_members(each, group)
             elif group.name != each.name:
-                people_actions.rename_group(group=group, name=each.name)
+                people_actions.rename_group(group=group, name=each.name, now=self.now)
                 self.changes.add(CHANGED, "group", each.external_id, "name")
             self.groups[each.handle] = group
             if each.members is not None:

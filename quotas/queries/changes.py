@@ -15,11 +15,22 @@ from django.db.models.lookups import StartsWith
 from portal.lib.lookups import is_among
 from projects.models import Delegation, Event, Membership, Project, Unit
 from projects.queries.events import Window, events_in
-from quotas.models import Delivery, Policy, RequestLine, Target
+from quotas.models import (
+    Account,
+    DecisionLine,
+    Delivery,
+    EnvelopeAct,
+    Policy,
+    RequestLine,
+    Target,
+    Transfer,
+)
 
 # After these a project has another quota, and its targets another generation.
 QUOTA_MOVED = ("approved",)
 ROLES_CHANGED = ("role given", "role ended")
+# After these a unit, and all below it, has another path or none to be found by.
+UNITS_MOVED = ("unit moved", "unit retired")
 
 
 def changed_requests(window: Window) -> Q:
@@ -49,9 +60,7 @@ def _sharing_quota(events: QuerySet[Event]) -> QuerySet[RequestLine]:
 
 def changed_decisions(window: Window) -> Q:
     """Those that were made: a decision never changes."""
-    made = events_in(window).filter(data__has_key="decision")
-    number = Cast(KeyTextTransform("decision", "data"), BigIntegerField())
-    return is_any_of(made.annotate(number=number).values("number"))
+    return is_any_of(_decisions(events_in(window)))
 
 
 def changed_projects(window: Window) -> Q:
@@ -66,6 +75,67 @@ def changed_projects(window: Window) -> Q:
         of_groups.values("project"),
         moved.values("pk"),
     )
+
+
+def changed_members(window: Window) -> Q:
+    """Roles that were given or ended: those of whoever the act was about, in that project."""
+    acts = events_in(window).filter(verb__in=ROLES_CHANGED)
+    theirs = [
+        acts.filter(subject_kind=kind, subject_id=OuterRef(kind), project=OuterRef("project"))
+        for kind in ("user", "group")
+    ]
+    changed = Membership.objects.filter(
+        Exists(theirs[0]) | Exists(theirs[1]), is_among("project", acts.values("project"))
+    )
+    return is_any_of(changed.values("pk"))
+
+
+def changed_groups(window: Window) -> Q:
+    """Their own acts: other people, another name."""
+    return is_any_of(_subjects(events_in(window), "group"))
+
+
+def changed_units(window: Window) -> Q:
+    """Their own acts; those below one that was moved have another path."""
+    events = events_in(window)
+    return is_any_of(_subjects(events, "unit"), _moved_units(events).values("pk"))
+
+
+def changed_transfers(window: Window) -> Q:
+    """Those that were posted, by whatever was decided or done: a transfer never changes."""
+    events = events_in(window)
+    decided = DecisionLine.objects.filter(is_among("decision", _decisions(events)))
+    acts = _subjects(events, "envelope_act")
+    return is_any_of(
+        _subjects(events, "transfer"),
+        Transfer.objects.filter(is_among("decision_line", decided.values("pk"))).values("pk"),
+        Transfer.objects.filter(is_among("envelope_act", acts)).values("pk"),
+    )
+
+
+def changed_accounts(window: Window) -> Q:
+    """Those that something moved into or out of, and those that were opened."""
+    events = events_in(window)
+    moved = Transfer.objects.filter(changed_transfers(window))
+    acts = EnvelopeAct.objects.filter(is_among("pk", _subjects(events, "envelope_act")))
+    decided = RequestLine.objects.filter(
+        is_among(
+            "pk",
+            DecisionLine.objects.filter(is_among("decision", _decisions(events))).values("line"),
+        )
+    )
+    return is_any_of(
+        moved.values("debit"),
+        moved.values("credit"),
+        _opened(acts, "unit").values("pk"),
+        _opened(decided, "project").values("pk"),
+    )
+
+
+def _opened(rows: "QuerySet[Any]", holder: str) -> QuerySet[Account]:
+    """The accounts of the holders and offerings that these rows name."""
+    same = rows.filter(**{holder: OuterRef(holder), "offering": OuterRef("offering")})
+    return Account.objects.filter(Exists(same), is_among(holder, rows.values(holder)))
 
 
 def changed_delegations(window: Window) -> Q:
@@ -110,6 +180,12 @@ def is_any_of(*ids: "QuerySet[Any, Any]") -> Q:
     return Q(is_among("pk", first.union(*others) if others else first))
 
 
+def _decisions(events: QuerySet[Event]) -> "QuerySet[Any, Any]":
+    made = events.filter(data__has_key="decision")
+    number = Cast(KeyTextTransform("decision", "data"), BigIntegerField())
+    return made.annotate(number=number).values("number")
+
+
 def _subjects(events: QuerySet[Event], kind: str) -> "QuerySet[Any, Any]":
     return events.filter(subject_kind=kind).values("subject_id")
 
@@ -125,5 +201,6 @@ def _delegations(events: QuerySet[Event]) -> "list[QuerySet[Any, Any]]":
 
 def _moved_units(events: QuerySet[Event]) -> QuerySet[Unit]:
     """Units that were moved, and all below them."""
-    moved = Unit.objects.filter(is_among("pk", _subjects(events, "unit")))
+    acts = _subjects(events.filter(verb__in=UNITS_MOVED), "unit")
+    moved = Unit.objects.filter(is_among("pk", acts))
     return Unit.objects.filter(Exists(moved.filter(StartsWith(OuterRef("path"), F("path")))))

@@ -29,7 +29,7 @@ from quotas.models import (
 )
 from quotas.tests.api import approval, caller
 from quotas.tests.counting import assert_all_flat
-from quotas.tests.site import Site, join, make_project
+from quotas.tests.site import Site, join, make_group, make_project
 
 MANY = 50
 
@@ -98,6 +98,16 @@ def grow_delegations(site: Site) -> None:
         )
 
 
+def grow_groups(site: Site) -> None:
+    """Groups with many people in them, each in the project."""
+    now = timezone.now()
+    people = User.objects.bulk_create(
+        User(subject=f"member-{number}", password="!") for number in range(MANY)
+    )
+    for number in range(MANY):
+        join(site.project, make_group(f"group-{number}", *people[:number]), Role.READER, now)
+
+
 def grow_project(site: Site) -> None:
     """Members, offerings with quota and limits of one project."""
     grow_catalogue(site)
@@ -130,6 +140,7 @@ LISTS: list[tuple[Callable[[Site], None], dict[str, str]]] = [
     (grow_envelopes, {"units/atlas/envelopes/": "dana"}),
     (grow_acts, {"units/atlas/acts/": "dana", "units/atlas/transfers/": "dana"}),
     (grow_delegations, {"delegations/": "dana"}),
+    (grow_groups, {"groups/": "erin"}),
     (
         grow_project,
         {
@@ -161,6 +172,7 @@ def test_lists_cost_the_same_for_few_and_for_many(
 def _few(site: Site) -> None:
     """One request that waits and one that was granted, so that no list is empty."""
     now = timezone.now()
+    make_group("few")
     for number, offering in enumerate((site.vcpu, site.space)):
         asked = requests.submit(
             project=site.project, wish=Wish({offering.slug: 5 * offering.resource.step}, "tests"),

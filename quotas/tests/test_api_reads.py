@@ -240,8 +240,8 @@ def test_accounts_and_transfers_as_of_any_moment(site_today: Site) -> None:
     before = timezone.now().isoformat()
     decision = grant(site_today)
     alice = caller(site_today, "alice")
-    now = alice.get("projects/atlas-reco/accounts/").json()
-    then = alice.get("projects/atlas-reco/accounts/", as_of=before).json()
+    now = results(alice.get("projects/atlas-reco/accounts/"))
+    then = results(alice.get("projects/atlas-reco/accounts/", as_of=before))
     assert [(each["offering"], each["balance"]) for each in now] == [(site_today.vcpu.slug, 100)]
     assert [each["balance"] for each in then] == [0]
     why = results(alice.get("projects/atlas-reco/transfers/", offering=site_today.vcpu.slug))

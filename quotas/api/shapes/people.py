@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from projects.models import Delegation, Membership, Project, Unit
+from projects.models import Delegation, Group, Membership, Project, Unit
 from projects.states import Power, ProjectState, Role
 from quotas.models import DelegationBound
 
@@ -30,6 +30,25 @@ def holder_of(row: Any) -> dict[str, Any]:
     found = row.user or row.group
     kind = "person" if row.user_id else "group"
     return {"kind": kind, "id": found.public_id, "name": str(found)}
+
+
+class GroupSerializer(serializers.ModelSerializer[Group]):
+    """A group of an identity provider, known there as `external_id`.
+
+    `member_count`: how many people are in it now; null for who may not choose any group.
+    """
+
+    id = serializers.UUIDField(source="public_id")
+    member_count = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Group
+        fields = ("id", "name", "issuer", "external_id", "member_count")
+
+    @extend_schema_field(serializers.IntegerField(allow_null=True))
+    def get_member_count(self, group: Group) -> int | None:
+        sizes: dict[int, int] | None = self.context["sizes"]
+        return sizes.get(group.pk, 0) if sizes is not None else None
 
 
 class UnitSerializer(serializers.ModelSerializer[Unit]):

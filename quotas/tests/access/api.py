@@ -116,6 +116,7 @@ API: dict[str, list[Sample]] = {
     "api_offering": [get(slug("geneva.compute-a.vcpu"))],
     "api_presets": [get()],
     "api_preset": [get(slug("small"))],
+    "api_groups": [get()],
     "api_units": [get()],
     "api_unit": [get(slug("atlas"))],
     "api_envelopes": [get(slug("atlas"))],
