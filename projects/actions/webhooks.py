@@ -20,7 +20,7 @@ from projects.outgoing.addresses import WrongUrl, parse
 from projects.outgoing.event_types import TYPES
 from projects.outgoing.feeding import may_have, place_before
 from projects.outgoing.notices import tell
-from projects.outgoing.signing import new_secret, sealed
+from projects.outgoing.signing import SecretLost, new_secret, opened, sealed
 from projects.queries.events import Place, horizon
 from projects.queries.viewers import Viewer
 from projects.queries.webhooks import own_webhooks
@@ -87,14 +87,12 @@ def change(*, webhook: Webhook, terms: Terms, version: int, viewer: Viewer) -> W
 
 
 def rotate(*, webhook: Webhook, version: int | None = None, viewer: Viewer) -> tuple[Webhook, str]:
-    """A new secret, returned once; the old one signs too for a day."""
+    """A new secret, returned once; the old one signs too for a day, unless it is lost."""
     secret = new_secret()
     with transaction.atomic():
         locked = _locked(webhook, viewer, version)
-        _update(
-            locked, old_secret=bytes(locked.secret), old_secret_until=viewer.now + OLD_SECRET_LIVES,
-            secret=sealed(secret), version=locked.version + 1,
-        )  # fmt: skip
+        old = _old_secret(locked, viewer.now)
+        _update(locked, secret=sealed(secret), version=locked.version + 1, **old)
         _record("webhook changed", locked, viewer.user, viewer.now)
     return locked, secret
 
@@ -283,6 +281,16 @@ def _update(webhook: Webhook, **fields: Any) -> None:
     for name, value in fields.items():
         setattr(webhook, name, value)
     webhook.save(update_fields=list(fields))
+
+
+def _old_secret(webhook: Webhook, now: datetime) -> dict[str, Any]:
+    """What signs for another day, as fields; nothing where it is lost: it signs no more."""
+    kept = bytes(webhook.secret)
+    try:
+        opened(kept)
+    except SecretLost:
+        return {"old_secret": None, "old_secret_until": None}
+    return {"old_secret": kept, "old_secret_until": now + OLD_SECRET_LIVES}
 
 
 def _record(verb: str, webhook: Webhook, actor: User | None, now: datetime) -> Event:

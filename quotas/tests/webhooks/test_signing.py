@@ -90,7 +90,7 @@ def test_a_secret_is_read_with_older_keys_of_the_site_and_not_without(settings: 
         signing.opened(kept)
 
 
-def test_a_secret_that_is_lost_disables(
+def test_a_secret_that_is_lost_disables_until_it_is_rotated(
     committed_site: Site, receiver: Receiver, settings: Settings
 ) -> None:
     webhook = make_webhook(committed_site.alice, receiver.url)
@@ -100,6 +100,10 @@ def test_a_secret_that_is_lost_disables(
     webhook.refresh_from_db()
     assert (webhook.state, receiver.calls) == (WebhookState.DISABLED, [])
     assert webhook.state_why == "Its secret cannot be read: rotate it."
+    _webhook, secret = webhooks.rotate(webhook=webhook, viewer=Viewer.of(committed_site.alice, NOW))
+    webhooks.switch_on(webhook=webhook, missed=True, viewer=Viewer.of(committed_site.alice, NOW))
+    assert call_next(NOW, at_loopback)
+    assert [is_signed(each, secret) for each in receiver.calls] == [True]
 
 
 def test_the_payload_is_the_event_of_the_api(committed_site: Site, receiver: Receiver) -> None:
