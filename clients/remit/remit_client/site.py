@@ -54,6 +54,8 @@ class Site:
     def __post_init__(self) -> None:
         self._session = requests.Session()
         self._session.auth = Bearer(self.access.token)
+        # A proxy would read what is sent without TLS, which never leaves this machine.
+        self._session.trust_env = self.access.url.startswith("https:")
         self._session.headers.update(
             {
                 "Accept": "application/json, application/problem+json",

@@ -197,3 +197,15 @@ def test_a_missing_file_of_certificates_is_told(terminal: Terminal, tmp_path: Pa
     terminal.sign_in("https://127.0.0.1:9")
     ended = terminal.run("whoami", "--ca", tmp_path / "none.pem")
     assert (ended.code, "certificates cannot be read" in ended.err) == (2, True)
+
+
+def test_a_proxy_is_not_told_the_token_of_a_site_on_this_machine(
+    server: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.will(Answer(body={"name": "Alice"}))
+    with scripted() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        assert Site(Access(server.url, Secret(TOKEN))).get("me/") == {"name": "Alice"}
+        assert (len(server.asked), proxy.asked) == (1, [])
