@@ -184,6 +184,15 @@ ESCALATE_AFTER_DAYS = env.integer("ESCALATE_AFTER_DAYS", 5, low=1, high=250)
 # Days of the week on which nobody is expected to decide; Monday is 0.
 WEEKEND = env.weekdays("WEEKEND", ("sat", "sun"))
 
+# --- Projects -----------------------------------------------------------------------------
+
+# What a project may be called, as a regular expression; the clouds are told the name.
+PROJECT_NAME_PATTERN = env.text("PROJECT_NAME_PATTERN", r"[^\W_][\w .-]*")
+# Whether whoever asks for a project must say until when.
+PROJECTS_MUST_END = env.boolean("PROJECTS_MUST_END", False)
+# How many proposed projects of one person wait at once.
+PROPOSALS_AT_ONCE = env.integer("PROPOSALS_AT_ONCE", 10, low=1, high=1000)
+
 # --- Webhooks -----------------------------------------------------------------------------
 
 try:

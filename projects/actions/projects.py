@@ -1,6 +1,6 @@
 """Making projects, and who holds which role in them."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 from django.db.models import F
@@ -17,9 +17,10 @@ from projects.models import (
     Unit,
     User,
 )
-from projects.states import ProjectState, Role
+from projects.states import ProjectActKind, ProjectState, Role
 
 from .events import record
+from .project_acts import act
 from .units import hold_path
 
 
@@ -29,13 +30,16 @@ def make_project(
     unit: Unit,
     name: str = "",
     description: str = "",
+    purpose: str = "",
     kind: ProjectKind = ProjectKind.SHARED,
+    ends_on: date | None = None,
+    is_proposed: bool = False,
     actor: User | None,
     now: datetime,
 ) -> Project:
-    """Open an active project in a living unit; `name` is what the clouds call it.
+    """Open a project in a living unit, or propose one; `name` is what the clouds call it.
 
-    The caller gives it targets (quotas.actions.targets.ensure_targets).
+    The caller gives an active one targets (quotas.actions.targets.ensure_targets).
     """
     with transaction.atomic():
         # Held, so that it is not retired at the same moment.
@@ -48,14 +52,19 @@ def make_project(
             slug=slug,
             name=name or slug,
             description=description,
+            purpose=purpose,
             unit=unit,
             kind=kind,
-            state=ProjectState.ACTIVE,
+            state=ProjectState.PROPOSED if is_proposed else ProjectState.ACTIVE,
+            ends_on=ends_on,
             created_at=now,
         )
         ProjectPlacement.objects.create(project=project, unit=unit, starts_at=now)
+        if is_proposed:
+            act(project, ProjectActKind.PROPOSE, actor=actor, now=now)
         record(
-            "project made", actor=actor, now=now, project=project, unit=unit,
+            "project proposed" if is_proposed else "project made",
+            actor=actor, now=now, project=project, unit=unit,
             subject_kind="project", subject_id=project.pk,
         )  # fmt: skip
     return project

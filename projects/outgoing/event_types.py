@@ -52,6 +52,10 @@ TYPES: dict[str, tuple[str, str]] = {
     "policy.revised": ("policy", "policy revised"),
     "policy.switched_on": ("policy", "policy switched on"),
     "policy.switched_off": ("policy", "policy switched off"),
+    "project.proposed": ("project", "project proposed"),
+    "project.opened": ("project", "project opened"),
+    "project.dropped": ("project", "project dropped"),
+    "project.renamed": ("project", "project renamed"),
     "project.made": ("project", "project made"),
     "project.moved": ("project", "project moved"),
     "project.described": ("project", "project described"),
@@ -74,6 +78,7 @@ TYPES: dict[str, tuple[str, str]] = {
     "token.ends_soon": ("token", "token ends soon"),
     "webhook.made": ("webhook", "webhook made"),
     "webhook.changed": ("webhook", "webhook changed"),
+    "webhook.taken_over": ("webhook", "webhook taken over"),
     "webhook.disabled": ("webhook", "webhook disabled"),
     "webhook.deleted": ("webhook", "webhook deleted"),
 }

@@ -68,7 +68,7 @@ class Desk:
     rules: Sequence[PolicyVersion]
 
 
-def _look(project: Project, viewer: Viewer) -> Desk:
+def look(project: Project, viewer: Viewer) -> Desk:
     """One query."""
     roles, held, pending, holidays, rules = together(
         Values(roles_held(viewer, project), ["role"]),
@@ -101,7 +101,7 @@ def open_desk(
     """`lock_project`, with what the wish is judged by. Who has a role sees the project."""
     rows = _take(project)
     viewer = Viewer.of(actor, now)
-    desk = _look(rows[0], viewer) if rows else None
+    desk = look(rows[0], viewer) if rows else None
     if desk is None or (
         not desk.roles and not visible_projects(viewer).filter(pk=project.pk).exists()
     ):
@@ -126,7 +126,8 @@ def lock_own(
     rows = lock(QuotaRequest.objects.filter(pk=quota_request.pk).select_related("project__unit"))
     if not may_change(viewer, rows[0], roles_in(viewer, project)):
         raise Forbidden(_("Only an owner or a manager of the project can do that."))
-    _check_active(project)
+    if project.state != ProjectState.PROPOSED:
+        _check_active(project)
     return rows[0], viewer
 
 

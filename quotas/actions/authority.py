@@ -11,6 +11,7 @@ from portal.lib.errors import Conflict, Forbidden, NotVisible
 from portal.lib.moments import short_words
 from projects.models import Project, User
 from projects.queries.viewers import Viewer, visible_projects
+from projects.states import ProjectState
 from quotas.models import Offering, QuotaRequest, RequestLine
 from quotas.queries.authority import Mandate, delegate_of, interested
 from quotas.queries.bounds import Most, Used
@@ -56,11 +57,12 @@ def barred(
     if viewer.user.pk in asked:
         raise Forbidden(_("You had a part in asking for this: somebody else must decide."))
     if not mandates:
-        raise Forbidden(
-            _("You hold no delegation that lets you decide quota for %(unit)s.")
-            % {"unit": project.unit.label},
-            unit=project.unit.slug,
+        sentence = (
+            _("You hold no delegation that lets you decide quota and projects for %(unit)s.")
+            if project.state == ProjectState.PROPOSED
+            else _("You hold no delegation that lets you decide quota for %(unit)s.")
         )
+        raise Forbidden(sentence % {"unit": project.unit.label}, unit=project.unit.slug)
     interests = {*with_role, *asked}
     free = [each for each in mandates if not interests & set(each.deputised)]
     if not free:

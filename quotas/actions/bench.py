@@ -10,9 +10,9 @@ from portal.lib.locks import lock, share_rows
 from projects.actions.units import hold_place
 from projects.models import Delegation, Project, User
 from projects.queries.viewers import Viewer
-from projects.states import Power, ProjectState
+from projects.states import ProjectState
 from quotas.models import PolicyVersion, QuotaRequest, RequestLine
-from quotas.queries.authority import Mandate, mandates_and_interested
+from quotas.queries.authority import Mandate, deciding_and_interested
 from quotas.states import LINE_MOVES, LineState
 
 from .authority import barred
@@ -112,12 +112,12 @@ def _take(
         # Nobody signs in by it, but a rule and a job act in a person's name.
         raise Forbidden(_("The account of %(name)s is closed.") % {"name": person})
     viewer = Viewer.of(person, now)
-    mandates, with_role = mandates_and_interested(viewer, project, Power.DECIDE_QUOTA)
+    mandates, with_role = deciding_and_interested(viewer, project)
     if policy_version is not None:
         own = policy_version.policy.delegation_id
         mandates = [each for each in mandates if each.delegation.pk == own]
     mandates = barred(viewer, request, mandates, with_role)
-    if project.state != ProjectState.ACTIVE:
+    if project.state not in (ProjectState.ACTIVE, ProjectState.PROPOSED):
         words = {"project": project.name, "state": project.get_state_display()}
         raise Conflict(_("%(project)s is %(state)s; nothing is granted to it.") % words)
     return Bench(request, project, viewer, lines, mandates, policy_version)

@@ -16,7 +16,7 @@ from portal.lib.together import together, updating
 from projects.actions.events import record
 from projects.models import User
 from projects.queries.patience import STOPPED
-from projects.states import NoticeKind
+from projects.states import NoticeKind, ProjectState
 from quotas.models import (
     Decision,
     DecisionKind,
@@ -34,6 +34,7 @@ from .booking import Accounts, book, lock_accounts
 from .consuming import Addition
 from .granting import check_granted, check_seen
 from .handing_up import handed_up
+from .opening import drop_if_over, open_proposed
 from .proof import Evidence, Verdicts, snapshot
 from .spending import spend
 from .targets import deliver
@@ -128,6 +129,9 @@ def _book(
     evidence = Evidence(accounts=accounts, spent=spent, granted=granted, verdicts=verdicts)
     decision = _decide(bench, lines, DecisionKind.APPROVE, reason, spent.mandates, evidence)
     booked = book(bench, decision, lines, granted, spent.mandates, accounts)
+    if bench.project.state == ProjectState.PROPOSED:
+        opener = spent.mandates[lines[0].pk].delegation
+        open_proposed(bench.project, decision, opener, now=bench.viewer.now)
     deliver(bench.project, booked)
     return decision
 
@@ -175,6 +179,7 @@ def _refuse(
             DecisionLine(decision=decision, line=line, delegation=mandates[line.pk].delegation)
             for line in lines
         )
+        drop_if_over(bench.project, actor=bench.actor, now=bench.viewer.now)
     return decision
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from projects.models import Delegation
 from projects.queries.viewers import Viewer
+from projects.states import ProjectState
 from quotas.models import Account, DelegationBound, RequestLine
 from quotas.queries.authority import Mandate
 from quotas.queries.bounds import Used, period_of
@@ -19,8 +20,9 @@ from .spending import Spent
 
 # Raised with every change of the rules of authority, so that an old proof is checked by
 # the rules of its day. 1: bounds as written, of one decision. 2: windows and totals. 3: windows
-# go on with what is replaced, and a deputy's grantor holds what they stand in by.
-RULE_VERSION = 3
+# go on with what is replaced, and a deputy's grantor holds what they stand in by. 4: of a
+# project that is proposed one decides that there is one, too.
+RULE_VERSION = 4
 
 # {line id: what each condition of a rule found}, as JSON values.
 Verdicts = Mapping[int, list[dict[str, Any]]]
@@ -59,6 +61,8 @@ def snapshot(
         ),
         "memberships": memberships(viewer, used.values()),
         "project": bench.project.pk,
+        # Then whoever decides decides that there is one, too.
+        "is_proposed": bench.project.state == ProjectState.PROPOSED,
         "unit": bench.project.unit_id,
         "unit_path": bench.project.unit.path,
         "chains": {

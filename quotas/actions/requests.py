@@ -34,6 +34,7 @@ from .asking import (
     send_new,
 )
 from .automatic import grant_at_once
+from .opening import drop_if_over
 from .routing import route
 from .watching import tell_followers
 from .wishes import Wish, check_known, check_wish, clean_text
@@ -124,6 +125,7 @@ def withdraw(
         move_lines(locked, "withdraw", now, waiting)
         event = note(locked, "withdrew", viewer)
         tell_followers(event, locked, NoticeKind.WITHDRAWN)
+        drop_if_over(locked.project, actor=actor, now=now)
     return locked
 
 

@@ -13,12 +13,11 @@ from projects.models import Project, User
 from projects.queries.people import askers_of
 from projects.queries.viewers import Viewer, roles_in, visible_projects
 from projects.rules import may_ask, may_ask_for_others
-from projects.states import Power
 from projects.views.viewer import viewer_of
 from quotas.actions.asking import check_for_others
 from quotas.actions.authority import barred
 from quotas.models import QuotaRequest
-from quotas.queries.authority import mandates_of
+from quotas.queries.authority import own_mandates
 from quotas.queries.requests import visible_requests
 from quotas.rules import may_change
 
@@ -38,15 +37,19 @@ def viewer_in(request: Request) -> Viewer:
 
 def body(request: Request, shape: type[Input]) -> dict[str, Any]:
     """The checked values of the body; raises the framework's ValidationError (422)."""
-    # Without a body there is no JSON either; the shape says what is missing.
-    read = shape(data=request.data if request.data or isinstance(request.data, list) else {})
+    # Without a body the framework has an empty object, of a form perhaps: the shape says what
+    # is missing. What is there and no object, `false` too, is refused as that.
+    read = shape(data={} if request.data == {} else request.data)
     read.is_valid(raise_exception=True)
     values: Mapping[str, Any] = read.validated_data
     return dict(values)
 
 
 def filters(request: Request, shape: type[Filters] = Filters) -> dict[str, Any]:
-    """The declared filters that were given."""
+    """The declared filters that were given; raises Invalid for one that is there twice."""
+    for name, values in request.query_params.lists():
+        if len(values) > 1:
+            raise Invalid({name[:60]: [_("Say this once: which of them would count?")]})
     listing = listing_in(request)
     also = ALWAYS if listing is None else ALWAYS | listing.names
     read = shape(data=request.query_params.dict(), context={"also": also})
@@ -112,7 +115,7 @@ def changeable_request(viewer: Viewer, number: int) -> QuotaRequest:
 def decidable_request(viewer: Viewer, number: int) -> QuotaRequest:
     """A request that the person may decide, as far as that does not depend on its lines."""
     found = visible_request(viewer, number)
-    barred(viewer, found, mandates_of(viewer, found.project.unit.path, Power.DECIDE_QUOTA))
+    barred(viewer, found, own_mandates(viewer, found.project))
     return found
 
 

@@ -24,7 +24,7 @@ from projects.models import (
     in_force,
 )
 from projects.queries.viewers import Viewer, live_delegations
-from projects.states import ROLES_ABOVE_READER, Power
+from projects.states import ROLES_ABOVE_READER, Power, ProjectState
 from quotas.models import DelegationBound, Offering
 
 from .bounds import Most, Used, matches, rooms, tightest
@@ -68,10 +68,11 @@ class Mandate:
         delegate = self.delegation.user_id
         return frozenset({*self.deputised, *([delegate] if delegate is not None else [])})
 
-    def covers(self, unit_path: str, power: Power) -> bool:
-        """Whether every link has the power and the unit in its subtree."""
+    def covers(self, unit_path: str, *powers: Power) -> bool:
+        """Whether every link has these powers and the unit in its subtree."""
         return all(
-            power in link.powers and unit_path.startswith(link.unit.path) for link in self.chain
+            unit_path.startswith(link.unit.path) and set(powers).issubset(link.powers)
+            for link in self.chain
         )
 
     def most_per_decision(self, offering: Offering) -> int | None:
@@ -122,15 +123,13 @@ def mandates_of(viewer: Viewer, unit_path: str, power: Power) -> list[Mandate]:
     return _mandates(viewer.over(power, unit_path), unit_path, power)
 
 
-def mandates_and_interested(
-    viewer: Viewer, project: Project, power: Power
-) -> tuple[list[Mandate], set[int]]:
-    """`mandates_of` in the project's unit, and who of those that count has a part in it.
+def deciding_and_interested(viewer: Viewer, project: Project) -> tuple[list[Mandate], set[int]]:
+    """By what the person decides for the project, and who of those that count has a part in it.
 
     Ids of people with a role above reader: of the person, and of whoever is deputised by a link
     of the chains. One query.
     """
-    held = viewer.over(power, project.unit.path)
+    held = viewer.over(Power.DECIDE_QUOTA, project.unit.path)
     ids = {each for delegation in held for each in delegation.chain_ids}
     deputised = Delegation.objects.filter(pk__in=ids, is_deputy=True).values("grantor")
     themselves = User.objects.filter(pk=viewer.user.pk).values("pk")
@@ -139,9 +138,14 @@ def mandates_and_interested(
     )
     *chains, people = together(*chain_parts(held), Values(involved, ["pk"]))
     return (
-        usable(mandates_from(held, *chains), project.unit.path, power),
+        deciding_for(mandates_from(held, *chains), project),
         {person for (person,) in people},
     )
+
+
+def own_mandates(viewer: Viewer, project: Project) -> list[Mandate]:
+    """The person's mandates by which a request of the project can be decided."""
+    return deciding_for(_load(viewer.over(Power.DECIDE_QUOTA, project.unit.path)), project)
 
 
 def mandates_for(unit_path: str, power: Power, now: datetime) -> list[Mandate]:
@@ -192,10 +196,22 @@ def mandate_of(delegation: Delegation) -> Mandate:
     return _load([delegation])[0]
 
 
-def usable(mandates: Iterable[Mandate], unit_path: str, power: Power) -> list[Mandate]:
-    """Those that hold for a power in a unit, the nearest first."""
-    found = [each for each in mandates if each.covers(unit_path, power)]
+def usable(mandates: Iterable[Mandate], unit_path: str, *powers: Power) -> list[Mandate]:
+    """Those that hold for these powers in a unit, the nearest first."""
+    found = [each for each in mandates if each.covers(unit_path, *powers)]
     return sorted(found, key=lambda each: each.nearness, reverse=True)
+
+
+def powers_over(project: Project) -> tuple[Power, ...]:
+    """What decides a request of the project: until it is opened one decides that there is one."""
+    if project.state == ProjectState.PROPOSED:
+        return (Power.DECIDE_QUOTA, Power.DECIDE_PROJECTS)
+    return (Power.DECIDE_QUOTA,)
+
+
+def deciding_for(mandates: Iterable[Mandate], project: Project) -> list[Mandate]:
+    """Those by which a request of the project can be decided, the nearest first."""
+    return usable(mandates, project.unit.path, *powers_over(project))
 
 
 def _mandates(held: Iterable[Delegation], unit_path: str, power: Power) -> list[Mandate]:

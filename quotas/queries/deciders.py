@@ -21,7 +21,7 @@ from projects.states import ROLES_ABOVE_READER, Power
 from quotas.models import Account, Offering, QuotaRequest, RequestLine
 from quotas.states import AssignmentKind
 
-from .authority import Mandate, mandates_over, usable
+from .authority import Mandate, deciding_for, mandates_over
 from .bounds import Used
 from .consumption import links_of, totals_part, used_from, windows_part
 
@@ -101,7 +101,6 @@ def deciders_of(
         for each in mandates_over(paths, Power.DECIDE_QUOTA, now)
         if each.delegation.pk not in gone
     ]
-    by_path = {path: usable(mandates, path, Power.DECIDE_QUOTA) for path in paths}
     wanted = {(line.project_id, line.offering_id) for line in lines}
     links = links_of(mandates)
     projects = {line.project_id for line in lines}
@@ -117,8 +116,12 @@ def deciders_of(
     used = used_from(links, wanted, now, acts, uses)
     free: dict[int, dict[int, frozenset[int]]] = {}
     found = {}
+    by_place: dict[tuple[str, str], list[Mandate]] = {}
     for line in lines:
-        held = by_path[line.project.unit.path]
+        place = (line.project.unit.path, line.project.state)
+        if place not in by_place:
+            by_place[place] = deciding_for(mandates, line.project)
+        held = by_place[place]
         if line.request_id not in free:
             free[line.request_id] = interests.free_holders(held, line.request)
         people = free[line.request_id]

@@ -16,10 +16,9 @@ from django.utils.translation import gettext as _
 from portal.lib.amounts import format_amount
 from portal.lib.bar_words import fill_figures
 from projects.models import Project
-from projects.states import Power
 from quotas.models import Account, Contribution, Limit, Offering, Reading, RequestLine, UsagePeak
 from quotas.queries.accounts import Fill, envelope_fills, sources_of, zone_fills
-from quotas.queries.authority import Mandate, usable
+from quotas.queries.authority import Mandate, deciding_for
 from quotas.queries.bounds import Most, Used
 from quotas.queries.consumption import used_by_many
 
@@ -214,10 +213,7 @@ def figures_of(
     uses = _uses(projects, offering_ids, today - timedelta(days=PEAK_DAYS))
     wanted = [(line.project_id, line.offering_id) for line in lines]
     consumed = used_by_many(mandates, wanted, now)
-    by_path = {
-        project.unit.path: tuple(usable(mandates, project.unit.path, Power.DECIDE_QUOTA))
-        for project in projects.values()
-    }
+    deciding = {pk: tuple(deciding_for(mandates, each)) for pk, each in projects.items()}
     found = {}
     for line in lines:
         path = line.project.unit.path
@@ -229,7 +225,7 @@ def figures_of(
             envelope=fills.get(above[0].pk) if above else None,
             zone=zones.get(line.offering_id),
             use=uses.get((line.project_id, line.offering_id)),
-            mandates=by_path[path],
+            mandates=deciding[line.project_id],
             used=consumed[line.project_id],
         )
     return found

@@ -20,7 +20,14 @@ from projects.states import Power, ProjectState
 from quotas.models import Account, Contribution, Limit, Offering, RequestLine
 
 from .accounts import room_word
-from .authority import Mandate, delegate_of, mandates_for, mandates_of, with_free_holder
+from .authority import (
+    Mandate,
+    deciding_for,
+    delegate_of,
+    mandates_for,
+    own_mandates,
+    with_free_holder,
+)
 from .bounds import Most, Used, rooms
 from .consumption import used_by
 from .decision_figures import LineFigures, figures_of, holder_name
@@ -97,10 +104,12 @@ def tightest_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 def explain(viewer: Viewer, project: Project, offering: Offering) -> Explanation:
     """A fixed number of queries. project: with `unit`; offering: with resource and zone."""
     deciding = with_free_holder(
-        mandates_for(project.unit.path, Power.DECIDE_QUOTA, viewer.now), project, viewer.now
+        deciding_for(mandates_for(project.unit.path, Power.DECIDE_QUOTA, viewer.now), project),
+        project,
+        viewer.now,
     )
     free = {each.delegation.pk for each in deciding}
-    held = mandates_of(viewer, project.unit.path, Power.DECIDE_QUOTA)
+    held = own_mandates(viewer, project)
     own = [each for each in held if each.delegation.pk in free]
     grants = bool(own) and not has_an_interest(roles_in(viewer, project))
     line = RequestLine(project=project, offering=offering, wanted=0, balance_seen=0)

@@ -12,7 +12,7 @@ from projects.queries.viewers import Viewer, visible_projects
 from projects.states import Power, Role
 from quotas.models import Offering, ProjectHandle
 
-from .authority import delegate_of, mandates_for, with_free_holder
+from .authority import deciding_for, delegate_of, mandates_for, with_free_holder
 from .figures import RegionFigures
 from .preview import Decider, rooms_of
 from .request_lists import RequestRow, rows_of
@@ -54,9 +54,10 @@ def open_requests(viewer: Viewer, project: Project) -> list[RequestRow]:
     return rows_of(list(waiting.order_by("-pk")[:OPEN_SHOWN]), viewer)
 
 
-def who_decides(project: Project, now: datetime, power: Power) -> list[Decider]:
-    """Who holds the power for the project's unit, the nearest first, one entry a level."""
-    mandates = mandates_for(project.unit.path, power, now)
+def who_decides(project: Project, now: datetime) -> list[Decider]:
+    """Who can decide requests of the project, the nearest first, one entry a level."""
+    everybody = mandates_for(project.unit.path, Power.DECIDE_QUOTA, now)
+    mandates = deciding_for(everybody, project)
     levels: dict[str, list[object]] = defaultdict(list)
     for mandate in with_free_holder(mandates, project, now):
         holder = delegate_of(mandate)

@@ -4,7 +4,7 @@ Checked by the rules of the day: version 1 knew bounds as written, 2 windows and
 that go on with what is replaced, and deputies who end with their grantor's hold.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from .proof_findings import Finding, Judged, compare
 from .proof_history import History, may_have_held
 from .proof_rules import rule
 
-KNOWN_RULES = (1, 2, 3)
+KNOWN_RULES = (1, 2, 3, 4)
 
 
 def check(decision: Decision, history: History, sums: Sums) -> Iterator[Finding]:
@@ -29,10 +29,14 @@ def check(decision: Decision, history: History, sums: Sums) -> Iterator[Finding]
         return
     lines = history.lines.get(decision.pk, [])
     yield from _columns(decision, proof, lines)
+    yield from _proposed(decision, proof, history)
     yield from _lines(decision, proof, lines)
+    powers = [Power.DECIDE_QUOTA]
+    if history.was_proposed(decision):
+        powers.append(Power.DECIDE_PROJECTS)
     for row in {row.delegation_id: row for row in lines}.values():
         said = proof.get("chains", {}).get(str(row.delegation_id), [])
-        yield from chain(decision, said, row.delegation, Power.DECIDE_QUOTA, history)
+        yield from chain(decision, said, row.delegation, powers, history)
     yield from _people(decision, proof, lines, history)
     yield from _place(decision, proof, history)
     for row in lines:
@@ -40,6 +44,12 @@ def check(decision: Decision, history: History, sums: Sums) -> Iterator[Finding]
             yield from amounts(decision, row, history)
             yield from rule(decision, row, proof)
             yield from bounds(decision, proof, row, history, sums)
+
+
+def _proposed(decision: Decision, proof: Mapping[str, Any], history: History) -> Iterator[Finding]:
+    if proof["rule_version"] > 3:
+        pair = ("project was proposed", history.was_proposed(decision), proof.get("is_proposed"))
+        yield from compare(decision, [pair])
 
 
 def _columns(
@@ -104,10 +114,10 @@ def _lines(
 
 
 def chain(
-    judged: Judged, said: Sequence[Mapping[str, Any]], leaf: Delegation, power: Power,
-    history: History,
+    judged: Judged, said: Sequence[Mapping[str, Any]], leaf: Delegation,
+    powers: Collection[Power], history: History,
 ) -> Iterator[Finding]:  # fmt: skip
-    """The chain is there as the proof says, and every link of it was in force with the power."""
+    """The chain is there as the proof says, and every link of it was in force with the powers."""
     yield from compare(
         judged,
         [(f"chain of D-{leaf.pk}", leaf.chain_ids, [each["delegation"] for each in said])],
@@ -125,8 +135,9 @@ def chain(
                 if key in terms
             ],
         )
-        if power not in link.powers:
-            yield Finding.of(judged, f"{name} powers", power.value, link.powers)
+        for power in powers:
+            if power not in link.powers:
+                yield Finding.of(judged, f"{name} powers", power.value, link.powers)
         moment = f"{judged.at:%Y-%m-%d %H:%M:%S}"
         if not may_have_held(link, judged.at):
             yield Finding.of(judged, f"{name} in force at {moment}", "yes", "no")

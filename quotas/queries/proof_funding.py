@@ -28,7 +28,7 @@ from .proof_checks import chain, deputised, path_then, reaches, was_member
 from .proof_findings import Finding, compare
 from .proof_history import SLACK, History, Net, by_column, surely_held, units_of
 
-KNOWN_RULES = (2, 3)
+KNOWN_RULES = (2, 3, 4)
 SIGNS = {EnvelopeActKind.FUND: 1, EnvelopeActKind.TAKE_BACK: -1}
 
 
@@ -51,7 +51,7 @@ def check_act(act: EnvelopeAct, acts: Acts, sums: Sums) -> Iterator[Finding]:
     leaf = history.links[act.delegation_id or 0]
     said = proof.get("chain", [])
     yield from _columns(act, proof)
-    yield from chain(act, said, leaf, Power.MANAGE_ENVELOPES, history)
+    yield from chain(act, said, leaf, [Power.MANAGE_ENVELOPES], history)
     yield from _people(act, proof, leaf, acts)
     yield from _places(act, proof, said, history)
     yield from _moved(act, proof, acts.transfers.get(act.pk, []))
@@ -200,6 +200,7 @@ def acts_of_people(acts: Sequence[EnvelopeAct]) -> Acts:
         units=units,
         parents=by_column(UnitPlacement.objects.filter(unit__in=[*units.values()]), "unit"),
         places=places,
+        openings={},
         roles=roles,
         groups_of=groups,
     )

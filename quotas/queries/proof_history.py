@@ -17,11 +17,12 @@ from projects.models import (
     Delegation,
     GroupMembership,
     Membership,
+    ProjectAct,
     ProjectPlacement,
     Unit,
     UnitPlacement,
 )
-from projects.states import ROLES_ABOVE_READER
+from projects.states import ROLES_ABOVE_READER, ProjectActKind
 from quotas.models import Decision, DecisionLine, DelegationBound, Holder, Transfer
 
 SLACK = timedelta(minutes=1)
@@ -75,8 +76,19 @@ class History:
     units: dict[str, Unit]
     parents: dict[int, list[UnitPlacement]]
     places: dict[int, list[ProjectPlacement]]
+    openings: dict[int, list[ProjectAct]]
     roles: dict[int, list[Membership]]
     groups_of: dict[int, list[GroupMembership]]
+
+    def was_proposed(self, decision: Decision) -> bool:
+        """Whether the project was not opened yet: the decision that opens it is the last such."""
+        acts = self.openings.get(decision.request.project_id, [])
+        if not any(each.kind == ProjectActKind.PROPOSE for each in acts):
+            return False
+        opened = next((each for each in acts if each.kind == ProjectActKind.OPEN), None)
+        if opened is None:
+            return True
+        return decision.pk <= opened.snapshot["decision"]
 
     def lay_below(self, unit: Unit, parent: Unit | None, at: datetime) -> bool:
         """Whether a unit may have stood directly below another (None: at the top) then.
@@ -120,6 +132,12 @@ def history_of(decisions: Sequence[Decision]) -> History:
         units=units,
         parents=by_column(UnitPlacement.objects.filter(unit__in=[*units.values()]), "unit"),
         places=by_column(ProjectPlacement.objects.filter(project__in=projects), "project"),
+        openings=by_column(
+            ProjectAct.objects.filter(
+                project__in=projects, kind__in=[ProjectActKind.PROPOSE, ProjectActKind.OPEN]
+            ),
+            "project",
+        ),
         roles=by_column(
             Membership.objects.filter(project__in=projects, role__in=ROLES_ABOVE_READER), "project"
         ),

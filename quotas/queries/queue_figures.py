@@ -12,10 +12,9 @@ from typing import Any
 from django.db import connection
 
 from projects.models import Unit, ancestor_paths
-from projects.states import Power
 from quotas.models import Account, Limit, RequestLine
 from quotas.queries.accounts import Fill
-from quotas.queries.authority import Mandate, usable
+from quotas.queries.authority import Mandate, deciding_for
 from quotas.queries.consumption import used_by_many
 from quotas.queries.decision_figures import LineFigures, Use
 
@@ -154,9 +153,9 @@ def figures_at_a_glance(
     glances = _look(lines)
     wanted = [(line.project_id, line.offering_id) for line in lines]
     consumed = used_by_many(mandates, wanted, now)
-    by_path = {
-        path: tuple(usable(mandates, path, Power.DECIDE_QUOTA))
-        for path in {line.project.unit.path for line in lines}
+    held = {
+        project.pk: tuple(deciding_for(mandates, project))
+        for project in {line.project_id: line.project for line in lines}.values()
     }
     found = {}
     for line in lines:
@@ -168,7 +167,7 @@ def figures_at_a_glance(
             envelope=glance.envelope,
             zone=None,
             use=glance.use,
-            mandates=by_path[line.project.unit.path],
+            mandates=held[line.project_id],
             used=consumed[line.project_id],
             is_to_decide=line.is_to_decide,  # type: ignore[attr-defined]  # as above
             endorsed=line.endorsed,  # type: ignore[attr-defined]  # as above

@@ -11,13 +11,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.lib.access import shows
 from portal.lib.errors import DomainError
-from projects.states import Power
 from projects.views.viewer import viewer_of
 from quotas.actions import decide as verbs
 from quotas.actions.authority import barred
 from quotas.actions.endorse import endorse
 from quotas.actions.wishes import clean_text
-from quotas.queries.authority import mandates_of
+from quotas.queries.authority import own_mandates
 from quotas.queries.queue_wishes import Wanted
 from quotas.queries.waiting import Place, place_in_queue
 from quotas.views.decide_form import Typed
@@ -178,6 +177,6 @@ def _desk(request: HttpRequest, number: int) -> Desk:
     """Raises NotVisible or Forbidden: only who may decide for the project sees this page."""
     viewer = viewer_of(request)
     quota_request = visible_request(viewer, number)
-    mandates = mandates_of(viewer, quota_request.project.unit.path, Power.DECIDE_QUOTA)
+    mandates = own_mandates(viewer, quota_request.project)
     barred(viewer, quota_request, mandates)
     return Desk(viewer, quota_request, mandates, Wanted.read(request.GET)).load()

@@ -13,7 +13,7 @@ from projects.models import Delegation, Group, User
 from projects.queries.viewers import Viewer
 from projects.states import Power
 from quotas.models import QuotaRequest, RequestLine
-from quotas.queries.authority import Mandate, delegate_of, mandates_for
+from quotas.queries.authority import Mandate, deciding_for, delegate_of, mandates_for
 from quotas.queries.decision_figures import LineFigures, figures_of, holder_name
 from quotas.queries.endorsements import Endorsement, endorsements_of
 from quotas.queries.explain import Reason, reasons_beside, room_of
@@ -301,7 +301,10 @@ def _mandates_above(desk: Desk) -> list[Mandate]:
     if all(each.can_be_granted for each in desk.figures.values()):
         return []
     mine = {each.delegation.pk for each in desk.mandates}
-    everybody = mandates_for(desk.request.project.unit.path, Power.DECIDE_QUOTA, desk.viewer.now)
+    project = desk.request.project
+    everybody = deciding_for(
+        mandates_for(project.unit.path, Power.DECIDE_QUOTA, desk.viewer.now), project
+    )
     return [each for each in everybody if each.delegation.pk not in mine]
 
 

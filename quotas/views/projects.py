@@ -71,7 +71,7 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "requests": open_requests(viewer, project),
         "members": members_of(project, viewer.now),
         "missing_holders": missing_holders(project, viewer.now),
-        "deciders": who_decides(project, viewer.now, Power.DECIDE_QUOTA),
+        "deciders": who_decides(project, viewer.now),
         "rooms": rooms_in_words(viewer, project, regions),
         "external_ids": external_ids(project),
         "drift_rows": drift_rows(viewer, project),
