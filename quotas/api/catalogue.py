@@ -21,7 +21,7 @@ from quotas.rules import may_see_zone_fill
 from .asked import filters, one, viewer_in
 from .describe import LIST, READ, operation
 from .doors import api_view
-from .fields import Filters
+from .fields import Filters, Slug
 from .pages import answer_page, page_of
 from .shapes.catalogue import (
     OfferingSerializer,
@@ -35,13 +35,13 @@ TAG = "catalogue"
 
 
 class ZoneFilters(Filters):
-    region = serializers.SlugField(required=False)
+    region = Slug(required=False)
     kind = serializers.ChoiceField(choices=ZoneKind.values, required=False)
 
 
 class OfferingFilters(Filters):
-    region = serializers.SlugField(required=False)
-    resource = serializers.SlugField(required=False)
+    region = Slug(required=False)
+    resource = Slug(required=False)
 
 
 @shows("catalogue")

@@ -31,7 +31,7 @@ from .delegation_input import in_words, named, own_delegation, read_terms
 from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
 from .dry_run import open_count, told
-from .fields import Filters
+from .fields import Filters, NumberInAddress, Slug, YesNoInAddress
 from .pages import answer_page, page_of
 from .rehearsals import rehearse, wants_plan
 from .scopes import needs
@@ -58,13 +58,13 @@ STALE = (*WRITE, 412)
 
 
 class DelegationFilters(Filters):
-    unit = serializers.SlugField(required=False)
-    under = serializers.SlugField(required=False, help_text="That unit and all below it.")
+    unit = Slug(required=False)
+    under = Slug(required=False, help_text="That unit and all below it.")
     power = serializers.ChoiceField(choices=Power.values, required=False)
-    parent = serializers.IntegerField(  # type: ignore[assignment]  # a filter
+    parent = NumberInAddress(  # type: ignore[assignment]  # a filter
         required=False, help_text="What was handed on from it."
     )
-    live = serializers.BooleanField(required=False, help_text="In force now, or not.")
+    live = YesNoInAddress(required=False, help_text="In force now, or not.")
 
 
 @needs(TokenScope.DELEGATE)

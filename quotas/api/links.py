@@ -28,7 +28,8 @@ def links_of(facts: Mapping[str, Any], request: Request | None) -> dict[str, str
     links = {
         fact: reverse(name, kwargs={argument: facts[fact]})
         for fact, (name, argument) in _THINGS.items()
-        if isinstance(facts.get(fact), int)
+        # What a caller named themselves may be no number of a row.
+        if isinstance(facts.get(fact), int) and facts[fact] > 0
     }
     number = _number(request)
     slug = facts.get("project") or _project_of(number, facts)

@@ -1,7 +1,6 @@
 """What the caller was told, what of it they have seen, and which requests they follow."""
 
 from django.http import HttpResponseBase
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,18 +13,17 @@ from quotas.queries.notices import notice_rows, notices_of
 from .asked import body, filters, viewer_in, visible_request
 from .describe import LIST, WRITE, operation
 from .doors import api_view
-from .fields import Filters
+from .fields import Filters, YesNoInAddress
 from .pages import answer_page, page_of
 from .scopes import needs
 from .shapes.notices import NoticeSerializer, ReadInput, ReadSerializer
 from .shapes.requests import NothingInput
 
 TAG = "notices"
-MOST_ID = 2**63 - 1
 
 
 class NoticeFilters(Filters):
-    unread = serializers.BooleanField(default=False, help_text="Only what was not seen yet.")
+    unread = YesNoInAddress(default=False, help_text="Only what was not seen yet.")
 
 
 @shows("own")
@@ -56,11 +54,9 @@ def notices_read(request: Request) -> Response:
     viewer = viewer_in(request)
     sent = body(request, ReadInput)
     if "newest" in sent:
-        newest = min(max(sent["newest"], 0), MOST_ID)
-        count = mark_all_read(newest=newest, actor=viewer.user, now=viewer.now)
+        count = mark_all_read(newest=sent["newest"], actor=viewer.user, now=viewer.now)
     else:
-        ids = [each for each in sent["ids"] if 0 < each <= MOST_ID]
-        count = mark_read(ids=ids, actor=viewer.user, now=viewer.now)
+        count = mark_read(ids=sent["ids"], actor=viewer.user, now=viewer.now)
     return Response(ReadSerializer({"count": count}).data)
 
 

@@ -26,7 +26,7 @@ from quotas.states import TargetState
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, Etag, operation
 from .doors import api_view
-from .fields import Filters
+from .fields import Filters, Slug
 from .pages import answer_page, page_of
 from .shapes.operations import (
     CloseInput,
@@ -45,8 +45,8 @@ CLOSE_EXAMPLE = {"reason": "Database upgrade, #4711", "until": "2027-03-31T14:00
 
 
 class TargetFilters(Filters):
-    project = serializers.SlugField(required=False)
-    endpoint = serializers.SlugField(required=False)
+    project = Slug(required=False)
+    endpoint = Slug(required=False)
     state = serializers.ChoiceField(choices=TargetState.values, required=False)
 
 

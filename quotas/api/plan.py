@@ -17,7 +17,7 @@ from quotas.queries.repairers import readable_targets
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, operation
 from .doors import api_view
-from .fields import Filters
+from .fields import Filters, Slug
 from .operations import ACT, TAG, endpoint_for, reader_of
 from .pages import answer_page, page_of
 from .shapes.plan import AskedSerializer, PlanTargetSerializer, RefreshInput
@@ -28,7 +28,7 @@ class PlanFilters(Filters):
     show = serializers.ChoiceField(
         choices=Show.values, required=False, help_text="`open`: what changes or warns (default)."
     )
-    project = serializers.SlugField(required=False)
+    project = Slug(required=False)
 
 
 @shows("operations")

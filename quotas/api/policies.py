@@ -25,7 +25,7 @@ from quotas.states import PolicyState
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
-from .fields import Filters
+from .fields import Filters, Slug
 from .pages import answer_page, page_of
 from .scopes import needs
 from .shapes.policies import (
@@ -43,8 +43,8 @@ TAG = "policies"
 
 
 class PolicyFilters(Filters):
-    unit = serializers.SlugField(required=False)
-    under = serializers.SlugField(required=False, help_text="That unit and all below it.")
+    unit = Slug(required=False)
+    under = Slug(required=False, help_text="That unit and all below it.")
     state = serializers.ChoiceField(choices=PolicyState.values, required=False)
 
 

@@ -16,7 +16,7 @@ from quotas.states import AssignmentKind, Direction
 from .asked import body, filters, viewer_in
 from .describe import LIST, WRITE, operation
 from .doors import api_view
-from .fields import Filters
+from .fields import Filters, NumberInAddress, Slug
 from .jobs import answer_started
 from .pages import answer_page, page_of
 from .requests import lines_for
@@ -28,14 +28,14 @@ TAG = "decisions"
 
 
 class QueueFilters(Filters):
-    unit = serializers.SlugField(required=False, help_text="That unit and all below it.")
-    zone = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
-    resource = serializers.SlugField(required=False)
+    unit = Slug(required=False, help_text="That unit and all below it.")
+    zone = NumberInAddress(required=False, min_value=1, max_value=2**31 - 1)
+    resource = Slug(required=False)
     kind = serializers.ChoiceField(choices=ProjectKind.values, required=False)
     task = serializers.ChoiceField(choices=AssignmentKind.values, required=False)
     endorsed = serializers.ChoiceField(choices=["yes", "no"], required=False)
     direction = serializers.ChoiceField(choices=Direction.values, required=False)
-    days = serializers.IntegerField(
+    days = NumberInAddress(
         required=False, min_value=1, max_value=MOST_DAYS, help_text="Asked at least so long ago."
     )
     text = serializers.CharField(

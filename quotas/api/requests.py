@@ -39,7 +39,7 @@ from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
 from .dry_run import plan_of_asking
 from .examples import REQUEST, SUBMIT, WISH
-from .fields import Filters
+from .fields import Filters, NumberInAddress, PublicId, Slug
 from .pages import answer_page, page_of
 from .rehearsals import wants_plan
 from .scopes import needs
@@ -57,14 +57,14 @@ TAG = "requests"
 
 
 class RequestFilters(Filters):
-    project = serializers.SlugField(required=False)
-    requester = serializers.UUIDField(required=False, help_text="A person's id.")
+    project = Slug(required=False)
+    requester = PublicId(required=False, help_text="A person's id.")
     scope = serializers.ChoiceField(choices=Scope.values, default=Scope.ALL)
     stage = serializers.ChoiceField(choices=Stage.values, default=Stage.ANY)
 
 
 class DecisionFilters(Filters):
-    request = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    request = NumberInAddress(required=False, min_value=1, max_value=2**63 - 1)
 
 
 @needs(TokenScope.ASK)

@@ -10,7 +10,7 @@ from projects.states import Power
 from quotas.actions.reissue import Move
 from quotas.queries.hanging import Waiting
 
-from ..fields import Input, Text, Whole
+from ..fields import Input, PublicId, Slug, Text, Whole
 from .authority import ReasonSerializer
 from .people import DelegationSerializer, Holder, holder_of
 
@@ -19,7 +19,7 @@ class HolderInput(Input):
     """A person or a group, by the id that never changes."""
 
     kind = serializers.ChoiceField(choices=["person", "group"])
-    id = serializers.UUIDField()
+    id = PublicId()
 
 
 class BoundInput(Input):
@@ -28,7 +28,7 @@ class BoundInput(Input):
     Amounts in base units. `total` refills every `period_days` from the start of the delegation.
     """
 
-    resource = serializers.SlugField(required=False, allow_null=True, default=None)
+    resource = Slug(required=False, allow_null=True, default=None)
     zone = Text(required=False, allow_null=True, default=None, help_text="`geneva.compute-a`")
     per_decision = Whole(required=False, allow_null=True, default=None)
     window_days = Whole(required=False, default=30)
@@ -41,7 +41,7 @@ class DelegationInput(Input):
 
     parent = Whole(help_text="One that you hold.")  # type: ignore[assignment]  # a field
     delegate = HolderInput()
-    unit = serializers.SlugField(help_text="That unit and all below it.")
+    unit = Slug(help_text="That unit and all below it.")
     powers = serializers.ListField(child=serializers.ChoiceField(choices=Power.values))
     bounds = BoundInput(many=True)
     starts_at = serializers.DateTimeField(
@@ -69,7 +69,7 @@ class HandOnPreviewSerializer(serializers.Serializer[Any]):
 class DeputyInput(Input):
     """Somebody who stands in for the caller for a time."""
 
-    person = serializers.UUIDField()
+    person = PublicId()
     starts_at = serializers.DateTimeField(
         required=False, allow_null=True, default=None, help_text="Null: from now."
     )

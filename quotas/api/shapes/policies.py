@@ -13,7 +13,7 @@ from quotas.queries.policy_words import verdict_words, version_words
 from quotas.queries.replay import Outcome, Replay, Replayed
 from quotas.states import Direction
 
-from ..fields import Input, Text, Whole
+from ..fields import Input, Slug, Text, Whole
 from .people import Person
 
 STANDINGS = ["draft", "on", "off", "ended"]
@@ -29,7 +29,7 @@ class TermsInput(Input):
     direction = serializers.ChoiceField(
         choices=Direction.values, required=False, default=Direction.INCREASE
     )
-    resource = serializers.SlugField(required=False, allow_null=True, default=None)
+    resource = Slug(required=False, allow_null=True, default=None)
     zone = Text(required=False, allow_null=True, default=None, help_text="`geneva.compute-a`")
     project_kind = serializers.ChoiceField(
         choices=ProjectKind.values, required=False, allow_null=True, default=None
@@ -56,7 +56,7 @@ class TermsInput(Input):
 class PolicyInput(Input):
     """A new rule for a unit and all below it; a draft until it is switched on."""
 
-    unit = serializers.SlugField()
+    unit = Slug()
     name = Text()
     delegation = Whole(
         required=False, allow_null=True, default=None,

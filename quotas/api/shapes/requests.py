@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from quotas.api.fields import Amounts, AmountsByLine, Input, LineIds, Text, Whole, YesNo
+from quotas.api.fields import Amounts, AmountsByLine, Input, LineIds, PublicId, Text, Whole, YesNo
 from quotas.models import (
     Comment,
     Decision,
@@ -175,7 +175,7 @@ class NewRequestInput(WishInput):
     """A wish, sent at once or kept as a draft."""
 
     project = Text()
-    requester = serializers.UUIDField(
+    requester = PublicId(
         default=None, allow_null=True,
         help_text="The id of an owner or manager in whose name you ask, by the power "
         "`ask for others`; null: in your own.",

@@ -11,7 +11,7 @@ from projects.actions.tokens import DEFAULT_DAYS
 from projects.models import ApiToken, Project, ServiceAccount
 from projects.queries.tokens import standing
 from projects.states import TokenScope
-from quotas.api.fields import Input, Text, Whole
+from quotas.api.fields import Input, PublicId, Slug, Text, Whole
 
 from .people import Person
 
@@ -120,7 +120,7 @@ class TokenInput(Input):
     ends_at = serializers.DateTimeField(
         allow_null=True, default=None, help_text=f"Null: in {DEFAULT_DAYS} days."
     )
-    service_account = serializers.UUIDField(allow_null=True, default=None)
+    service_account = PublicId(allow_null=True, default=None)
 
 
 class RotateInput(Input):
@@ -139,8 +139,8 @@ class ServiceAccountInput(Input):
 
     name = Text()
     purpose = Text(default="")
-    project = serializers.SlugField(required=False)
-    unit = serializers.SlugField(required=False)
+    project = Slug(required=False)
+    unit = Slug(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("project" in attrs) == ("unit" in attrs):

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from portal.lib.errors import DomainError
 from quotas.actions.funding import Seen
-from quotas.api.fields import Amounts, Input, Text, Whole
+from quotas.api.fields import Amounts, Input, Slug, Text, Whole
 from quotas.models import Account, EnvelopeAct, EnvelopeActKind, Offering
 from quotas.queries.envelopes import Standing
 from quotas.queries.unit_changes import Move, Retirement
@@ -24,7 +24,7 @@ class SeenShape(Input):
 
     left = Whole(allow_null=True)
     promised = Whole()
-    source = serializers.SlugField(allow_null=True, max_length=MAX_SLUG)  # type: ignore[assignment]  # its name in the API
+    source = Slug(allow_null=True, max_length=MAX_SLUG)  # type: ignore[assignment]  # its name in the API
     source_left = Whole()
 
     def to_internal_value(self, data: Any) -> Seen:
@@ -160,13 +160,13 @@ class EnvelopeDetail(StandingSerializer):
 
 
 class MovePreviewInput(Input):
-    parent = serializers.SlugField(max_length=MAX_SLUG)  # type: ignore[assignment]  # its name in the API
+    parent = Slug(max_length=MAX_SLUG)  # type: ignore[assignment]  # its name in the API
 
 
 class MoveInput(Input):
     """Below which unit, and `seen` of preview_move."""
 
-    parent = serializers.SlugField(max_length=MAX_SLUG)  # type: ignore[assignment]  # its name in the API
+    parent = Slug(max_length=MAX_SLUG)  # type: ignore[assignment]  # its name in the API
     seen = Text()
 
 
