@@ -30,6 +30,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "quotas.api.document.describe_tags",
+        "quotas.api.document.allow_either",
         "quotas.api.document.share_refusals",
         "quotas.api.document.add_examples",
     ],

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
 from portal.lib.locks import lock
 from projects.models import Project, ServiceAccount, Unit, User
 from projects.queries.service_accounts import may_keep_in
@@ -44,15 +44,17 @@ def make(
     return account
 
 
-def take_over(*, account: ServiceAccount, actor: User, now: datetime) -> ServiceAccount:
+def take_over(
+    *, account: ServiceAccount, version: str | None = None, actor: User, now: datetime
+) -> ServiceAccount:
     """Become the owner: from now on it acts in one's name.
 
     Nobody is made an owner by somebody else, so that nobody answers for what they did not
     accept. Its tokens end: whoever knows their secrets would act in the new owner's name.
-    Raises Forbidden, Conflict.
+    Raises Forbidden, Conflict; Stale where `version` was seen and is not what it is now.
     """
     with transaction.atomic():
-        held = _hold(account)
+        held = _hold(account, version)
         check_may_keep(Viewer.of(actor, now), held.place)
         if held.owner_id == actor.pk:
             raise Conflict(_("It is yours already."))
@@ -64,13 +66,15 @@ def take_over(*, account: ServiceAccount, actor: User, now: datetime) -> Service
     return held
 
 
-def close(*, account: ServiceAccount, actor: User, now: datetime) -> ServiceAccount:
+def close(
+    *, account: ServiceAccount, version: str | None = None, actor: User, now: datetime
+) -> ServiceAccount:
     """Close it for good: its tokens end at once. For its owner, who keeps its place, operators.
 
-    Raises Forbidden, Conflict.
+    Raises Forbidden, Conflict; Stale where `version` was seen and is not what it is now.
     """
     with transaction.atomic():
-        held = _hold(account)
+        held = _hold(account, version)
         if not may_close(held, Viewer.of(actor, now)):
             raise Forbidden(_("Its owner closes it, or whoever keeps the programs there."))
         count = end_all_of(held, actor, now)
@@ -104,8 +108,10 @@ def _check_is_person(actor: User) -> None:
         raise Forbidden(_("That is done in the pages, by a person who signed in."))
 
 
-def _hold(account: ServiceAccount) -> ServiceAccount:
+def _hold(account: ServiceAccount, version: str | None) -> ServiceAccount:
     held = lock(ServiceAccount.objects.filter(pk=account.pk))[0]
+    if version is not None and version != held.version:
+        raise Stale(_("This service account was changed meanwhile."), version=held.version)
     if held.closed_at is not None:
         raise Conflict(_("This service account is closed."))
     return held

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.lib import peppers
-from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible
+from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
 from portal.lib.locks import lock
 from projects.models import ApiToken, ServiceAccount, User
 from projects.queries.service_accounts import may_keep_in, visible_tokens
@@ -59,6 +59,7 @@ def rotate(
     token: ApiToken,
     overlap: timedelta = timedelta(0),
     ends_at: datetime | None = None,
+    version: str | None = None,
     actor: User,
     now: datetime,
 ) -> tuple[ApiToken, str]:
@@ -66,12 +67,14 @@ def rotate(
 
     The old one ends now, or after `overlap`, of at most seven days. For its holder, or the
     owner of its account: whoever learns the secret acts in that person's name.
-    Raises Forbidden, NotVisible, Conflict, Invalid.
+    Raises Forbidden, NotVisible, Conflict, Invalid; Stale where `version` was seen and is not
+    what it is now.
     """
     _check_is_person(actor)
     with transaction.atomic():
         _hold(actor, token.service_account)
         held = _seen(token, Viewer.of(actor, now))
+        _check_version(held, version)
         if held.person != actor:
             raise Forbidden(_("Only whoever it acts for makes a new secret for a token."))
         if held.service_account is not None:
@@ -88,11 +91,12 @@ def rotate(
         return _make(values, held.service_account, "token rotated", actor, now, before=held.pk)
 
 
-def revoke(*, token: ApiToken, actor: User, now: datetime) -> None:
+def revoke(*, token: ApiToken, version: str | None = None, actor: User, now: datetime) -> None:
     """End a token at once, for good.
 
     For its holder, the owner of its account, whoever keeps the programs of its place, and
-    operators; and a token may end itself. Raises NotVisible, Forbidden, Conflict.
+    operators; and a token may end itself. Raises NotVisible, Forbidden, Conflict; Stale where
+    `version` was seen and is not what it is now.
     """
     with transaction.atomic():
         held = lock(ApiToken.objects.filter(pk=token.pk))[0]
@@ -100,6 +104,7 @@ def revoke(*, token: ApiToken, actor: User, now: datetime) -> None:
             _check_may_revoke(_seen(token, Viewer.of(actor, now)), Viewer.of(actor, now))
         elif actor.token.pk != held.pk:
             raise Forbidden(_("A token ends no token but itself."))
+        _check_version(held, version)
         if not _end(ApiToken.objects.filter(pk=held.pk, ends_at__gt=now), actor, now):
             raise Conflict(_("This token is not in force any more."))
         _note("token revoked", held, actor, now)
@@ -156,6 +161,11 @@ def _check_own(account: ServiceAccount, actor: User, now: datetime) -> None:
 def _check_may_revoke(token: ApiToken, viewer: Viewer) -> None:
     if not may_revoke(token, viewer):
         raise Forbidden(_("Its holder ends a token, or whoever keeps the programs there."))
+
+
+def _check_version(token: ApiToken, seen: str | None) -> None:
+    if seen is not None and seen != token.version:
+        raise Stale(_("This token was changed meanwhile."), version=token.version)
 
 
 def _check_live(token: ApiToken, now: datetime) -> None:

@@ -66,6 +66,11 @@ class ServiceAccount(models.Model):
         """Where it acts: one of both, by the constraint serviceaccount_one_place."""
         return cast(Project | Unit, self.project or self.unit)
 
+    @property
+    def version(self) -> str:
+        """What its verbs change of it: whose it is, and whether it is closed."""
+        return f"{self.owner.public_id}{'-closed' if self.closed_at else ''}"
+
 
 class ApiToken(models.Model):
     """A key to the API, shown once: `remit_<public_id>_<secret>`.
@@ -114,6 +119,11 @@ class ApiToken(models.Model):
         if self.service_account is not None:
             return self.service_account.owner
         return cast(User, self.user)  # held by the constraint apitoken_one_bearer
+
+    @property
+    def version(self) -> str:
+        """What its verbs change of it: until when it is in force, and whether it was ended."""
+        return f"{int(self.ends_at.timestamp())}{'-ended' if self.revoked_at else ''}"
 
 
 class KeptAnswer(models.Model):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible
+from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
 from portal.lib.locks import lock
 from projects.actions.events import record
 from projects.models import User
@@ -34,14 +34,15 @@ MOST_DAYS = 366
 MAX_REASON = 500
 
 
-def restore(*, drift: Drift, actor: User, now: datetime) -> Drift:
+def restore(*, drift: Drift, version: str | None = None, actor: User, now: datetime) -> Drift:
     """Have what is wanted put in force again; the target is due now.
 
     Raises Forbidden with the zone or unit that is not the person's, and Conflict with what
-    helps instead where nothing can be restored or the drift has ended.
+    helps instead where nothing can be restored or the drift has ended; Stale where `version`
+    was seen and is not what it is now.
     """
     with transaction.atomic():
-        found = _take(drift, actor, now, why_not_restore)
+        found = _take(drift, version, actor, now, why_not_restore)
         found.restore_asked_at, found.restore_asked_by = now, actor
         found.ignored_until, found.ignored_by, found.ignore_reason = None, None, ""
         found.save(
@@ -60,15 +61,22 @@ def restore(*, drift: Drift, actor: User, now: datetime) -> Drift:
 
 
 def ignore(
-    *, drift: Drift, until_on: date | None, reason: str, actor: User, now: datetime
+    *,
+    drift: Drift,
+    until_on: date | None,
+    reason: str,
+    version: str | None = None,
+    actor: User,
+    now: datetime,
 ) -> Drift:
     """Leave the drift as it is until the end of a day, in the site's zone.
 
     Raises Forbidden, Conflict where it has ended, and Invalid for a day that is over or too
-    far away. Today as the day ends an earlier word.
+    far away; Stale where `version` was seen and is not what it is now. Today as the day ends an
+    earlier word.
     """
     with transaction.atomic():
-        found = _take(drift, actor, now, _why_not_ignore)
+        found = _take(drift, version, actor, now, _why_not_ignore)
         until, cleaned = _read(until_on, reason, now)
         found.ignored_until, found.ignored_by, found.ignore_reason = until, actor, cleaned
         found.restore_asked_at, found.restore_asked_by = None, None
@@ -86,7 +94,9 @@ def _why_not_ignore(drift: Drift) -> str:
     return ended_words(drift) if drift.ended_at is not None else ""
 
 
-def _take(drift: Drift, actor: User, now: datetime, why_not: Callable[[Drift], str]) -> Drift:
+def _take(
+    drift: Drift, version: str | None, actor: User, now: datetime, why_not: Callable[[Drift], str]
+) -> Drift:
     """The drift under its target's lock, once the actor may repair it and the verb applies."""
     viewer = held_viewer(actor, now)
     lock(Target.objects.filter(pk=drift.target_id))
@@ -94,6 +104,8 @@ def _take(drift: Drift, actor: User, now: datetime, why_not: Callable[[Drift], s
     if found is None:
         raise NotVisible(_("There is no such drift."))
     check_retry(viewer, found.target)
+    if version is not None and version != found.version:
+        raise Stale(_("It is not as you saw it any more."), version=found.version)
     if sentence := why_not(found):
         raise Conflict(sentence, drift=found.pk, kind=found.kind)
     return found

@@ -27,6 +27,8 @@ READ = (401, 404, 406, 503)
 WRITE = (400, 401, 403, 404, 406, 409, 413, 415, 422, 503)
 
 FIELDS = fields_parameter()
+# What the shape of an answer that may be a plan instead is called, behind the answer's own name.
+OR_PLAN = "OrPlan"
 
 _WORDS = {
     400: "malformed",
@@ -159,7 +161,7 @@ def _headers(method: str, etag: Etag) -> list[OpenApiParameter]:
 
 def _either(answers: Any, plan: Any) -> PolymorphicProxySerializer:
     """What was done, or what would be."""
-    name = f"{answers.__name__.removesuffix('Serializer')}OrPlan"
+    name = f"{answers.__name__.removesuffix('Serializer')}{OR_PLAN}"
     return PolymorphicProxySerializer(name, [answers, plan], resource_type_field_name=None)
 
 

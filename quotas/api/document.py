@@ -15,7 +15,9 @@ from drf_spectacular.openapi import AutoSchema
 from projects.states import TokenScope
 
 from .codes import CODES, type_of
+from .describe import OR_PLAN
 from .errors import CONTENT_TYPE
+from .rehearsals import PARAMETER
 from .scopes import OF_ROW, SAFE, Needs
 
 EXAMPLES = Path(__file__).with_name("examples.json")
@@ -83,6 +85,14 @@ def describe_tags(result: dict[str, Any], **_more: Any) -> dict[str, Any]:
     return result
 
 
+def allow_either(result: dict[str, Any], **_more: Any) -> dict[str, Any]:
+    """What was done, or what would be: a plan that tells the same and more is both."""
+    schemas = result["components"]["schemas"]
+    for name in (each for each in schemas if each.endswith(OR_PLAN)):
+        schemas[name] = {"anyOf": schemas[name]["oneOf"]}
+    return result
+
+
 def share_refusals(result: dict[str, Any], **_more: Any) -> dict[str, Any]:
     """Each refusal stands once in the document; an operation names those that it may answer."""
     shared: dict[str, dict[str, Any]] = {}
@@ -134,15 +144,16 @@ def add_examples(result: dict[str, Any], **_more: Any) -> dict[str, Any]:
     for _path, _method, each in operations(result):
         known = recorded().get(each["operationId"], {})
         for kind, place in example_places(each):
-            if kind in known and not place.get("examples"):
-                place["examples"] = {kind.capitalize(): {"value": known[kind]}}
+            title = kind.capitalize()
+            if kind in known and title not in place.get("examples", {}):
+                place.setdefault("examples", {})[title] = {"value": known[kind]}
     return result
 
 
 def example_places(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """("sent", "answered" or "planned", the part of the document that holds its examples).
 
-    planned: what a dry run answers, where that has a status of its own.
+    planned: what a dry run answers; it may share a place with what was done.
     """
     body = operation.get("requestBody", {}).get("content", {})
     if JSON in body:
@@ -152,4 +163,12 @@ def example_places(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, A
         for status, answer in sorted(operation["responses"].items())
         if status.startswith("2") and JSON in answer.get("content", {})
     ]
-    yield from zip(("answered", "planned"), reversed(done), strict=False)
+    if done and has_plan(operation):
+        yield "planned", done[0]
+    if done:
+        yield "answered", done[-1]
+
+
+def has_plan(operation: dict[str, Any]) -> bool:
+    """Whether there is a dry run of it."""
+    return any(each.get("name") == PARAMETER for each in operation.get("parameters", ()))

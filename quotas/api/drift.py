@@ -27,7 +27,7 @@ from quotas.queries.repairers import Repairs, readable_endpoints, readable_targe
 from quotas.states import DriftKind
 
 from .asked import body, filters, one, viewer_in
-from .describe import LIST, READ, WRITE, operation
+from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
 from .fields import Filters
 from .jobs import answer_started
@@ -45,6 +45,7 @@ from .shapes.drift import (
 )
 from .shapes.jobs import JobSerializer
 from .shapes.requests import DecisionSerializer, NothingInput
+from .versions import tagged, text_matched
 
 TAG = "drift"
 STARTED = "Done as a job: follow the address in Location. Each refusal is its item's words."
@@ -84,7 +85,10 @@ def drift_list(request: Request) -> HttpResponseBase:
 
 
 @shows("project")
-@operation("get_drift", "Show one drift", answers=DriftSerializer, refuses=READ, tag=TAG)
+@operation(
+    "get_drift", "Show one drift", answers=DriftSerializer, refuses=READ, tag=TAG,
+    etag=Etag.GIVES,
+)  # fmt: skip
 @api_view(["GET"])
 def drift_detail(request: Request, pk: int) -> Response:
     return _answer(viewer_in(request), pk)
@@ -129,27 +133,30 @@ def unanswered_list(request: Request) -> HttpResponseBase:
 @shows("operate")
 @operation(
     "restore_drift", "Have what is wanted put in force again", method="POST", body=NothingInput,
-    answers=DriftSerializer, refuses=ACT, tag=TAG,
+    answers=DriftSerializer, refuses=ACT, tag=TAG, etag=Etag.CHECKS,
     about="The target is due at once. 409 with what helps instead where it cannot be restored.",
 )  # fmt: skip
 @api_view(["POST"])
 def drift_restore(request: Request, pk: int) -> Response:
     viewer, drift = _repairable(request, pk)
     body(request, NothingInput)
-    verbs.restore(drift=drift, actor=viewer.user, now=viewer.now)
+    seen = text_matched(request, drift.version)
+    verbs.restore(drift=drift, version=seen, actor=viewer.user, now=viewer.now)
     return _answer(viewer, pk)
 
 
 @shows("operate")
 @operation(
     "ignore_drift", "Leave it as it is until a day is over", method="POST", body=IgnoreInput,
-    answers=DriftSerializer, refuses=ACT, tag=TAG, about="Today ends an earlier word.",
+    answers=DriftSerializer, refuses=ACT, tag=TAG, etag=Etag.CHECKS,
+    about="Today ends an earlier word.",
 )  # fmt: skip
 @api_view(["POST"])
 def drift_ignore(request: Request, pk: int) -> Response:
     viewer, drift = _repairable(request, pk)
     sent = body(request, IgnoreInput)
-    verbs.ignore(drift=drift, **sent, actor=viewer.user, now=viewer.now)
+    seen = text_matched(request, drift.version)
+    verbs.ignore(drift=drift, **sent, version=seen, actor=viewer.user, now=viewer.now)
     return _answer(viewer, pk)
 
 
@@ -220,4 +227,5 @@ def _repairable(request: Request, pk: int) -> tuple[Viewer, Drift]:
 
 def _answer(viewer: Viewer, pk: int) -> Response:
     found = one(visible_drifts(viewer), pk=pk)
-    return Response(DriftSerializer(found, context={"repairs": Repairs(viewer)}).data)
+    shown = DriftSerializer(found, context={"repairs": Repairs(viewer)}).data
+    return tagged(shown, found.version)

@@ -17,13 +17,14 @@ from projects.queries.service_accounts import live_counts, visible_accounts
 from projects.queries.viewers import Viewer, visible_projects
 
 from .asked import body, filters, one, viewer_in
-from .describe import LIST, READ, WRITE, operation
+from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
 from .fields import Filters
 from .pages import answer_page, page_of
 from .scopes import Needs, needs
 from .shapes.requests import NothingInput
 from .shapes.tokens import ServiceAccountInput, ServiceAccountSerializer
+from .versions import tagged, text_matched
 
 TAG = "tokens"
 
@@ -58,7 +59,7 @@ def account_list(request: Request) -> HttpResponseBase:
             place=place, name=sent["name"], purpose=sent["purpose"], actor=viewer.user,
             now=viewer.now,
         )  # fmt: skip
-        return Response(_told(made, viewer), status=201)
+        return _told(made, viewer, status=201)
     asked = filters(request, ServiceAccountFilters)
     rows = visible_accounts(viewer).filter(closed_at__isnull=not asked["closed"])
     if "project" in asked:
@@ -74,12 +75,12 @@ def account_list(request: Request) -> HttpResponseBase:
 @shows("project")
 @operation(
     "get_service_account", "Show a service account", answers=ServiceAccountSerializer,
-    refuses=READ, tag=TAG,
+    refuses=READ, tag=TAG, etag=Etag.GIVES,
 )  # fmt: skip
 @api_view(["GET"])
 def account_detail(request: Request, public_id: UUID) -> Response:
     viewer = viewer_in(request)
-    return Response(_told(one(visible_accounts(viewer), public_id=public_id), viewer))
+    return _told(one(visible_accounts(viewer), public_id=public_id), viewer)
 
 
 @needs(Needs.A_PERSON)
@@ -87,14 +88,17 @@ def account_detail(request: Request, public_id: UUID) -> Response:
 @operation(
     "take_over_service_account", "Become the owner of a service account", method="POST",
     body=NothingInput, answers=ServiceAccountSerializer, refuses=WRITE, tag=TAG,
+    etag=Etag.CHECKS,
     about="From then on it acts in your name; its tokens end, as others know their secrets. For "
     "those who may make one there. Not by a token.",
 )  # fmt: skip
 @api_view(["POST"])
 def account_take_over(request: Request, public_id: UUID) -> Response:
-    viewer, found = _changed(request, public_id)
-    done = service_accounts.take_over(account=found, actor=viewer.user, now=viewer.now)
-    return Response(_told(done, viewer))
+    viewer, found, seen = _changed(request, public_id)
+    done = service_accounts.take_over(
+        account=found, version=seen, actor=viewer.user, now=viewer.now
+    )
+    return _told(done, viewer)
 
 
 @needs(Needs.A_PERSON)
@@ -102,21 +106,23 @@ def account_take_over(request: Request, public_id: UUID) -> Response:
 @operation(
     "close_service_account", "Close a service account for good", method="POST",
     body=NothingInput, answers=ServiceAccountSerializer, refuses=WRITE, tag=TAG,
+    etag=Etag.CHECKS,
     about="Its tokens end at once. For its owner, those who may make one there, and operators. "
     "Not by a token.",
 )  # fmt: skip
 @api_view(["POST"])
 def account_close(request: Request, public_id: UUID) -> Response:
-    viewer, found = _changed(request, public_id)
-    done = service_accounts.close(account=found, actor=viewer.user, now=viewer.now)
-    return Response(_told(done, viewer))
+    viewer, found, seen = _changed(request, public_id)
+    done = service_accounts.close(account=found, version=seen, actor=viewer.user, now=viewer.now)
+    return _told(done, viewer)
 
 
-def _changed(request: Request, public_id: UUID) -> tuple[Viewer, ServiceAccount]:
+def _changed(request: Request, public_id: UUID) -> tuple[Viewer, ServiceAccount, str | None]:
+    """Who changes which account, and the version of it that If-Match says they saw."""
     viewer = viewer_in(request)
     found = one(visible_accounts(viewer), public_id=public_id)
     body(request, NothingInput)
-    return viewer, found
+    return viewer, found, text_matched(request, found.version)
 
 
 def _place(viewer: Viewer, sent: dict[str, Any]) -> Project | Unit:
@@ -130,7 +136,7 @@ def _place(viewer: Viewer, sent: dict[str, Any]) -> Project | Unit:
     return one(Unit.objects.all(), slug=sent["unit"])
 
 
-def _told(account: ServiceAccount, viewer: Viewer) -> dict[str, Any]:
+def _told(account: ServiceAccount, viewer: Viewer, *, status: int = 200) -> Response:
     context = {"live": live_counts([account], viewer.now)}
-    told: dict[str, Any] = ServiceAccountSerializer(account, context=context).data
-    return told
+    told = ServiceAccountSerializer(account, context=context).data
+    return tagged(told, account.version, status=status)

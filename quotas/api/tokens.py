@@ -17,7 +17,7 @@ from projects.queries.tokens import tokens_in_force
 from projects.queries.viewers import Viewer
 
 from .asked import body, filters, one, viewer_in
-from .describe import LIST, READ, WRITE, operation
+from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
 from .fields import Filters
 from .once import without_secret
@@ -25,6 +25,7 @@ from .pages import answer_page, page_of
 from .scopes import Needs, needs
 from .shapes.requests import NothingInput
 from .shapes.tokens import NewTokenSerializer, RotateInput, TokenInput, TokenSerializer
+from .versions import tagged, text_matched
 
 TAG = "tokens"
 BY_PEOPLE = "Only for a person who signed in: no token makes another. "
@@ -67,7 +68,9 @@ def token_list(request: Request) -> HttpResponseBase:
 
 
 @shows("token")
-@operation("get_token", "Show a token", answers=TokenSerializer, refuses=READ, tag=TAG)
+@operation(
+    "get_token", "Show a token", answers=TokenSerializer, refuses=READ, tag=TAG, etag=Etag.GIVES,
+)  # fmt: skip
 @api_view(["GET"])
 def token_detail(request: Request, public_id: str) -> Response:
     viewer = viewer_in(request)
@@ -78,7 +81,7 @@ def token_detail(request: Request, public_id: str) -> Response:
 @shows("end token")
 @operation(
     "revoke_token", "End a token at once", method="POST", body=NothingInput,
-    answers=TokenSerializer, refuses=WRITE, tag=TAG,
+    answers=TokenSerializer, refuses=WRITE, tag=TAG, etag=Etag.CHECKS,
     about=BY_PEOPLE.replace("no token makes another", "a token ends itself by `current`")
     + "For its holder, the owner of its account, whoever keeps the programs there, an operator.",
 )  # fmt: skip
@@ -87,7 +90,8 @@ def token_revoke(request: Request, public_id: str) -> Response:
     viewer = viewer_in(request)
     found = one(visible_tokens(viewer), public_id=public_id)
     body(request, NothingInput)
-    tokens.revoke(token=found, actor=viewer.user, now=viewer.now)
+    seen = text_matched(request, found.version)
+    tokens.revoke(token=found, version=seen, actor=viewer.user, now=viewer.now)
     return _shown(one(visible_tokens(viewer), public_id=public_id), viewer)
 
 
@@ -96,6 +100,7 @@ def token_revoke(request: Request, public_id: str) -> Response:
 @operation(
     "rotate_token", "Replace a token by one with another secret", method="POST",
     body=RotateInput, answers=NewTokenSerializer, status=201, refuses=WRITE, tag=TAG,
+    etag=Etag.CHECKS,
     about=BY_PEOPLE + "For whoever it acts for. The new one has an id of its own.",
 )  # fmt: skip
 @api_view(["POST"])
@@ -104,8 +109,8 @@ def token_rotate(request: Request, public_id: str) -> Response:
     found = one(visible_tokens(viewer), public_id=public_id)
     sent = body(request, RotateInput)
     made = tokens.rotate(
-        token=found, overlap=sent["overlap_hours"], ends_at=sent["ends_at"], actor=viewer.user,
-        now=viewer.now,
+        token=found, overlap=sent["overlap_hours"], ends_at=sent["ends_at"],
+        version=text_matched(request, found.version), actor=viewer.user, now=viewer.now,
     )  # fmt: skip
     return _shown_once(made, viewer, status=201)
 
@@ -113,7 +118,7 @@ def token_rotate(request: Request, public_id: str) -> Response:
 @shows("no token")
 @operation(
     "get_current_token", "Show the token that you call with", answers=TokenSerializer,
-    refuses=READ, tag=TAG, about="404 for a person who signed in.",
+    refuses=READ, tag=TAG, etag=Etag.GIVES, about="404 for a person who signed in.",
 )  # fmt: skip
 @api_view(["GET"])
 def current_token(request: Request) -> Response:
@@ -151,7 +156,7 @@ def _account(viewer: Viewer, public_id: UUID | None) -> ServiceAccount | None:
 
 
 def _shown(token: ApiToken, viewer: Viewer) -> Response:
-    return Response(TokenSerializer(token, context={"now": viewer.now}).data)
+    return tagged(TokenSerializer(token, context={"now": viewer.now}).data, token.version)
 
 
 def _shown_once(made: tuple[ApiToken, str], viewer: Viewer, *, status: int) -> Response:

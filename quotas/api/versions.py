@@ -93,6 +93,14 @@ def version_matched(request: Request, current: int) -> int | None:
     return current if str(current) in named else NEVER
 
 
+def text_matched(request: Request, current: str) -> str | None:
+    """As `version_matched`, of what tells its versions by texts."""
+    named = _named(request)
+    if named is None:
+        return None
+    return current if current in named else ""
+
+
 def check_match(request: Request, version: object, sentence: str) -> bool:
     """Whether If-Match asked for this version; raises Stale where it asked for another one."""
     named = _named(request)

@@ -1,5 +1,6 @@
 """What was seen in a cloud that is not what was applied there."""
 
+import hashlib
 from typing import ClassVar
 
 from django.db import models
@@ -72,3 +73,12 @@ class Drift(models.Model):
                 name="drift_open",
             ),
         ]
+
+    @property
+    def version(self) -> str:
+        """What one decides about: the difference, and what was said of it; not when it was seen."""
+        said = (
+            self.wanted, self.seen, self.seen_name, self.ignored_until, self.ignore_reason,
+            self.restore_asked_at, self.end,
+        )  # fmt: skip
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:12]

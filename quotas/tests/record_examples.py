@@ -31,6 +31,8 @@ THEN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WHO = ("owner", "decider", "operator", "repairer", "auditor", "member")
 MOST_ROWS = 2
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+# Where somebody who syncs goes on: another one at each run.
+MARKER = "updated_until"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SECRET = re.compile(r"(remit_|whsec_)[A-Za-z0-9_+/=-]{8,}")
 
@@ -116,7 +118,10 @@ def tidy(value: Any) -> Any:
 
     def of(each: Any) -> Any:
         if isinstance(each, dict):
-            return {key: of(inner) for key, inner in each.items()}
+            return {
+                key: "7291.0" if key == MARKER and inner else of(inner)
+                for key, inner in each.items()
+            }
         if isinstance(each, list):
             return [of(inner) for inner in each[:MOST_ROWS]]
         if isinstance(each, str):

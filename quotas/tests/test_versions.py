@@ -9,16 +9,19 @@ import pytest
 from django.utils import timezone
 
 from portal.lib.errors import Stale
-from projects.models import Delegation
+from projects.actions import service_accounts
+from projects.models import ApiToken, Delegation, ServiceAccount, Webhook
 from quotas.actions.endpoints import last_word, pause, resume
 from quotas.actions.unit_settings import set_waiting
-from quotas.models import Policy, QuotaRequest
+from quotas.models import Drift, Policy, QuotaRequest
 from quotas.queries.hanging import seen_of
 from quotas.tests.api import ROOT, approval, caller, refusal, submit
-from quotas.tests.site import NOW, Site
+from quotas.tests.drifting import make_drift
+from quotas.tests.site import GIB, NOW, Site
 from quotas.tests.test_automatic import few, rule
 from quotas.tests.test_doors_delegations import hand
-from quotas.tests.test_tokens import WISH
+from quotas.tests.test_tokens import WISH, token_for
+from quotas.tests.webhooks.conftest import make_webhook
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
@@ -35,6 +38,10 @@ class Things:
     draft: QuotaRequest
     policy: Policy
     handed: Delegation
+    token: ApiToken
+    account: ServiceAccount
+    webhook: Webhook
+    drift: Drift
 
     @property
     def places(self) -> dict[str, tuple[str, str]]:
@@ -45,6 +52,10 @@ class Things:
             "delegation": ("dana", f"delegations/{self.handed.pk}/"),
             "waiting": ("dana", "units/atlas/waiting/"),
             "endpoint": ("otto", "endpoints/nova-geneva/"),
+            "token": ("alice", f"tokens/{self.token.public_id}/"),
+            "account": ("dana", f"service-accounts/{self.account.public_id}/"),
+            "webhook": ("alice", f"webhooks/{self.webhook.public_id}/"),
+            "drift": ("otto", f"drift/{self.drift.pk}/"),
         }
 
     def tag(self, name: str) -> str:
@@ -58,7 +69,16 @@ def things(site_today: Site) -> Things:
     return Things(
         site_today, submit(site_today), QuotaRequest.objects.get(pk=draft["id"]),
         rule(site_today, few(site_today), now=timezone.now() - timedelta(hours=1)),
-        hand(site_today),
+        hand(site_today), token_for(site_today.alice)[0],
+        service_accounts.make(
+            place=site_today.units["atlas"], name="nightly", actor=site_today.dana,
+            now=timezone.now(),
+        ),
+        make_webhook(
+            site_today.alice, "https://tickets.example.org/", timezone.now(),
+            project=site_today.project,
+        ),
+        make_drift(site_today, "gigabytes_storage-a", wanted=0, seen=10 * GIB),
     )  # fmt: skip
 
 
@@ -70,7 +90,10 @@ def send(site: Site, who: str, method: str, path: str, body: Any, **headers: str
     return sending(ROOT + path, body, "application/json", headers=headers)
 
 
-NAMES = ["request", "draft", "policy", "delegation", "waiting", "endpoint"]
+NAMES = [
+    "request", "draft", "policy", "delegation", "waiting", "endpoint", "token", "account",
+    "webhook", "drift",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -223,6 +246,12 @@ def test_a_rule_is_revised_by_the_tag_that_was_read(things: Things) -> None:
     assert again.json()["facts"]["version"] == 2
 
 
+def change(things: Things, name: str, verb: str, **body: Any) -> tuple[str, str, str, Any]:
+    """(who, method, path, body) of a verb on one of the things."""
+    who, path = things.places[name]
+    return who, "post", f"{path}{verb}", body
+
+
 def checking(things: Things) -> list[tuple[str, str, str, str, Any]]:
     """(what has the tag, who, method, path, body) of what does without one, and looks at it."""
     request, draft = f"requests/{things.request.pk}/", f"requests/{things.draft.pk}/"
@@ -230,6 +259,7 @@ def checking(things: Things) -> list[tuple[str, str, str, str, Any]]:
     wish = {"lines": {VCPU: 8}, "reason": "Run 5"}
     words = {"reason": "Upgrade"}
     seen = {"seen": seen_of(things.handed, timezone.now()), "reason": "tests"}
+    today = str(timezone.localdate())
     return [
         ("draft", "alice", "put", draft, wish),
         ("draft", "alice", "delete", draft, {}),
@@ -241,6 +271,13 @@ def checking(things: Things) -> list[tuple[str, str, str, str, Any]]:
         ("endpoint", "otto", "post", "endpoints/nova-geneva/pause/", words),
         ("endpoint", "otto", "post", "endpoints/nova-geneva/resume/", {}),
         ("endpoint", "otto", "post", "endpoints/nova-geneva/restrict/", words),
+        ("webhook", *change(things, "webhook", "switch-off/")),
+        ("token", *change(things, "token", "rotate/", overlap_hours=1)),
+        ("token", *change(things, "token", "revoke/")),
+        ("account", "erin", *change(things, "account", "take-over/")[1:]),
+        ("account", *change(things, "account", "close/")),
+        ("drift", *change(things, "drift", "restore/")),
+        ("drift", *change(things, "drift", "ignore/", until_on=today, reason="tests")),
     ]  # fmt: skip
 
 
@@ -252,7 +289,7 @@ def test_if_match_is_looked_at_wherever_something_is_changed(things: Things) -> 
         assert refusal(none) == (422, "invalid"), path
         tag = things.tag(name)
         answer = send(things.site, who, method, path, body, **{"If-Match": tag})
-        assert answer.status_code in (200, 204), (path, answer.content)
+        assert answer.status_code in (200, 201, 204), (path, answer.content)
         if answer.status_code == 200:
             assert answer.headers["ETag"] != tag
 
