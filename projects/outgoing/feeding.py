@@ -4,8 +4,9 @@ Nothing of it is in the transaction of an act: each webhook reads the record as 
 the feed does, in (xid, id) order below the horizon, and keeps the place up to which it has read.
 """
 
+import logging
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -18,11 +19,11 @@ from projects.states import CallState, WebhookState
 
 from .event_types import of_types
 
+logger = logging.getLogger(__name__)
+
 BATCH = 200
 # A receiver that is away for long has so many calls before it; the record keeps all others.
 MOST_DUE = 1000
-# Acts are dated before they wait for locks, so one is in the record after some that are later.
-SLACK = timedelta(minutes=1)
 
 
 def may_have(viewer: Viewer, webhook: Webhook) -> bool:
@@ -57,15 +58,11 @@ def told_events(webhook: Webhook, viewer: Viewer) -> QuerySet[Event]:
     return rows.filter(pk__in=mine)
 
 
-def place_before(moment: datetime) -> Place:
-    """The place after which every event of `moment` and later stands."""
-    found = Event.objects.filter(at__lt=moment - SLACK).order_by("-xid", "-id")
-    last = found.values_list("xid", "id").first()
-    return Place(*last) if last else Place(0, 0)
-
-
 def write_all(now: datetime) -> int:
-    """Write the calls of all webhooks that have something to read; how many were written."""
+    """Write the calls of all webhooks that have something to read; how many were written.
+
+    One that cannot be read for is logged each time, and keeps no other from being told.
+    """
     tip = _tip()
     if tip is None:
         return 0
@@ -74,7 +71,17 @@ def write_all(now: datetime) -> int:
         state=WebhookState.ON, deleted_at__isnull=True,
     )  # fmt: skip
     ids = behind.order_by("pk").values_list("pk", flat=True)
-    return sum(write_calls(webhook_id, tip, now) for webhook_id in list(ids))
+    return sum(_written(webhook_id, tip, now) for webhook_id in list(ids))
+
+
+def _written(webhook_id: int, tip: Place, now: datetime) -> int:
+    try:
+        return write_calls(webhook_id, tip, now)
+    except Exception:
+        if not connection.is_usable():
+            raise
+        logger.exception("a webhook cannot be fed", extra={"webhook": webhook_id})
+        return 0
 
 
 def write_calls(webhook_id: int, tip: Place, now: datetime) -> int:

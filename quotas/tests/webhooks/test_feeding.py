@@ -208,3 +208,17 @@ SITE_WIDE = {
     "job started", "issued", "resume", "limit taken in", "limit left out", "group made",
     "group renamed", "group changed",
 }  # fmt: skip
+
+
+def test_one_that_cannot_be_fed_keeps_none_of_the_others_waiting(
+    committed_site: Site, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = committed_site
+    older = make_webhook(site.alice, receiver.url, project=site.project)
+    other = make_webhook(site.alice, receiver.url, project=site.project)
+    # As a release that knew another type has left it.
+    Webhook.objects.filter(pk=older.pk).update(verbs=["request.forgotten"])
+    ask(site, NOW)
+    assert feeding.write_all(NOW) == len(told(other)) == 2
+    assert told(older) == []
+    assert [each.webhook for each in caplog.records if each.levelname == "ERROR"] == [older.pk]
