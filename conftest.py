@@ -8,5 +8,4 @@ pytest_plugins = [
     "portal.testing.servers",
     "portal.testing.browser",
     "contrib.testing.clouds",
-    "contrib.testing.provider",
 ]
