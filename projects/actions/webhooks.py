@@ -18,10 +18,10 @@ from portal.lib.wake import wake_after_commit
 from projects.models import Event, Project, Unit, User, Webhook, WebhookCall
 from projects.outgoing.addresses import WrongUrl, parse
 from projects.outgoing.event_types import TYPES
-from projects.outgoing.feeding import may_have, place_before
+from projects.outgoing.feeding import may_have
 from projects.outgoing.notices import tell
 from projects.outgoing.signing import SecretLost, new_secret, opened, sealed
-from projects.queries.events import Place, horizon
+from projects.queries.events import Place, horizon, place_before
 from projects.queries.viewers import Viewer
 from projects.queries.webhooks import own_webhooks
 from projects.states import CallState, NoticeKind, WebhookState

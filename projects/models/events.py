@@ -63,6 +63,8 @@ class Event(models.Model):
             models.Index(fields=["actor", "-id"]),
             models.Index(fields=["subject_kind", "subject_id", "id"], name="event_subject"),
             models.Index(fields=["xid", "id"], name="event_feed"),
+            # From a moment to a place in the feed.
+            models.Index(fields=["at"], name="event_moment"),
         ]
 
     def __str__(self) -> str:

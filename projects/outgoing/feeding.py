@@ -6,7 +6,7 @@ the feed does, in (xid, id) order below the horizon, and keeps the place up to w
 
 import logging
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -24,8 +24,6 @@ logger = logging.getLogger(__name__)
 BATCH = 200
 # A receiver that is away for long has so many calls before it; the record keeps all others.
 MOST_DUE = 1000
-# Acts are dated before they wait for locks, so one is in the record after some that are later.
-SLACK = timedelta(minutes=1)
 
 
 def may_have(viewer: Viewer, webhook: Webhook) -> bool:
@@ -58,13 +56,6 @@ def told_events(webhook: Webhook, viewer: Viewer) -> QuerySet[Event]:
         return rows.filter(Q(project__unit__in=there) | Q(unit__in=there))
     mine = Notice.objects.filter(person=webhook.owner).values("event")
     return rows.filter(pk__in=mine)
-
-
-def place_before(moment: datetime) -> Place:
-    """The place after which every event of `moment` and later stands."""
-    found = Event.objects.filter(at__lt=moment - SLACK).order_by("-xid", "-id")
-    last = found.values_list("xid", "id").first()
-    return Place(*last) if last else Place(0, 0)
 
 
 def write_all(now: datetime) -> int:

@@ -78,6 +78,18 @@ class IsOver(Func):
 # An act is dated when it begins and recorded later: after locks, in a transaction that goes on.
 # Nothing takes so long from the one to its end.
 LONGEST_ACT = timedelta(hours=1)
+# No two clocks of ours are so far apart.
+SLACK = timedelta(minutes=1)
+# Of the acts since a moment the first by date, and all that may stand before it in the record:
+# what was recorded before that one began no later than that one ended. OFFSET 0 keeps the
+# planner from walking along the whole record to where they stand.
+_FIRST_SINCE = """
+    SELECT xid::text::bigint, id FROM (
+        SELECT xid, id FROM projects_event WHERE at >= %(moment)s AND at <= (
+            SELECT min(at) FROM projects_event WHERE at >= %(moment)s
+        ) + make_interval(secs => %(longest)s) OFFSET 0
+    ) near ORDER BY xid, id LIMIT 1
+"""
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,16 @@ def horizon() -> Place:
         return Place(int(cursor.fetchone()[0]), 0)
 
 
+def place_before(moment: datetime) -> Place:
+    """The place after which every event of `moment` and later stands, also those to come."""
+    tip = horizon()
+    with connection.cursor() as cursor:
+        longest = LONGEST_ACT.total_seconds()
+        cursor.execute(_FIRST_SINCE, {"moment": moment - SLACK, "longest": longest})
+        found = cursor.fetchone()
+    return min(tip, Place(found[0], found[1] - 1)) if found else tip
+
+
 def events_in(window: Window) -> QuerySet[Event]:
     """The events of a part of the record. Since a moment: rather some more than one too few."""
     rows = Event.objects.filter(IsBefore(window.until))
@@ -103,14 +125,12 @@ def events_in(window: Window) -> QuerySet[Event]:
     return rows.filter(at__gte=window.since - LONGEST_ACT)
 
 
-def feed(events: QuerySet[Event], after: Place | None, count: int) -> list[Event]:
+def feed(events: QuerySet[Event], after: Place, count: int) -> list[Event]:
     """The next events in (xid, id) order, none of a transaction that could still be joined.
 
     Ids are given before a transaction commits: one with a lower id may appear later. So
     only what lies below the oldest transaction in progress is read, and nothing can be
     inserted behind a reader.
     """
-    rows = events.filter(IsOver(F("xid")))
-    if after is not None:
-        rows = rows.filter(IsAfter(after))
+    rows = events.filter(IsOver(F("xid")), IsAfter(after))
     return list(rows.select_related("actor", "project", "unit").order_by("xid", "id")[:count])

@@ -10,13 +10,13 @@ from rest_framework.response import Response
 
 from portal.lib.access import shows
 from projects.models import Unit
-from projects.queries.events import Place, feed, visible_events
+from projects.queries.events import Place, feed, place_before, visible_events
 from projects.verbs import VERBS
 
 from .asked import filters, viewer_in
 from .describe import LIST, operation
 from .doors import api_view
-from .fields import Filters
+from .fields import Filters, NumberInAddress, Slug
 from .listing import MAX_PAGE_SIZE, PAGE_SIZE, fields_parameter
 from .pages import chosen, keep
 from .shapes.operations import EventSerializer, Feed
@@ -51,10 +51,10 @@ class Verbs(serializers.CharField):
 
 class EventFilters(Filters):
     after = PlaceField(required=False, help_text="The `after` of the page before.")
-    page_size = serializers.IntegerField(default=PAGE_SIZE, min_value=1, max_value=MAX_PAGE_SIZE)
-    project = serializers.SlugField(required=False)
-    request = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
-    unit = serializers.SlugField(
+    page_size = NumberInAddress(default=PAGE_SIZE, min_value=1, max_value=MAX_PAGE_SIZE)
+    project = Slug(required=False)
+    request = NumberInAddress(required=False, min_value=1, max_value=2**63 - 1)
+    unit = Slug(
         required=False, help_text="Acts on this unit and all below it, and on projects there."
     )
     verb = Verbs(required=False, help_text="One or more of docs/events.md, separated by commas.")
@@ -83,12 +83,14 @@ def event_list(request: Request) -> Response:
         rows = rows.filter(_in_unit(asked["unit"]))
     if "verb" in asked:
         rows = rows.filter(verb__in=asked["verb"])
+    before: Place = asked.get("after", Place(0, 0))
     if "since" in asked:
         rows = rows.filter(at__gte=asked["since"])
+        # Where reading begins; from there on each page has its own place.
+        before = before if "after" in asked else place_before(asked["since"])
     names = chosen(request)
     keep(EventSerializer(), names)
-    found = feed(rows, asked.get("after"), asked["page_size"])
-    before = asked.get("after", Place(0, 0))
+    found = feed(rows, before, asked["page_size"])
     after = Place(found[-1].xid, found[-1].pk) if found else before
     shape = Feed({"results": found, "after": str(after)})
     keep(shape.fields["results"].child, names)  # type: ignore[attr-defined]  # of a list

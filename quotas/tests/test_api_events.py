@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from projects.actions.events import record
 from projects.models import Event
+from projects.queries.events import Place, feed, place_before
 from quotas.tests.api import caller, refusal, submit
 from quotas.tests.counting import assert_flat
 from quotas.tests.site import Site, make_project, make_site
@@ -127,3 +128,22 @@ def test_the_feed_costs_the_same_for_few_and_for_many(site: Site) -> None:
 def test_a_place_that_is_none_is_refused(site_today: Site, after: str) -> None:
     answer = caller(site_today, "alice").get("events/", after=after)
     assert refusal(answer) == (422, "invalid")
+
+
+def test_a_moment_is_the_place_before_all_that_began_then_or_later(site: Site) -> None:
+    now = timezone.now()
+
+    def began(minutes: int) -> int:
+        at = now + timedelta(minutes=minutes)
+        return record("commented", actor=site.alice, now=at, project=site.project).pk
+
+    def since(place: Place) -> list[int]:
+        return [each.pk for each in feed(Event.objects.all(), place, 10)]
+
+    began(-120)
+    # Whoever began first may be recorded last.
+    told = [began(20), began(0), began(10)]
+    assert since(place_before(now)) == told
+    to_come = place_before(now + timedelta(days=1))
+    assert since(to_come) == []
+    assert [began(5)] == since(to_come)
