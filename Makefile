@@ -8,6 +8,7 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 BIN := .venv/bin
 AXE := axe-core@4.14.1
+OIDC_PROVIDER := oidc-provider@9.13.3
 NODE_MODULES := .cache/node/node_modules
 # Processes that share `make test`; each has servers of its own.
 PROCESSES ?= 2
@@ -30,7 +31,7 @@ run: install ## Run all of Remit with a demo site; PORT (8000) and DATA_DIR (.da
 	@exec $(BIN)/python -m portal.lib.run
 
 .PHONY: test
-test: install-dev $(NODE_MODULES)/axe-core ## Run all tests; REQUIRE_ALL=1 fails on what cannot run here
+test: install-dev $(NODE_MODULES)/axe-core $(NODE_MODULES)/oidc-provider ## Run all tests; REQUIRE_ALL=1 fails on what cannot run here
 	$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-system
@@ -102,4 +103,11 @@ $(NODE_MODULES)/axe-core: Makefile
 	@if command -v npm >/dev/null; then \
 		npm install --silent --no-audit --no-fund --prefix .cache/node $(AXE) && touch $@ \
 		|| echo "axe-core could not be fetched: accessibility tests will be skipped"; \
+	fi
+
+# After the other one: two npm in one folder would undo each other.
+$(NODE_MODULES)/oidc-provider: Makefile | $(NODE_MODULES)/axe-core
+	@if command -v npm >/dev/null; then \
+		npm install --silent --no-audit --no-fund --prefix .cache/node $(OIDC_PROVIDER) && touch $@ \
+		|| echo "oidc-provider could not be fetched: tests of sign-in will be skipped"; \
 	fi

@@ -8,4 +8,5 @@ pytest_plugins = [
     "portal.testing.servers",
     "portal.testing.browser",
     "contrib.testing.clouds",
+    "contrib.testing.provider",
 ]

@@ -4,12 +4,14 @@ A wrong or unsafe value refuses to start with one sentence (portal/lib/env.py,
 portal/production.py). Every variable is read once, here, under its own name.
 """
 
+from datetime import timedelta
 from pathlib import Path
 
 from portal.lib import env
 from portal.lib.database_url import SCHEMES, parse_database_url
 from portal.lib.logs import logging_of
 from portal.lib.networks import networks_from
+from portal.lib.openid.registration import Registration
 from portal.lib.peppers import peppers_from
 from portal.lib.secret_key import stored_secret_key
 from portal.lib.servers.supervisor import make_data_dir, read_addresses
@@ -78,6 +80,34 @@ except ValueError as _error:
 
 # The longest that a token may be in force; whoever makes one chooses less.
 TOKEN_MOST_DAYS = env.integer("TOKEN_MOST_DAYS", 365, low=1, high=3_650)
+
+# --- Sign-in at an identity provider ----------------------------------------------------
+
+OIDC_ISSUER = env.url("OIDC_ISSUER", schemes=("https",) if IS_PRODUCTION else ("https", "http"))
+# What the button of the sign-in page calls it: "Sign in with …".
+OIDC_NAME = env.text("OIDC_NAME", "single sign-on")
+# The claim that holds somebody's groups: ids, or objects with id and name. "none": it says nothing.
+OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups").removeprefix("none")
+OIDC = (
+    Registration(
+        issuer=OIDC_ISSUER,
+        client_id=env.text("OIDC_CLIENT_ID"),
+        client_secret=env.text("OIDC_CLIENT_SECRET"),
+        scopes=tuple(env.items("OIDC_SCOPES", ("openid", "profile", "email"))),
+        timeout=env.seconds("OIDC_TIMEOUT_SECONDS", 5, low=0.5, high=30),
+        leeway=env.integer("OIDC_LEEWAY_SECONDS", 60, low=0, high=600),
+    )
+    if OIDC_ISSUER
+    else None
+)
+if OIDC and not OIDC.client_id:
+    raise env.Refused(
+        ["OIDC_CLIENT_ID is not set beside OIDC_ISSUER: write what the provider calls Remit."]
+    )
+if OIDC and "openid" not in OIDC.scopes:
+    raise env.Refused(["OIDC_SCOPES lacks openid, without which nobody is known: add it."])
+# What is done for everybody who signed in, in order; each is called with user, first_time, now.
+ARRIVAL_STEPS: list[str] = []
 
 _servers = None if DATABASE_URL and BROKER_URL else read_addresses(DATA_DIR)
 # Commands that need no server still start without one; who connects reads this name.
@@ -231,6 +261,8 @@ CELERY_BEAT_SCHEDULE = {
     # Reads the record for webhooks, and wakes those who call them.
     "sweep-webhooks": _every(SWEEP_SECONDS, "projects.tasks.sweep_webhooks"),
     "sweep-old-calls": _every(3_600.0, "projects.tasks.sweep_old_calls"),
+    # Sessions that are over hold nobody in; this only keeps the table small.
+    "sweep-sessions": _every(21_600.0, "projects.tasks.sweep_sessions"),
 }
 
 # --- The application ------------------------------------------------------------------
@@ -245,6 +277,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "django_htmx",
+    "axes",
     "portal",
     "projects",
     "quotas",
@@ -259,12 +292,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.sessions.SessionRulesMiddleware",
     "portal.middleware.SignInMiddleware",
     "portal.middleware.ReaderMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.middleware.DomainErrorMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -290,7 +325,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 # --- People ---------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "projects.User"
-AUTHENTICATION_BACKENDS = ["projects.auth.LocalBackend"] if LOCAL_ACCOUNTS else []
+# The first counts failures and says no to whoever had too many of them.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "projects.auth.ProviderBackend",
+    *(["projects.auth.LocalBackend"] if LOCAL_ACCOUNTS else []),
+]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
@@ -303,13 +343,33 @@ LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign_in"
 # In the database, so that a broker that is down signs nobody out.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
+# The longest that somebody stays signed in, and for how long without doing anything.
 SESSION_COOKIE_AGE = env.integer("SESSION_SECONDS", 43_200, low=300, high=1_209_600)
+SESSION_IDLE_SECONDS = env.integer("SESSION_IDLE_SECONDS", 7_200, low=60, high=1_209_600)
 SESSION_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_NAME = "__Host-session" if SECURE_COOKIES else "session"
 CSRF_COOKIE_SECURE = SECURE_COOKIES
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE_COOKIES else "csrf"
 # htmx sends the token from the page, so no script needs to read the cookie.
 CSRF_COOKIE_HTTPONLY = True
+
+# --- Lockout of local accounts ----------------------------------------------------------
+
+# A name that somebody fails to sign in with from one address so often is locked from there.
+AXES_FAILURE_LIMIT = env.integer("SIGN_IN_TRIES", 5, low=1, high=100)
+AXES_COOLOFF_TIME = timedelta(minutes=env.integer("SIGN_IN_LOCK_MINUTES", 15, low=1, high=1_440))
+# Not the name alone, by which anybody could lock somebody else out.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_CLIENT_IP_CALLABLE = "projects.auth.address_of"
+AXES_LOCKOUT_CALLABLE = "projects.views.sign_in.locked_out"
+AXES_RESET_ON_SUCCESS = True
+# Who goes on trying does not wait any longer for it.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+# Failures alone are kept, until they count no more: who signed in when is nobody's business.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 # --- Transport ------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from portal.lib.openid.claims import MOST_KEY
 from projects.states import TokenScope
 
 
@@ -27,6 +28,13 @@ class SignInForm(AuthenticationForm):
         super().__init__(*args, **kwargs)
         self.fields["username"].label = _("Name")
         self.fields["password"].label = _("Password")
+
+    def clean_username(self) -> str:
+        """No account has a name that does not fit; nor need its failures be counted."""
+        name: str = self.cleaned_data["username"]
+        if len(name) > MOST_KEY:
+            raise self.get_invalid_login_error()
+        return name
 
 
 def _zones() -> list[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 import time
 
 from celery import current_app, shared_task
+from django.core.management import call_command
 from django.utils import timezone
 
 from portal.lib.wake import wake
@@ -40,3 +41,9 @@ def sweep_old_calls() -> None:
     now = timezone.now()
     calls.give_up(now)
     calls.clean(now)
+
+
+@shared_task
+def sweep_sessions() -> None:
+    """Forget sessions that are over; they hold nobody in either way."""
+    call_command("clearsessions")

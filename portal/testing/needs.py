@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-AXE = ROOT / ".cache" / "node" / "node_modules" / "axe-core" / "axe.min.js"
+NODE_MODULES = ROOT / ".cache" / "node" / "node_modules"
+AXE = NODE_MODULES / "axe-core" / "axe.min.js"
 
 _skipped: dict[str, list[str]] = {}
 
@@ -27,6 +28,12 @@ def _axe() -> str:
 
 def _node() -> str:
     return "" if shutil.which("node") else "node is not installed: make test-system"
+
+
+def _provider() -> str:
+    if not (NODE_MODULES / "oidc-provider").exists() or not shutil.which("node"):
+        return "oidc-provider is not there: make test-system, then make test"
+    return ""
 
 
 def _curl() -> str:
@@ -52,6 +59,7 @@ _CHECKS: dict[str, Callable[[], str]] = {
     "curl": _curl,
     "node": _node,
     "openstack": _openstack,
+    "provider": _provider,
     "root": _root,
 }
 

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
 NAMES = [
-    *("sign_in", "sign_out", "me", "home", "find", "catalogue", "queue", "remit"),
+    *("sign_in", "sign_in_begin", "sign_out", "me", "home", "find", "catalogue", "queue", "remit"),
     *("unit_list", "policy_list"),
     *("project_list", "request_list", "endpoint_list", "reference"),
 ]

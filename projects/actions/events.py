@@ -40,3 +40,25 @@ def record_each(
         Event(verb=verb, at=now, project=project, subject_kind=subject_kind, subject_id=pk)
         for pk, project in subjects.items()
     )
+
+
+def record_many(
+    verb: str,
+    *,
+    now: datetime,
+    subject_kind: str,
+    facts: Mapping[int, Mapping[str, Any]],
+    units: Mapping[int, Unit] | None = None,
+) -> list[Event]:
+    """Add one event of the system itself for each subject: {its id: its data}, in this order."""
+    return Event.objects.bulk_create(
+        Event(
+            verb=verb,
+            at=now,
+            unit=units[pk] if units else None,
+            subject_kind=subject_kind,
+            subject_id=pk,
+            data=dict(data),
+        )
+        for pk, data in facts.items()
+    )

@@ -1,6 +1,6 @@
 """Telling people of an act: rows of the outbox, written in the transaction of the act."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,18 @@ def tell(event: Event, people: Iterable[int], kind: NoticeKind) -> None:
             [Notice(event=event, person_id=each, kind=kind, at=event.at) for each in told],
             ignore_conflicts=True,
         )
+
+
+def tell_each(told: Mapping[Event, Collection[int]], kind: NoticeKind) -> None:
+    """`tell` for many events of the system itself, of which each has its own people."""
+    Notice.objects.bulk_create(
+        [
+            Notice(event=event, person_id=each, kind=kind, at=event.at)
+            for event, people in told.items()
+            for each in sorted(set(people))
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def tell_all_of(event: Event, people: QuerySet[Any], kind: NoticeKind) -> None:

@@ -70,7 +70,7 @@ def send(case: Case, role: str, name: str, sample: Sample) -> int:
 
 def counted(answer: Any, name: str) -> int:
     is_to_sign_in = answer.status_code == 302 and answer["Location"].startswith("/sign-in/")
-    if is_to_sign_in and name != "sign_out":
+    if is_to_sign_in and not name.startswith("sign_"):
         return SIGN_IN
     return OK if answer.status_code < 400 else answer.status_code
 

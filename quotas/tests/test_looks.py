@@ -31,7 +31,10 @@ pytestmark = [pytest.mark.needs("chromium", "axe")]
 DEMO_PASSWORD = "remit-demo"
 Colours = Literal["light", "dark"]
 # Answers of GET that are no pages: a fragment, health, and addresses that only take a form.
-NO_PAGES = {"request_progress", "job_progress", "target_plan", "livez", "readyz", "metrics"}
+NO_PAGES = {
+    "request_progress", "job_progress", "target_plan", "livez", "readyz", "metrics",
+    "sign_in_begin", "sign_in_return",
+}  # fmt: skip
 # What the README shows.
 SHOWN = (
     "home", "request_new", "decide", "request_detail", "project_detail", "queue", "remit",

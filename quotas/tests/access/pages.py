@@ -55,6 +55,8 @@ PAGES: dict[str, list[Sample]] = {
     "readyz": [get()],
     "metrics": [get()],
     "sign_in": [get()],
+    "sign_in_begin": [get()],
+    "sign_in_return": [get()],
     "sign_out": [post()],
     "set_language": [post(data=lambda case: {"language": "fr"})],
     # Own pages

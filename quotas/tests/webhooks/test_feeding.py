@@ -206,7 +206,7 @@ def test_every_verb_that_the_code_names_as_it_is_has_a_type() -> None:
 # another word.
 SITE_WIDE = {
     "job started", "issued", "resume", "limit taken in", "limit left out", "group made",
-    "group renamed", "group changed",
+    "group renamed", "group changed", "person arrived", "person changed",
 }  # fmt: skip
 
 
