@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from projects.models import Delegation, Project
 from projects.queries.viewers import Viewer
+from projects.queries.webhooks import LISTENING
 from projects.states import REPAIRING, ROLES_ABOVE_READER, ROLES_THAT_ASK, Power
 
 
@@ -24,8 +25,7 @@ def asks_for_others(viewer: Viewer) -> bool:
 
 def may_listen_to_unit(viewer: Viewer, unit_path: str) -> bool:
     """Have a webhook for a unit: who decides, funds or audits there."""
-    powers = (Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES, Power.AUDIT)
-    return any(viewer.holds(each, unit_path) for each in powers)
+    return any(viewer.holds(each, unit_path) for each in LISTENING)
 
 
 def has_an_interest(roles: Collection[str]) -> bool:

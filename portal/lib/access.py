@@ -43,6 +43,8 @@ ROWS: dict[str, dict[str, int]] = {
     "draft": _row(HIDDEN, owner=OK),
     # A webhook: its owner's alone (in the tests the project's).
     "webhook": _row(HIDDEN, owner=OK),
+    # ... Who takes it over: whoever could have made it (in the tests the one of somebody else).
+    "take over webhook": _row(HIDDEN, manager=OK, owner=OK),
     # A token: who holds it, or keeps its service account (in the tests the owner holds it). ...
     "token": _row(HIDDEN, owner=OK, operator=OK, auditor=OK),
     # ... Who ends it, ...

@@ -23,7 +23,7 @@ from projects.outgoing.notices import tell
 from projects.outgoing.signing import SecretLost, new_secret, opened, sealed
 from projects.queries.events import Place, horizon, place_before
 from projects.queries.viewers import Viewer
-from projects.queries.webhooks import own_webhooks
+from projects.queries.webhooks import others_webhooks, own_webhooks
 from projects.states import CallState, NoticeKind, WebhookState
 
 from .events import record
@@ -61,10 +61,7 @@ def make(
     secret = new_secret()
     fields = _checked(terms)
     with transaction.atomic():
-        User.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        if Webhook.objects.filter(owner=owner, deleted_at__isnull=True).count() >= MOST_WEBHOOKS:
-            words = {"most": MOST_WEBHOOKS}
-            raise Conflict(_("You have %(most)s webhooks, the most there can be.") % words)
+        _must_have_room(owner)
         start = horizon()
         webhook = Webhook(
             owner=owner, project=project, unit=unit, secret=sealed(secret), created_at=now,
@@ -95,6 +92,33 @@ def rotate(*, webhook: Webhook, version: int | None = None, viewer: Viewer) -> t
         _update(locked, secret=sealed(secret), version=locked.version + 1, **old)
         _record("webhook changed", locked, viewer.user, viewer.now)
     return locked, secret
+
+
+def take_over(*, webhook: Webhook, version: int | None = None, viewer: Viewer) -> Webhook:
+    """Become the owner of somebody else's: it is told what one may see oneself, from now on.
+
+    For whoever could have made it; nobody is made an owner by somebody else. Its secret stays,
+    so that its receiver goes on. What it was not told of as its owner had left is not sent: a
+    replay does that. Raises NotVisible, Forbidden by a token, Conflict, Stale.
+    """
+    if viewer.user.token is not None:
+        raise Forbidden(_("That is done in the pages, by a person who signed in."))
+    with transaction.atomic():
+        _must_have_room(viewer.user)
+        locked = (
+            others_webhooks(viewer)
+            .select_for_update(of=("self",), no_key=True)
+            .filter(pk=webhook.pk)
+            .first()
+        )
+        if locked is None:
+            raise NotVisible(_("There is no such webhook that you could take over."))
+        if version is not None and locked.version != version:
+            raise Stale(_("It was changed meanwhile: look again."), version=locked.version)
+        before = locked.owner_id
+        _update(locked, owner=viewer.user, version=locked.version + 1)
+        _record("webhook taken over", locked, viewer.user, viewer.now, before=before)
+    return locked
 
 
 def ping(*, webhook: Webhook, viewer: Viewer) -> WebhookCall:
@@ -228,6 +252,14 @@ def _locked(
     return locked
 
 
+def _must_have_room(owner: User) -> None:
+    """Raises Conflict for somebody who has as many as there can be; holds their row."""
+    User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    if Webhook.objects.filter(owner=owner, deleted_at__isnull=True).count() >= MOST_WEBHOOKS:
+        words = {"most": MOST_WEBHOOKS}
+        raise Conflict(_("You have %(most)s webhooks, the most there can be.") % words)
+
+
 def _must_have(viewer: Viewer, webhook: Webhook) -> None:
     if viewer.place is not None and webhook.project is None and webhook.unit is None:
         raise Forbidden(_("A service account has webhooks of its project or unit alone."))
@@ -293,8 +325,8 @@ def _old_secret(webhook: Webhook, now: datetime) -> dict[str, Any]:
     return {"old_secret": kept, "old_secret_until": now + OLD_SECRET_LIVES}
 
 
-def _record(verb: str, webhook: Webhook, actor: User | None, now: datetime) -> Event:
+def _record(verb: str, webhook: Webhook, actor: User | None, now: datetime, **data: int) -> Event:
     return record(
         verb, actor=actor, now=now, project=webhook.project, unit=webhook.unit,
-        subject_kind="webhook", subject_id=webhook.pk,
+        subject_kind="webhook", subject_id=webhook.pk, **data,
     )  # fmt: skip

@@ -8,11 +8,14 @@ from django.utils import timezone
 from prometheus_client.metrics_core import Metric
 
 from portal.lib.metrics import gauge
-from projects.models import Webhook, WebhookAttempt, WebhookCall
-from projects.states import CallState, WebhookState
+from projects.models import Membership, Webhook, WebhookAttempt, WebhookCall
+from projects.states import ROLES_THAT_ASK, CallState, Power, WebhookState
 
 from .events import visible_events
-from .viewers import Viewer
+from .viewers import Viewer, below
+
+# Who decides, funds or audits in a unit may have a webhook for it.
+LISTENING = (Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES, Power.AUDIT)
 
 
 def own_webhooks(viewer: Viewer) -> QuerySet[Webhook]:
@@ -25,6 +28,21 @@ def own_webhooks(viewer: Viewer) -> QuerySet[Webhook]:
             here |= Q(unit__path__startswith=place.unit_path)
         rows = rows.filter(here)
     return rows.select_related("owner", "project__unit", "unit").order_by("-pk")
+
+
+def others_webhooks(viewer: Viewer) -> QuerySet[Webhook]:
+    """Those of others that the person could have too, and so take over; the newest first.
+
+    Of projects that they own or manage, of units in which they decide, fund or audit. No
+    program looks after them.
+    """
+    rows = Webhook.objects.filter(deleted_at__isnull=True).exclude(owner=viewer.user)
+    if viewer.user.token is not None:
+        return rows.none()
+    mine = Membership.objects.live(viewer.now).filter(viewer.own(), role__in=ROLES_THAT_ASK)
+    here = Q(project__in=mine.values("project"))
+    here |= below(viewer.paths(*LISTENING), "unit__path")
+    return rows.filter(here).select_related("owner", "project__unit", "unit").order_by("-pk")
 
 
 def calls_of(webhook: Webhook) -> QuerySet[WebhookCall]:

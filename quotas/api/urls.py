@@ -208,6 +208,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("webhooks/<uuid:public_id>/", webhooks.webhook_detail, name="api_webhook"),
     path("webhooks/<uuid:public_id>/calls/", webhooks.webhook_calls, name="api_webhook_calls"),
     path("webhooks/<uuid:public_id>/rotate/", webhooks.webhook_rotate, name="api_webhook_rotate"),
+    path(
+        "webhooks/<uuid:public_id>/take-over/",
+        webhooks.webhook_take_over,
+        name="api_webhook_take_over",
+    ),
     path("webhooks/<uuid:public_id>/ping/", webhooks.webhook_ping, name="api_webhook_ping"),
     path("webhooks/<uuid:public_id>/replay/", webhooks.webhook_replay, name="api_webhook_replay"),
     path(

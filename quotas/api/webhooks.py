@@ -18,15 +18,22 @@ from projects.outgoing.event_types import TYPES
 from projects.outgoing.feeding import may_have_of
 from projects.queries.events import Place
 from projects.queries.viewers import Viewer
-from projects.queries.webhooks import calls_of, due_counts, own_webhooks, seen_in
+from projects.queries.webhooks import (
+    calls_of,
+    due_counts,
+    others_webhooks,
+    own_webhooks,
+    seen_in,
+)
 from projects.states import TokenScope
 
-from .asked import body, one, viewer_in, visible_project
+from .asked import body, filters, one, viewer_in, visible_project
 from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
+from .fields import Filters, YesNoInAddress
 from .once import without_secret
 from .pages import answer_page, page_of
-from .scopes import needs
+from .scopes import Needs, needs
 from .shapes.requests import NothingInput
 from .shapes.webhooks import (
     EXAMPLE,
@@ -44,11 +51,18 @@ from .versions import tagged, version_matched, version_seen
 TAG = "webhooks"
 
 
+class WebhookFilters(Filters):
+    others = YesNoInAddress(
+        default=False,
+        help_text="Those of others instead, of your projects and units: you can take them over.",
+    )
+
+
 @needs(TokenScope.LISTEN)
 @shows("own")
 @operation(
     "list_webhooks", "List your webhooks", answers=page_of(WebhookSerializer, "-id", "id"),
-    refuses=LIST, tag=TAG,
+    refuses=LIST, tag=TAG, filters=[WebhookFilters],
 )  # fmt: skip
 @operation(
     "make_webhook", "Make a webhook", method="POST", body=WebhookInput,
@@ -64,8 +78,9 @@ def webhook_list(request: Request) -> HttpResponseBase:
         sent = body(request, WebhookInput)
         made = webhooks.make(terms=_terms(sent), viewer=viewer, **_place_in(viewer, sent))
         return _shown_once(made, viewer, status=201)
+    rows = others_webhooks if filters(request, WebhookFilters)["others"] else own_webhooks
     return answer_page(
-        request, own_webhooks(viewer), WebhookSerializer,
+        request, rows(viewer), WebhookSerializer,
         context=lambda page: _context(page, viewer),
     )  # fmt: skip
 
@@ -125,6 +140,23 @@ def webhook_rotate(request: Request, public_id: UUID) -> Response:
     body(request, NothingInput)
     seen = version_matched(request, found.version)
     return _shown_once(webhooks.rotate(webhook=found, version=seen, viewer=viewer), viewer)
+
+
+@needs(Needs.A_PERSON)
+@shows("take over webhook")
+@operation(
+    "take_over_webhook", "Become the owner of a webhook", method="POST", body=NothingInput,
+    answers=WebhookSerializer, refuses=WRITE, tag=TAG, etag=Etag.CHECKS,
+    about="Of a project or unit for which you could make one. From then on it is told what you "
+    "may see. Its secret stays: make a new one, as whoever had it knows it. Not by a token.",
+)  # fmt: skip
+@api_view(["POST"])
+def webhook_take_over(request: Request, public_id: UUID) -> Response:
+    viewer = viewer_in(request)
+    found = one(others_webhooks(viewer), public_id=public_id)
+    body(request, NothingInput)
+    seen = version_matched(request, found.version)
+    return _shown(webhooks.take_over(webhook=found, version=seen, viewer=viewer), viewer)
 
 
 @needs(TokenScope.LISTEN)
@@ -200,6 +232,7 @@ def webhook_switch_off(request: Request, public_id: UUID) -> Response:
 @api_view(["GET"])
 def webhook_calls(request: Request, public_id: UUID) -> HttpResponseBase:
     viewer, found = _own(request, public_id)
+    filters(request)
     return answer_page(
         request,
         calls_of(found),

@@ -26,8 +26,10 @@ from quotas.tests.looks_programs import (
     a_program,
     a_token,
     a_webhook,
+    anothers_webhook,
     any_webhook,
     some_programs,
+    webhooks_of_others,
 )
 
 
@@ -119,6 +121,8 @@ LOOKS: dict[str, Look] = {
     "me": Look("alice"),
     "notice_list": Look("alice", some_notices),
     "webhook_list": Look("alice", any_webhook),
+    "webhook_others": Look("alice", webhooks_of_others),
+    "webhook_take_over": Look("alice", anothers_webhook),
     "webhook_new": Look("alice", query="?project=atlas-reco"),
     "webhook_detail": Look("alice", a_webhook),
     "webhook_change": Look("alice", a_webhook),

@@ -90,6 +90,25 @@ def a_webhook() -> dict[str, Any]:
     return {"public_id": found.public_id}
 
 
+def anothers_webhook() -> dict[str, Any]:
+    """Of somebody else, in a project of Alice's."""
+    own = Webhook.objects.get(public_id=a_webhook()["public_id"])
+    found, _is_new = Webhook.objects.get_or_create(
+        name="Chat", owner=User.objects.get(subject="bob"), project=own.project,
+        defaults={
+            "url": "https://chat.example.org/hooks/atlas", "secret": b"",
+            "created_at": timezone.now(),
+            "after_xid": own.after_xid, "after_id": own.after_id,
+        },
+    )  # fmt: skip
+    return {"public_id": found.public_id}
+
+
+def webhooks_of_others() -> dict[str, Any]:
+    anothers_webhook()
+    return {}
+
+
 def any_webhook() -> dict[str, Any]:
     a_webhook()
     return {}

@@ -87,6 +87,7 @@ TWINS: dict[str, tuple[str, ...]] = {
     "webhook_change": ("PUT api_webhook",),
     "webhook_delete": ("DELETE api_webhook",),
     "webhook_rotate": ("POST api_webhook_rotate",),
+    "webhook_take_over": ("POST api_webhook_take_over",),
     "webhook_ping": ("POST api_webhook_ping",),
     "webhook_replay": ("POST api_webhook_replay",),
     "webhook_switch_on": ("POST api_webhook_switch_on",),

@@ -72,7 +72,7 @@ TABLE: dict[str, str] = {
     """,
     "a person": """
         POST tokens, POST token_revoke, POST token_rotate, POST service_accounts,
-        POST service_account_take_over, POST service_account_close
+        POST service_account_take_over, POST service_account_close, POST webhook_take_over
     """,
 }
 

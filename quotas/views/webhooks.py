@@ -18,7 +18,13 @@ from projects.models import Project, Unit, Webhook, WebhookCall
 from projects.outgoing.event_types import PING, type_of
 from projects.outgoing.feeding import may_have
 from projects.queries.viewers import Viewer
-from projects.queries.webhooks import calls_of, due_counts, own_webhooks, seen_in
+from projects.queries.webhooks import (
+    calls_of,
+    due_counts,
+    others_webhooks,
+    own_webhooks,
+    seen_in,
+)
 from projects.states import WebhookState
 from projects.views.viewer import viewer_of
 from quotas.forms import take_errors
@@ -42,6 +48,14 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
         "most": webhooks.MOST_WEBHOOKS,
     }
     return render(request, "webhooks/list.html", context)
+
+
+@shows("own")
+@require_safe
+def webhook_others(request: HttpRequest) -> HttpResponse:
+    """Those of others that one could take over: of one's projects and units."""
+    page = page_of(request, others_webhooks(viewer_of(request)))
+    return render(request, "webhooks/others.html", {"here": "me", "page": page})
 
 
 @shows("own")
@@ -115,6 +129,20 @@ def webhook_rotate(request: HttpRequest, public_id: UUID) -> HttpResponse:
     if request.method == "POST":
         return _secret(request, webhooks.rotate(webhook=webhook, viewer=viewer), is_new=False)
     return render(request, "webhooks/rotate.html", {"here": "me", "webhook": webhook})
+
+
+@shows("take over webhook")
+@require_http_methods(["GET", "HEAD", "POST"])
+def webhook_take_over(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    viewer = viewer_of(request)
+    found = others_webhooks(viewer).filter(public_id=public_id).first()
+    if found is None:
+        raise NotVisible(_("There is no such webhook that you could take over."))
+    if request.method == "POST":
+        webhooks.take_over(webhook=found, viewer=viewer)
+        messages.success(request, _("It is yours, and told what you may see from now on."))
+        return redirect("webhook_detail", public_id=public_id)
+    return render(request, "webhooks/take_over.html", {"here": "me", "webhook": found})
 
 
 @shows("webhook")

@@ -11,6 +11,7 @@ from projects.outgoing.event_types import PING, TYPES, type_of
 from projects.states import CallState, WebhookState
 from quotas.api.fields import Input, Text, Whole, YesNo
 from quotas.api.shapes.operations import EventSerializer
+from quotas.api.shapes.people import Person
 
 EXAMPLE: dict[str, Any] = {
     "name": "Tickets", "url": "https://tickets.example.org/remit", "project": "atlas-reco",
@@ -19,9 +20,10 @@ EXAMPLE: dict[str, Any] = {
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
-    """A webhook of yours: told of its project or unit, or, with neither, of what you are told."""
+    """A webhook: told of its project or unit, or, with neither, of what its owner is told."""
 
     id = serializers.UUIDField(source="public_id")
+    owner = Person(help_text="It is told what they may see.")
     project = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
     unit = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
     types = serializers.ListField(
@@ -29,7 +31,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     )
     state = serializers.ChoiceField(choices=WebhookState.values)
     may_have = serializers.SerializerMethodField(
-        help_text="False: you lost your place there, so nothing is sent."
+        help_text="Whether you could have it. False for your own: nothing is sent any more."
     )
     due = serializers.SerializerMethodField(help_text="How many calls wait.")
     after = serializers.SerializerMethodField(
@@ -39,9 +41,9 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     class Meta:
         model = Webhook
         fields = (
-            "id", "name", "url", "project", "unit", "types", "state", "state_why", "may_have",
-            "due", "failing_since", "failure_count", "held_until", "old_secret_until", "after",
-            "created_at", "version",
+            "id", "name", "url", "owner", "project", "unit", "types", "state", "state_why",
+            "may_have", "due", "failing_since", "failure_count", "held_until",
+            "old_secret_until", "after", "created_at", "version",
         )  # fmt: skip
 
     def get_may_have(self, webhook: Webhook) -> bool:

@@ -87,6 +87,7 @@ API: dict[str, list[Sample]] = {
     ],
     "api_webhook_calls": [get(of_webhook)],
     "api_webhook_rotate": [post(of_webhook)],
+    "api_webhook_take_over": [post(of_program("left_webhook"))],
     "api_webhook_ping": [post(of_webhook)],
     "api_webhook_replay": [post(of_webhook, lambda case: {"after": "1.1"})],
     "api_webhook_switch_on": [post(webhook_that_is_off)],

@@ -57,6 +57,8 @@ class Case:
     left: ServiceAccount
     # Alice's, of the project.
     webhook: Webhook
+    # Of the project too, and of somebody who has left it.
+    left_webhook: Webhook
     draft_rule: Policy
     rule: Policy
 
@@ -135,6 +137,16 @@ def make_case(site: Site) -> Case:
             project=site.project,
             viewer=Viewer.of(site.alice, now),
         )[0],
+        left_webhook=Webhook.objects.create(
+            project=site.project,
+            name="old",
+            url="https://old.example.org/",
+            owner=site.erin,
+            secret=b"",
+            after_xid=0,
+            after_id=0,
+            created_at=now,
+        ),
         draft_rule=a_rule(site),
         rule=policies.switch_on(policy=a_rule(site), version=1, actor=site.dana, now=now),
         drift=make_drift(site, "gigabytes_storage-a", wanted=0, seen=10 * GIB),

@@ -110,6 +110,8 @@ PAGES: dict[str, list[Sample]] = {
     "service_account_take_over": [get(of_program("left")), post(of_program("left"))],
     "service_account_close": [get(of_program("program")), post(of_program("program"))],
     "webhook_list": [get()],
+    "webhook_others": [get()],
+    "webhook_take_over": [get(of_program("left_webhook")), post(of_program("left_webhook"))],
     "webhook_new": [get(), post(data=a_new_webhook, row="ask")],
     "webhook_detail": [get(of_webhook)],
     "webhook_change": [get(of_webhook), post(of_webhook, a_webhook)],

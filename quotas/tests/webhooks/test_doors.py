@@ -23,8 +23,10 @@ from projects.models import (
     Webhook,
     WebhookCall,
 )
+from projects.outgoing.feeding import may_have
 from projects.queries.viewers import Viewer
-from projects.states import CallState, WebhookState
+from projects.queries.webhooks import own_webhooks
+from projects.states import CallState, Role, WebhookState
 from quotas.tests.counting import assert_all_flat
 from quotas.tests.site import Site
 from quotas.tests.test_tokens import calling, token_for
@@ -117,6 +119,10 @@ def prepare(site: Site, state: str) -> Webhook | None:
         )  # fmt: skip
     if state == "tested":
         webhooks.ping(webhook=made, viewer=viewer)
+    if state == "of dana":
+        Webhook.objects.filter(pk=made.pk).update(
+            owner=site.dana, project=None, unit=site.units["atlas"]
+        )
     if state == "left":
         Membership.objects.filter(user=site.alice).update(ends_at=before + timedelta(seconds=1))
     return made
@@ -152,6 +158,8 @@ DONE_ACTS = [
     ("disabled", Act("on")),
     ("on", Act("delete")),
     ("off", Act("delete")),
+    ("of dana", Act("take_over", "erin")),
+    ("of dana", Act("take_over", "audrey")),
     ("left", Act("off")),
     ("left", Act("delete")),
 ]
@@ -186,6 +194,11 @@ REFUSED_ACTS = [
     (409, "on", Act("on")),
     (409, "off", Act("off")),
     (404, "on", Act("delete", "dana")),
+    (404, "of dana", Act("take_over")),
+    (404, "of dana", Act("take_over", "dana")),
+    (404, "of dana", Act("take_over", "mallory")),
+    (404, "on", Act("take_over", "bob")),
+    (404, "left", Act("take_over", "erin")),
     (403, "left", Act("change")),
     (403, "left", Act("rotate")),
     (403, "left", Act("ping")),
@@ -216,6 +229,42 @@ def test_a_person_has_twenty_at_most(site_today: Site) -> None:
     assert at(site_today, "api", "", Act("make"))[0] == DONE
 
 
+def test_who_takes_one_over_is_told_what_they_may_see(site_today: Site) -> None:
+    """Also for what its owner was not told of any more, by a replay."""
+    site, now = site_today, timezone.now()
+    Membership.objects.filter(user=site.bob).update(role=Role.MANAGER)
+    webhook = prepare(site, "left")
+    assert webhook is not None
+    secret = bytes(webhook.secret)
+    client = Client()
+    client.force_login(site.bob)
+    (row,) = client.get("/api/v1/webhooks/?others=true").json()["results"]
+    assert (row["owner"]["name"], row["may_have"]) == ("Alice", True)
+    page = client.get(reverse("webhook_others")).content.decode()
+    assert reverse("webhook_take_over", args=[webhook.public_id]) in page
+    stale = {"If-Match": '"7.0"'}
+    path = f"/api/v1/webhooks/{webhook.public_id}/take-over/"
+    assert client.post(path, {}, "application/json", headers=stale).status_code == 412
+    taken = client.post(path, {}, "application/json")
+    assert (taken.status_code, taken.json()["owner"]["name"]) == (200, "Bob")
+    webhook.refresh_from_db()
+    assert (webhook.owner, bytes(webhook.secret), webhook.version) == (site.bob, secret, 2)
+    event = Event.objects.get(verb="webhook taken over")
+    assert (event.project, event.data) == (site.project, {"before": site.alice.pk})
+    assert may_have(Viewer.of(site.bob, timezone.now()), webhook)
+    assert own_webhooks(Viewer.of(site.alice, now)).count() == 0
+    program = calling(token_for(site.alice)[1])
+    assert program.get("/api/v1/webhooks/?others=true").json()["results"] == []
+
+
+def test_who_has_as_many_as_there_can_be_takes_none_over(site_today: Site) -> None:
+    viewer = Viewer.of(site_today.erin, timezone.now())
+    for number in range(webhooks.MOST_WEBHOOKS):
+        webhooks.make(terms=Terms(f"W{number}", URL), viewer=viewer)
+    for door in DOORS:
+        assert at(site_today, door, "of dana", Act("take_over", "erin"))[::2] == (409, True)
+
+
 def test_a_secret_is_told_once(site_today: Site) -> None:
     client = Client()
     client.force_login(site_today.alice)
@@ -235,6 +284,9 @@ def test_lists_and_the_log_cost_the_same_for_many(site_today: Site) -> None:
     client.force_login(site.alice)
     viewer = Viewer.of(site.alice, now)
     webhook, _secret = webhooks.make(terms=Terms("CI", URL), project=site.project, viewer=viewer)
+    Membership.objects.filter(user=site.bob).update(role=Role.MANAGER)
+    other = Viewer.of(site.bob, now)
+    webhooks.make(terms=Terms("CI", URL), project=site.project, viewer=other)
 
     def call() -> None:
         event = Event.objects.create(at=now, verb="submitted", project=site.project)
@@ -247,13 +299,16 @@ def test_lists_and_the_log_cost_the_same_for_many(site_today: Site) -> None:
         for number in range(8):
             terms = Terms(f"W{number}", URL)
             webhooks.make(terms=terms, project=site.project, viewer=viewer)
+            webhooks.make(terms=terms, project=site.project, viewer=other)
             call()
 
     call()
     paths = {
         "webhook_list": reverse("webhook_list"),
         "webhook_detail": reverse("webhook_detail", args=[webhook.public_id]),
+        "webhook_others": reverse("webhook_others"),
         "api_webhooks": reverse("api_webhooks"),
+        "api_webhooks_of_others": reverse("api_webhooks") + "?others=true",
         "api_webhook_calls": reverse("api_webhook_calls", args=[webhook.public_id]),
     }
     loads = {
