@@ -13,6 +13,9 @@ from kombu.transport.redis import Channel, QoS
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 APPLY, OBSERVE, NOTIFY, CALL = "apply", "observe", "notify", "call"
+# What a worker beside our own services takes. Workers of CALL alone wait for the servers of
+# others, however slow: they take no place of deliveries, and hold no credential of a cloud.
+WORK = (APPLY, OBSERVE, NOTIFY)
 
 # How a worker is started, after `celery --app portal`: workers do not talk to each other,
 # and their heartbeat would block the loop that notices a broker that hangs.

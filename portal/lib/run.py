@@ -1,6 +1,6 @@
 """`make run`: all of Remit on this machine, to try it out, until Ctrl-C.
 
-Owns the embedded servers and four processes: the sandbox cloud, web, worker and beat. A
+Owns the embedded servers and five processes: the sandbox cloud, web, worker, caller and beat. A
 process that ends is started again, ever more slowly; when this one ends, all end.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from portal.celery import WORKER_ARGUMENTS
+from portal.celery import CALL, WORK, WORKER_ARGUMENTS
 from portal.lib import env
 from portal.lib.servers import Servers, ServersError, embedded_servers
 from portal.lib.servers.process import Child, tail
@@ -140,7 +140,12 @@ def serve(servers: Servers, services: list[Service], *, data_dir: Path, port: in
     web = add("web server", "gunicorn", "--config", "portal/gunicorn_conf.py", "portal.wsgi")
     worker = add(
         "worker", "celery", "--app", "portal", *WORKER_ARGUMENTS,
-        "--queues=apply,observe,notify,call", "--concurrency=4", CLOUDS_YAML=str(clouds_yaml),
+        "--hostname=worker@%h", f"--queues={','.join(WORK)}", "--concurrency=4",
+        CLOUDS_YAML=str(clouds_yaml),
+    )  # fmt: skip
+    add(
+        "caller", "celery", "--app", "portal", *WORKER_ARGUMENTS,
+        "--hostname=caller@%h", f"--queues={CALL}", "--pool=threads", "--concurrency=8",
     )  # fmt: skip
     add(
         "beat", "celery", "--app", "portal", "beat", "--schedule", str(data_dir / "beat-schedule"),

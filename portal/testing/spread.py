@@ -18,6 +18,7 @@ MANY_PROCESSES = (
     "quotas/tests/test_story",
     "quotas/tests/test_jobs_killed",
     "quotas/tests/test_database_away",
+    "quotas/tests/webhooks/test_killed",
 )
 
 

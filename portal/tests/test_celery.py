@@ -1,5 +1,6 @@
 """Workers outlive their broker: one that dies and comes back, and one that only hangs."""
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.celery import WORKER_ARGUMENTS, app
+from portal.celery import CALL, WORK, WORKER_ARGUMENTS, app
 from portal.lib.servers.process import Child
 from portal.lib.servers.valkey import Valkey
 from portal.lib.wake import forget_failure, wake
@@ -98,3 +99,15 @@ def test_every_scheduled_message_expires_before_the_next_is_long_due() -> None:
 )
 def test_task_goes_to_its_queue_by_name(task: str, queue: str) -> None:
     assert app.amqp.router.route({}, task)["queue"].name == queue
+
+
+@pytest.mark.parametrize(
+    "path", ["docs/operate.md", "docs/connect-a-cloud.md", "CONTRIBUTING.md", "portal/lib/run.py"]
+)
+def test_whoever_waits_for_receivers_does_nothing_else(path: str) -> None:
+    """Every start of workers that is written down: all queues, and that of calls by itself."""
+    text = (ROOT / path).read_text()
+    said = re.findall(r"--queues[ =]([a-z,]+|\{.*?\})", text)
+    written = [each for each in said if each[0] != "{"] or [",".join(WORK), CALL]
+    assert sorted(written) == sorted([",".join(WORK), CALL])
+    assert {each.name for each in app.conf.task_queues} == {*WORK, CALL}
