@@ -220,6 +220,8 @@ WEEKEND = env.weekdays("WEEKEND", ("sat", "sun"))
 PROJECT_NAME_PATTERN = env.text("PROJECT_NAME_PATTERN", r"[^\W_][\w .-]*")
 # Whether whoever asks for a project must say until when.
 PROJECTS_MUST_END = env.boolean("PROJECTS_MUST_END", False)
+# Days from when a project begins to close until what it has goes back: it can be kept meanwhile.
+PROJECT_GRACE_DAYS = env.integer("PROJECT_GRACE_DAYS", 14, low=0, high=366)
 # How many proposed projects of one person wait at once.
 PROPOSALS_AT_ONCE = env.integer("PROPOSALS_AT_ONCE", 10, low=1, high=1000)
 

@@ -21,7 +21,7 @@ def act(
     reason: str = "",
     delegation: Delegation | None = None,
     snapshot: Mapping[str, Any] | None = None,
-    **data: Any,
+    data: Mapping[str, Any] | None = None,
 ) -> ProjectAct:
     """Write an act down. actor: None, the calendar; data: ids, days and figures."""
     return ProjectAct.objects.create(
@@ -30,7 +30,7 @@ def act(
         actor=actor,
         delegation=delegation,
         reason=reason,
-        data={name: _plain(value) for name, value in data.items()},
+        data={name: _plain(value) for name, value in (data or {}).items()},
         snapshot=dict(snapshot or {}),
         at=now,
     )

@@ -68,6 +68,12 @@ class Project(models.Model):
         return self.name
 
     @property
+    def is_open(self) -> bool:
+        """Whether people can work in it in the clouds: until the countdown to its end is over."""
+        counts_down = self.state == ProjectState.CLOSING and self.closes_on is not None
+        return self.state == ProjectState.ACTIVE or counts_down
+
+    @property
     def tag(self) -> str:
         """What a project of ours is marked with in Keystone, and found again by."""
         return f"{TAG_PREFIX}{self.public_id}"

@@ -113,7 +113,9 @@ def _rename(project: Project, name: str, version: int, actor: User, now: datetim
     except IntegrityError as error:
         raise taken_meanwhile(name, error) from error
     # Names are no secret of a person, but events hold none of anything.
-    act(project, ProjectActKind.RENAME, actor=actor, now=now, before=before, after=name)
+    act(
+        project, ProjectActKind.RENAME, actor=actor, now=now, data={"before": before, "after": name}
+    )
     record(
         "project renamed", actor=actor, now=now, project=project,
         subject_kind="project", subject_id=project.pk,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from portal.lib.bulk import add_each
-from projects.models import User
+from projects.models import ProjectAct, User
 from quotas.models import Account, DecisionLine, Loan, Transfer, TransferKind
 
 from .ledger import no_room
@@ -21,6 +21,8 @@ class Journal:
 
     actor: User | None
     now: datetime
+    # Why quota moves where no decision moved it.
+    project_act: ProjectAct | None = None
     transfers: list[Transfer] = field(default_factory=list)
     opened: list[Loan] = field(default_factory=list)
     paid: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -80,7 +82,7 @@ class Journal:
             raise no_room(debit, amount)
         transfer = Transfer(
             offering_id=debit.offering_id, debit=debit, credit=credit, amount=amount, kind=kind,
-            decision_line=line, actor=self.actor, at=self.now,
+            decision_line=line, project_act=self.project_act, actor=self.actor, at=self.now,
         )  # fmt: skip
         self.transfers.append(transfer)
         debit.balance -= amount
