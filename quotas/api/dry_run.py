@@ -11,6 +11,7 @@ from portal.lib.locks import lock
 from projects.models import Delegation, Project, User
 from projects.queries.viewers import Viewer
 from projects.states import Power
+from quotas.actions.handing_up import HandedUp
 from quotas.models import EnvelopeAct, Offering, QuotaRequest, RequestLine
 from quotas.queries.preview import Warn, preview
 from quotas.queries.rehearsed import Rehearsed, ground_of, rehearsed
@@ -40,7 +41,10 @@ def plan_of_deciding(viewer: Viewer, asked: QuotaRequest, act: Callable[[], Mode
     """What a decision would do."""
 
     def decide() -> QuotaRequest:
-        act()
+        try:
+            act()
+        except HandedUp as refusal:
+            raise refusal.planned() from None
         return asked
 
     found = _rehearsed(viewer, asked.project, asked, decide)
