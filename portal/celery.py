@@ -12,10 +12,13 @@ from kombu.transport.redis import Channel, QoS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
-APPLY, OBSERVE, NOTIFY, CALL = "apply", "observe", "notify", "call"
-# What a worker beside our own services takes. Workers of CALL alone wait for the servers of
-# others, however slow: they take no place of deliveries, and hold no credential of a cloud.
+APPLY, OBSERVE, NOTIFY = "apply", "observe", "notify"
+CALL, MAIL = "call", "mail"
+# What a worker beside our own services takes. Workers of the others wait for the servers of
+# others, however slow: they take no place of deliveries, and hold no credential of a cloud. Mail
+# has a queue of its own, as only some machines may reach the mail server.
 WORK = (APPLY, OBSERVE, NOTIFY)
+CALLS = (CALL, MAIL)
 
 # How a worker is started, after `celery --app portal`: workers do not talk to each other,
 # and their heartbeat would block the loop that notices a broker that hangs.
@@ -62,7 +65,7 @@ app.conf.update(
     result_backend=None,
     task_ignore_result=True,
     task_default_queue=APPLY,
-    task_queues=[Queue(APPLY), Queue(OBSERVE), Queue(NOTIFY), Queue(CALL)],
+    task_queues=[Queue(APPLY), Queue(OBSERVE), Queue(NOTIFY), Queue(CALL), Queue(MAIL)],
     task_create_missing_queues=False,
     # By name, because who wakes a task (portal/lib/wake.py) does not import it.
     task_routes=[
@@ -76,6 +79,7 @@ app.conf.update(
             "projects.tasks.sweep_*": {"queue": NOTIFY},
             # Behind whose address somebody else's slow server may stand.
             "projects.tasks.call_webhooks": {"queue": CALL},
+            "quotas.tasks.post_letters": {"queue": MAIL},
             "*": {"queue": APPLY},
         }
     ],

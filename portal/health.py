@@ -19,11 +19,11 @@ from prometheus_client.metrics_core import Metric
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from portal.celery import APPLY, CALL, NOTIFY, OBSERVE
+from portal.celery import CALLS, WORK
 from portal.lib import metrics, pace
 from portal.lib.access import shows
 
-QUEUES = (APPLY, OBSERVE, NOTIFY, CALL)
+QUEUES = (*WORK, *CALLS)
 PLAIN = "text/plain; charset=utf-8"
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 

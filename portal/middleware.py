@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
@@ -17,6 +16,7 @@ from portal.lib import request_id
 from portal.lib.access import kept_query
 from portal.lib.errors import DomainError
 from portal.lib.locks import refusal_of
+from portal.lib.moments import zone_of
 
 logger = logging.getLogger("portal.requests")
 
@@ -119,16 +119,8 @@ class ReaderMiddleware:
             translation.activate(language)  # the next request starts with LocaleMiddleware's own
             request.LANGUAGE_CODE = translation.get_language()
         zone = user.time_zone if user.is_authenticated else ""
-        with timezone.override(_zone(zone)):
+        with timezone.override(zone_of(zone)):
             return self.get_response(request)
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    """The zone of that name; None, the site's own, where this machine does not know it."""
-    try:
-        return ZoneInfo(name) if name else None
-    except (OSError, ValueError):
-        return None
 
 
 class DomainErrorMiddleware:

@@ -15,6 +15,25 @@ from portal.lib.openid.registration import Registration
 from portal.lib.peppers import peppers_from
 from portal.lib.secret_key import stored_secret_key
 from portal.lib.servers.supervisor import make_data_dir, read_addresses
+from portal.mail import (  # noqa: F401 - Django reads them here
+    DEFAULT_FROM_EMAIL,
+    EMAIL_HOST,
+    EMAIL_HOST_PASSWORD,
+    EMAIL_HOST_USER,
+    EMAIL_PORT,
+    EMAIL_TIMEOUT,
+    EMAIL_USE_SSL,
+    EMAIL_USE_TLS,
+    MAIL_ANSWER_SECONDS,
+    MAIL_CONNECTIONS,
+    MAIL_DIGEST_HOUR,
+    MAIL_FOLDER,
+    MAIL_GATHER_SECONDS,
+    MAIL_GIVE_UP_DAYS,
+    MAIL_LOG_DAYS,
+    MAIL_REPLY_TO,
+    SITE_URL,
+)
 from portal.production import Production, refusals
 from portal.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - Django reads them here
 
@@ -220,6 +239,10 @@ WEEKEND = env.weekdays("WEEKEND", ("sat", "sun"))
 PROJECT_NAME_PATTERN = env.text("PROJECT_NAME_PATTERN", r"[^\W_][\w .-]*")
 # Whether whoever asks for a project must say until when.
 PROJECTS_MUST_END = env.boolean("PROJECTS_MUST_END", False)
+# For how many days from today an owner can extend a project without asking anybody.
+PROJECT_RENEW_DAYS = env.integer("PROJECT_RENEW_DAYS", 365, low=0, high=3660)
+# Days in which whom a project is offered to can accept it.
+PROJECT_OFFER_DAYS = env.integer("PROJECT_OFFER_DAYS", 14, low=1, high=366)
 # Days from when a project begins to close until what it has goes back: it can be kept meanwhile.
 PROJECT_GRACE_DAYS = env.integer("PROJECT_GRACE_DAYS", 14, low=0, high=366)
 # How many proposed projects of one person wait at once.
@@ -263,6 +286,9 @@ CELERY_BEAT_SCHEDULE = {
     # Reads the record for webhooks, and wakes those who call them.
     "sweep-webhooks": _every(SWEEP_SECONDS, "projects.tasks.sweep_webhooks"),
     "sweep-old-calls": _every(3_600.0, "projects.tasks.sweep_old_calls"),
+    # Reads notices into letters, and wakes those who send them.
+    "sweep-mail": _every(SWEEP_SECONDS, "quotas.tasks.sweep_mail"),
+    "sweep-old-mail": _every(3_600.0, "quotas.tasks.sweep_old_mail"),
     # Sessions that are over hold nobody in; this only keeps the table small.
     "sweep-sessions": _every(21_600.0, "projects.tasks.sweep_sessions"),
 }

@@ -1,5 +1,6 @@
 """The doors of the workers. A task is a hint: it takes ids, may run twice, loses nothing."""
 
+import time
 from typing import Any
 
 from celery import current_app, shared_task
@@ -10,7 +11,9 @@ from django.utils import timezone
 from portal.lib.wake import wake
 from projects.actions.token_ends import warn_of_tokens
 from projects.models import Unit
+from projects.outgoing import posting
 from projects.outgoing.kept_answers import forget_old_answers
+from projects.outgoing.letters import write_letters
 from quotas.actions.endpoints import resume_over
 from quotas.actions.ends import warn_of_ends
 from quotas.actions.escalation import escalate_due, remind_due
@@ -21,10 +24,13 @@ from quotas.actions.targets import APPLY_TASK
 from quotas.delivery import jobs, leases, observe, remedies
 from quotas.delivery.clouds import load_drivers
 from quotas.delivery.converge import work
+from quotas.delivery.mail import Postman
 
 SWEEP_BATCH = 500
 # What the sweep sends is sent again by the next ones as long as the row is due.
 HINT_SECONDS = 30
+MAIL_TASK = "quotas.tasks.post_letters"
+MAIL_SLICE_SECONDS = 10.0
 # A slice of some seconds.
 MARKED_REQUESTS = 1000
 SLICES = 10
@@ -126,6 +132,37 @@ def sweep_kept_answers() -> None:
 def sweep_remedies() -> None:
     """Apply the remedies that need nobody's click, once for each error."""
     remedies.apply_due()
+
+
+@shared_task
+def sweep_mail() -> None:
+    """Read notices into letters, and send a hint where one is due and the server not left alone."""
+    now = timezone.now()
+    for _slice in range(SLICES):
+        if write_letters(now) == 0:
+            break
+    posting.find_lost(now)
+    if posting.may_send(now):
+        current_app.send_task(MAIL_TASK, expires=HINT_SECONDS)
+
+
+@shared_task
+def post_letters() -> None:
+    """Send what is due for a few seconds, by one connection; what is left waits for a hint."""
+    ends = time.monotonic() + MAIL_SLICE_SECONDS
+    with Postman() as postman:
+        while postman.send_next(timezone.now()):
+            if time.monotonic() >= ends:
+                wake(MAIL_TASK)
+                return
+
+
+@shared_task
+def sweep_old_mail() -> None:
+    """Give up what could not be sent for days, and forget letters that ended long ago."""
+    now = timezone.now()
+    posting.give_up(now)
+    posting.clean(now)
 
 
 @shared_task

@@ -129,7 +129,7 @@ class Stack:
         self.workers = [
             self._part(
                 f"worker-{number}", "celery", "--app", "portal", *WORKER_ARGUMENTS,
-                "--queues=apply,observe,notify,call", "--concurrency=2",
+                "--queues=apply,observe,notify,call,mail", "--concurrency=2",
                 "--hostname", f"worker-{number}@%h",
                 more={"CLOUDS_YAML": str(cloud.workers_yaml)},
             )

@@ -4,6 +4,7 @@ The zone is the one Django has active, the language too; `now` is always given.
 """
 
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -11,6 +12,14 @@ from django.utils.translation import gettext as _
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _A_WHILE = 100 * DAY
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    """The zone of that name; None, the site's own, where this machine does not know it."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (OSError, ValueError):
+        return None
 
 
 def age_words(moment: datetime, now: datetime) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from portal.celery import CALL, WORK, WORKER_ARGUMENTS
+from portal.celery import CALLS, WORK, WORKER_ARGUMENTS
 from portal.lib import env
 from portal.lib.servers import Servers, ServersError, embedded_servers
 from portal.lib.servers.process import Child, tail
@@ -117,6 +117,7 @@ def serve(servers: Servers, services: list[Service], *, data_dir: Path, port: in
         "PYTHONUNBUFFERED": "1",
         "REMIT_ENV": "development",
         "SANDBOX": "on",
+        "MAIL_FOLDER": str(data_dir / "mail"),
     }
     clouds_yaml = data_dir / "clouds.yaml"
 
@@ -145,7 +146,7 @@ def serve(servers: Servers, services: list[Service], *, data_dir: Path, port: in
     )  # fmt: skip
     add(
         "caller", "celery", "--app", "portal", *WORKER_ARGUMENTS,
-        "--hostname=caller@%h", f"--queues={CALL}", "--pool=threads", "--concurrency=8",
+        "--hostname=caller@%h", f"--queues={','.join(CALLS)}", "--pool=threads", "--concurrency=8",
     )  # fmt: skip
     add(
         "beat", "celery", "--app", "portal", "beat", "--schedule", str(data_dir / "beat-schedule"),
@@ -232,6 +233,8 @@ def greet(port: int, data_dir: Path) -> None:
     if welcome.exists():
         say("\n" + welcome.read_text().replace("{address}", address).strip() + "\n")
     say(f"Remit answers at {address}")
+    if not os.environ.get("EMAIL_HOST"):
+        say(f"Mail goes to nobody: each letter is a file in {data_dir / 'mail'}")
     say(f"Data and logs are in {data_dir}. Ctrl-C ends all of it.")
 
 

@@ -74,7 +74,7 @@ class RunningSite:
         concurrency: int = 2,
         *,
         name: str = "worker",
-        queues: str = "apply,observe,notify,call",
+        queues: str = "apply,observe,notify,call,mail",
         settings: Mapping[str, str] | None = None,
     ) -> Child:
         """A worker, of all queues by default; it alone knows the clouds' credentials.

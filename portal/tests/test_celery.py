@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.celery import CALL, WORK, WORKER_ARGUMENTS, app
+from portal.celery import CALLS, WORK, WORKER_ARGUMENTS, app
 from portal.lib.servers.process import Child
 from portal.lib.servers.valkey import Valkey
 from portal.lib.wake import forget_failure, wake
@@ -95,6 +95,8 @@ def test_every_scheduled_message_expires_before_the_next_is_long_due() -> None:
         ("projects.tasks.notify_person", "notify"),
         ("projects.tasks.sweep_webhooks", "notify"),
         ("projects.tasks.call_webhooks", "call"),
+        ("quotas.tasks.sweep_mail", "notify"),
+        ("quotas.tasks.post_letters", "mail"),
     ],
 )
 def test_task_goes_to_its_queue_by_name(task: str, queue: str) -> None:
@@ -108,6 +110,6 @@ def test_whoever_waits_for_receivers_does_nothing_else(path: str) -> None:
     """Every start of workers that is written down: all queues, and that of calls by itself."""
     text = (ROOT / path).read_text()
     said = re.findall(r"--queues[ =]([a-z,]+|\{.*?\})", text)
-    written = [each for each in said if each[0] != "{"] or [",".join(WORK), CALL]
-    assert sorted(written) == sorted([",".join(WORK), CALL])
-    assert {each.name for each in app.conf.task_queues} == {*WORK, CALL}
+    written = [each for each in said if each[0] != "{"] or [",".join(WORK), ",".join(CALLS)]
+    assert sorted(written) == sorted([",".join(WORK), ",".join(CALLS)])
+    assert {each.name for each in app.conf.task_queues} == {*WORK, *CALLS}

@@ -42,6 +42,9 @@ LOOKS: dict[str, Look] = {
     NoticeKind.DELEGATED: Look(gettext_lazy("%(who)s delegated to you: %(what)s"), "people"),
     NoticeKind.REVOKED: Look(gettext_lazy("%(who)s revoked %(what)s"), "cross", "warn"),
     NoticeKind.ENDS_SOON: Look(gettext_lazy("%(what)s ends soon"), "calendar", "warn"),
+    NoticeKind.JOINED: Look(
+        gettext_lazy("Somebody joined a group that you delegated to: %(what)s"), "people"
+    ),
     NoticeKind.WEBHOOK_DISABLED: Look(
         gettext_lazy("%(what)s was disabled: it is called no more"), "warn", "warn"
     ),
@@ -73,13 +76,14 @@ def look_of(row: NoticeRow) -> Look:
 def sentence_of(row: NoticeRow) -> str:
     """Return "Dana approved #1042 for atlas-reco"."""
     who = str(row.actor) if row.actor is not None else _("Remit")
-    said = str(look_of(row).words) % {"who": who, "what": _what(row)}
+    said = str(look_of(row).words) % {"who": who, "what": what_of(row)}
     if row.is_over and row.subject is not None:
         return _("%(said)s – it waits no more") % {"said": said}
     return said
 
 
-def _what(row: NoticeRow) -> str:
+def what_of(row: NoticeRow) -> str:
+    """Return "#1042 for atlas-reco": what a notice is about."""
     if isinstance(row.subject, QuotaRequest):
         words = {"number": row.subject.pk, "project": row.subject.project.name}
         return _("#%(number)s for %(project)s") % words

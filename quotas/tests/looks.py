@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from projects.models import Delegation, Event, User
 from projects.outgoing.notices import tell
+from projects.outgoing.stopping import stop_url
 from projects.states import NoticeKind
 from quotas.models import Account, Decision, DecisionKind, Policy, RequestLine
 from quotas.states import LineState
@@ -103,6 +104,11 @@ def some_notices() -> dict[str, Any]:
     return {}
 
 
+def a_stop() -> dict[str, Any]:
+    url = stop_url(User.objects.get(subject="alice"), ["decided", "commented"])
+    return {"text": url.rstrip("/").rpartition("/")[2]}
+
+
 def erins() -> dict[str, Any]:
     return {"pk": Delegation.objects.filter(user__subject="erin").earliest("pk").pk}
 
@@ -119,6 +125,8 @@ LOOKS: dict[str, Look] = {
     "refusal_detail": Look("", lambda: {"code": "no_room"}),
     "home": Look("dana"),
     "me": Look("alice"),
+    "mail_choices": Look("alice"),
+    "mail_stop": Look("", a_stop),
     "notice_list": Look("alice", some_notices),
     "webhook_list": Look("alice", any_webhook),
     "webhook_others": Look("alice", webhooks_of_others),

@@ -99,6 +99,8 @@ ONE_DOOR = {
     "sign_out": "a session is the pages' alone",
     "set_language": "the language of pages, also of who is not signed in",
     "me": "how pages look to oneself: language and time zone",
+    "mail_choices": "what one gets by mail; over REST it comes with the next change",
+    "mail_stop": "the link in each mail, for whoever got it, without a sign-in",
     "policy_preview": "the words of a rule while its form is filled in; a draft grants nothing",
     "POST api_current_revoke": "a token ends itself; people do it by the token's page",
 }

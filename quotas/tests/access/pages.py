@@ -30,6 +30,7 @@ from quotas.tests.access.sending import (
     of_handed,
     of_program,
     of_rule,
+    of_stop,
     of_taken,
     of_token,
     of_webhook,
@@ -62,6 +63,8 @@ PAGES: dict[str, list[Sample]] = {
     # Own pages
     "home": [get()],
     "me": [get(), post(data=lambda case: {"language": "fr", "time_zone": ""})],
+    "mail_choices": [get(), post(data=lambda case: {"kind-decided": "digest"})],
+    "mail_stop": [get(of_stop), post(of_stop)],
     "find": [get(query="?q=atlas")],
     "remit": [get()],
     "coverage": [get()],

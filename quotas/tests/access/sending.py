@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from projects.models import Unit, Webhook
+from projects.outgoing.stopping import stop_url
 from projects.states import Power, WebhookState
 from quotas.actions.bulk import Shown
 from quotas.models import (
@@ -33,6 +34,12 @@ def of_program(which: str) -> "Build":
 
 def of_webhook(case: Case) -> dict[str, Any]:
     return {"public_id": case.webhook.public_id}
+
+
+def of_stop(case: Case) -> dict[str, Any]:
+    """The link of a mail that was written to the owner."""
+    url = stop_url(case.people["owner"], ["decided"])
+    return {"text": url.rstrip("/").rpartition("/")[2]}
 
 
 def webhook_that_is_off(case: Case) -> dict[str, Any]:
