@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,7 +18,7 @@ from projects.queries.viewers import Viewer, visible_projects
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
-from .fields import Filters
+from .fields import Filters, Slug, YesNoInAddress
 from .pages import answer_page, page_of
 from .scopes import Needs, needs
 from .shapes.requests import NothingInput
@@ -30,9 +29,9 @@ TAG = "tokens"
 
 
 class ServiceAccountFilters(Filters):
-    project = serializers.SlugField(required=False)
-    unit = serializers.SlugField(required=False)
-    closed = serializers.BooleanField(default=False, help_text="Those that are closed, instead.")
+    project = Slug(required=False)
+    unit = Slug(required=False)
+    closed = YesNoInAddress(default=False, help_text="Those that are closed, instead.")
 
 
 @needs(Needs.A_PERSON)

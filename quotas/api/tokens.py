@@ -4,7 +4,6 @@ from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,7 +18,7 @@ from projects.queries.viewers import Viewer
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
-from .fields import Filters
+from .fields import Filters, PublicId, YesNoInAddress
 from .once import without_secret
 from .pages import answer_page, page_of
 from .scopes import Needs, needs
@@ -32,8 +31,8 @@ BY_PEOPLE = "Only for a person who signed in: no token makes another. "
 
 
 class TokenFilters(Filters):
-    live = serializers.BooleanField(required=False, help_text="In force now, or not.")
-    service_account = serializers.UUIDField(required=False)
+    live = YesNoInAddress(required=False, help_text="In force now, or not.")
+    service_account = PublicId(required=False)
 
 
 @needs(Needs.A_PERSON)
