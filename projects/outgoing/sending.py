@@ -7,6 +7,7 @@ proxies do not exist here. One time limit holds for all of it, however slowly a 
 
 import http.client
 import io
+import logging
 import socket
 import ssl
 import threading
@@ -21,6 +22,8 @@ from django.utils.translation import gettext as _
 from portal.lib.networks import Network
 
 from .addresses import Address, WrongUrl, may_reach, parse
+
+logger = logging.getLogger(__name__)
 
 # (host, port) → the addresses of the name, as DNS says now; raises OSError.
 Resolve = Callable[[str, int], Sequence[str]]
@@ -124,8 +127,12 @@ def _connected(address: Address, limits: Limits, clock: _Clock, resolve: Resolve
     for each in found:
         # One private address among others is enough: which one a proxy would take is luck.
         if not may_reach(each, limits.allowed):
-            words = {"host": address.host, "ip": each}
-            raise WrongUrl(_("%(host)s leads to %(ip)s, which this site does not call.") % words)
+            # Which one is for operators: what names mean inside of a site is not for everybody.
+            words = {"host": address.host}
+            logger.info("a webhook leads to a private address", extra={**words, "ip": each})
+            raise WrongUrl(
+                _("%(host)s leads to a private address, which this site does not call.") % words
+            )
     last: OSError | None = None
     for each in found[:MAX_TRIED]:
         family = socket.AF_INET6 if ":" in each else socket.AF_INET

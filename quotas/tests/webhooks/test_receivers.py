@@ -207,15 +207,19 @@ def test_a_receiver_that_asks_for_patience_gets_it(
 
 
 def test_a_private_address_is_not_connected_to(
-    committed_site: Site, receiver: Receiver, settings: Settings
+    committed_site: Site, receiver: Receiver, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Whoever made it is not told either what names mean inside of the site."""
+    caplog.set_level("INFO", "projects.outgoing")
     of_project(committed_site, receiver.url)
     settings.WEBHOOK_ALLOW_PRIVATE = []
     ask(committed_site, NOW)
     assert send_all(NOW) == 1
     assert receiver.calls == []
-    sentence = "hooks.test leads to 127.0.0.1, which this site does not call."
+    sentence = "hooks.test leads to a private address, which this site does not call."
     assert (last_try().status, last_try().words) == (None, sentence)
+    logged = [each for each in caplog.records if each.name == "projects.outgoing.sending"]
+    assert [vars(each)["ip"] for each in logged] == [HOST]
 
 
 def test_an_answer_of_dns_that_changes_after_the_check_changes_nothing(
@@ -238,4 +242,4 @@ def test_an_answer_of_dns_that_changes_after_the_check_changes_nothing(
         assert call_next(NOW, changing)
         assert said == ["127.0.0.1", "127.0.0.2"]
         assert (len(receiver.calls), private.calls) == (1, [])
-    assert last_try().words.startswith("hooks.test leads to 127.0.0.2,")
+    assert last_try().words.startswith("hooks.test leads to a private address,")
