@@ -1,6 +1,7 @@
 """The app that answers: who?"""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 from portal.lib import metrics
 
@@ -11,6 +12,8 @@ class ProjectsConfig(AppConfig):
 
     def ready(self) -> None:
         # An import that needs the loaded models.
+        from projects.queries.eras import begin_where_moved
         from projects.queries.webhooks import collect_webhooks
 
+        connection_created.connect(begin_where_moved)
         metrics.register("webhooks", collect_webhooks)

@@ -1,6 +1,7 @@
 """The tables that answer: who?"""
 
 from .delegations import Delegation
+from .eras import Era
 from .events import Event
 from .lifecycle import EndNotice, ProjectAct, ProjectChange, ProjectHold
 from .mail import DigestHour, Letter, LetterNotice, MailChoice, Postbox
@@ -18,6 +19,7 @@ __all__ = [
     "Delegation",
     "DigestHour",
     "EndNotice",
+    "Era",
     "Event",
     "Group",
     "GroupMembership",

@@ -29,9 +29,17 @@ class XidField(models.Field):
 
 
 class CurrentXid(Func):
-    """The id of the transaction in progress."""
+    """The id of the transaction in progress, as the server counts; for early migrations."""
 
     function = "pg_current_xact_id"
+    arity = 0
+    output_field = XidField()
+
+
+class RecordXid(Func):
+    """The id of the transaction in progress, as the record counts (eras.py)."""
+
+    function = "remit_xid"
     arity = 0
     output_field = XidField()
 
@@ -39,7 +47,7 @@ class CurrentXid(Func):
 class Event(models.Model):
     """One act: who did what to which thing, and when. No actor: the system itself."""
 
-    xid = XidField(db_default=CurrentXid(), editable=False)
+    xid = XidField(db_default=RecordXid(), editable=False)
     at = models.DateTimeField()
     actor = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="acts")
     # By which token, where a program did it; who did it is the actor.

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from .events import CurrentXid, Event, XidField
+from .events import Event, RecordXid, XidField
 from .people import User
 
 
@@ -15,7 +15,7 @@ class Notice(models.Model):
     Written in the transaction of the act. `xid` is for readers in (xid, id) order, as of events.
     """
 
-    xid = XidField(db_default=CurrentXid(), editable=False)
+    xid = XidField(db_default=RecordXid(), editable=False)
     event = models.ForeignKey(Event, models.PROTECT, related_name="notices")
     person = models.ForeignKey(User, models.PROTECT, related_name="notices")
     kind = models.CharField(max_length=40)

@@ -130,7 +130,7 @@ def _tip() -> Place | None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT xid::text::bigint, id FROM projects_event "
-            "WHERE xid < pg_snapshot_xmin(pg_current_snapshot()) "
+            "WHERE xid < (SELECT remit_horizon()) "
             "ORDER BY xid DESC, id DESC LIMIT 1"
         )
         found = cursor.fetchone()

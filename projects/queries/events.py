@@ -71,7 +71,7 @@ class IsBefore(IsAfter):
 class IsOver(Func):
     """The condition on a transaction that it, and all that began before it, are over."""
 
-    template = "(%(expressions)s < pg_snapshot_xmin(pg_current_snapshot()))"
+    template = "(%(expressions)s < (SELECT remit_horizon()))"
     output_field = BooleanField()
 
 
@@ -103,7 +103,7 @@ class Window:
 def horizon() -> Place:
     """Before this place nothing will be recorded any more: all that began there is over."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
+        cursor.execute("SELECT remit_horizon()::text")
         return Place(int(cursor.fetchone()[0]), 0)
 
 

@@ -93,6 +93,12 @@ CODES: dict[str, Code] = {
         _("A call with this Idempotency-Key is still being worked on."),
         _("Send the same again in a moment: you get the answer of the first."),
     ),
+    "marker_gone": Code(
+        410, "The record has no such place any more",
+        _("The database was restored, and what was recorded near the place that you sent is gone, "
+          "or the place is none of this site."),
+        _("Read all of it anew, without “after” or “updated_since”, and go on from there."),
+    ),
     "stale": Code(
         412, "It has changed",
         _("It is not what you saw any more: somebody else changed it, or the figures moved."),

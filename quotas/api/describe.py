@@ -37,6 +37,7 @@ _WORDS = {
     404: "not_found",
     406: "not_acceptable",
     409: "conflict",
+    410: "marker_gone",
     412: "stale",
     413: "too_large",
     415: "unsupported_media_type",
@@ -110,6 +111,7 @@ def operation(
     parameters = [*filters, *_headers(method, etag), *([DRY_RUN] if plan is not None else [])]
     if listing is not None:
         responses = {(status, "application/json"): shape, CSV: CSV_TYPE}
+        refuses = {*refuses, 410} if listing.changed is not None else refuses
         parameters += listing.parameters
     elif method == "GET" and answers is not None:
         refuses = {*refuses, 422}

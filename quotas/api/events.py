@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from portal.lib.access import shows
 from projects.models import Unit
+from projects.queries.eras import check_stands
 from projects.queries.events import Place, feed, place_before, visible_events
 from projects.verbs import VERBS
 
@@ -65,7 +66,7 @@ class EventFilters(Filters):
 
 @shows("own")
 @operation(
-    "list_events", "Follow the record of acts", answers=Feed, refuses=LIST, tag="events",
+    "list_events", "Follow the record of acts", answers=Feed, refuses=(*LIST, 410), tag="events",
     filters=[EventFilters, fields_parameter(EventSerializer)],
     about="Your own acts and those of what you may see, in the order of the record. Start "
     "without `after`, then send back the one of the page before: nothing is missed and "
@@ -84,6 +85,8 @@ def event_list(request: Request) -> Response:
     if "verb" in asked:
         rows = rows.filter(verb__in=asked["verb"])
     before: Place = asked.get("after", Place(0, 0))
+    if "after" in asked:
+        check_stands(before)
     if "since" in asked:
         rows = rows.filter(at__gte=asked["since"])
         # Where reading begins; from there on each page has its own place.

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from portal.lib.errors import Invalid
+from projects.queries.eras import check_stands
 from projects.queries.events import Place, Window, horizon
 
 from . import sheets
@@ -66,9 +67,10 @@ def answer_page(
         rows = rows.filter(listing.changed(window))  # type: ignore[misc]  # it has a marker
     text = request.query_params.get("cursor", "")
     cursor = Cursor.read(text, order) if text else None
+    size = _size(request)
     if request.accepted_renderer.format == sheets.Sheet.format:
         return _sheet(request, rows, order, cursor, shown, until)
-    return _page(request, rows, order, cursor, shown, until)
+    return _page(request, rows, order, cursor, shown, until, size)
 
 
 def chosen(request: Request) -> tuple[str, ...] | None:
@@ -141,8 +143,8 @@ def _page(
     cursor: Cursor | None,
     shown: _Shown,
     until: Place | None,
+    size: int,
 ) -> Response:
-    size = _size(request)
     found = order.cut(rows, cursor, size + 1)
     has_more, found = len(found) > size, found[:size]
     is_back = cursor is not None and cursor.is_back
@@ -231,9 +233,12 @@ def _until(request: Request, listing: Listing) -> Place | None:
 def _since(text: str) -> Any:
     """A place in the record, or a moment with its zone."""
     try:
-        return Place.read(text)
+        place = Place.read(text)
     except ValueError:
         pass
+    else:
+        check_stands(place)
+        return place
     try:
         # In an address "+" is a space.
         moment = parse_datetime(text.replace(" ", "+"))

@@ -134,6 +134,7 @@ RAISED: dict[str, Callable[[Case], "Answer"]] = {
     "too_soon": lambda case: by(case, "alice").post(f"requests/{case.open.pk}/nudge/"),
     "busy": while_held,
     "in_flight": while_in_flight,
+    "marker_gone": lambda case: by(case, "alice").get("events/?after=99999999999999.1"),
     "stale": lambda case: approve(case, version=9),
     "too_large": lambda case: by(case, "alice").send("requests/", b" " * 2_700_000),
     "unsupported_media_type": lambda case: by(case, "alice").send("requests/", b"a", "text/plain"),
