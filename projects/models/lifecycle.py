@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from projects.states import ChangeKind, ChangeState, EndingKind, ProjectActKind
+from projects.states import ChangeKind, ChangeState, EndingKind, ProjectActKind, Role
 
 from .delegations import Delegation
 from .people import User
@@ -63,6 +63,8 @@ class ProjectChange(models.Model):
     )
     to_unit = models.ForeignKey(Unit, models.PROTECT, null=True, blank=True, related_name="+")
     until_on = models.DateField(null=True, blank=True)
+    # The role that who offers a project has once it is taken; empty: none.
+    then_role = models.CharField(max_length=10, choices=Role, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     answer = models.CharField(max_length=500, blank=True)
     answered_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
