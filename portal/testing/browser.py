@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect, sync_playwright
 
 from portal.testing.needs import AXE
 
@@ -20,9 +22,9 @@ PATIENCE = 20_000  # milliseconds; a real service's first answers take seconds
 expect.set_options(timeout=PATIENCE)
 # Tags of the rules that are law in most places, and axe's own best practices.
 AXE_RUN = """
-async () => (await axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa",
-"wcag22aa", "best-practice"]})).violations.map(v => v.id + ": " + v.help + " — " +
-v.nodes.map(n => n.target.join(" ")).join(", "))
+async () => (await axe.run(document, {resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa",
+"wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})).violations.map(v => v.id + ": " + v.help +
+" — " + v.nodes.map(n => n.target.join(" ")).join(", "))
 """
 
 
@@ -54,9 +56,18 @@ class Person:
         self.context: BrowserContext = browser.new_context(base_url=url, bypass_csp=True, **options)
         self.context.set_default_timeout(PATIENCE)
         self.page: Page = self.context.new_page()
+        # What it emulates ends with it, so it is kept.
+        self._devices: CDPSession | None = None
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._listen)
+
+    def signed_in(self, session: Client) -> "Person":
+        """As whom Django's test client is signed in; where the form is not what is tested."""
+        name = settings.SESSION_COOKIE_NAME
+        cookie = {"name": name, "value": session.cookies[name].value, "url": self.url}
+        self.context.add_cookies([cookie])
+        return self
 
     def sign_in(self, name: str, password: str) -> "Person":
         self.page.goto("/sign-in/")
@@ -66,9 +77,18 @@ class Person:
         expect(self.page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
         return self
 
+    def touch(self, is_on: bool = True) -> None:
+        """From now on the pointer is a finger, or a mouse again, also on the page as it is."""
+        if self._devices is None:
+            self._devices = self.context.new_cdp_session(self.page)
+        self._devices.send("Emulation.setTouchEmulationEnabled", {"enabled": is_on})
+        coarse = "matchMedia('(pointer: coarse)').matches"
+        assert self.page.evaluate(coarse) is is_on
+
     def axe(self) -> list[str]:
         """What axe finds on the page as it is."""
-        self.page.add_script_tag(path=AXE)
+        if not self.page.evaluate("'axe' in window"):
+            self.page.add_script_tag(path=AXE)
         found: list[str] = self.page.evaluate(AXE_RUN)
         return found
 

@@ -1,6 +1,7 @@
 """Every page of the demo site, as people see it: axe finds nothing, and pictures to look at.
 
-Wide and light, wide and dark, narrow. Pictures go to test-results/pictures; with PICTURES
+Wide and light, wide and dark, narrow. Pictures go to test-results/pictures, but for those of a
+run that several processes share (`make test`), where only what is wrong is kept; with PICTURES
 set to a folder those that the README shows go there too (`make pictures`).
 """
 
@@ -9,11 +10,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from django.db.models import Q
+from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Browser, expect
 
@@ -22,14 +25,13 @@ from portal.testing.browser import PICTURES, Person
 from portal.testing.processes import ROOT, RunningSite, running_site
 from portal.testing.servers import DatabaseCopy
 from portal.testing.waiting import wait_until
+from projects.models import User
 from quotas.models import Target
 from quotas.states import TargetState
 from quotas.tests.access.samples import SAMPLES
 from quotas.tests.looks import LOOKS
 
 pytestmark = [pytest.mark.needs("chromium", "axe")]
-DEMO_PASSWORD = "remit-demo"
-Colours = Literal["light", "dark"]
 # Answers of GET that are no pages: a fragment, health, and addresses that only take a form.
 NO_PAGES = {
     "request_progress", "job_progress", "target_plan", "livez", "readyz", "metrics",
@@ -42,13 +44,28 @@ SHOWN = (
 )  # fmt: skip
 
 # Without motion, so that nothing is looked at on its way from light to dark.
-WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
-NARROW: dict[str, Any] = {"viewport": {"width": 360, "height": 780}, "has_touch": True}
-# Of each window: what a look there is called, by its colours.
-VIEWS: list[tuple[dict[str, Any], dict[Colours, str]]] = [
-    (WIDE, {"light": "1280", "dark": "dark"}),
-    (NARROW, {"light": "360"}),
-]
+LOOK: dict[str, Any] = {"locale": "en-GB", "reduced_motion": "reduce"}
+
+
+@dataclass(frozen=True)
+class View:
+    """How a page is looked at; `name` is in the name of its picture."""
+
+    name: str
+    width: int
+    height: int
+    colours: Literal["light", "dark"] = "light"
+    is_touched: bool = False
+
+
+# A page is loaded once and looked at in one way after the other: nothing in it asks at its
+# beginning how it is looked at.
+VIEWS = (
+    View("1280", 1280, 900),
+    View("dark", 1280, 900, "dark"),
+    View("360", 360, 780, is_touched=True),
+)
+IS_SHARED = "PYTEST_XDIST_WORKER" in os.environ
 
 
 @pytest.fixture(scope="module")
@@ -89,25 +106,42 @@ def test_every_page_has_a_look() -> None:
 
 def test_axe_finds_nothing_on_any_page(demo: RunningSite, browser: Browser) -> None:
     found: dict[str, list[str]] = {}
-    for window, views in VIEWS:
-        people: dict[str, Person] = {}
-        for name, look in LOOKS.items():
-            if look.who not in people:
-                person = Person(browser, demo.url, locale="en-GB", **window)
-                people[look.who] = person.sign_in(look.who, DEMO_PASSWORD) if look.who else person
-            person = people[look.who]
-            answer = person.page.goto(reverse(name, kwargs=look.kwargs()) + look.query)
-            assert answer is not None
-            assert answer.status == 200, name
-            for colours, view in views.items():
-                person.page.emulate_media(color_scheme=colours)
-                found[f"{name} {view}"] = [*person.axe(), *person.complaints, *_too_wide(person)]
-                person.complaints.clear()
-                person.picture(f"{name}-{view}")
-        for person in people.values():
-            person.close()
+    people: dict[str, Person] = {}
+    for name, look in LOOKS.items():
+        if look.who not in people:
+            people[look.who] = _person(browser, demo, look.who)
+        person = people[look.who]
+        answer = person.page.goto(reverse(name, kwargs=look.kwargs()) + look.query)
+        assert answer is not None
+        assert answer.status == 200, name
+        for view in VIEWS:
+            found[f"{name} {view.name}"] = _looked_at(person, view, f"{name}-{view.name}")
+    for person in people.values():
+        person.close()
     assert {where: what for where, what in found.items() if what} == {}
     _keep_for_the_readme()
+
+
+def _person(browser: Browser, demo: RunningSite, name: str) -> Person:
+    """Somebody of the demo in a window of their own; nobody yet where the name is empty."""
+    person = Person(browser, demo.url, **LOOK)
+    if name:
+        session = Client()
+        session.force_login(User.objects.get(subject=name))
+        person.signed_in(session)
+    return person
+
+
+def _looked_at(person: Person, view: View, picture: str) -> list[str]:
+    """What is wrong with the page as it is, in this view."""
+    person.page.set_viewport_size({"width": view.width, "height": view.height})
+    person.page.emulate_media(color_scheme=view.colours)
+    person.touch(view.is_touched)
+    wrong = [*person.axe(), *person.complaints, *_too_wide(person)]
+    person.complaints.clear()
+    if wrong or not IS_SHARED:
+        person.picture(picture)
+    return wrong
 
 
 def _too_wide(person: Person) -> list[str]:
@@ -127,9 +161,7 @@ def _keep_for_the_readme() -> None:
 
 def test_refusals_are_pages_too(demo: RunningSite, browser: Browser) -> None:
     """What is not there, what is not allowed, and a form that was filled in wrongly."""
-    mallory = Person(browser, demo.url).sign_in("mallory", DEMO_PASSWORD)
-    bob = Person(browser, demo.url).sign_in("bob", DEMO_PASSWORD)
-    alice = Person(browser, demo.url).sign_in("alice", DEMO_PASSWORD)
+    mallory, bob, alice = (_person(browser, demo, each) for each in ("mallory", "bob", "alice"))
     for person, address, status in (
         (mallory, "/projects/atlas-reco/", 404),
         (bob, "/operations/endpoints/", 403),
