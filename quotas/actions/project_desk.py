@@ -82,11 +82,16 @@ class ProjectDesk:
             )
 
 
-def take_project(project: Project, actor: User, now: datetime) -> ProjectDesk:
-    """Lock a project and its place, then ask who the actor is. Raises NotVisible, Forbidden."""
+def take_project(
+    project: Project, actor: User, now: datetime, *, sees: bool = False
+) -> ProjectDesk:
+    """Lock a project and its place, then ask who the actor is. Raises NotVisible, Forbidden.
+
+    sees: whether the actor knows of it by what they were asked, whatever else they may see.
+    """
     rows = lock(Project.objects.filter(pk=project.pk).select_related("unit"))
     viewer = Viewer.of(actor, now)
-    if not rows or not visible_projects(viewer).filter(pk=project.pk).exists():
+    if not rows or not (sees or visible_projects(viewer).filter(pk=project.pk).exists()):
         raise NotVisible(_("There is no such project."))
     if not actor.is_active:
         raise Forbidden(_("The account of %(name)s is closed.") % {"name": actor})

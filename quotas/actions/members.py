@@ -1,0 +1,150 @@
+"""Who works in a project: added, given another role, removed, leaving; always with an owner.
+
+Owners name everybody, managers everybody but owners, and whoever manages members for the unit
+both. Nobody is made an owner without their yes: that is offered (project_changes).
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.lib.errors import Conflict, Forbidden, Invalid
+from projects.actions.projects import set_role
+from projects.models import Event, Group, Membership, Project, User
+from projects.outgoing.notices import tell
+from projects.queries.viewers import Viewer
+from projects.states import NoticeKind, Power, ProjectState, Role
+
+from .lives import wake_identities
+from .project_desk import ProjectDesk, take_project
+from .routing import mark_project
+
+OVER = (ProjectState.CLOSED, ProjectState.DROPPED)
+MOST_MEMBERS = 1000
+
+
+def set_member(
+    *,
+    project: Project,
+    role: Role | None,
+    user: User | None = None,
+    group: Group | None = None,
+    actor: User,
+    now: datetime,
+) -> bool:
+    """Give a person or a group a role in a project, or none; False where it was so already.
+
+    Raises NotVisible, Forbidden, Conflict where no owner would be left, Invalid.
+    """
+    with transaction.atomic():
+        desk = take_project(project, actor, now)
+        held = _held(desk.project, user, group)
+        _check_may(desk, [each for each in (held, role) if each])
+        _check_standing(desk.project)
+        _check_holder(desk, user, group, role, held)
+        return change_role(desk.project, role, user=user, group=group, actor=actor, now=now)
+
+
+def leave(*, project: Project, actor: User, now: datetime) -> None:
+    """Give up one's own role. Raises Conflict for the last owner, and where one has none."""
+    with transaction.atomic():
+        desk = take_project(project, actor, now)
+        if not _held(desk.project, actor, None):
+            through = desk.roles and _("You work in %(project)s through a group: leave that.")
+            words = {"project": desk.project.name}
+            raise Conflict((through or _("You have no role in %(project)s.")) % words)
+        change_role(desk.project, None, user=actor, group=None, actor=actor, now=now)
+
+
+def change_role(
+    project: Project, role: Role | None, *, user: User | None, group: Group | None,
+    actor: User | None, now: datetime,
+) -> bool:  # fmt: skip
+    """Change it, see to it that an owner is left, and to all that follows. project: locked."""
+    changed = set_role(project=project, role=role, user=user, group=group, actor=actor, now=now)
+    if not changed:
+        return False
+    _check_owner_left(project, now)
+    mark_project(project, now)
+    wake_identities(project)
+    if user is not None:
+        event = Event.objects.filter(
+            project=project, subject_kind="user", subject_id=user.pk, at=now
+        ).latest("pk")
+        tell(event, [user.pk], NoticeKind.ROLE)
+    return True
+
+
+def owners_of(project: Project, now: datetime) -> Collection[Membership]:
+    """The memberships by which somebody owns it: of people whose account is in use, of groups."""
+    held = Membership.objects.live(now).filter(project=project, role=Role.OWNER)
+    return [
+        each
+        for each in held.select_related("user", "group")
+        if (each.user is not None and each.user.is_active and each.user.left_at is None)
+        or (each.group is not None and each.group.gone_at is None)
+    ]
+
+
+def _check_owner_left(project: Project, now: datetime) -> None:
+    if not owners_of(project, now):
+        raise Conflict(
+            _("%(project)s needs an owner: offer it to somebody first.") % {"project": project.name}
+        )
+
+
+def _held(project: Project, user: User | None, group: Group | None) -> str:
+    rows = Membership.objects.filter(project=project, ends_at__isnull=True)
+    found = rows.filter(user=user, group=group).values_list("role", flat=True).first()
+    return found or ""
+
+
+def may_name(desk: ProjectDesk, role: str) -> bool:
+    """Whether the actor gives, and takes, this role."""
+    if desk.is_owner or manages_members(desk.viewer, desk.project):
+        return True
+    return desk.is_manager and role != Role.OWNER
+
+
+def manages_members(viewer: Viewer, project: Project) -> bool:
+    """Holds the power for the project's unit."""
+    return viewer.holds(Power.MANAGE_MEMBERS, project.unit.path)
+
+
+def _check_may(desk: ProjectDesk, roles: Collection[str]) -> None:
+    if all(may_name(desk, each) for each in roles):
+        return
+    if desk.is_manager:
+        raise Forbidden(_("A manager changes nothing about owners; an owner can."))
+    raise Forbidden(_("Only an owner or a manager of the project can do that."))
+
+
+def _check_standing(project: Project) -> None:
+    if project.state in OVER:
+        words = {"project": project.name, "state": project.get_state_display()}
+        raise Conflict(_("%(project)s is %(state)s; nobody joins or leaves it any more.") % words)
+
+
+def _check_holder(
+    desk: ProjectDesk, user: User | None, group: Group | None, role: Role | None, held: str
+) -> None:
+    if (user is None) == (group is None):
+        raise Invalid({"user": [_("Name a person or a group, one of the two.")]})
+    if role is None:
+        return
+    if user is not None and (not user.is_active or user.left_at is not None):
+        raise Invalid({"user": [_("%(name)s is not here any more.") % {"name": user}]})
+    if group is not None and group.gone_at is not None:
+        raise Invalid({"group": [_("%(name)s is not there any more.") % {"name": group}]})
+    if user is not None and role == Role.OWNER and user != desk.viewer.user:
+        raise Invalid(
+            {"role": [_("Nobody is made an owner without their yes: offer the project to them.")]}
+        )
+    if user == desk.viewer.user and role == Role.OWNER and held != Role.OWNER:
+        raise Forbidden(_("Nobody makes themselves an owner."))
+    count = Membership.objects.filter(project=desk.project, ends_at__isnull=True).count()
+    if not held and count >= MOST_MEMBERS:
+        words = {"most": MOST_MEMBERS}
+        raise Conflict(_("A project has at most %(most)s members: add a group instead.") % words)

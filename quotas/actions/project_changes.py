@@ -1,0 +1,271 @@
+"""Changes of a project that somebody else agrees to: a later end, another unit, another owner.
+
+Asked for by its owners; decided by who decides projects where it is to be, or, of an offer, by
+whom it is made to. Who may decide it at once asks nobody.
+"""
+
+from datetime import date, datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
+from portal.lib.locks import lock
+from projects.actions.events import record
+from projects.models import GroupMembership, Project, ProjectChange, Unit, User
+from projects.outgoing.notices import tell
+from projects.queries.viewers import Viewer
+from projects.states import (
+    CHANGE_MOVES,
+    ChangeKind,
+    ChangeState,
+    NoticeKind,
+    Power,
+    ProjectState,
+    Role,
+)
+from quotas.queries.authority import Mandate, mandates_for, with_free_holder
+
+from .changing import extend, hand_over, move
+from .project_desk import ProjectDesk, deciding_projects, take_project
+from .proposing import end_errors
+from .wishes import clean_text
+
+MAX_REASON = 500
+WORKS = (ProjectState.ACTIVE, ProjectState.SUSPENDED)
+
+
+def ask_extension(
+    *, project: Project, until_on: date, reason: str = "", version: int | None = None,
+    actor: User, now: datetime,
+) -> ProjectChange | None:  # fmt: skip
+    """Let a project last until another day: at once for an owner within the site's bound, or for
+    who decides projects; else it is asked for. None: it is done."""
+    with transaction.atomic():
+        desk = _desk(project, version, actor, now)
+        said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
+        if errors := end_errors(until_on, now):
+            raise Invalid({"until_on": errors["ends_on"]})
+        if until_on == desk.project.ends_on:
+            raise Invalid({"until_on": [_("It lasts until that day already.")]})
+        renewable = desk.today + timedelta(days=settings.PROJECT_RENEW_DAYS)
+        if desk.mandates or (desk.is_owner and until_on <= renewable):
+            delegation = None if desk.is_owner else desk.delegation
+            extend(desk.project, until_on, actor=actor, delegation=delegation, reason=said, now=now)
+            return None
+        return _ask(desk, ChangeKind.EXTEND, said, until_on=until_on)
+
+
+def ask_move(
+    *, project: Project, unit: Unit, reason: str = "", version: int | None = None,
+    actor: User, now: datetime,
+) -> ProjectChange | None:  # fmt: skip
+    """Ask for a project to be put into another unit; None: who decides for both has done it."""
+    with transaction.atomic():
+        desk = _desk(project, version, actor, now)
+        said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
+        if unit.retired_at is not None:
+            raise Invalid({"unit": [_("%(unit)s is retired.") % {"unit": unit.label}]})
+        if unit.pk == desk.project.unit_id:
+            raise Invalid({"unit": [_("It is in %(unit)s already.") % {"unit": unit.label}]})
+        there = deciding_projects(desk.viewer, desk.project, unit.path)
+        if desk.mandates and there:
+            move(desk.project, unit, actor=actor, delegation=there[0].delegation, reason=said,
+                 now=now)  # fmt: skip
+            return None
+        return _ask(desk, ChangeKind.MOVE, said, to_unit=unit)
+
+
+def offer(
+    *, project: Project, user: User, then: str = "", reason: str = "",
+    version: int | None = None, actor: User, now: datetime,
+) -> ProjectChange:  # fmt: skip
+    """Offer a project to a new owner, who accepts or declines.
+
+    then: the role that the actor has afterwards, "" for none; an owner who stays one shares it.
+    """
+    with transaction.atomic():
+        desk = take_project(project, actor, now)
+        if not desk.is_owner:
+            raise Forbidden(_("Only an owner can offer the project to somebody."))
+        desk.check_version(version)
+        desk.check_state(*WORKS, ProjectState.CLOSING)
+        said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
+        if not user.is_active or user.left_at is not None:
+            raise Invalid({"user": [_("%(name)s is not here any more.") % {"name": user}]})
+        if user == actor:
+            raise Invalid({"user": [_("You own it already.")]})
+        if then not in ("", *Role.values):
+            raise Invalid({"then": [_("There is no such role.")]})
+        expires_at = now + timedelta(days=settings.PROJECT_OFFER_DAYS)
+        return _ask(desk, ChangeKind.HAND_OVER, said, to_user=user, then_role=then,
+                    expires_at=expires_at)  # fmt: skip
+
+
+def accept(
+    *, change: ProjectChange, answer: str = "", version: int, actor: User, now: datetime
+) -> Project:
+    """Say yes, which does it. Raises Conflict, NoRoom where a unit's envelopes lack it."""
+    with transaction.atomic():
+        desk, held = _take(change, actor, now)
+        mandates = _check_may_answer(desk, held)
+        _check_open(held, version)
+        said = clean_text(answer, field="answer", required=False, most=MAX_REASON)
+        desk.check_state(*WORKS, ProjectState.CLOSING)
+        # First the answer: what it does must not find it waiting any more.
+        _settle(held, "accept", said, actor, now)
+        delegation = mandates[0].delegation if mandates else None
+        if held.kind == ChangeKind.EXTEND and held.until_on is not None:
+            if errors := end_errors(held.until_on, now):
+                raise Conflict(errors["ends_on"][0])
+            extend(desk.project, held.until_on, actor=actor, delegation=delegation, reason=said,
+                   now=now)  # fmt: skip
+        elif held.kind == ChangeKind.MOVE and held.to_unit is not None:
+            move(desk.project, held.to_unit, actor=actor, delegation=delegation, reason=said,
+                 now=now)  # fmt: skip
+        else:
+            hand_over(desk.project, held, now=now)
+        _note(held, "change accepted", actor, now)
+    return desk.project
+
+
+def decline(
+    *, change: ProjectChange, answer: str, version: int, actor: User, now: datetime
+) -> None:
+    """Say no, with a reason for who asked."""
+    with transaction.atomic():
+        desk, held = _take(change, actor, now)
+        _check_may_answer(desk, held)
+        _check_open(held, version)
+        said = clean_text(answer, field="answer", required=True, most=MAX_REASON)
+        _settle(held, "decline", said, actor, now)
+        _note(held, "change declined", actor, now)
+
+
+def withdraw_change(*, change: ProjectChange, version: int, actor: User, now: datetime) -> None:
+    """Ask for it no more; by an owner or a manager of the project."""
+    with transaction.atomic():
+        desk, held = _take(change, actor, now)
+        if not desk.is_manager:
+            raise Forbidden(_("Only an owner or a manager of the project can do that."))
+        _check_open(held, version)
+        _settle(held, "withdraw", "", actor, now)
+        _note(held, "change withdrawn", actor, now)
+
+
+def lapse_changes(now: datetime, most: int = 100) -> int:
+    """End what nobody answered in time; how many."""
+    due = ProjectChange.objects.filter(state=ChangeState.OPEN, expires_at__lte=now)
+    ids = list(due.order_by("expires_at", "pk").values_list("pk", flat=True)[:most])
+    for pk in ids:
+        with transaction.atomic():
+            held = lock(ProjectChange.objects.filter(pk=pk).select_related("project"))[0]
+            if held.state == ChangeState.OPEN:
+                _settle(held, "lapse", "", None, now)
+                _note(held, "change lapsed", None, now)
+    return len(ids)
+
+
+def _desk(project: Project, version: int | None, actor: User, now: datetime) -> ProjectDesk:
+    desk = take_project(project, actor, now)
+    desk.require(manager=True)
+    desk.check_version(version)
+    desk.check_state(*WORKS)
+    return desk
+
+
+def _ask(desk: ProjectDesk, kind: ChangeKind, reason: str, **what: object) -> ProjectChange:
+    actor, now = desk.viewer.user, desk.viewer.now
+    try:
+        with transaction.atomic():
+            asked = ProjectChange.objects.create(
+                project=desk.project, kind=kind, asked_by=actor, reason=reason, created_at=now,
+                **what,
+            )  # fmt: skip
+    except IntegrityError as error:
+        raise Conflict(_("The same waits for an answer already: withdraw that first.")) from error
+    asked.project = desk.project
+    _note(asked, "change asked", actor, now)
+    return asked
+
+
+def _take(change: ProjectChange, actor: User, now: datetime) -> tuple[ProjectDesk, ProjectChange]:
+    """The project locked, then the change. To whom it is offered need not see the project."""
+    viewer = Viewer.of(actor, now)
+    desk = take_project(change.project, actor, now, sees=may_answer(viewer, change))
+    held = lock(
+        ProjectChange.objects.filter(pk=change.pk).select_related("to_user", "to_unit", "asked_by")
+    )[0]
+    held.project = desk.project
+    return desk, held
+
+
+def may_answer(viewer: Viewer, change: ProjectChange) -> bool:
+    """Whether the person is whom it waits for."""
+    if change.kind == ChangeKind.HAND_OVER:
+        return change.to_user_id == viewer.user.pk and viewer.place is None
+    return bool(deciding_projects(viewer, change.project, _place(change)))
+
+
+def _check_may_answer(desk: ProjectDesk, change: ProjectChange) -> list[Mandate]:
+    if change.kind == ChangeKind.HAND_OVER:
+        if change.to_user_id != desk.viewer.user.pk or desk.viewer.place is not None:
+            raise Forbidden(_("It is offered to %(name)s.") % {"name": change.to_user})
+        return []
+    mandates = deciding_projects(desk.viewer, desk.project, _place(change))
+    if not mandates:
+        words = {"unit": change.to_unit.label if change.to_unit else desk.project.unit.label}
+        raise Forbidden(_("Only who decides projects for %(unit)s can answer that.") % words)
+    return mandates
+
+
+def _place(change: ProjectChange) -> str:
+    return change.to_unit.path if change.to_unit is not None else change.project.unit.path
+
+
+def _check_open(change: ProjectChange, version: int) -> None:
+    if change.state != ChangeState.OPEN:
+        words = {"state": change.get_state_display()}
+        raise Conflict(_("It is %(state)s already.") % words, state=change.state)
+    if change.version != version:
+        raise Stale(_("It has changed since you opened it. Look again."), version=change.version)
+
+
+def _settle(
+    change: ProjectChange, verb: str, answer: str, actor: User | None, now: datetime
+) -> None:
+    after = CHANGE_MOVES[ChangeState.OPEN, verb]
+    moved = ProjectChange.objects.filter(pk=change.pk, state=ChangeState.OPEN).update(
+        state=after, answer=answer, answered_by=actor, answered_at=now, version=F("version") + 1
+    )
+    if not moved:
+        raise Conflict(_("Somebody else was first. Look again."))
+    change.refresh_from_db(fields=["state", "answer", "answered_by", "answered_at", "version"])
+
+
+def _note(change: ProjectChange, verb: str, actor: User | None, now: datetime) -> None:
+    """Record it, and tell whom it waits for, or who waited."""
+    event = record(
+        verb, actor=actor, now=now, project=change.project, unit=change.project.unit,
+        subject_kind="project_change", subject_id=change.pk, kind=change.kind,
+    )  # fmt: skip
+    if change.state == ChangeState.OPEN:
+        tell(event, _whom(change, now), NoticeKind.CHANGE_ASKED)
+    elif change.asked_by_id is not None:
+        tell(event, [change.asked_by_id], NoticeKind.CHANGE_ANSWERED)
+
+
+def _whom(change: ProjectChange, now: datetime) -> list[int]:
+    """Ids of those who can answer: of deciders the nearest level."""
+    if change.to_user_id is not None:
+        return [change.to_user_id]
+    mandates = with_free_holder(
+        mandates_for(_place(change), Power.DECIDE_PROJECTS, now), change.project, now
+    )
+    nearest = [each for each in mandates if each.nearness == mandates[0].nearness]
+    groups = [each.delegation.group_id for each in nearest if each.delegation.group_id]
+    members = GroupMembership.objects.live(now).filter(group__in=groups)
+    people = {each.delegation.user_id for each in nearest if each.delegation.user_id}
+    return sorted(people | set(members.values_list("user", flat=True)))
