@@ -65,8 +65,8 @@ class Person:
     def signed_in(self, session: Client) -> "Person":
         """As whom Django's test client is signed in; where the form is not what is tested."""
         name = settings.SESSION_COOKIE_NAME
-        cookie = {"name": name, "value": session.cookies[name].value, "url": self.url}
-        self.context.add_cookies([cookie])
+        value = str(session.cookies[name].value)
+        self.context.add_cookies([{"name": name, "value": value, "url": self.url}])
         return self
 
     def sign_in(self, name: str, password: str) -> "Person":
