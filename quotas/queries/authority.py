@@ -75,19 +75,6 @@ class Mandate:
             for link in self.chain
         )
 
-    def most_per_decision(self, offering: Offering) -> int | None:
-        """The most that one decision may add, in base units; None: without bound.
-
-        A link none of whose rows match the offering allows nothing.
-        """
-        amounts: list[int] = []
-        for link in self.chain:
-            rows = [row for row in self.bounds[link.pk] if matches(row, offering)]
-            if not rows:
-                return 0
-            amounts += [row.per_decision for row in rows if row.per_decision is not None]
-        return min(amounts, default=None)
-
     def reaches(self, offering: Offering) -> bool:
         """Whether every link says anything about the offering; else nothing of it is decided."""
         return all(

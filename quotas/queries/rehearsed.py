@@ -200,9 +200,7 @@ def _limits(
         for pk, limit in limits.items()
     ]
     kept = [each for each in found if each.is_touched]
-    return sorted(
-        kept, key=lambda each: (each.limit.endpoint.slug, each.limit.order, each.limit.key)
-    )
+    return sorted(kept, key=_place)
 
 
 def _place(row: RehearsedLimit) -> tuple[str, int, str]:

@@ -25,10 +25,6 @@ class Movement:
     other: Account
     proof: Proof | None
 
-    @property
-    def is_loan(self) -> bool:
-        return self.transfer.kind == "loan"
-
 
 @dataclass(frozen=True)
 class Why:
