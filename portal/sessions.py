@@ -41,10 +41,12 @@ def begin(sender: Any, request: HttpRequest, **facts: Any) -> None:
 
 def prolong(session: SessionBase, now: datetime) -> None:
     """Move the end away from `now`, as far as the age allows."""
-    if SIGNED_IN_AT not in session:
+    is_ruled = SIGNED_IN_AT in session
+    if not is_ruled:
         session[SIGNED_IN_AT] = now.timestamp()  # from before there were rules
     end = _end(session, now)
-    if end - session.get_expiry_date() > timedelta(seconds=settings.SESSION_IDLE_SECONDS / STEPS):
+    step = timedelta(seconds=settings.SESSION_IDLE_SECONDS / STEPS)
+    if not is_ruled or end - session.get_expiry_date() > step:
         session.set_expiry(end)
 
 

@@ -28,5 +28,7 @@ def logging_of(level: str) -> dict[str, Any]:
             # Django's own handlers would mail admins and write a second, unstructured line.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
+            # Four lines for every sign-in that went well; lockouts are warnings.
+            "axes": {"level": "WARNING"},
         },
     }

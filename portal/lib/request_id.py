@@ -16,8 +16,13 @@ def accept(given: str) -> str:
 
 
 class RequestIdFilter(logging.Filter):
-    """Puts the id on every record of this thread or task."""
+    """Puts the id on every record of this thread or task, and takes the request itself off.
+
+    Django hangs it on, and as text it is its address with the query, which may hold names or,
+    on the way back from an identity provider, a code. The path is in our own line.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = current.get()
+        record.__dict__.pop("request", None)
         return True

@@ -21,6 +21,7 @@ from projects.models import Group, GroupMembership, User
 
 from .events import record, record_many
 from .joining import tell_grantors
+from .people import end_memberships
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def set_groups_of(
     held = _held(user, issuer)
     joined = (wanted - held.keys()) & touched
     left = (held.keys() - wanted) & touched
-    _end([held[pk] for pk in left], now)
+    end_memberships(GroupMembership.objects.filter(pk__in=[held[pk].pk for pk in left]), now)
     GroupMembership.objects.bulk_create(
         GroupMembership(group_id=pk, user=user, starts_at=now) for pk in sorted(joined)
     )
@@ -166,12 +167,3 @@ def _held(user: User, issuer: str) -> Mapping[int, GroupMembership]:
     """{group id: the membership} of the groups of an issuer that somebody is in."""
     rows = GroupMembership.objects.filter(user=user, ends_at__isnull=True, group__issuer=issuer)
     return {each.group_id: each for each in rows}
-
-
-def _end(memberships: Collection[GroupMembership], now: datetime) -> None:
-    begun = [each.pk for each in memberships if each.starts_at < now]
-    # A period that never held is none.
-    GroupMembership.objects.filter(
-        pk__in=[each.pk for each in memberships if each.starts_at >= now]
-    ).delete()
-    GroupMembership.objects.filter(pk__in=begun).update(ends_at=now)

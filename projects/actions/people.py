@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict
@@ -17,6 +18,7 @@ from portal.lib.locks import lock
 from projects.models import LOCAL_ISSUER, Group, GroupMembership, User
 
 from .events import record
+from .joining import tell_grantors
 
 
 def make_user(
@@ -76,22 +78,20 @@ def set_group_members(*, group: Group, users: Collection[User], now: datetime) -
         live = GroupMembership.objects.filter(group=group, ends_at__isnull=True)
         held = set(live.values_list("user", flat=True))
         left = held - wanted
-        for membership in live.filter(user__in=left):
-            _end(membership, now)
+        end_memberships(live.filter(user__in=left), now)
         GroupMembership.objects.bulk_create(
             GroupMembership(group=group, user_id=pk, starts_at=now) for pk in sorted(wanted - held)
         )
         if wanted != held:
             _record("group changed", group, now, joined=len(wanted - held), left=len(left))
+        tell_grantors({group.pk: wanted - held}, now)
     return MembersChange(joined=frozenset(wanted - held), left=frozenset(left))
 
 
-def _end(membership: GroupMembership, now: datetime) -> None:
-    if membership.starts_at >= now:
-        membership.delete()  # a period that never held
-        return
-    membership.ends_at = now
-    membership.save(update_fields=["ends_at"])
+def end_memberships(rows: QuerySet[GroupMembership], now: datetime) -> None:
+    """End memberships of groups that the caller holds; two queries for any number of them."""
+    rows.filter(starts_at__gte=now).delete()  # a period that never held
+    rows.filter(ends_at__isnull=True).update(ends_at=now)
 
 
 def _record(verb: str, group: Group, now: datetime, **data: Any) -> None:

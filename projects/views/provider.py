@@ -111,7 +111,9 @@ def begin(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated or settings.OIDC is None:
         return redirect(destination or settings.LOGIN_REDIRECT_URL)
     try:
-        url, begun = Provider(settings.OIDC).begin(request.build_absolute_uri(reverse("sign_in_return")))
+        url, begun = Provider(settings.OIDC).begin(
+            request.build_absolute_uri(reverse("sign_in_return"))
+        )
     except Failed as failed:
         return _failed(request, failed, destination)
     others = sorted(request.session.get(BEGUN, {}).items(), key=lambda each: each[1]["at"])

@@ -1,11 +1,14 @@
 """Somebody signs in at the real provider, with Django's test client for a browser."""
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from django.http import HttpResponse
 from django.test import Client
 
 from contrib.provider.running import RunningProvider
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
 BEGIN, RETURN = "/sign-in/provider/", "/sign-in/return/"
 
@@ -17,7 +20,7 @@ def come_back(
     *,
     heading: str = "",
     cancels: bool = False,
-) -> HttpResponse:
+) -> "Answer":
     """Go there, sign in, come back; the answer to the return."""
     return client.get(way_back(client, provider, subject, heading=heading, cancels=cancels))
 
