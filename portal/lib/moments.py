@@ -18,7 +18,7 @@ def zone_of(name: str) -> ZoneInfo | None:
     """The zone of that name; None, the site's own, where this machine does not know it."""
     try:
         return ZoneInfo(name) if name else None
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         return None
 
 
