@@ -94,9 +94,11 @@ def operation(
     answered: Any = None,
     etag: Etag = Etag.NONE,
     plan: Shape | None = None,
+    has_sheet: bool = False,
 ) -> Callable[[Any], Any]:
     """Describe one method of a view.
 
+    has_sheet: what is no list in pages is to be had as CSV all the same.
     sent, answered: example values of body and answer; plan: what `dry_run=true` answers.
     """
     examples = [
@@ -113,6 +115,8 @@ def operation(
         responses = {(status, "application/json"): shape, CSV: CSV_TYPE}
         refuses = {*refuses, 410} if listing.changed is not None else refuses
         parameters += listing.parameters
+    elif has_sheet:
+        responses = {(status, "application/json"): shape, CSV: CSV_TYPE}
     elif method == "GET" and answers is not None:
         refuses = {*refuses, 422}
         parameters += [] if any(_has_fields(each) for each in filters) else [FIELDS]
@@ -139,6 +143,8 @@ def operation(
             view.cls.listing = listing
         if any(_has_fields(each) for each in filters):
             view.cls.has_fields = True
+        if has_sheet:
+            view.cls.has_sheet = True
         if plan is not None:
             view.cls.has_dry_run = True
         return described(view)

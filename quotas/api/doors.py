@@ -44,6 +44,8 @@ class Door(APIView):
     listing: Listing | None = None
     # Whether it reads `fields` itself; all others are narrowed here.
     has_fields: bool = False
+    # Whether it has a sheet though it is no list in pages.
+    has_sheet: bool = False
 
     def check_throttles(self, request: Request) -> None:
         """Raises Throttled for a caller who is too fast: a token, or a person who signed in."""
@@ -71,7 +73,8 @@ class Door(APIView):
 
     def get_renderers(self) -> list[BaseRenderer]:
         """A list is also to be had as CSV."""
-        is_list = self.listing is not None and self.request.method == "GET"
+        has_sheet = self.listing is not None or self.has_sheet
+        is_list = has_sheet and self.request.method == "GET"
         return [*super().get_renderers(), *([Sheet()] if is_list else [])]
 
 

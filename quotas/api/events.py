@@ -1,19 +1,29 @@
 """The record of acts, for programs that follow it."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.lib.access import shows
-from projects.models import Unit
+from projects.models import Event, Unit
 from projects.queries.eras import check_stands
-from projects.queries.events import Place, feed, place_before, visible_events
+from projects.queries.events import (
+    IsBefore,
+    Place,
+    feed,
+    horizon,
+    place_before,
+    visible_events,
+)
 from projects.verbs import VERBS
 
+from . import sheets
 from .asked import filters, viewer_in
 from .describe import LIST, operation
 from .doors import api_view
@@ -71,10 +81,12 @@ class EventFilters(Filters):
     about="Your own acts and those of what you may see, in the order of the record. Start "
     "without `after`, then send back the one of the page before: nothing is missed and "
     "nothing comes twice, also while others write. An act appears once every transaction "
-    "that began before it is over.",
+    "that began before it is over. As CSV it is all that there is by now; the header `After` "
+    "says where to read on.",
+    has_sheet=True,
 )  # fmt: skip
 @api_view(["GET"])
-def event_list(request: Request) -> Response:
+def event_list(request: Request) -> HttpResponseBase:
     asked, rows = filters(request, EventFilters), visible_events(viewer_in(request))
     if "project" in asked:
         rows = rows.filter(project__slug=asked["project"])
@@ -93,11 +105,36 @@ def event_list(request: Request) -> Response:
         before = before if "after" in asked else place_before(asked["since"])
     names = chosen(request)
     keep(EventSerializer(), names)
+    if request.accepted_renderer.format == sheets.Sheet.format:
+        return _sheet(request, rows, before, names)
     found = feed(rows, before, asked["page_size"])
+    return Response(_page(found, before, names))
+
+
+def _page(found: Sequence[Event], before: Place, names: Sequence[str] | None) -> dict[str, Any]:
+    """These events as a Feed, and where to read on after them, or after `before` if none came."""
     after = Place(found[-1].xid, found[-1].pk) if found else before
     shape = Feed({"results": found, "after": str(after)})
     keep(shape.fields["results"].child, names)  # type: ignore[attr-defined]  # of a list
-    return Response(shape.data)
+    return dict(shape.data)
+
+
+def _sheet(
+    request: Request, rows: QuerySet[Event], before: Place, names: Sequence[str] | None
+) -> HttpResponseBase:
+    """All up to what is known as it begins."""
+    tip = max(before, horizon())
+
+    def pages() -> Iterator[list[dict[str, Any]]]:
+        place, found = before, [Event()] * MAX_PAGE_SIZE
+        while len(found) == MAX_PAGE_SIZE:
+            found = feed(rows.filter(IsBefore(tip)), place, MAX_PAGE_SIZE)
+            page = _page(found, place, names)
+            place = Place.read(page["after"])
+            yield page["results"]
+
+    paths = sheets.columns(EventSerializer(), names or tuple(EventSerializer().fields))
+    return sheets.streamed(request, paths, pages(), {"After": str(tip)})
 
 
 def _in_unit(slug: str) -> Q:

@@ -5,11 +5,10 @@ All of it stands here once: a list says what its rows are and what its `Listing`
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -174,19 +173,10 @@ def _sheet(
     cursor: Cursor | None,
     shown: _Shown,
     until: Place | None,
-) -> StreamingHttpResponse:
-    paths = shown.paths
+) -> HttpResponseBase:
+    headers = {} if until is None else {"Updated-Until": str(until)}
     pages = _all_pages(rows, order, cursor, shown)
-    # What is wrong is told before the first byte is sent.
-    first = next(pages)
-    told = ((sheets.cells(each, paths) for each in page) for page in chain([first], pages))
-    body = sheets.lines(chain([sheets.header(paths)], chain.from_iterable(told)))
-    match = request._request.resolver_match
-    name = (match.url_name if match and match.url_name else "list").removeprefix("api_")
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    if until is not None:
-        headers["Updated-Until"] = str(until)
-    return StreamingHttpResponse(body, content_type="text/csv; charset=utf-8", headers=headers)
+    return sheets.streamed(request, shown.paths, pages, headers)
 
 
 def _all_pages(

@@ -8,11 +8,14 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
+from django.http import StreamingHttpResponse
 from drf_spectacular.drainage import get_override
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
 
 BETWEEN = "; "
 # What begins a formula (also as wide characters), at the start of a cell or of what some
@@ -46,6 +49,26 @@ def lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     """Each row as a line of the file."""
     writer = csv.writer(_Line())
     return (writer.writerow(row) for row in rows)
+
+
+def streamed(
+    request: Request,
+    paths: Sequence[Path],
+    pages: Iterator[Iterable[Mapping[str, Any]]],
+    headers: Mapping[str, str],
+) -> StreamingHttpResponse:
+    """A file of all rows of these pages, of which there is one at least, called as the list is."""
+    # What is wrong is told before the first byte is sent.
+    first = next(pages)
+    told = ((cells(each, paths) for each in page) for page in chain([first], pages))
+    body = lines(chain([header(paths)], chain.from_iterable(told)))
+    match = request._request.resolver_match
+    name = (match.url_name if match and match.url_name else "list").removeprefix("api_")
+    return StreamingHttpResponse(
+        body,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"', **headers},
+    )
 
 
 class _Line:

@@ -1,5 +1,8 @@
 """The feed of events: complete, in order, nothing twice, also while others write."""
 
+import csv
+import io
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -87,6 +90,25 @@ def test_the_feed_is_narrowed_by_verb_unit_and_moment(site: Site) -> None:
     ):  # fmt: skip
         told, _after = read(site, "erin", page_size="200", request=str(asked.pk), **query)
         assert told == found, query
+
+
+def test_the_feed_is_a_sheet_of_all_there_is_that_says_where_to_read_on(site: Site) -> None:
+    """More than a page of it, by what was chosen; what comes later is read from its end."""
+    events = [
+        Event(at=timezone.now(), verb="commented", project=site.project, data={"n": number})
+        for number in range(401)
+    ]
+    written = [each.pk for each in Event.objects.bulk_create(events)]
+    client = caller(site, "otto").client
+    answer = client.get("/api/v1/events/?format=csv&verb=commented&fields=id,data&page_size=3")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer).decode())))
+    assert [(int(each["id"]), each["data"]) for each in rows] == [
+        (pk, json.dumps({"n": number})) for number, pk in enumerate(written)
+    ]
+    later = write(site)
+    assert read(site, "otto", answer["After"])[0] == later
+    assert refusal(client.get("/api/v1/events/?format=csv&fields=x")) == (422, "invalid")
 
 
 @pytest.mark.parametrize("query", [{"verb": "submited"}, {"verb": ""}, {"since": "2020"}])
