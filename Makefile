@@ -72,7 +72,7 @@ walk-faults: install-dev ## Break rules of authority on purpose, and see that th
 
 .PHONY: contract
 contract: install-dev ## Call every operation of the API in many ways, at random; EXAMPLES (40) of each
-	CONTRACT_EXAMPLES=$(or $(EXAMPLES),40) $(BIN)/pytest -s quotas/tests/contract
+	CONTRACT_EXAMPLES=$(or $(EXAMPLES),40) $(BIN)/pytest --show-capture=no quotas/tests/contract
 
 .PHONY: examples
 examples: install-dev ## Record the examples of the API's document that are missing or do not fit any more

@@ -114,6 +114,8 @@ def test_no_list_takes_a_filter_that_it_does_not_declare_or_one_twice(case: Case
 @pytest.mark.parametrize(
     ("path", "query"),
     [
+        ("units/", {"page_size": "false"}),
+        ("units/", {"page_size": "0", "format": "csv"}),
         ("units/", {"under": " atlas"}),
         ("units/", {"under": "atlas "}),
         ("offerings/", {"region": "geneva\t"}),
