@@ -3,7 +3,6 @@
 Nothing is sent here: each verb changes rows, and workers call.
 """
 
-import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -281,7 +280,7 @@ def _checked(terms: Terms) -> dict[str, Any]:
     """The fields of the row; raises Invalid with all that is wrong."""
     errors: dict[str, list[str]] = {}
     name = terms.name.strip()
-    if not name or len(name) > MAX_NAME or any(map(_is_control, name)):
+    if not name or len(name) > MAX_NAME or not name.isprintable():
         errors["name"] = [_("Give it a name of up to %(most)s characters.") % {"most": MAX_NAME}]
     try:
         parse(
@@ -296,10 +295,6 @@ def _checked(terms: Terms) -> dict[str, Any]:
     if errors:
         raise Invalid(errors)
     return {"name": name, "url": terms.url, "verbs": sorted(set(terms.types))}
-
-
-def _is_control(letter: str) -> bool:
-    return unicodedata.category(letter) in {"Cc", "Cs"}
 
 
 def _end_calls(webhook: Webhook, now: datetime) -> None:

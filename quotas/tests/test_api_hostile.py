@@ -37,3 +37,12 @@ def test_the_secret_of_a_webhook_is_kept_by_no_cache(site_today: Site) -> None:
     rotated = alice.post(f"{path}rotate/", {})
     assert (rotated.status_code, rotated.headers["Cache-Control"]) == (200, "no-store")
     assert alice.get(path).headers["Cache-Control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize("name", ["CI\u202egnp.exe", "C\u200bI", "C\u0000I", "C\ud800I", "C\nI"])
+def test_a_name_of_a_webhook_that_hides_something_is_refused(site_today: Site, name: str) -> None:
+    """Others read it, too: those of the project who could take it over."""
+    terms = {"name": name, "url": "https://ci.example.org/", "project": "atlas-reco"}
+    answer = caller(site_today, "alice").post("webhooks/", terms)
+    assert refusal(answer) == (422, "invalid")
+    assert {each["pointer"] for each in answer.json()["errors"]} == {"#/name"}
