@@ -243,6 +243,8 @@ PROJECTS_MUST_END = env.boolean("PROJECTS_MUST_END", False)
 PROJECT_RENEW_DAYS = env.integer("PROJECT_RENEW_DAYS", 365, low=0, high=3660)
 # Days in which whom a project is offered to can accept it.
 PROJECT_OFFER_DAYS = env.integer("PROJECT_OFFER_DAYS", 14, low=1, high=366)
+# How many days before a project or a loan ends its owners and managers are told.
+END_NOTICE_DAYS = env.days("END_NOTICE_DAYS", (60, 27, 7))
 # Days from when a project begins to close until what it has goes back: it can be kept meanwhile.
 PROJECT_GRACE_DAYS = env.integer("PROJECT_GRACE_DAYS", 14, low=0, high=366)
 # How many proposed projects of one person wait at once.

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
+# Longer than anybody plans ahead.
+MOST_DAYS = 3660
 
 
 class Refused(SystemExit):
@@ -97,6 +99,19 @@ def weekdays(name: str, default: Iterable[str]) -> list[int]:
     if len(set(found)) == len(DAYS):
         raise Refused([f"{name} names every day of the week: leave one to work on."])
     return sorted({DAYS.index(each) for each in found})
+
+
+def days(name: str, default: Iterable[int]) -> list[int]:
+    """Numbers of days, most first; "none" is none."""
+    found = items(name, [str(each) for each in default])
+    if found == ["none"]:
+        return []
+    wrong = [each for each in found if not each.isdecimal() or not 0 <= int(each) <= MOST_DAYS]
+    if wrong:
+        raise Refused(
+            [f"{name} has {wrong[0]!r}: write numbers of days up to {MOST_DAYS}, or none."]
+        )
+    return sorted({int(each) for each in found}, reverse=True)
 
 
 def url(name: str, *, schemes: Iterable[str]) -> str:
