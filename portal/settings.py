@@ -127,6 +127,8 @@ if OIDC and "openid" not in OIDC.scopes:
     raise env.Refused(["OIDC_SCOPES lacks openid, without which nobody is known: add it."])
 # What is done for everybody who signed in, in order; each is called with user, first_time, now.
 ARRIVAL_STEPS: list[str] = []
+# What belongs to others being in some groups, in the same transaction: called with groups, now.
+GROUP_STEPS = ["quotas.actions.routing.mark_groups"]
 
 _servers = None if DATABASE_URL and BROKER_URL else read_addresses(DATA_DIR)
 # Commands that need no server still start without one; who connects reads this name.

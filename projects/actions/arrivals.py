@@ -20,7 +20,7 @@ from portal.lib.openid.failures import Failed, Failure
 from projects.models import Group, GroupMembership, User
 
 from .events import record, record_many
-from .joining import tell_grantors
+from .joining import members_changed
 from .people import end_memberships
 
 logger = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ def set_groups_of(
             for pk in sorted(joined | left)
         },
     )  # fmt: skip
-    tell_grantors({pk: [user.pk] for pk in joined}, now)
+    members_changed(joined={pk: [user.pk] for pk in joined}, left=left, now=now)
     return frozenset(joined), frozenset(left)
 
 

@@ -1,10 +1,14 @@
-"""Somebody joined a group to which authority was handed on: who handed it on hears of it.
+"""Others are in a group now: what follows, in the transaction of the change.
 
-One grants to a group as one knows it; whoever joins later holds the same, by others' choice.
+One grants to a group as one knows it; whoever joins later holds the same, by others' choice. So
+who handed authority on to a group hears of whoever joins it.
 """
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from projects.models import Delegation
 from projects.outgoing.notices import tell_each
@@ -15,6 +19,16 @@ from .events import record_many
 
 # Of a group that was filled at once the record names so many of who joined.
 MOST_NAMED = 20
+
+
+def members_changed(
+    *, joined: Mapping[int, Collection[int]], left: Collection[int], now: datetime
+) -> None:
+    """Call this after memberships were written. joined: {group: ids of people}; left: groups."""
+    tell_grantors(joined, now)
+    changed = {group for group, people in joined.items() if people} | set(left)
+    for name in settings.GROUP_STEPS if changed else ():
+        import_string(name)(groups=sorted(changed), now=now)
 
 
 def tell_grantors(joined: Mapping[int, Collection[int]], now: datetime) -> None:

@@ -18,7 +18,7 @@ from portal.lib.locks import lock
 from projects.models import LOCAL_ISSUER, Group, GroupMembership, User
 
 from .events import record
-from .joining import tell_grantors
+from .joining import members_changed
 
 
 def make_user(
@@ -84,7 +84,7 @@ def set_group_members(*, group: Group, users: Collection[User], now: datetime) -
         )
         if wanted != held:
             _record("group changed", group, now, joined=len(wanted - held), left=len(left))
-        tell_grantors({group.pk: wanted - held}, now)
+        members_changed(joined={group.pk: wanted - held}, left=[group.pk] if left else [], now=now)
     return MembersChange(joined=frozenset(wanted - held), left=frozenset(left))
 
 

@@ -4,14 +4,14 @@ Who asks routes the one request. Who changes an authority, a unit, a group or a 
 request: a mark says where to look, and is worked off after the commit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import partial
 
 from django.db import transaction
 
 from portal.lib.wake import wake
-from projects.models import Delegation, Group, Membership, Project, Unit, in_force
+from projects.models import Delegation, Membership, Project, Unit, in_force
 from projects.states import ROLES_ABOVE_READER, Power
 from quotas.models import QuotaRequest, RequestLine, RouteMark
 from quotas.states import LineState
@@ -46,13 +46,17 @@ def mark_delegation(delegation: Delegation, now: datetime) -> None:
     _mark([RouteMark(unit_id=delegation.unit_id, due_at=each) for each in (begins, *ends)], now)
 
 
-def mark_group(group: Group, now: datetime) -> None:
-    """Others are in a group now: mark what it decides for, and what it has a role in."""
+def mark_groups(*, groups: Collection[int], now: datetime) -> None:
+    """Others are in these groups now: mark what they decide for, and what they have a role in.
+
+    A step of settings.GROUP_STEPS: whoever changes groups knows nothing of routes.
+    """
     decides_for = Delegation.objects.filter(
-        in_force(now), group=group, revoked_at__isnull=True, powers__contains=[Power.DECIDE_QUOTA]
-    )
+        in_force(now), group__in=groups, revoked_at__isnull=True,
+        powers__contains=[Power.DECIDE_QUOTA],
+    )  # fmt: skip
     works_in = Membership.objects.filter(
-        in_force(now), group=group, role__in=ROLES_ABOVE_READER,
+        in_force(now), group__in=groups, role__in=ROLES_ABOVE_READER,
         project__in=RequestLine.objects.filter(state=LineState.OPEN).values("project"),
     )  # fmt: skip
     mark_places(

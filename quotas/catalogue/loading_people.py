@@ -26,7 +26,7 @@ from projects.models import (
 )
 from projects.states import Role
 from quotas.actions import unit_changes
-from quotas.actions.routing import mark_group, mark_places
+from quotas.actions.routing import mark_places
 from quotas.models import Account, RequestLine
 from quotas.states import PENDING
 
@@ -178,7 +178,6 @@ class PeopleLoader:
             if each.members is not None:
                 change = self._set_members(each, group)
                 if change.joined or change.left:
-                    mark_group(group, self.now)
                     how = f"{len(change.joined)} join, {len(change.left)} leave"
                     self.changes.add(CHANGED, "members of group", each.external_id, how)
 

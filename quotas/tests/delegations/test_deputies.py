@@ -13,7 +13,6 @@ from projects.states import NoticeKind
 from quotas.actions import decide
 from quotas.actions.delegations import Bound, Deputies, name_deputy, revoke
 from quotas.actions.rerouting import work_off
-from quotas.actions.routing import mark_group
 from quotas.models import Assignment
 from quotas.queries.verifying import verify
 from quotas.tests.site import NOW, Site, make_group
@@ -130,7 +129,6 @@ def held_by_a_group(site: Site) -> Group:
 def leaves(site: Site, group: Group, now: datetime) -> None:
     """Dana leaves the group, as its identity provider would tell."""
     set_group_members(group=group, users=[site.erin], now=now)
-    mark_group(group, now)
 
 
 def test_a_deputy_decides_only_while_whom_they_stand_in_for_is_in_the_group(

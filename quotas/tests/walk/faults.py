@@ -49,7 +49,7 @@ def nothing(*_given: Any, **_named: Any) -> None:
 
 @fault
 def a_change_of_a_group_reaches_no_line(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, routing.mark_group, nothing)
+    everywhere(patch, routing.mark_groups, nothing)
 
 
 @fault

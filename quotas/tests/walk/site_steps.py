@@ -12,7 +12,7 @@ from projects.models import GroupMembership, Membership, User
 from projects.states import Role
 from quotas.actions.escalation import escalate_due, remind_due
 from quotas.actions.rerouting import work_off
-from quotas.actions.routing import mark_group, mark_project
+from quotas.actions.routing import mark_groups, mark_project
 from quotas.actions.unit_changes import move_unit, retire_unit
 from quotas.tests.walk.delegation_steps import DelegationSteps
 from quotas.tests.walk.machine import NUMBERS, pick, step
@@ -33,7 +33,7 @@ class SiteSteps(DelegationSteps):
         def join_or_leave(now: Any) -> None:
             with transaction.atomic():
                 set_group_members(group=chosen, users=users, now=now)
-                mark_group(chosen, now)
+                mark_groups(groups=[chosen.pk], now=now)
 
         self.try_(join_or_leave, allowed=True)
 
