@@ -7,12 +7,11 @@ nobody: that a date came, that a target is in work, that somebody has another na
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import BigIntegerField, Exists, Func, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
-from django.db.models.lookups import StartsWith
 
-from portal.lib.lookups import is_among
+from portal.lib.lookups import is_among, is_below
 from projects.models import Delegation, Event, Membership, Project, Unit
 from projects.queries.events import Window, events_in
 from quotas.models import (
@@ -68,7 +67,7 @@ def changed_projects(window: Window) -> Q:
     events = events_in(window)
     roles = events.filter(verb__in=ROLES_CHANGED)
     of_groups = Membership.objects.filter(is_among("group", _subjects(events, "group")))
-    moved = Project.objects.filter(is_among("unit", _moved_units(events).values("pk")))
+    moved = Project.objects.filter(is_among("unit", _moved_units(events)))
     return is_any_of(
         _subjects(events, "project"),
         roles.values("project"),
@@ -98,7 +97,7 @@ def changed_groups(window: Window) -> Q:
 def changed_units(window: Window) -> Q:
     """Their own acts; those below one that was moved have another path."""
     events = events_in(window)
-    return is_any_of(_subjects(events, "unit"), _moved_units(events).values("pk"))
+    return is_any_of(_subjects(events, "unit"), _moved_units(events))
 
 
 def changed_transfers(window: Window) -> Q:
@@ -195,12 +194,13 @@ def _delegations(events: QuerySet[Event]) -> "list[QuerySet[Any, Any]]":
     return [
         acts,
         Delegation.objects.filter(ancestors__overlap=ArraySubquery(acts)).values("pk"),
-        Delegation.objects.filter(is_among("unit", moved.values("pk"))).values("pk"),
+        Delegation.objects.filter(is_among("unit", moved)).values("pk"),
     ]
 
 
-def _moved_units(events: QuerySet[Event]) -> QuerySet[Unit]:
-    """Units that were moved, and all below them."""
+def _moved_units(events: QuerySet[Event]) -> "QuerySet[Any, Any]":
+    """The ids of units that were moved, and of all below them, each found by the path above."""
     acts = _subjects(events.filter(verb__in=UNITS_MOVED), "unit")
+    below = ArraySubquery(Unit.objects.filter(is_below("path", OuterRef("path"))).values("pk"))
     moved = Unit.objects.filter(is_among("pk", acts))
-    return Unit.objects.filter(Exists(moved.filter(StartsWith(OuterRef("path"), F("path")))))
+    return moved.values(there=Func(below, function="unnest", output_field=BigIntegerField()))

@@ -1,5 +1,8 @@
 """Pages of a large site on which people look something up: who looks at which address."""
 
+from datetime import timedelta
+from urllib.parse import urlencode
+
 from projects.models import Project, User
 from quotas.tests.large import FIRST, LargeSite
 from quotas.tests.large.sizes import FIRST_WITH_PROJECT
@@ -11,6 +14,15 @@ def lookups(large: LargeSite, project: Project) -> dict[str, tuple[User, str]]:
     owner, busy = large.owner_of(project.pk), large.busy
     head, middle, root = large.head_of(unit.pk), large.head_of(FIRST[2] + 1), large.head_of(1)
     vcpu = f"r{r}.z0.vcpu"
+    since = urlencode({"updated_since": (large.now - timedelta(hours=2)).isoformat()})
+    followed = {
+        "requests": (root, "requests/"),
+        "units": (root, "units/"),
+        "groups": (root, "groups/"),
+        "accounts": (root, "accounts/"),
+        "members": (owner, f"projects/{slug}/members/"),
+        "transfers": (owner, f"projects/{slug}/transfers/"),
+    }
     return {
         "tree of a root": (root, "/remit/tree/"),
         "tree of a root, who": (root, "/remit/tree/?person=11"),
@@ -43,6 +55,11 @@ def lookups(large: LargeSite, project: Project) -> dict[str, tuple[User, str]]:
         "api coverage": (middle, "/api/v1/coverage/"),
         "api delegations of a root": (root, "/api/v1/delegations/"),
         "api events of a root": (root, "/api/v1/events/"),
+        "api events since": (root, f"/api/v1/events/?{since.replace('updated_', '')}"),
         "api transfers": (owner, f"/api/v1/projects/{slug}/transfers/"),
         "api acts": (root, f"/api/v1/units/u{FIRST[1] + 1}/acts/"),
+        **{
+            f"api {name} since": (person, f"/api/v1/{path}?{since}")
+            for name, (person, path) in followed.items()
+        },
     }
