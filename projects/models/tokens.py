@@ -121,6 +121,11 @@ class ApiToken(models.Model):
         return cast(User, self.user)  # held by the constraint apitoken_one_bearer
 
     @property
+    def scope_words(self) -> list[str]:
+        """What it may be used for, as people say it."""
+        return [str(TokenScope(each).label) for each in self.scopes]
+
+    @property
     def version(self) -> str:
         """What its verbs change of it: until when it is in force, and whether it was ended."""
         return f"{int(self.ends_at.timestamp())}{'-ended' if self.revoked_at else ''}"
