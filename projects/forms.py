@@ -28,6 +28,9 @@ class SignInForm(AuthenticationForm):
         super().__init__(*args, **kwargs)
         self.fields["username"].label = _("Name")
         self.fields["password"].label = _("Password")
+        if settings.OIDC:
+            # Most come for the button above.
+            del self.fields["username"].widget.attrs["autofocus"]
 
     def clean_username(self) -> str:
         """No account has a name that does not fit; nor need its failures be counted."""

@@ -157,3 +157,42 @@ def test_sessions_of_the_database_have_their_timeouts(database_copy: object) -> 
         assert cursor.fetchone() == ("5s",)
         cursor.execute("SHOW idle_in_transaction_session_timeout")
         assert cursor.fetchone() == ("1min",)
+
+
+PROVIDER = {"OIDC_ISSUER": "https://sso.example", "OIDC_CLIENT_ID": "remit"}
+
+
+def test_a_provider_is_registered_with_what_it_needs_alone(tmp_path: Path) -> None:
+    asked = "(s.OIDC.issuer, s.OIDC.client_id, s.OIDC.scopes, s.OIDC_GROUPS_CLAIM)"
+    started = start(tmp_path, asked, **SAFE, **PROVIDER)
+    assert started.stderr == ""
+    said = "('https://sso.example', 'remit', ('openid', 'profile', 'email'), 'groups')"
+    assert started.stdout == f"{said}\n"
+
+
+def test_local_accounts_do_not_sign_in_in_production(tmp_path: Path) -> None:
+    asked = "[each.rpartition('.')[2] for each in s.AUTHENTICATION_BACKENDS]"
+    started = start(tmp_path, asked, **SAFE, **PROVIDER)
+    assert started.stdout == "['AxesStandaloneBackend', 'ProviderBackend']\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "begins"),
+    [
+        ({"OIDC_CLIENT_ID": ""}, "OIDC_CLIENT_ID is not set"),
+        ({"OIDC_SCOPES": "profile"}, "OIDC_SCOPES lacks openid"),
+        ({"OIDC_ISSUER": "http://sso.example"}, "OIDC_ISSUER does not begin with https://"),
+    ],
+)
+def test_a_provider_that_cannot_work_is_refused(
+    tmp_path: Path, variables: dict[str, str], begins: str
+) -> None:
+    refused = start(tmp_path, **SAFE | PROVIDER | variables)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(begins)
+
+
+def test_the_secret_of_the_client_is_shown_nowhere(tmp_path: Path) -> None:
+    started = start(tmp_path, "s.OIDC", **SAFE, **PROVIDER, OIDC_CLIENT_SECRET="hush-hush")
+    assert "client_id" in started.stdout
+    assert "hush-hush" not in started.stdout
