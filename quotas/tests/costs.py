@@ -9,8 +9,10 @@ from django.db import connection
 
 from quotas.tests.counting import TRANSACTION_CONTROL
 
-# The session and the person of it; asked by Django before anything of ours begins.
-AUTHENTICATION = ('FROM "django_session"', 'WHERE ("projects_user"."is_active" AND')
+# The session, which is kept alive now and then, and the person of it.
+AUTHENTICATION = (
+    'FROM "django_session"', 'UPDATE "django_session"', 'WHERE ("projects_user"."is_active" AND',
+)  # fmt: skip
 SETTING = ("SET LOCAL", "SET CONSTRAINTS")
 # A table of fewer rows is read whole for good reasons.
 MANY_ROWS = 1000
