@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from portal.testing.spread import LONG, turn_of
 from portal.tests.conftest import ROOT
 
 SUITE = """
@@ -58,6 +59,17 @@ def test_a_file_and_the_real_openstack_are_one_process_s_alone(tmp_path: Path) -
         ("openstack", *FILES), 1
     )
     assert len(set.union(*processes.values())) == 2
+
+
+def test_what_takes_long_begins_before_what_is_short() -> None:
+    """Files that are not there any more, or were renamed, would begin last and nobody saw it."""
+    ids = ["portal/tests/test_env.py::a", f"{LONG[1]}.py::a", f"{LONG[0]}.py::a", "x_openstack.py"]
+    assert sorted(ids, key=turn_of) == ids[::-1]
+    assert [each for each in LONG if not (ROOT / each).is_dir() and not _file(each).exists()] == []
+
+
+def _file(path: str) -> Path:
+    return ROOT / f"{path}.py"
 
 
 def test_a_test_that_needs_openstack_says_so_in_its_name(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def running(
     Target.objects.all().delete()
     for slug, count in AT_ONCE.items():
         Endpoint.objects.filter(slug=slug).update(concurrency=count)
-    with running_site(database_copy, sandbox.clouds_yaml) as site:
+    # Hints come one from the other; the sweep is not hurried, so that its part is as in production.
+    with running_site(database_copy, sandbox.clouds_yaml, SWEEP_SECONDS="2") as site:
         yield site
 
 
@@ -64,7 +65,7 @@ def wait_until_applied(ids: list[int], running: RunningSite, seconds: float) -> 
     # Asked of all targets, as that is cheap: those of before are applied already.
     unapplied = Target.objects.exclude(state=TargetState.APPLIED)
     try:
-        wait_until(lambda: not unapplied.exists(), seconds, "all targets are applied")
+        wait_until(lambda: not unapplied.exists(), seconds, "all targets are applied", every=0.25)
     except AssertionError as error:
         states = Counter(targets.values_list("endpoint__slug", "state", "error_words"))
         raise AssertionError(f"{error}\n{states}\n{running.log('worker-0')}") from None
@@ -93,7 +94,7 @@ def test_each_write_happens_once_and_no_endpoint_gets_more_calls_than_it_may(
 ) -> None:
     running.start_beat()
     start_workers(running, range(1))
-    alone = wait_until_applied(add_projects(committed_site, "alone", 40), running, 120)
+    alone = wait_until_applied(add_projects(committed_site, "alone", 20), running, 120)
     start_workers(running, range(1, 4))
     sandbox.forget_calls()
 
