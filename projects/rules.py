@@ -58,6 +58,11 @@ def may_read_operations(viewer: Viewer) -> bool:
     return viewer.sees_everything or may_repair_somewhere(viewer)
 
 
+def may_read_mail(viewer: Viewer) -> bool:
+    """Read how mail is sent, to whom, and what mail servers say of it."""
+    return viewer.sees_everything
+
+
 def may_see_figures(viewer: Viewer, unit_path: str) -> bool:
     """Envelopes and zone fill as figures; everybody else gets a word."""
     return viewer.sees_everything or any(

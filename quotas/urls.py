@@ -16,6 +16,7 @@ from quotas.views import (
     home,
     jobs,
     limit_adoption,
+    mail,
     notices,
     operations,
     plan,
@@ -171,6 +172,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("remit/tree/", remit.delegation_tree, name="delegation_tree"),
     path("remit/D-<int:pk>/", remit.delegation_detail, name="delegation_detail"),
     path("remit/D-<int:pk>/revoke/", revoke.delegation_revoke, name="delegation_revoke"),
+    path("operations/mail/", mail.mail_state, name="mail_state"),
+    path("operations/mail/<int:pk>/again/", mail.letter_send_again, name="letter_send_again"),
     path("operations/endpoints/", operations.endpoint_list, name="endpoint_list"),
     path("operations/endpoints/<slug:slug>/", operations.endpoint_detail, name="endpoint_detail"),
     path(

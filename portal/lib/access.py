@@ -86,6 +86,8 @@ ROWS: dict[str, dict[str, int]] = {
     "decides": _row(NO, decider=OK),
     # ... and repairing.
     "operate": _row(NO, repairer=OK, operator=OK),
+    # How mail is sent, to whom, and what mail servers say of it.
+    "mail": _row(NO, operator=OK, auditor=OK),
     # What concerns every project at an endpoint: a limit that is left out there.
     "operators": _row(NO, operator=OK),
 }

@@ -37,6 +37,7 @@ TAGS = {
     "tokens": "How programs call: tokens, and the service accounts that hold them.",
     "webhooks": "Being told by a call of what happens, and what became of each call.",
     "notices": "What you were told of.",
+    "mail": "What you get by mail, and whether it goes out.",
     "operations": "Services, and what must become true at each.",
     "problems": "What is not applied and why, by its cause.",
     "drift": "What others changed in a cloud, and what becomes of it.",

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.utils import timezone
 
-from projects.models import Delegation, Event, User
+from projects.models import Delegation, Event, Letter, Postbox, User
 from projects.outgoing.notices import tell
+from projects.outgoing.posting import LOST
 from projects.outgoing.stopping import stop_url
-from projects.states import NoticeKind
+from projects.states import LetterState, NoticeKind
 from quotas.models import Account, Decision, DecisionKind, Policy, RequestLine
 from quotas.states import LineState
 from quotas.tests.looks_clouds import (
@@ -104,6 +106,27 @@ def some_notices() -> dict[str, Any]:
     return {}
 
 
+def some_letters() -> dict[str, Any]:
+    """One for each state, and a server that does not answer."""
+    now = timezone.now()
+    alice = User.objects.get(subject="alice")
+    words = {"refused": "550 5.1.1 <alice@example.org>: no such mailbox", "unknown": LOST}
+    for number, state in enumerate(LetterState, start=1040):
+        is_over = state not in (LetterState.DUE, LetterState.SENDING)
+        Letter.objects.get_or_create(
+            person=alice, thread=f"request-{number}", state=state,
+            defaults={
+                "due_at": now, "next_try_at": now, "created_at": now, "lease": uuid4(),
+                "lease_until": now + timedelta(hours=1), "ended_at": now if is_over else None,
+                "words": words.get(state, ""),
+            },
+        )  # fmt: skip
+    Postbox.objects.update(
+        failing_since=now - timedelta(hours=2), failure_count=9, words="Connection refused"
+    )
+    return {}
+
+
 def a_stop() -> dict[str, Any]:
     url = stop_url(User.objects.get(subject="alice"), ["decided", "commented"])
     return {"text": url.rstrip("/").rpartition("/")[2]}
@@ -189,6 +212,7 @@ LOOKS: dict[str, Look] = {
     "endpoint_plan": Look("otto", slug("nova-geneva"), "?show=all"),
     "job_detail": Look("otto", a_job),
     "job_list": Look("otto", any_job),
+    "mail_state": Look("otto", some_letters),
     "problem_list": Look("otto", some_trouble),
     "problem_detail": Look("otto", a_cause),
     "target_adopt": Look("otto", a_taken_name),

@@ -41,6 +41,8 @@ TWINS: dict[str, tuple[str, ...]] = {
     "request_decline": ("POST api_request_decline",),
     "queue_bulk": ("POST api_queue_decide",),
     "notice_read": ("POST api_notices_read",),
+    "mail_choices": ("PUT api_mail_choices",),
+    "letter_send_again": ("POST api_letter_send_again",),
     "unit_fund": ("POST api_envelopes_change",),
     "unit_fund_preview": ("POST api_envelopes_preview",),
     # What each would do stands on the page of the form itself.
@@ -99,7 +101,6 @@ ONE_DOOR = {
     "sign_out": "a session is the pages' alone",
     "set_language": "the language of pages, also of who is not signed in",
     "me": "how pages look to oneself: language and time zone",
-    "mail_choices": "what one gets by mail; over REST it comes with the next change",
     "mail_stop": "the link in each mail, for whoever got it, without a sign-in",
     "policy_preview": "the words of a rule while its form is filled in; a draft grants nothing",
     "POST api_current_revoke": "a token ends itself; people do it by the token's page",

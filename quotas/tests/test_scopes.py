@@ -35,6 +35,7 @@ TABLE: dict[str, str] = {
         GET endpoint_plan, GET targets, GET target, GET problems, GET problem_targets, GET jobs,
         GET job, GET job_items, GET drifts, GET coverage, GET unanswered, GET drift, GET tokens,
         GET current_token, GET token, GET service_accounts, GET service_account, GET webhooks,
+        GET mail_choices, GET mail, GET letters,
         GET webhook_types, GET webhook, GET webhook_calls, GET events
     """,
     "ask": """
@@ -56,14 +57,14 @@ TABLE: dict[str, str] = {
         POST unit_retire, POST retirement_preview
     """,
     "repair": """
-        POST endpoint_retry, POST endpoint_pause, POST endpoint_restrict, POST endpoint_resume,
+        POST letter_send_again, POST endpoint_retry, POST endpoint_pause, POST endpoint_restrict, POST endpoint_resume,
         POST endpoint_refresh, POST target_retry, POST target_adopt, POST target_recreate,
         POST target_refresh, POST target_skip, POST target_remedy, POST limit_leave_out,
         POST limit_take_in, POST problem_retry, POST problem_skip, POST problem_remedy,
         POST drifts_restore, POST drifts_ignore, POST drift_restore, POST drift_ignore
     """,
     "listen": """
-        POST request_watch, POST request_unwatch, POST notices_read, POST webhooks,
+        POST request_watch, POST request_unwatch, PUT mail_choices, POST notices_read, POST webhooks,
         POST webhook_rotate, POST webhook_ping, POST webhook_replay, POST webhook_switch_on,
         POST webhook_switch_off, PUT webhook, DELETE webhook
     """,

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from projects.models import Unit, Webhook
+from projects.models import Letter, Unit, Webhook
 from projects.outgoing.stopping import stop_url
-from projects.states import Power, WebhookState
+from projects.states import LetterState, Power, WebhookState
 from quotas.actions.bulk import Shown
 from quotas.models import (
     Limit,
@@ -40,6 +40,16 @@ def of_stop(case: Case) -> dict[str, Any]:
     """The link of a mail that was written to the owner."""
     url = stop_url(case.people["owner"], ["decided"])
     return {"text": url.rstrip("/").rpartition("/")[2]}
+
+
+def of_letter(case: Case) -> dict[str, Any]:
+    """One to the owner that could not be sent."""
+    now = timezone.now()
+    letter, __ = Letter.objects.get_or_create(
+        person=case.people["owner"], thread="request-1", state=LetterState.GIVEN_UP,
+        defaults={"due_at": now, "next_try_at": now, "created_at": now, "ended_at": now},
+    )  # fmt: skip
+    return {"pk": letter.pk}
 
 
 def webhook_that_is_off(case: Case) -> dict[str, Any]:
