@@ -14,7 +14,6 @@ from projects.outgoing import posting
 from projects.outgoing.mail_choices import DEFAULTS, GROUPS
 from projects.states import LetterState, NoticeKind
 from quotas import tasks
-from quotas.delivery import mail
 from quotas.delivery.mail import Postman
 from quotas.tests.mail.acting import (
     DAY,
@@ -207,22 +206,20 @@ def test_one_worker_at_a_time_tries_a_server_that_fails(
     assert [posting.take(later) is not None for _turn in range(2)] == [True, False]
 
 
-def test_a_letter_that_cannot_be_written_holds_up_no_other(
-    mailed: Site, server: MailServer, monkeypatch: pytest.MonkeyPatch
+def test_a_letter_that_cannot_be_written_holds_up_nobody_and_is_tried_again(
+    mailed: Site, server: MailServer, settings: Settings
 ) -> None:
+    """Here by a setting that the start would have refused."""
     asked = ask(mailed, NOW)
     comment(asked, mailed.bob, "Hello")
     grant(mailed, asked, NOW)
-    honest = mail.parts_of
-
-    def breaks(letter: Letter, *rest: object) -> object:
-        if letter.person == mailed.alice:
-            raise RuntimeError("a fault of ours")
-        return honest(letter, *rest)  # type: ignore[arg-type]  # as it came
-
-    monkeypatch.setattr(mail, "parts_of", breaks)
+    settings.MAIL_REPLY_TO = "desk\r\n@example.org"
     assert write_and_post() == 2
-    assert (states(mailed.alice), states(mailed.bob)) == (["due"], ["sent"])
+    assert (states(mailed.alice), states(mailed.bob)) == (["due"], ["due"])
+    assert "could not be written" in Letter.objects.get(person=mailed.alice).words
+    settings.MAIL_REPLY_TO = ""
+    assert post(LATER + HOUR) == 2
+    assert (states(mailed.alice), states(mailed.bob)) == (["sent"], ["sent"])
 
 
 def test_without_a_server_letters_are_files_of_a_folder(
