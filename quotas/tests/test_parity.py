@@ -10,6 +10,8 @@ from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from portal.lib.access import OK, ROLES, ROWS
@@ -132,6 +134,28 @@ def test_every_verb_has_a_twin_at_the_other_door_or_a_reason() -> None:
     assert known & set(ONE_DOOR) == set()
     assert ours - known - set(ONE_DOOR) == set(), "these have one door only"
     assert (known | set(ONE_DOOR)) - ours == set(), "these are no addresses any more"
+
+
+def test_what_has_no_sample_of_a_change_takes_none(case: Case) -> None:
+    """So that a verb cannot be forgotten above: its address would have to answer it."""
+    taken = []
+    for name, samples in SAMPLES.items():
+        sample = samples[0]
+        row = ROWS[sample.row or row_of(name)]
+        role = next((each for each in ROLES if row[each] == OK and each != "anonymous"), None)
+        methods = ("POST", "PUT", "PATCH", "DELETE") if name.startswith("api_") else ("POST",)
+        for method in set(methods) - {each.method for each in samples}:
+            with transaction.atomic():
+                client = Client()
+                if role is not None:
+                    client.force_login(case.people[role])
+                url = reverse(name, kwargs=sample.kwargs(case))
+                answer = client.generic(method, url, b"", "application/json")
+                transaction.set_rollback(True)
+            # Nobody has signed in yet where one signs in: no verb of a person.
+            if answer.status_code not in (405, 401) and name != "sign_in":
+                taken.append((method, name, answer.status_code))
+    assert taken == []
 
 
 def rows(told: str) -> set[str]:
