@@ -20,14 +20,14 @@ PRODUCTION := REMIT_ENV=production \
 	ALLOWED_HOSTS=remit.example CSRF_TRUSTED_ORIGINS=https://remit.example
 
 # PORT and DATA_DIR reach the programs as they were given: `make run PORT=8001` too.
-export PORT DATA_DIR
+export PORT DATA_DIR DEMO_PROVIDER
 
 .PHONY: help
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: install ## Run all of Remit with a demo site; PORT (8000) and DATA_DIR (.data) choose where
+run: install $(if $(DEMO_PROVIDER),$(NODE_MODULES)/oidc-provider) ## Run all of Remit with a demo site; PORT (8000) and DATA_DIR (.data) choose where
 	@exec $(BIN)/python -m portal.lib.run
 
 .PHONY: test

@@ -2,7 +2,7 @@
 // tokens one can spoil. For tests and the demo: its sign-in takes any password.
 //
 // node provider.mjs MODULES CONFIG, where CONFIG is JSON:
-//   {port, client_id, client_secret, people: {subject: claims}}
+//   {port, client_id, client_secret, people: {subject: claims}, knows_everybody}
 // PUT /bench/people/SUBJECT claims as JSON; null: nobody is called so
 // PUT /bench/fault          "expired", … (see FAULTS), or "" for none
 
@@ -59,6 +59,13 @@ async function spoil(idToken) {
   return new SignJWT(spoiled).setProtectedHeader({ alg: "RS256", kid: signer.kid }).sign(signer.key);
 }
 
+// In the demo whoever signs in is known, as one of the demo's guests.
+const somebody = (subject) => ({
+  name: subject.charAt(0).toUpperCase() + subject.slice(1),
+  email: `${subject}@demo.example`,
+  groups: [{ id: "guests", name: "Guests of the demo" }],
+});
+
 const provider = new Provider(issuer, {
   clients: [
     {
@@ -76,7 +83,7 @@ const provider = new Provider(issuer, {
   pkce: { required: () => true },
   ttl: { AccessToken: 600, IdToken: 600, Grant: 3600, Interaction: 600, Session: 3600 },
   findAccount: (ctx, subject) => {
-    const claims = people.get(subject);
+    const claims = people.get(subject) ?? (config.knows_everybody && somebody(subject));
     return claims && { accountId: subject, claims: async () => ({ ...claims, sub: subject }) };
   },
 });

@@ -129,6 +129,10 @@ def serve(servers: Servers, services: list[Service], *, data_dir: Path, port: in
         service.start()
         return service
 
+    if provider_port := env.integer("DEMO_PROVIDER", 0, low=0, high=65_535):
+        require_free(provider_port, "DEMO_PROVIDER")
+        environment |= provider_settings(provider_port)
+        add("identity provider", "contrib.provider", "--port", str(provider_port))
     add(
         "sandbox cloud", "contrib.sandbox", "--port", str(free_port()),
         "--state-file", str(data_dir / "sandbox.json"), "--clouds-yaml", str(clouds_yaml),
@@ -161,7 +165,18 @@ def serve(servers: Servers, services: list[Service], *, data_dir: Path, port: in
         time.sleep(0.5)
 
 
-def require_free(port: int) -> None:
+def provider_settings(port: int) -> dict[str, str]:
+    """What makes a site's people sign in at the demo's own provider; contrib/provider reads it."""
+    return {
+        "OIDC_ISSUER": f"http://{HOST}:{port}",
+        "OIDC_CLIENT_ID": "remit",
+        "OIDC_CLIENT_SECRET": "of-the-demo",
+        "OIDC_NAME": "the demo’s provider",
+        "OIDC_SCOPES": "openid,profile,email,groups",
+    }
+
+
+def require_free(port: int, name: str = "PORT") -> None:
     """Asked before anything is started; gunicorn would say it in its log only."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -169,12 +184,12 @@ def require_free(port: int) -> None:
             probe.bind((HOST, port))
         except PermissionError:
             raise ServersError(
-                f"Port {port} is kept for root: choose one above 1023, as in PORT=8001 make run."
+                f"Port {port} is kept for root: choose one above 1023, as in {name}=8001 make run."
             ) from None
         except OSError:
             raise ServersError(
                 f"Port {port} is taken, perhaps by another `make run`: choose another, "
-                f"as in PORT={port + 1 if port < 65_535 else 8001} make run."
+                f"as in {name}={port + 1 if port < 65_535 else 8001} make run."
             ) from None
 
 

@@ -17,6 +17,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -112,7 +113,7 @@ def begin(request: HttpRequest) -> HttpResponse:
         return redirect(destination or settings.LOGIN_REDIRECT_URL)
     try:
         url, begun = Provider(settings.OIDC).begin(
-            request.build_absolute_uri(reverse("sign_in_return"))
+            request.build_absolute_uri(reverse("sign_in_return")), language=get_language() or ""
         )
     except Failed as failed:
         return _failed(request, failed, destination)

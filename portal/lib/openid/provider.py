@@ -74,9 +74,10 @@ class Provider:
         """Read metadata and keys anew at the next call."""
         cls._kept.clear()
 
-    def begin(self, redirect_uri: str) -> tuple[str, Begun]:
+    def begin(self, redirect_uri: str, *, language: str) -> tuple[str, Begun]:
         """Where to send somebody who wants to sign in, and what to keep until they return.
 
+        language: of the person, for pages of the provider that know it.
         Asks the provider each time, so that nobody is sent where nobody answers. Raises Failed.
         """
         metadata = self._metadata(is_fresh=True)
@@ -95,6 +96,7 @@ class Provider:
                 code_verifier=begun.verifier,
                 redirect_uri=redirect_uri,
                 response_type="code",
+                ui_locales=language,
             )
         return url, begun
 
@@ -111,8 +113,8 @@ class Provider:
             if any(each not in claims for each in wanted) and "userinfo_endpoint" in metadata:
                 # What is signed stands; userinfo fills in what is missing.
                 claims = self._userinfo(session, metadata, claims["sub"]) | claims
-        announces_end = "end_session_endpoint" in metadata
-        return Answer(claims, token["id_token"] if announces_end else "")
+        is_of_use = "end_session_endpoint" in metadata and len(token["id_token"]) <= MOST_HINT
+        return Answer(claims, token["id_token"] if is_of_use else "")
 
     def end_url(self, *, id_token: str, return_to: str) -> str:
         """Where somebody signs out of the provider too; "" where it knows no such place."""
@@ -126,7 +128,7 @@ class Provider:
             "client_id": self.registration.client_id,
             "post_logout_redirect_uri": return_to,
         }
-        if id_token and len(id_token) <= MOST_HINT:
+        if id_token:
             query["id_token_hint"] = id_token
         return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(query)}"
 

@@ -25,12 +25,13 @@ def alice(provider: RunningProvider) -> str:
 def test_the_provider_is_asked_for_a_code_with_pkce_nonce_and_state(
     client: Client, provider: RunningProvider
 ) -> None:
-    sent = urlsplit(client.get(BEGIN)["Location"])
+    sent = urlsplit(client.get(BEGIN, headers={"Accept-Language": "fr"})["Location"])
     asked = {name: values[0] for name, values in parse_qs(sent.query).items()}
     assert f"{sent.scheme}://{sent.netloc}" == provider.issuer
     assert asked["response_type"] == "code"
     assert asked["client_id"] == CLIENT_ID
     assert asked["code_challenge_method"] == "S256"
+    assert asked["ui_locales"] == "fr"
     assert asked["redirect_uri"] == "http://testserver/sign-in/return/"
     assert min(len(asked[each]) for each in ("state", "nonce", "code_challenge")) >= 32
 
