@@ -249,6 +249,8 @@ PROJECT_OFFER_DAYS = env.integer("PROJECT_OFFER_DAYS", 14, low=1, high=366)
 END_NOTICE_DAYS = env.days("END_NOTICE_DAYS", (60, 27, 7))
 # Days from when a project begins to close until what it has goes back: it can be kept meanwhile.
 PROJECT_GRACE_DAYS = env.integer("PROJECT_GRACE_DAYS", 14, low=0, high=366)
+# How often the calendar is looked at: who is to be told, what ends, what became free meanwhile.
+CALENDAR_SECONDS = env.seconds("CALENDAR_SECONDS", 300, low=1, high=21_600)
 # How many proposed projects of one person wait at once.
 PROPOSALS_AT_ONCE = env.integer("PROPOSALS_AT_ONCE", 10, low=1, high=1000)
 
@@ -285,6 +287,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-waiting": _every(60.0, "quotas.tasks.sweep_waiting"),
     # Each end is told of once; more than once a day, as a beat that was restarted forgets.
     "sweep-ends": _every(21_600.0, "quotas.tasks.sweep_ends"),
+    "sweep-calendar": _every(CALENDAR_SECONDS, "quotas.tasks.sweep_calendar"),
+    "sweep-emptying": _every(CALENDAR_SECONDS, "quotas.tasks.sweep_emptying"),
     # What is too old counts as none anyway: this only keeps the table small.
     "sweep-kept-answers": _every(3_600.0, "quotas.tasks.sweep_kept_answers"),
     # Reads the record for webhooks, and wakes those who call them.

@@ -1,6 +1,7 @@
 """The doors of the workers. A task is a hint: it takes ids, may run twice, loses nothing."""
 
 import time
+from functools import partial
 from typing import Any
 
 from celery import current_app, shared_task
@@ -14,10 +15,19 @@ from projects.models import Unit
 from projects.outgoing import posting
 from projects.outgoing.kept_answers import forget_old_answers
 from projects.outgoing.letters import write_letters
+from quotas.actions.calendar import (
+    end_projects,
+    site_day,
+    warn_of_loan_ends,
+    warn_of_project_ends,
+)
+from quotas.actions.emptying import empty_closing, end_countdowns, end_loans
 from quotas.actions.endpoints import resume_over
 from quotas.actions.ends import warn_of_ends
 from quotas.actions.escalation import escalate_due, remind_due
 from quotas.actions.jobs import RUN_TASK
+from quotas.actions.project_changes import lapse_changes
+from quotas.actions.project_holds import release_over
 from quotas.actions.rerouting import REROUTE_TASK, route_again, unrouted, work_off
 from quotas.actions.routing import mark_places
 from quotas.actions.targets import APPLY_TASK
@@ -31,6 +41,10 @@ SWEEP_BATCH = 500
 HINT_SECONDS = 30
 MAIL_TASK = "quotas.tasks.post_letters"
 MAIL_SLICE_SECONDS = 10.0
+EMPTYING_TASK = "quotas.tasks.sweep_emptying"
+EMPTYING_SLICE_SECONDS = 10.0
+# In this order: what the calendar closed today is looked at by the next of them.
+EMPTYING = (end_countdowns, empty_closing, end_loans)
 # A slice of some seconds.
 MARKED_REQUESTS = 1000
 SLICES = 10
@@ -120,6 +134,36 @@ def sweep_ends() -> None:
         for _slice in range(SLICES):
             if act(now) == 0:
                 break
+
+
+@shared_task
+def sweep_calendar() -> None:
+    """What comes with the days: holds and offers that are over, notices of ends, and ends."""
+    now = timezone.now()
+    # Who is held no more, and whose wish lapsed, is told of it before anything ends.
+    for act in (
+        partial(release_over, today=site_day(now)), lapse_changes, warn_of_project_ends,
+        warn_of_loan_ends, end_projects,
+    ):  # fmt: skip
+        for _slice in range(SLICES):
+            if act(now) == 0:
+                break
+
+
+@shared_task
+def sweep_emptying(*, step: int = 0, after: int = 0) -> None:
+    """Take back what became free of closing projects and of loans that are over.
+
+    A slice of some seconds; the next one goes on behind the project `after`, so that none waits
+    for ever behind many.
+    """
+    ends = time.monotonic() + EMPTYING_SLICE_SECONDS
+    while step < len(EMPTYING):
+        after = EMPTYING[step](timezone.now(), after)
+        step += 0 if after else 1
+        if time.monotonic() >= ends and step < len(EMPTYING):
+            wake(EMPTYING_TASK, step=step, after=after)
+            return
 
 
 @shared_task

@@ -36,6 +36,7 @@ from projects.states import (
 from quotas.models import Loan
 
 from .lives import begin_closing
+from .one_by_one import one_of_many
 
 BATCH = 100
 ENDING = (ProjectState.ACTIVE, ProjectState.SUSPENDED)
@@ -56,7 +57,7 @@ def end_projects(now: datetime, most: int = BATCH) -> int:
     over = Project.objects.filter(state__in=ENDING, ends_on__lt=today).exclude(paused())
     ids = list(over.order_by("ends_on", "pk").values_list("pk", flat=True)[:most])
     for pk in ids:
-        with transaction.atomic():
+        with one_of_many("project", pk):
             rows = lock(Project.objects.filter(pk=pk).select_related("unit"))
             # Extended, held or closed while we waited.
             if over.filter(pk=pk).exists():

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, datetime
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -23,6 +22,7 @@ from quotas.queries.leftovers import leftovers_of
 
 from .holdings import give_back, lock_holdings
 from .lives import tell_people, wake_identities
+from .one_by_one import one_of_many
 
 BATCH = 50
 
@@ -55,7 +55,7 @@ def _each(
     """Do it with the next projects by id, a transaction each; the last one's id, 0 at the end."""
     batch = list(ids.filter(pk__gt=after).order_by("pk")[:BATCH])
     for pk in batch:
-        with transaction.atomic():
+        with one_of_many("project", pk):
             project = lock(Project.objects.filter(pk=pk).select_related("unit"))[0]
             hold_place(project)
             do(project, now)

@@ -29,6 +29,7 @@ from projects.states import (
 from quotas.queries.authority import Mandate, mandates_for, with_free_holder
 
 from .changing import extend, hand_over, move
+from .one_by_one import one_of_many
 from .project_desk import ProjectDesk, deciding_projects, take_project
 from .proposing import end_errors
 from .wishes import clean_text
@@ -160,7 +161,7 @@ def lapse_changes(now: datetime, most: int = 100) -> int:
     due = ProjectChange.objects.filter(state=ChangeState.OPEN, expires_at__lte=now)
     ids = list(due.order_by("expires_at", "pk").values_list("pk", flat=True)[:most])
     for pk in ids:
-        with transaction.atomic():
+        with one_of_many("project change", pk):
             held = lock(ProjectChange.objects.filter(pk=pk).select_related("project"))[0]
             if held.state == ChangeState.OPEN:
                 _settle(held, "lapse", "", None, now)
