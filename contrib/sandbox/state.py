@@ -40,6 +40,8 @@ class User:
     password: str
     enabled: bool = True
     domain_id: str = DOMAIN
+    # As Keystone shows it: [{"idp_id", "protocols": [{"protocol_id", "unique_id"}]}].
+    federated: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -90,6 +92,7 @@ class Cloud:
         self._path = path
         self.regions = dict(regions or REGIONS)
         self.listing = Listing()
+        self.domains: dict[str, str] = {DOMAIN: "Default"}  # name by id
         self.projects: dict[str, Project] = {}
         self.users: dict[str, User] = {}
         self.groups: dict[str, Group] = {}
@@ -161,6 +164,7 @@ class Cloud:
             self.grants.add((home.id, admin.id, admin_role))
 
     def _load(self, kept: dict[str, Any]) -> None:
+        self.domains = dict(kept.get("domains", self.domains))
         self.projects = {row["id"]: Project(**row) for row in kept["projects"]}
         self.users = {row["id"]: User(**row) for row in kept["users"]}
         self.groups = {row["id"]: Group(**row) for row in kept.get("groups", [])}
@@ -179,6 +183,7 @@ class Cloud:
             self._path,
             json.dumps(
                 {
+                    "domains": self.domains,
                     "projects": [asdict(row) for row in self.projects.values()],
                     "users": [asdict(row) for row in self.users.values()],
                     "groups": [asdict(row) for row in self.groups.values()],

@@ -136,6 +136,42 @@ class Holder:
         return f"{self.kind} {self.external_id}"
 
 
+class FindBy(StrEnum):
+    """What an identity service is asked for when somebody is looked for."""
+
+    NAME = "name"
+    ID = "id"
+    FEDERATED = "federated"
+
+
+@dataclass(frozen=True)
+class HolderRule:
+    """How people, or groups, are found in an identity service.
+
+    `domain_id` bounds a search by name; None: the domain where projects are made. `provider`
+    and `protocol` are the identity service's own ids of those that people sign in by, for a
+    search by federated unique id; without a protocol any of the provider's counts.
+    """
+
+    by: FindBy
+    domain_id: str | None = None
+    provider: str = ""
+    protocol: str = ""
+
+
+@dataclass(frozen=True)
+class ProjectPage:
+    """Some of the projects in the domain where ours are made.
+
+    `after` asks for the next ones; None: there are no more, or none that the service would
+    list (`is_cut`).
+    """
+
+    projects: tuple[IdentityProject, ...]
+    after: str | None
+    is_cut: bool = False
+
+
 @dataclass(frozen=True)
 class HeldRole:
     """A role that somebody holds in a project: by its name, or its id where it has none."""
@@ -147,7 +183,8 @@ class HeldRole:
 class IdentityDriver(Protocol):
     """Projects of one identity service and who holds roles in them.
 
-    Our projects are known by their tag alone. Roles are only ever added.
+    Our projects are known by their tag alone. Which roles are ours to take back is not for a
+    driver to know.
     """
 
     def __init__(self, config: EndpointConfig) -> None:
@@ -195,6 +232,12 @@ class IdentityDriver(Protocol):
     ) -> IdentityProject:
         """Change only what is given. Raises `project_gone`, `name_taken`."""
 
+    def delete(self, external_id: str, *, timeout: float) -> None:
+        """Delete a project for good; one that is gone is no error."""
+
+    def list_projects(self, after: str = "", *, timeout: float) -> ProjectPage:
+        """The projects of the domain where ours are made, a page at a time."""
+
     def add_tag(self, external_id: str, tag: str, *, timeout: float) -> None:
         """Put a tag on a project beside those that it has; one that is there is no error.
 
@@ -212,4 +255,18 @@ class IdentityDriver(Protocol):
         """Give a role, by its name; one that is held already is no error.
 
         Raises `holder_gone`, `unknown_role`, `project_gone`.
+        """
+
+    def revoke(self, external_id: str, holder: Holder, role: str, *, timeout: float) -> None:
+        """Take a role back, by its name or its id; one that is not held is no error.
+
+        Nor is a holder, a role or a project that is gone: nobody holds it then.
+        """
+
+    def find_holders(
+        self, kind: HolderKind, rule: HolderRule, value: str, *, timeout: float
+    ) -> frozenset[str]:
+        """The ids of all people, or groups, to whom the rule leads with this value.
+
+        None: not there yet. Which of several is meant is not for the driver to say.
         """

@@ -1,33 +1,50 @@
 """Projects in Keystone: made once, known by our tag; and who holds roles in them.
 
 Options: `domain_id`, where projects are made (default: the domain of the project that
-clouds.yaml signs in to); `parent_id`, the project above them (default: none); `role`, the
-name of the role that delivery grants to those who work in a project (default: none is
-granted). The driver itself grants what it is told.
+clouds.yaml signs in to); `parent_id`, the project above them (default: none). What else an
+endpoint's options say, as who gets which role and how people are found, is delivery's: the
+driver grants what it is told, and looks where it is told.
 
 Keystone lists at most a thousand projects at once, or as few as its operators set, and looks
 for a tag only among those: what it calls truncated is read page by page. Where a release has
 no pages nothing is taken for missing (`list_truncated`).
 
-The account in clouds.yaml needs an admin's role in Keystone: to list and make projects, to
-list roles and role assignments, and to grant.
+The account in clouds.yaml needs an admin's role in Keystone: to list, make and change projects,
+to list roles, role assignments, people and groups, and to grant and revoke.
 """
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 from urllib.parse import quote
 
-from quotas.backends.base import EndpointConfig, HeldRole, Holder, HolderKind, IdentityProject
+from quotas.backends.base import (
+    EndpointConfig,
+    FindBy,
+    HeldRole,
+    Holder,
+    HolderKind,
+    HolderRule,
+    IdentityProject,
+    ProjectPage,
+)
 from quotas.backends.deadline import TimeLeft
 from quotas.backends.errors import BackendError, Kind
+from quotas.backends.keystone_rows import (
+    check_name,
+    check_tag,
+    cut,
+    held_role,
+    holder_path,
+    id_of,
+    project_of,
+    project_path,
+)
 from quotas.backends.openstack import Service, broken
 from quotas.backends.sorting import Rule
-
-NAME_MAX: Final = 64
-TAG_MAX: Final = 255
 
 _RULES = (
     Rule(404, "could not find project", "project_gone"),
     Rule(404, "could not find (user|group)", "holder_gone"),
+    Rule(404, "could not find role assignment", "not_held"),
     Rule(404, "could not find role", "unknown_role"),
     Rule(409, "duplicate|same name|same id|already exists", "name_taken"),
     # The last project of a page was deleted before the next one was asked for.
@@ -47,14 +64,14 @@ class KeystoneDriver:
         self._parent_id: str | None = config.options.get("parent_id")
 
     def find(self, tag: str, *, timeout: float) -> IdentityProject | None:
-        _check_tag(tag)
+        check_tag(tag)
         left = TimeLeft(timeout)
         rows, is_whole = self._page("projects", self._paged({"tags": tag}), left())
         if not is_whole:
             # It looked in one page only, and an empty one names no place to go on from.
             rows = self._list("projects", self._paged({}), left)
         # The tag is compared again: a service that ignores the filter lists everything.
-        found = [project for project in map(_project, rows) if tag in project.tags]
+        found = [project for project in map(project_of, rows) if tag in project.tags]
         if len(found) > 1:
             ids = ", ".join(sorted(project.external_id for project in found))
             raise BackendError(
@@ -63,7 +80,7 @@ class KeystoneDriver:
         return found[0] if found else None
 
     def find_by_name(self, name: str, *, timeout: float) -> IdentityProject | None:
-        _check_name(name)
+        check_name(name)
         left = TimeLeft(timeout)
         query = {"name": name}
         domain_id = self._domain(left)
@@ -71,23 +88,23 @@ class KeystoneDriver:
             query["domain_id"] = domain_id
         rows = self._list("projects", self._paged(query), left)
         # Keystone on MariaDB takes "Atlas" for "atlas", when it lists and when it refuses.
-        found = [each for each in map(_project, rows) if each.name.casefold() == name.casefold()]
+        found = [each for each in map(project_of, rows) if each.name.casefold() == name.casefold()]
         return min(found, key=lambda each: each.name != name) if found else None
 
     def get(self, external_id: str, *, timeout: float) -> IdentityProject | None:
         try:
-            answer = self._service.call("GET", _path(external_id), timeout=timeout)
+            answer = self._service.call("GET", project_path(external_id), timeout=timeout)
         except BackendError as error:
             if error.code == "project_gone":
                 return None
             raise
-        return _project(answer.get("project"))
+        return project_of(answer.get("project"))
 
     def create(
         self, *, name: str, description: str, tag: str, is_enabled: bool = True, timeout: float
     ) -> IdentityProject:
-        _check_name(name)
-        _check_tag(tag)
+        check_name(name)
+        check_tag(tag)
         left = TimeLeft(timeout)
         fields: dict[str, Any] = {
             "name": name,
@@ -101,7 +118,7 @@ class KeystoneDriver:
         if self._parent_id:
             fields["parent_id"] = self._parent_id
         answer = self._service.call("POST", "/projects", body={"project": fields}, timeout=left())
-        return _project(answer.get("project"), uncertain=True)
+        return project_of(answer.get("project"), uncertain=True)
 
     def ensure(
         self, *, name: str, description: str, tag: str, is_enabled: bool = True, timeout: float
@@ -133,18 +150,38 @@ class KeystoneDriver:
         timeout: float,
     ) -> IdentityProject:
         if name is not None:
-            _check_name(name)
+            check_name(name)
         given = {"name": name, "description": description, "enabled": is_enabled}
         fields = {key: value for key, value in given.items() if value is not None}
         answer = self._service.call(
-            "PATCH", _path(external_id), body={"project": fields}, timeout=timeout
+            "PATCH", project_path(external_id), body={"project": fields}, timeout=timeout
         )
-        return _project(answer.get("project"), uncertain=True)
+        return project_of(answer.get("project"), uncertain=True)
+
+    def delete(self, external_id: str, *, timeout: float) -> None:
+        try:
+            self._service.call("DELETE", project_path(external_id), timeout=timeout)
+        except BackendError as error:
+            if error.code != "project_gone":
+                raise
+
+    def list_projects(self, after: str = "", *, timeout: float) -> ProjectPage:
+        left = TimeLeft(timeout)
+        query = {"marker": after} if after else {}
+        domain_id = self._domain(left)
+        if domain_id:
+            query["domain_id"] = domain_id
+        rows, is_whole = self._page("projects", self._paged(query), left())
+        projects = tuple(map(project_of, rows))
+        last = projects[-1].external_id if projects else ""
+        # A release without pages gives the same ones again, whatever it is asked to begin after.
+        goes_on = not is_whole and last not in ("", after)
+        return ProjectPage(projects, last if goes_on else None, is_cut=not (is_whole or goes_on))
 
     def add_tag(self, external_id: str, tag: str, *, timeout: float) -> None:
-        _check_tag(tag)
+        check_tag(tag)
         left = TimeLeft(timeout)
-        path = f"{_path(external_id)}/tags/{quote(tag, safe='')}"
+        path = f"{project_path(external_id)}/tags/{quote(tag, safe='')}"
         try:
             # Its answer has no body: 201 is all that is said.
             self._service.call("PUT", path, timeout=left())
@@ -155,24 +192,77 @@ class KeystoneDriver:
 
     def roles(self, external_id: str, *, timeout: float) -> frozenset[HeldRole]:
         left = TimeLeft(timeout)
-        _path(external_id)  # a project's id, or nothing is asked
+        project_path(external_id)  # a project's id, or nothing is asked
         rows = self._list("role_assignments", {"scope.project.id": external_id}, left)
         names = self._role_names({}, left) if rows else {}
-        return frozenset(_held(row, names) for row in rows)
+        return frozenset(held_role(row, names) for row in rows)
 
     def grant(self, external_id: str, holder: Holder, role: str, *, timeout: float) -> None:
         left = TimeLeft(timeout)
-        found = [
-            role_id
-            for role_id, name in self._role_names({"name": role}, left).items()
-            if name == role
-        ]
-        if not found:
+        role_id = self._role_id(role, left)
+        if role_id is None:
             raise BackendError(
                 Kind.REFUSED, "unknown_role", f"this Keystone has no role called {role!r}"
             )
-        path = f"{_path(external_id)}/{_holder_path(holder)}/roles/{found[0]}"
+        path = f"{project_path(external_id)}/{holder_path(holder)}/roles/{role_id}"
         self._service.call("PUT", path, timeout=left())
+
+    def revoke(self, external_id: str, holder: Holder, role: str, *, timeout: float) -> None:
+        left = TimeLeft(timeout)
+        role_id = self._role_id(role, left)
+        if role_id is None:
+            return
+        try:
+            path = f"{project_path(external_id)}/{holder_path(holder)}/roles/{role_id}"
+            self._service.call("DELETE", path, timeout=left())
+        except BackendError as error:
+            if error.code not in ("not_held", "holder_gone", "unknown_role", "project_gone"):
+                raise
+
+    def find_holders(
+        self, kind: HolderKind, rule: HolderRule, value: str, *, timeout: float
+    ) -> frozenset[str]:
+        left = TimeLeft(timeout)
+        if rule.by == FindBy.ID:
+            return self._known(kind, value, left)
+        if rule.by == FindBy.FEDERATED:
+            return self._federated(rule, value, left)
+        query = {"name": value}
+        domain_id = rule.domain_id or self._domain(left)
+        if domain_id:
+            query["domain_id"] = domain_id
+        # Compared again: a service may ignore a filter, and lists by the name that federated
+        # people show, whatever domain is asked for. As MariaDB compares, "Alice" is "alice".
+        return frozenset(
+            id_of(row)
+            for row in self._list(f"{kind}s", query, left)
+            if str(row.get("name", "")).casefold() == value.casefold()
+            and domain_id in (None, row.get("domain_id"))
+        )
+
+    def _known(self, kind: HolderKind, external_id: str, left: TimeLeft) -> frozenset[str]:
+        """The id, if somebody has it."""
+        try:
+            answer = self._service.call(
+                "GET", f"/{holder_path(Holder(kind, external_id))}", timeout=left()
+            )
+        except BackendError as error:
+            if error.code == "holder_gone":
+                return frozenset()
+            raise
+        return frozenset({id_of(answer.get(kind.value))})
+
+    def _federated(self, rule: HolderRule, value: str, left: TimeLeft) -> frozenset[str]:
+        """People by the unique id that Keystone noted when they first came from a provider."""
+        query = {"idp_id": rule.provider}
+        if rule.protocol:
+            query["protocol_id"] = rule.protocol
+        found: set[str] = set()
+        # What comes from a mapping is noted as in a URL, what was made by the API as it was given.
+        for written in dict.fromkeys((quote(value), value)):
+            rows = self._list("users", query | {"unique_id": written}, left)
+            found.update(id_of(row) for row in rows)
+        return frozenset(found)
 
     def _domain(self, left: TimeLeft) -> str | None:
         """Where our projects are made."""
@@ -197,6 +287,10 @@ class KeystoneDriver:
         found = self.find_by_name(name, timeout=left())
         return found if found is not None and tag in found.tags else None
 
+    def _role_id(self, role: str, left: TimeLeft) -> str | None:
+        found = self._role_names({"name": role}, left)
+        return next((role_id for role_id, name in found.items() if name == role), None)
+
     def _role_names(self, query: dict[str, str], left: TimeLeft) -> dict[str, str]:
         """{id: name}."""
         rows = self._list("roles", query, left)
@@ -213,14 +307,14 @@ class KeystoneDriver:
         rows, is_whole = self._page(what, query, left())
         if is_whole:
             return rows
-        found = {_id(row): row for row in rows}
+        found = {id_of(row): row for row in rows}
         while not is_whole:
             after = {"marker": next(reversed(found))} if found else {}
             rows, is_whole = self._page(what, query | after, left())
             known = len(found)
-            found |= {_id(row): row for row in rows}
+            found |= {id_of(row): row for row in rows}
             if len(found) == known and not is_whole:
-                raise _cut(what, known)
+                raise cut(what, known)
         return list(found.values())
 
     def _page(self, what: str, query: dict[str, str], timeout: float) -> tuple[list[Any], bool]:
@@ -230,71 +324,3 @@ class KeystoneDriver:
         if not isinstance(rows, list):
             raise broken(str(answer))
         return rows, not answer.get("truncated")
-
-
-def _id(row: Any) -> str:
-    try:
-        return str(row["id"])
-    except (KeyError, TypeError) as error:
-        raise broken(str(row)) from error
-
-
-def _cut(what: str, count: int) -> BackendError:
-    return BackendError(
-        Kind.REFUSED,
-        "list_truncated",
-        f"this Keystone ends its list of {what} after {count} and gives no next page: have its "
-        f"list_limit raised above the number of its {what}, or removed",
-    )
-
-
-def _held(row: Any, names: dict[str, str]) -> HeldRole:
-    try:
-        kind = HolderKind.USER if "user" in row else HolderKind.GROUP
-        role_id = str(row["role"]["id"])
-        # Roles of a single domain are not listed: they stay ids.
-        return HeldRole(Holder(kind, str(row[kind]["id"])), names.get(role_id, role_id))
-    except (KeyError, TypeError) as error:
-        raise broken(str(row)) from error
-
-
-def _path(external_id: str) -> str:
-    if not external_id or not external_id.replace("-", "").isalnum():
-        raise BackendError(Kind.REFUSED, "bad_request", f"not a project's id: {external_id!r}")
-    return f"/projects/{external_id}"
-
-
-def _holder_path(holder: Holder) -> str:
-    # The id may come from a directory and hold much; what no path can hold, nobody has.
-    if not holder.external_id.strip(".") or "/" in holder.external_id:
-        raise BackendError(
-            Kind.REFUSED, "holder_gone", f"not the id of a {holder.kind}: {holder.external_id!r}"
-        )
-    return f"{holder.kind}s/{quote(holder.external_id, safe='')}"
-
-
-def _check_name(name: str) -> None:
-    if not name.strip() or len(name) > NAME_MAX:
-        raise BackendError(
-            Kind.REFUSED, "bad_name", f"a project's name has 1 to {NAME_MAX} characters: {name!r}"
-        )
-
-
-def _check_tag(tag: str) -> None:
-    if not tag or len(tag) > TAG_MAX or "," in tag or "/" in tag:
-        raise BackendError(
-            Kind.REFUSED, "bad_name", f"a tag has no comma or slash and 1 to {TAG_MAX} characters"
-        )
-
-
-def _project(row: Any, *, uncertain: bool = False) -> IdentityProject:
-    try:
-        return IdentityProject(
-            external_id=str(row["id"]),
-            name=str(row["name"]),
-            description=str(row.get("description") or ""),
-            is_enabled=bool(row["enabled"]),
-            tags=frozenset(row.get("tags") or ()),
-        )
-    except (AttributeError, KeyError, TypeError) as error:
-        raise broken(str(row), uncertain=uncertain) from error

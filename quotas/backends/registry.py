@@ -14,7 +14,8 @@ from quotas.backends.base import EndpointConfig, IdentityDriver, QuotaDriver
 GROUP = "remit.backends"
 QUOTA_VERBS = ("specs", "spec", "read", "write")
 IDENTITY_VERBS = (
-    "find", "find_by_name", "get", "create", "ensure", "update", "add_tag", "roles", "grant",
+    "find", "find_by_name", "get", "create", "ensure", "update", "delete", "list_projects",
+    "add_tag", "roles", "grant", "revoke", "find_holders",
 )  # fmt: skip
 
 
