@@ -59,7 +59,7 @@ def thread_of(notice: Notice) -> str:
     """What the notice is about: "request-1042", "unit-7"; of nothing nameable, itself."""
     event = notice.event
     if event.subject_kind and event.subject_id is not None:
-        return f"{event.subject_kind}-{event.subject_id}"
+        return f"{event.subject_kind.replace(' ', '-')}-{event.subject_id}"
     for kind, number in (("project", event.project_id), ("unit", event.unit_id)):
         if number is not None:
             return f"{kind}-{number}"

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime, parseaddr
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -34,6 +34,20 @@ from projects.states import NoticeKind
 from quotas.queries.letter_words import Part, parts_of, subject_of
 
 logger = logging.getLogger(__name__)
+
+
+class _AsItIs(UnstructuredHeader, BaseHeader):
+    """A header of addresses and ids: where one is longer than a line it must not be encoded."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+for _name in ("list-unsubscribe", "references", "in-reply-to"):
+    _HEADERS.map_to_type(_name, _AsItIs)
+# Folded for servers, with line ends as they want them.
+POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
 class Postman(AbstractContextManager["Postman"]):
@@ -122,7 +136,7 @@ def _message(letter: Letter, parts: Sequence[Part], now: datetime) -> EmailMessa
         "choices_url": settings.SITE_URL + reverse("mail_choices"),
         "site_url": settings.SITE_URL,
     }
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=POLICY)
     _head(message, letter, str(context["subject"]), now)
     message["List-Unsubscribe"] = f"<{stop}>"
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

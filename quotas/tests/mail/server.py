@@ -30,6 +30,7 @@ class Got:
     recipient: str
     sender: str
     message: EmailMessage
+    raw: bytes
 
     @property
     def text(self) -> str:
@@ -101,7 +102,7 @@ class MailServer:
             assert isinstance(raw, bytes)
             message = message_from_bytes(raw, policy=default)
             assert isinstance(message, EmailMessage)
-            self.letters.append(Got(recipient, envelope.mail_from or "", message))
+            self.letters.append(Got(recipient, envelope.mail_from or "", message, raw))
         await self._hold("end")
         return answer
 
