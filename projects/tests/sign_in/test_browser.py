@@ -26,6 +26,7 @@ def url(provider: RunningProvider, database_copy: DatabaseCopy, tmp_path: Path) 
         "OIDC_CLIENT_SECRET": CLIENT_SECRET,
         "OIDC_SCOPES": "openid,profile,email,groups",
         "OIDC_NAME": "Home organisation",
+        "SIGN_IN_TRIES": "2",
     }
     with running_site(database_copy, tmp_path / "none.yaml", **settings) as running:
         running.start_web()
@@ -58,6 +59,11 @@ class Visitor(Person):
         self.page.emulate_media(color_scheme="light")
 
 
+def _stay(route: Route) -> None:
+    """As if nobody had gone there."""
+    route.abort("aborted")
+
+
 def _abort(route: Route) -> None:
     route.abort()
 
@@ -81,7 +87,13 @@ def test_a_new_person_comes_in_by_a_deep_link_and_goes_out_again(
         for each in ("alice@here.example", "Data quality", "Computing", provider.issuer):
             expect(page.locator("main")).to_contain_text(each)
 
+        # Seen for a moment only, as it goes on by itself.
+        page.route(f"{provider.issuer}/session/end?**", _stay)
         page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out of Remit")
+        alice.look("signed-out")
+        page.unroute(f"{provider.issuer}/session/end?**", _stay)
+        page.get_by_role("link", name="Sign out of Home organisation").click()
         page.get_by_role("button", name="Yes, sign me out").click()
         expect(page).to_have_url(re.compile(rf"^{re.escape(url)}/sign-in/"))
         page.goto("/me/")
@@ -115,4 +127,21 @@ def test_who_thinks_better_of_it_or_is_closed_out_finds_a_way_on(
         expect(page.locator("main")).to_contain_text("account_closed")
         page.goto("/me/")
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+        assert alice.complaints == []
+
+
+def test_who_guesses_passwords_is_locked_out_and_told_what_else_there_is(
+    browser: Browser, url: str
+) -> None:
+    with closing(Visitor(browser, url)) as alice:
+        page = alice.page
+        page.goto("/sign-in/")
+        for _try in range(3):
+            page.get_by_label("Name").fill("nobody")
+            page.get_by_label("Password").fill("guessed")
+            page.get_by_role("button", name="Sign in", exact=True).click()
+            expect(page.get_by_label("Password")).to_have_value("")
+        expect(page.get_by_role("heading", name="Too many tries")).to_be_visible()
+        alice.look("sign-in-locked")
+        expect(page.locator("main")).to_contain_text("which this does not concern")
         assert alice.complaints == []
