@@ -1,6 +1,7 @@
 """The tables that answer: who?"""
 
 from .delegations import Delegation
+from .directory import Absence, DirectoryRun
 from .eras import Era
 from .events import Event
 from .lifecycle import EndNotice, ProjectAct, ProjectChange, ProjectHold
@@ -15,9 +16,11 @@ from .webhooks import Webhook, WebhookAttempt, WebhookCall
 __all__ = [
     "LOCAL_ISSUER",
     "TAG_PREFIX",
+    "Absence",
     "ApiToken",
     "Delegation",
     "DigestHour",
+    "DirectoryRun",
     "EndNotice",
     "Era",
     "Event",

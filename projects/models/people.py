@@ -13,6 +13,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
+from django.utils.crypto import salted_hmac
 
 if TYPE_CHECKING:
     from .tokens import ApiToken
@@ -49,6 +50,8 @@ class User(AbstractBaseUser):
     supervisor = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
     listed_at = models.DateTimeField(null=True, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)
+    # Sessions from before are over.
+    signed_out_at = models.DateTimeField(null=True, blank=True)
 
     # Unique together with the issuer; the sign-in backend asks for local accounts only.
     USERNAME_FIELD = "subject"
@@ -66,6 +69,14 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name or self.subject
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django's own, which each session is compared with, and the moment that ends them."""
+        ended = self.signed_out_at.isoformat() if self.signed_out_at else ""
+        return salted_hmac(
+            "projects.models.User.session", f"{self.password}{ended}", secret=secret,
+            algorithm="sha256",
+        ).hexdigest()  # fmt: skip
 
 
 class Group(models.Model):
