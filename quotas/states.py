@@ -188,6 +188,17 @@ class ErrorKind(models.TextChoices):
     UNREACHABLE = "unreachable", _("the service does not answer")
 
 
+class Missing(models.TextChoices):
+    """Why an identity service has no id for somebody."""
+
+    ABSENT = "absent", _("not there yet")
+    TWICE = "twice", _("two match")
+    # The one that matches is somebody else's already.
+    SHARED = "shared", _("the same as another's")
+    # Nothing to look for, as a person without a mail address.
+    NAMELESS = "nameless", _("nothing to look for")
+
+
 class DriftKind(models.TextChoices):
     """How a cloud differs from what was once applied there."""
 

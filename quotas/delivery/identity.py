@@ -105,7 +105,12 @@ def _keep_handle(lease: Lease, found: IdentityProject) -> ProjectHandle:
         handle, _made = ProjectHandle.objects.get_or_create(
             project=target.project,
             identity=target.endpoint,
-            defaults={"external_id": found.external_id, "created_at": timezone.now()},
+            defaults={
+                "external_id": found.external_id,
+                "told_name": target.project.name,
+                "told_description": target.project.description,
+                "created_at": timezone.now(),
+            },
         )
         held.update(adopt_external_id="", recreate_external_id="", name_taken_by={})
         wake_targets(list(services))

@@ -68,8 +68,9 @@ def _grant(
 ) -> str:
     """Note and grant; the service's words where it does not know the holder, else empty."""
     RoleGrant.objects.update_or_create(
-        handle=handle, holder=row, role=role, defaults={"asked_at": Now(), "granted_at": None}
-    )
+        handle=handle, holder=row, external_id=row.external_id, role=role,
+        defaults={"asked_at": Now(), "granted_at": None},
+    )  # fmt: skip
     endpoint = lease.target.endpoint
     try:
         with calling(endpoint, writing=True):

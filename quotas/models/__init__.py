@@ -16,14 +16,12 @@ from .enforcement import (
     Contribution,
     Endpoint,
     EndpointWord,
-    HolderHandle,
     Limit,
-    ProjectHandle,
     Reading,
-    RoleGrant,
     Target,
     UsagePeak,
 )
+from .handles import HolderHandle, KnownName, ProjectHandle, RoleGrant
 from .jobs import Job, JobItem
 from .ledger import (
     Account,
@@ -70,6 +68,7 @@ __all__ = [
     "HolderHandle",
     "Job",
     "JobItem",
+    "KnownName",
     "Limit",
     "Loan",
     "Offering",

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from projects.models import Group, Project, User
+from projects.models import Project, User
 from quotas.states import TAKEABLE, DriftPolicy, EndpointState, ErrorKind, TargetState
 
 from .catalogue import Offering, Region
@@ -134,72 +134,6 @@ class Contribution(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["offering", "limit"], name="contribution_once"),
             models.CheckConstraint(condition=Q(factor__gte=1), name="contribution_factor_positive"),
-        ]
-
-
-class ProjectHandle(models.Model):
-    """What an identity endpoint calls a project of ours."""
-
-    project = models.ForeignKey(Project, models.PROTECT, related_name="handles")
-    identity = models.ForeignKey(Endpoint, models.PROTECT, related_name="handles")
-    external_id = models.CharField(max_length=255)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["project", "identity"], name="projecthandle_once"),
-            models.UniqueConstraint(
-                fields=["identity", "external_id"], name="projecthandle_external_id_once"
-            ),
-        ]
-
-
-class HolderHandle(models.Model):
-    """What an identity endpoint calls a person or a group of ours."""
-
-    user = models.ForeignKey(
-        User, models.PROTECT, null=True, blank=True, related_name="identity_handles"
-    )
-    group = models.ForeignKey(
-        Group, models.PROTECT, null=True, blank=True, related_name="identity_handles"
-    )
-    identity = models.ForeignKey(Endpoint, models.PROTECT, related_name="holder_handles")
-    external_id = models.CharField(max_length=255)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(user__isnull=True) ^ Q(group__isnull=True),
-                name="holderhandle_one_holder",
-            ),
-            models.UniqueConstraint(
-                fields=["user", "identity"],
-                condition=Q(user__isnull=False),
-                name="holderhandle_once_a_user",
-            ),
-            models.UniqueConstraint(
-                fields=["group", "identity"],
-                condition=Q(group__isnull=False),
-                name="holderhandle_once_a_group",
-            ),
-        ]
-
-
-class RoleGrant(models.Model):
-    """A role in a project that Remit set: noted before it is written, confirmed when read back.
-
-    What is not noted here was granted by others and is never touched.
-    """
-
-    handle = models.ForeignKey(ProjectHandle, models.CASCADE, related_name="role_grants")
-    holder = models.ForeignKey(HolderHandle, models.PROTECT, related_name="role_grants")
-    role = models.CharField(max_length=64)
-    asked_at = models.DateTimeField()
-    granted_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["handle", "holder", "role"], name="rolegrant_once"),
         ]
 
 
