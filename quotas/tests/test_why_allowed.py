@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from projects.models import Delegation, Unit
 from projects.queries.viewers import Viewer
@@ -108,7 +109,7 @@ def test_what_a_rule_granted_cites_it_with_what_it_found(site: Site) -> None:
 
 def test_the_page_of_a_rule_s_decision_leads_to_the_rule(site_today: Site) -> None:
     site = site_today
-    made = rule(site, few(site))
+    made = rule(site, few(site), now=timezone.now())
     decision = Decision.objects.get(request=acting.ask(site, {site.vcpu.slug: 32}))
     answer = client_of(site, "dana").get(f"/decisions/{decision.pk}/")
     assert f"Rule R{made.pk}.1 (Small steps) approved it" in text_of(answer)
