@@ -256,13 +256,10 @@ PROPOSALS_AT_ONCE = env.integer("PROPOSALS_AT_ONCE", 10, low=1, high=1000)
 
 # --- Webhooks -----------------------------------------------------------------------------
 
-try:
-    # Networks beside the public ones that webhooks may call: WEBHOOK_ALLOW_PRIVATE=10.1.0.0/16,….
-    WEBHOOK_ALLOW_PRIVATE = networks_from(env.items("WEBHOOK_ALLOW_PRIVATE"))
-except ValueError as _error:
-    raise env.Refused(
-        [f"WEBHOOK_ALLOW_PRIVATE: {str(_error)!r} is no network: write 10.1.0.0/16, with commas."]
-    ) from None
+# Networks beside the public ones that webhooks may call: WEBHOOK_ALLOW_PRIVATE=10.1.0.0/16,…; and
+# public ones that they may not, as a site's own.
+WEBHOOK_ALLOW_PRIVATE = env.networks("WEBHOOK_ALLOW_PRIVATE")
+WEBHOOK_REFUSE = env.networks("WEBHOOK_REFUSE")
 WEBHOOK_ALLOW_HTTP = env.boolean("WEBHOOK_ALLOW_HTTP", default=False)
 # For all of one call, from the name to the head of the answer.
 WEBHOOK_TIMEOUT_SECONDS = env.seconds("WEBHOOK_TIMEOUT_SECONDS", 10, low=0.5, high=60)

@@ -203,6 +203,7 @@ class NoticeKind(models.TextChoices):
     ANNOUNCED = "announced", _("announcement")
     # What programs do in their name.
     WEBHOOK_DISABLED = "webhook disabled", _("webhook disabled")
+    WEBHOOK_TAKEN = "webhook taken", _("webhook taken over")
     TOKEN_ENDS = "token ends", _("token ends soon")
     # A unit, or the whole site, may soon have nobody who decides.
     COVERAGE = "coverage", _("deciders")

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from portal.lib.networks import Network, networks_from
+
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
 # Longer than anybody plans ahead.
@@ -112,6 +114,16 @@ def days(name: str, default: Iterable[int]) -> list[int]:
             [f"{name} has {wrong[0]!r}: write numbers of days up to {MOST_DAYS}, or none."]
         )
     return sorted({int(each) for each in found}, reverse=True)
+
+
+def networks(name: str) -> list[Network]:
+    """Networks with commas between them; none by default."""
+    try:
+        return networks_from(items(name))
+    except ValueError as error:
+        raise Refused(
+            [f"{name}: {str(error)!r} is no network: write 10.1.0.0/16, with commas."]
+        ) from None
 
 
 def url(name: str, *, schemes: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from projects.outgoing.signing import SecretLost, opened, signed_headers
 from projects.queries.events import visible_events
 from projects.queries.viewers import Viewer
 
-from .webhooks import disable
+from .webhooks import disable, site_reach
 
 
 def call_next(now: datetime, resolve: Resolve = resolve) -> bool:
@@ -40,7 +40,7 @@ def call_next(now: datetime, resolve: Resolve = resolve) -> bool:
     headers = signed_headers(message_id=taken.call.message_id, at=now, body=body, secrets_now=keys)
     limits = Limits(
         settings.WEBHOOK_TIMEOUT_SECONDS, settings.WEBHOOK_ALLOW_HTTP,
-        settings.WEBHOOK_ALLOW_PRIVATE,
+        site_reach(),
     )  # fmt: skip
     answer = call(webhook.url, body, headers, limits, resolve)
     if answer.is_taken:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
 from portal.lib.wake import wake_after_commit
 from projects.models import Event, Project, Unit, User, Webhook, WebhookCall
-from projects.outgoing.addresses import WrongUrl, parse
+from projects.outgoing.addresses import Reach, WrongUrl, parse
 from projects.outgoing.event_types import TYPES
 from projects.outgoing.feeding import may_have
 from projects.outgoing.notices import tell
@@ -98,7 +98,7 @@ def take_over(*, webhook: Webhook, version: int | None = None, viewer: Viewer) -
 
     For whoever could have made it; nobody is made an owner by somebody else. Its secret stays,
     so that its receiver goes on. What it was not told of as its owner had left is not sent: a
-    replay does that. Raises NotVisible, Forbidden by a token, Conflict, Stale.
+    replay does that. Whose it was is told. Raises NotVisible, Forbidden by a token, Conflict, Stale.
     """
     if viewer.user.token is not None:
         raise Forbidden(_("That is done in the pages, by a person who signed in."))
@@ -116,7 +116,8 @@ def take_over(*, webhook: Webhook, version: int | None = None, viewer: Viewer) -
             raise Stale(_("It was changed meanwhile: look again."), version=locked.version)
         before = locked.owner_id
         _update(locked, owner=viewer.user, version=locked.version + 1)
-        _record("webhook taken over", locked, viewer.user, viewer.now, before=before)
+        event = _record("webhook taken over", locked, viewer.user, viewer.now, before=before)
+        tell(event, [before], NoticeKind.WEBHOOK_TAKEN)
     return locked
 
 
@@ -147,7 +148,8 @@ def replay(
     """Tell it again of what happened since a moment, or after a place of the feed.
 
     Ids of calls stay what they were, so that a receiver knows what it has. Raises Invalid for
-    a moment to come or more than 30 days ago, or for neither or both of them.
+    a moment to come or more than 30 days ago, or for neither or both of them. A place further
+    back is taken as the one of 30 days ago.
     """
     now = viewer.now
     if (since is None) == (after is None):
@@ -155,12 +157,13 @@ def replay(
     if since is not None and not now - MOST_REPLAYED <= since <= now:
         sentence = _("Name a moment of the last %(days)s days.") % {"days": MOST_REPLAYED.days}
         raise Invalid({"since": [sentence]})
-    start = after if since is None else place_before(since)
+    oldest = place_before(now - MOST_REPLAYED)
+    start = max(after or oldest, oldest) if since is None else place_before(since)
     with transaction.atomic():
         locked = _locked(webhook, viewer)
         _must_be(locked, WebhookState.ON)
         # Never forward: what it was not told of yet would be left out.
-        place = min(start or Place(0, 0), Place(locked.after_xid, locked.after_id))
+        place = min(start, Place(locked.after_xid, locked.after_id))
         _update(locked, after_xid=place.xid, after_id=place.id, held_until=None)
     return locked
 
@@ -285,7 +288,7 @@ def _checked(terms: Terms) -> dict[str, Any]:
     try:
         parse(
             terms.url, may_be_plain=settings.WEBHOOK_ALLOW_HTTP,
-            allowed=settings.WEBHOOK_ALLOW_PRIVATE,
+            reach=site_reach(),
         )  # fmt: skip
     except WrongUrl as error:
         errors["url"] = [str(error)]
@@ -295,6 +298,11 @@ def _checked(terms: Terms) -> dict[str, Any]:
     if errors:
         raise Invalid(errors)
     return {"name": name, "url": terms.url, "verbs": sorted(set(terms.types))}
+
+
+def site_reach() -> Reach:
+    """Which networks the site says something about."""
+    return Reach(settings.WEBHOOK_ALLOW_PRIVATE, settings.WEBHOOK_REFUSE)
 
 
 def _end_calls(webhook: Webhook, now: datetime) -> None:

@@ -27,6 +27,20 @@ _CARRYING = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 _LOCAL_TRANSLATION = IPv6Network("64:ff9b:1::/48")
 
 
+@dataclass(frozen=True)
+class Reach:
+    """What a site says of networks beside the public addresses, which are called by default.
+
+    allowed: called though private; refused: not called though public, which counts for more.
+    """
+
+    allowed: Collection[Network] = ()
+    refused: Collection[Network] = ()
+
+
+PUBLIC = Reach()
+
+
 class WrongUrl(ValueError):
     """An address that no webhook may have, with the sentence that says why."""
 
@@ -51,7 +65,7 @@ class Address:
         return host if self.port == (443 if self.is_secure else 80) else f"{host}:{self.port}"
 
 
-def parse(url: str, *, may_be_plain: bool, allowed: Collection[Network] = ()) -> Address:
+def parse(url: str, *, may_be_plain: bool, reach: Reach = PUBLIC) -> Address:
     """Take an address apart; raises WrongUrl. may_be_plain: http is allowed on this site."""
     if not url or len(url) > MAX_URL:
         raise WrongUrl(_("Give an address of up to %(most)s characters.") % {"most": MAX_URL})
@@ -74,26 +88,28 @@ def parse(url: str, *, may_be_plain: bool, allowed: Collection[Network] = ()) ->
     if port not in WEB_PORTS and not FIRST_FREE_PORT <= port <= 65535:
         words = {"first": FIRST_FREE_PORT}
         raise WrongUrl(_("Use port 443, 80, or one from %(first)s on.") % words)
-    _check_host(host, allowed)
+    if "[" in parts.netloc and ":" not in host:
+        raise WrongUrl(_("Only an IPv6 address stands in brackets."))
+    _check_host(host, reach)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Address(parts.scheme, host, port, path)
 
 
-def _check_host(host: str, allowed: Collection[Network]) -> None:
+def _check_host(host: str, reach: Reach) -> None:
     try:
         literal = ip_address(host)
     except ValueError:
         if _NUMBERS.fullmatch(host) or not _HOST.fullmatch(host):
             raise WrongUrl(_("“%(host)s” is no name of a host.") % {"host": host[:80]}) from None
         return
-    if not may_reach(str(literal), allowed):
-        raise WrongUrl(_("%(host)s is a private address, which this site does not call.") % {
+    if not may_reach(str(literal), reach):
+        raise WrongUrl(_("%(host)s is an address which this site does not call.") % {
             "host": host
         })  # fmt: skip
 
 
-def may_reach(text: str, allowed: Collection[Network] = ()) -> bool:
-    """Whether an IP address may be connected to: a public one, or of a network of `allowed`.
+def may_reach(text: str, reach: Reach = PUBLIC) -> bool:
+    """Whether an IP address may be connected to: a public one, or one that the site allows.
 
     An IPv6 address that carries an IPv4 one is judged by that one too. Anything that is no
     plain address, as one with a scope, may not.
@@ -106,7 +122,9 @@ def may_reach(text: str, allowed: Collection[Network] = ()) -> bool:
         return False
     inner = _carried(found)
     for each in (found, inner) if inner is not None else (found,):
-        if any(each in network for network in allowed):
+        if any(each in network for network in reach.refused):
+            return False
+        if any(each in network for network in reach.allowed):
             continue
         # The address that only carries another one is as good as what it carries.
         if each is found and inner is not None:

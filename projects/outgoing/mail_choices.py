@@ -41,6 +41,7 @@ DEFAULTS: dict[NoticeKind, MailWay] = {
     NoticeKind.LEFT: MailWay.AT_ONCE,
     NoticeKind.ANNOUNCED: MailWay.AT_ONCE,
     NoticeKind.WEBHOOK_DISABLED: MailWay.AT_ONCE,
+    NoticeKind.WEBHOOK_TAKEN: MailWay.AT_ONCE,
     NoticeKind.TOKEN_ENDS: MailWay.AT_ONCE,
     NoticeKind.COVERAGE: MailWay.DIGEST,
 }
@@ -73,7 +74,7 @@ GROUPS: tuple[tuple[Promise, tuple[NoticeKind, ...]], ...] = (
     ),
     (
         gettext_lazy("Your programs"),
-        (NoticeKind.TOKEN_ENDS, NoticeKind.WEBHOOK_DISABLED),
+        (NoticeKind.TOKEN_ENDS, NoticeKind.WEBHOOK_DISABLED, NoticeKind.WEBHOOK_TAKEN),
     ),
 )  # fmt: skip
 # What waits for its reader: such a letter is sent without gathering more.

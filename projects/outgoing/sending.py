@@ -12,16 +12,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from portal.lib.networks import Network
-
-from .addresses import Address, WrongUrl, may_reach, parse
+from .addresses import PUBLIC, Address, Reach, WrongUrl, may_reach, parse
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +37,7 @@ class Limits:
 
     seconds: float
     may_be_plain: bool
-    allowed: Collection[Network]
+    reach: Reach = PUBLIC
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ def call(
     clock = _Clock(begun + limits.seconds)
     status, retry_after = None, None
     try:
-        address = parse(url, may_be_plain=limits.may_be_plain, allowed=limits.allowed)
+        address = parse(url, may_be_plain=limits.may_be_plain, reach=limits.reach)
         with (
             _connected(address, limits, clock, resolve) as plain,
             _secured(plain, address, clock) as connection,
@@ -126,7 +124,7 @@ def _connected(address: Address, limits: Limits, clock: _Clock, resolve: Resolve
         raise WrongUrl(_("The name %(host)s has no address.") % {"host": address.host})
     for each in found:
         # One private address among others is enough: which one a proxy would take is luck.
-        if not may_reach(each, limits.allowed):
+        if not may_reach(each, limits.reach):
             # Which one is for operators: what names mean inside of a site is not for everybody.
             words = {"host": address.host}
             logger.info("a webhook leads to a private address", extra={**words, "ip": each})

@@ -48,6 +48,9 @@ LOOKS: dict[str, Look] = {
     NoticeKind.WEBHOOK_DISABLED: Look(
         gettext_lazy("%(what)s was disabled: it is called no more"), "warn", "warn"
     ),
+    NoticeKind.WEBHOOK_TAKEN: Look(
+        gettext_lazy("%(who)s took over a webhook of yours: %(what)s"), "people"
+    ),
     NoticeKind.TOKEN_ENDS: Look(
         gettext_lazy("%(what)s ends soon: make a new secret in time"), "calendar", "warn"
     ),

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from projects.outgoing.addresses import WrongUrl, may_reach, parse
+from projects.outgoing.addresses import Reach, WrongUrl, may_reach, parse
 
 OURS = [ip_network("10.1.0.0/16"), ip_network("fd00:1::/32")]
 
@@ -116,7 +116,7 @@ def test_only_public_addresses_are_reached(text: str, is_reached: bool) -> None:
 
 @pytest.mark.parametrize(("text", "is_reached"), ALLOWED.items())
 def test_a_site_may_allow_networks(text: str, is_reached: bool) -> None:
-    assert may_reach(text, OURS) is is_reached
+    assert may_reach(text, Reach(OURS)) is is_reached
 
 
 @pytest.mark.parametrize(("url", "is_taken"), WRITTEN.items())
@@ -131,6 +131,19 @@ def test_an_address_is_taken_or_refused_as_it_is_written(url: str, is_taken: boo
 def test_http_is_for_sites_that_allow_it() -> None:
     found = parse("http://hooks.example.org/in?x=1", may_be_plain=True)
     assert (found.port, found.target, found.authority) == (80, "/in?x=1", "hooks.example.org")
-    assert parse("http://[::ffff:10.1.0.9]:8080", may_be_plain=True, allowed=OURS).authority == (
-        "[::ffff:10.1.0.9]:8080"
-    )
+    assert parse(
+        "http://[::ffff:10.1.0.9]:8080", may_be_plain=True, reach=Reach(OURS)
+    ).authority == ("[::ffff:10.1.0.9]:8080")
+
+
+def test_a_site_refuses_public_networks_of_its_own_and_that_counts_for_more() -> None:
+    own = Reach(allowed=[ip_network("188.184.7.0/24")], refused=[ip_network("188.184.0.0/15")])
+    assert not may_reach("188.184.1.1", own)
+    assert not may_reach("188.184.7.1", own)
+    assert not may_reach("::ffff:188.184.1.1", own)
+    assert may_reach("8.8.8.8", own)
+
+
+def test_only_ipv6_stands_in_brackets() -> None:
+    with pytest.raises(WrongUrl, match="brackets"):
+        parse("https://[v1.x]/", may_be_plain=False)

@@ -205,8 +205,8 @@ def test_every_verb_that_the_code_names_as_it_is_has_a_type() -> None:
 # Acts of those who operate, or on groups, in no project and no unit; "resume" is told as
 # another word.
 SITE_WIDE = {
-    "job started", "issued", "letter sent again", "resume", "limit taken in", "limit left out", "group made",
-    "group renamed", "group changed", "person arrived", "person changed",
+    "job started", "issued", "letter sent again", "resume", "limit taken in", "limit left out",
+    "group made", "group renamed", "group changed", "person arrived", "person changed",
 }  # fmt: skip
 
 

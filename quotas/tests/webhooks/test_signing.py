@@ -22,6 +22,7 @@ from projects.actions.calling import call_next
 from projects.actions.webhooks import Terms
 from projects.models import Event, Webhook, WebhookCall
 from projects.outgoing import feeding, sending, signing
+from projects.outgoing.addresses import Reach
 from projects.outgoing.payloads import event_data
 from projects.outgoing.sending import Limits, call
 from projects.queries.viewers import Viewer
@@ -155,7 +156,7 @@ def test_the_certificate_is_of_the_name_that_was_written(
     context, file = certified(tmp_path, "hooks.test")
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     sending._context.cache_clear()
-    limits = Limits(5, may_be_plain=False, allowed=[ip_network(f"{HOST}/32")])
+    limits = Limits(5, may_be_plain=False, reach=Reach([ip_network(f"{HOST}/32")]))
     try:
         with receiving(wrap=context) as receiver:
             right = call(f"https://hooks.test:{receiver.port}/", b"{}", {}, limits, at_loopback)
