@@ -22,6 +22,12 @@ SAFE = {
 ROOT = Path(__file__).resolve().parents[2]
 
 
+MAILING = {
+    "EMAIL_HOST": "smtp.example", "SITE_URL": "https://remit.example/",
+    "DEFAULT_FROM_EMAIL": "Remit <remit@remit.example>",
+}  # fmt: skip
+
+
 def start(tmp_path: Path, ask: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Import the settings with this environment alone; `ask` is evaluated and printed."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -196,3 +202,29 @@ def test_the_secret_of_the_client_is_shown_nowhere(tmp_path: Path) -> None:
     started = start(tmp_path, "s.OIDC", **SAFE, **PROVIDER, OIDC_CLIENT_SECRET="hush-hush")
     assert "client_id" in started.stdout
     assert "hush-hush" not in started.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "begins"),
+    [
+        ({"SITE_URL": ""}, "EMAIL_HOST is set and SITE_URL is not"),
+        ({"DEFAULT_FROM_EMAIL": ""}, "EMAIL_HOST is set and DEFAULT_FROM_EMAIL is not"),
+        ({"DEFAULT_FROM_EMAIL": "Remit"}, "DEFAULT_FROM_EMAIL is 'Remit': write"),
+        ({"MAIL_REPLY_TO": "a@b@c"}, "MAIL_REPLY_TO is 'a@b@c': write"),
+        ({"EMAIL_USE_SSL": "on", "EMAIL_USE_TLS": "on"}, "EMAIL_USE_SSL and EMAIL_USE_TLS"),
+        ({"SITE_URL": "remit.example"}, "SITE_URL does not begin with https://"),
+    ],
+)
+def test_mail_that_could_not_go_out_is_refused(
+    tmp_path: Path, variables: dict[str, str], begins: str
+) -> None:
+    refused = start(tmp_path, **MAILING | variables)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(begins)
+
+
+def test_mail_is_off_until_a_server_is_named(tmp_path: Path) -> None:
+    asked = "(s.EMAIL_HOST, s.EMAIL_PORT, s.SITE_URL)"
+    assert start(tmp_path, asked, PORT="8042").stdout == "('', 25, 'http://127.0.0.1:8042')\n"
+    started = start(tmp_path, asked, **MAILING, EMAIL_USE_TLS="on")
+    assert started.stdout == "('smtp.example', 587, 'https://remit.example')\n"

@@ -49,7 +49,9 @@ class Got:
 class MailServer:
     """Takes letters; `at_rcpt` and `at_end` say what it answers there, by the recipient."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
+        # Of the library's SMTP: TLS, who may sign in.
+        self._options = options
         self.port = free_port()
         self.letters: list[Got] = []
         self.connection_count = 0
@@ -63,7 +65,7 @@ class MailServer:
         self._controller: Controller | None = None
 
     def start(self) -> None:
-        self._controller = Controller(self, hostname=HOST, port=self.port)
+        self._controller = Controller(self, hostname=HOST, port=self.port, **self._options)
         self._controller.start()
 
     def stop(self) -> None:
@@ -121,8 +123,9 @@ def address(name: str) -> str:
 
 
 @contextmanager
-def serving() -> Iterator[MailServer]:
-    server = MailServer()
+def serving(**options: Any) -> Iterator[MailServer]:
+    """options: `tls_context`, `authenticator` and others of aiosmtpd's SMTP."""
+    server = MailServer(**options)
     server.start()
     try:
         yield server
