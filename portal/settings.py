@@ -126,7 +126,7 @@ if OIDC and not OIDC.client_id:
 if OIDC and "openid" not in OIDC.scopes:
     raise env.Refused(["OIDC_SCOPES lacks openid, without which nobody is known: add it."])
 # What is done for everybody who signed in, in order; each is called with user, first_time, now.
-ARRIVAL_STEPS: list[str] = []
+ARRIVAL_STEPS = ["quotas.actions.personal.ask_for_personal"]
 # What belongs to others being in some groups, in the same transaction: called with groups, now.
 GROUP_STEPS = ["quotas.actions.routing.mark_groups"]
 
@@ -251,6 +251,12 @@ END_NOTICE_DAYS = env.days("END_NOTICE_DAYS", (60, 27, 7))
 PROJECT_GRACE_DAYS = env.integer("PROJECT_GRACE_DAYS", 14, low=0, high=366)
 # How often the calendar is looked at: who is to be told, what ends, what became free meanwhile.
 CALENDAR_SECONDS = env.seconds("CALENDAR_SECONDS", 300, low=1, high=21_600)
+# Where everybody gets a project of their own as they first sign in, and with what: the slugs of a
+# unit and of a preset. Who decides there, or a rule of theirs, grants it.
+PERSONAL_PROJECT_UNIT = env.text("PERSONAL_PROJECT_UNIT")
+PERSONAL_PROJECT_PRESET = env.text("PERSONAL_PROJECT_PRESET")
+if bool(PERSONAL_PROJECT_UNIT) != bool(PERSONAL_PROJECT_PRESET):
+    raise env.Refused(["PERSONAL_PROJECT_UNIT and PERSONAL_PROJECT_PRESET go together: set both."])
 # How many proposed projects of one person wait at once.
 PROPOSALS_AT_ONCE = env.integer("PROPOSALS_AT_ONCE", 10, low=1, high=1000)
 

@@ -5,7 +5,7 @@ import unicodedata
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Value
+from django.db.models import QuerySet, Value
 from django.db.models.functions import Lower
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -48,10 +48,8 @@ def refuse_taken(name: str, *, but: Project | None = None) -> None:
 
     Also where the person may not see that project: the clouds would refuse the name anyway.
     """
-    others = Project.objects.exclude(state=ProjectState.DROPPED)
-    if but is not None:
-        others = others.exclude(pk=but.pk)
-    if others.alias(plain=Lower("name")).filter(plain=Lower(Value(name))).exists():
+    others = _others(name)
+    if (others if but is None else others.exclude(pk=but.pk)).exists():
         raise taken(name)
 
 
@@ -69,6 +67,21 @@ def taken_meanwhile(name: str, error: IntegrityError) -> Exception:
     said = getattr(error.__cause__, "diag", None)
     constraint = getattr(said, "constraint_name", None) or ""
     return taken(name) if "name" in constraint or "slug" in constraint else error
+
+
+def free_name(name: str) -> str:
+    """The name, or the first with a number after it that no project has."""
+    candidate, number = name, 1
+    while _others(candidate).exists():
+        number += 1
+        candidate = f"{name[: MAX_NAME - len(str(number)) - 1]}-{number}"
+    return candidate
+
+
+def _others(name: str) -> "QuerySet[Project]":
+    """The projects of that name, in whatever case."""
+    standing = Project.objects.exclude(state=ProjectState.DROPPED)
+    return standing.alias(plain=Lower("name")).filter(plain=Lower(Value(name)))
 
 
 def free_slug(name: str) -> str:

@@ -98,7 +98,8 @@ def take_over(*, webhook: Webhook, version: int | None = None, viewer: Viewer) -
 
     For whoever could have made it; nobody is made an owner by somebody else. Its secret stays,
     so that its receiver goes on. What it was not told of as its owner had left is not sent: a
-    replay does that. Whose it was is told. Raises NotVisible, Forbidden by a token, Conflict, Stale.
+    replay does that. Whose it was is told. Raises NotVisible, Forbidden by a token, Conflict,
+    Stale.
     """
     if viewer.user.token is not None:
         raise Forbidden(_("That is done in the pages, by a person who signed in."))
