@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from contrib.testing.clouds import SandboxSite
 from portal.testing.servers import DatabaseCopy
@@ -183,7 +185,7 @@ def test_authority_is_handed_on_within_what_one_holds(remit: Typing) -> None:
     terms = remit.terminal.file(
         "terms.yaml",
         f"parent: {parent.pk}\ndelegate: person:{erin}\nunit: cm\npowers: [decide quota]\n"
-        "ends_at: 2027-04-01T00:00:00+02:00\n"
+        f"ends_at: {timezone.now() + timedelta(days=90):%Y-%m-%dT00:00:00Z}\n"
         "bounds:\n  - {resource: space, per_decision: 10TiB, total: 40TiB, period_days: 365}\n",
     )
     before = Delegation.objects.count()
