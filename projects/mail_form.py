@@ -7,7 +7,8 @@ from django.conf import settings
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from projects.outgoing.mail_choices import DEFAULTS, GROUPS, Wanted
+from projects.outgoing.mail_choices import Wanted
+from projects.outgoing.mail_kinds import GROUPS, usual
 from projects.states import MailWay, NoticeKind
 
 SITE = ""
@@ -26,11 +27,11 @@ class MailForm(forms.Form):
         ]
         for kind in NoticeKind:
             self.fields[name_of(kind)] = forms.ChoiceField(
-                label=kind.label,
+                label=str(usual(kind).words),
                 required=False,
                 initial=wanted.chosen.get(kind, SITE),
                 choices=[
-                    (SITE, format_lazy(_("as usual: {way}"), way=DEFAULTS[kind].label)),
+                    (SITE, format_lazy(_("as usual: {way}"), way=usual(kind).way.label)),
                     *MailWay.choices,
                 ],
             )

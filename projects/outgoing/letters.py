@@ -15,7 +15,8 @@ from projects.models import Letter, LetterNotice, Notice, Postbox
 from projects.queries.events import IsAfter, IsOver, Place
 from projects.states import LetterState, MailWay
 
-from .mail_choices import URGENT, Wanted, next_digest, wanted_by
+from .mail_choices import Wanted, next_digest, wanted_by
+from .mail_kinds import usual
 
 BATCH = 500
 # As many notices as people read in one letter; what is more begins another.
@@ -107,7 +108,7 @@ class _Gathering:
             letter = self._make(notice, key[1], wanted)
             self.letters[key], self.counts[key] = letter, 0
         self.counts[key] = self.counts.get(key, 0) + 1
-        if not is_digest and notice.kind in URGENT and letter.due_at > self.now:
+        if not is_digest and usual(notice.kind).is_urgent and letter.due_at > self.now:
             letter.due_at = letter.next_try_at = self.now
             self.hurried.append(letter)
         return letter

@@ -15,8 +15,8 @@ from projects.actions.mail_choices import set_mail_choices
 from projects.mail_form import MailForm
 from projects.outgoing.letters import is_mail_on
 from projects.outgoing.mail_choices import wanted_by
+from projects.outgoing.mail_kinds import usual
 from projects.outgoing.stopping import LinkBroken, Stop, read_stop, stop
-from projects.states import NoticeKind
 from projects.views.viewer import viewer_of
 
 
@@ -57,4 +57,4 @@ def mail_stop(request: HttpRequest, text: str) -> HttpResponse:
 
 
 def _labels(found: Stop) -> list[str]:
-    return [str(NoticeKind(each).label) for each in found.kinds]
+    return [str(usual(each).words) for each in found.kinds]

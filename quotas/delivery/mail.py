@@ -27,10 +27,10 @@ from portal.lib.plain import one_line
 from projects.models import Letter, User
 from projects.outgoing import posting
 from projects.outgoing.mail_choices import wanted_by
+from projects.outgoing.mail_kinds import usual
 from projects.outgoing.smtp import Answer, Away, Fate, Way, open_way
 from projects.outgoing.stopping import stop_url
 from projects.queries.viewers import Viewer
-from projects.states import NoticeKind
 from quotas.queries.letter_words import Part, parts_of, subject_of
 
 logger = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def _message(letter: Letter, parts: Sequence[Part], now: datetime) -> EmailMessa
         "is_digest": letter.is_digest,
         "person": one_line(str(person), 100),
         "language": translation.get_language(),
-        "kinds": ", ".join(str(NoticeKind(each).label) for each in kinds),
+        "kinds": "; ".join(str(usual(each).words) for each in kinds),
         "stop_url": stop,
         "choices_url": settings.SITE_URL + reverse("mail_choices"),
         "site_url": settings.SITE_URL,

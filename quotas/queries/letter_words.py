@@ -15,7 +15,8 @@ from django.utils.translation import ngettext
 from portal.lib.amounts import format_amount
 from portal.lib.plain import one_line
 from projects.models import Letter, Notice
-from projects.outgoing.mail_choices import URGENT, Wanted
+from projects.outgoing.mail_choices import Wanted
+from projects.outgoing.mail_kinds import usual
 from projects.queries.viewers import Viewer
 from projects.states import MailWay, NoticeKind
 from quotas.models import Comment, Decision, DecisionLine, QuotaRequest, RequestLine
@@ -43,7 +44,7 @@ class Part:
 
     @property
     def is_waiting(self) -> bool:
-        return self.kind in URGENT
+        return usual(self.kind).is_urgent
 
 
 @dataclass

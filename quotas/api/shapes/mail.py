@@ -6,7 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from projects.models import Letter
-from projects.outgoing.mail_choices import DEFAULTS, Wanted
+from projects.outgoing.mail_choices import Wanted
+from projects.outgoing.mail_kinds import usual
 from projects.queries.mail import MailStanding, about
 from projects.states import LetterState, MailWay, NoticeKind
 from quotas.api.fields import Input, Text, Whole
@@ -47,9 +48,9 @@ class MailChoicesSerializer(serializers.Serializer[Wanted]):
                 "kind": str(kind),
                 "way": str(wanted.way(kind)),
                 "chosen": wanted.chosen.get(kind),
-                "usual": str(usual),
+                "usual": str(usual(kind).way),
             }
-            for kind, usual in DEFAULTS.items()
+            for kind in NoticeKind
         ]
 
     def get_is_mail_on(self, wanted: Wanted) -> bool:
