@@ -51,7 +51,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "HolderKind": ["person", "group"],
         "PlaceKind": ["project", "unit"],
         "EnvelopeActKind": "quotas.models.ledger.EnvelopeActKind.values",
-        "NoticeSubjectKind": ["request", "delegation", "unit", "webhook"],
+        "NoticeSubjectKind": ["request", "delegation", "unit", "webhook", "token", "project"],
         "WebhookState": "projects.states.WebhookState.values",
         "NoticeKind": "projects.states.NoticeKind.values",
         "MailWay": "projects.states.MailWay.values",

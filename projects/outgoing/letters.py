@@ -19,6 +19,8 @@ from .mail_choices import Wanted, next_digest, wanted_by
 from .mail_kinds import usual
 
 BATCH = 500
+# What is a thread of its own; all else belongs to its project, or its unit.
+THINGS = ("request", "delegation", "webhook", "token")
 # As many notices as people read in one letter; what is more begins another.
 MOST_PARTS = 50
 
@@ -57,10 +59,10 @@ def may_be_written_to(notice: Notice) -> bool:
 
 
 def thread_of(notice: Notice) -> str:
-    """What the notice is about: "request-1042", "unit-7"; of nothing nameable, itself."""
+    """What the notice is about: "request-1042", "project-7"; of nothing nameable, itself."""
     event = notice.event
-    if event.subject_kind and event.subject_id is not None:
-        return f"{event.subject_kind.replace(' ', '-')}-{event.subject_id}"
+    if event.subject_kind in THINGS and event.subject_id is not None:
+        return f"{event.subject_kind}-{event.subject_id}"
     for kind, number in (("project", event.project_id), ("unit", event.unit_id)):
         if number is not None:
             return f"{kind}-{number}"

@@ -1,27 +1,17 @@
 """What a notice says, and where it leads: a sentence by its kind, and by what was done."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from projects.models import ApiToken, Delegation, Unit, Webhook
+from projects.models import ApiToken, Delegation, Project, Unit, Webhook
 from projects.states import NoticeKind
 from quotas.models import QuotaRequest
 
 from .notices import TASKS, NoticeRow
-
-
-@dataclass(frozen=True)
-class Look:
-    """Words with %(who)s and %(what)s, an icon of the sprite, and a tone."""
-
-    words: Promise
-    icon: str
-    tone: str = ""
-
+from .project_notices import OF_PROJECTS, Look
 
 LOOKS: dict[str, Look] = {
     NoticeKind.REMINDED: Look(gettext_lazy("%(what)s still waits for you"), "clock", "warn"),
@@ -73,6 +63,8 @@ def look_of(row: NoticeRow) -> Look:
         return replace(LOOKS[row.notice.kind], tone="")
     if row.notice.kind == NoticeKind.DECIDED and row.verb in DECIDED:
         return DECIDED[row.verb]
+    if row.verb in OF_PROJECTS:
+        return OF_PROJECTS[row.verb]
     return LOOKS.get(row.notice.kind, OTHER)
 
 
@@ -97,6 +89,8 @@ def what_of(row: NoticeRow) -> str:
         return _("Your webhook “%(name)s”") % {"name": row.subject.name}
     if isinstance(row.subject, ApiToken):
         return _("The token “%(name)s”") % {"name": row.subject.name}
+    if isinstance(row.subject, Project):
+        return row.subject.name
     return row.subject.label if isinstance(row.subject, Unit) else ""
 
 
@@ -111,6 +105,8 @@ def url_of(row: NoticeRow) -> str:
         return reverse("webhook_detail", args=[row.subject.public_id])
     if isinstance(row.subject, ApiToken):
         return reverse("token_detail", args=[row.subject.public_id])
+    if isinstance(row.subject, Project):
+        return reverse("project_detail", args=[row.subject.slug])
     if isinstance(row.subject, Unit):
         return reverse("unit_detail", args=[row.subject.slug])
     return ""

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from projects.models import ApiToken, Delegation, Notice, Unit, User, Webhook
+from projects.models import ApiToken, Delegation, Notice, Project, Unit, User, Webhook
 from projects.queries.delegations import visible_delegations
 from projects.queries.service_accounts import visible_tokens
-from projects.queries.viewers import SEE_DELEGATIONS, Viewer, below
+from projects.queries.viewers import SEE_DELEGATIONS, Viewer, below, visible_projects
 from projects.queries.webhooks import own_webhooks
 from projects.states import NoticeKind
 from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.requests import visible_requests
 from quotas.states import LineState
 
-Subject = QuotaRequest | Delegation | Unit | Webhook | ApiToken
+Subject = QuotaRequest | Delegation | Unit | Webhook | ApiToken | Project
+# What is found by its own id; of all else a notice is about the project, or the unit.
+THINGS = ("request", "delegation", "unit", "webhook", "token", "project")
 
 SHOWN = 8  # on the first page
 # Of a request that waits for the reader's decision.
@@ -76,6 +78,9 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     if ids["token"]:
         for token in visible_tokens(viewer).filter(pk__in=ids["token"]):
             found["token", token.pk] = token
+    if ids["project"]:
+        for project in visible_projects(viewer).filter(pk__in=ids["project"]):
+            found["project", project.pk] = project
     still_open = _still_open(each for each in notices if each.kind in TASKS)
     return [
         NoticeRow(
@@ -97,9 +102,13 @@ def _still_open(tasks: Iterable[Notice]) -> set[int]:
 
 
 def _key(notice: Notice) -> tuple[str, int | None]:
-    """What it is about: ("request", 1042). Of no row of its own, it is about its unit."""
+    """What it is about: ("request", 1042). Of no row of its own, its project or its unit."""
     event = notice.event
-    if event.subject_kind in ("", "unit") and event.unit_id is not None:
+    if event.subject_kind in THINGS and event.subject_id is not None:
+        return event.subject_kind, event.subject_id
+    if event.project_id is not None:
+        return "project", event.project_id
+    if event.unit_id is not None:
         return "unit", event.unit_id
     return event.subject_kind, event.subject_id
 

@@ -12,8 +12,9 @@ from projects.models import Notice
 from projects.outgoing.notices import mark_all_read, mark_read
 from projects.queries.viewers import Viewer
 from projects.views.viewer import viewer_of
-from quotas.queries.notice_words import Look, look_of, sentence_of, url_of
+from quotas.queries.notice_words import look_of, sentence_of, url_of
 from quotas.queries.notices import NoticeRow, notice_rows, notices_of
+from quotas.queries.project_notices import Look
 
 from .pages import ids_in, page_of
 

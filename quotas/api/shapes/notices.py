@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from projects.models import ApiToken, Delegation, Unit, Webhook
+from projects.models import ApiToken, Delegation, Project, Unit, Webhook
 from projects.states import NoticeKind
 from quotas.api.fields import Input, LineIds, Whole
 from quotas.models import QuotaRequest
@@ -17,10 +17,12 @@ from .people import Person
 
 
 class NoticeSubject(serializers.Serializer[Any]):
-    """What it is about: the number of a request or a delegation, a unit's slug, the id
-    of a webhook or a token."""
+    """What it is about: the number of a request or a delegation, the slug of a project or a
+    unit, the id of a webhook or a token."""
 
-    kind = serializers.ChoiceField(choices=["request", "delegation", "unit", "webhook", "token"])
+    kind = serializers.ChoiceField(
+        choices=["request", "delegation", "unit", "webhook", "token", "project"]
+    )
     id = serializers.CharField()
 
 
@@ -44,6 +46,8 @@ class NoticeSerializer(serializers.Serializer[Any]):
         found = row.subject
         if isinstance(found, QuotaRequest):
             return {"kind": "request", "id": str(found.pk)}
+        if isinstance(found, Project):
+            return {"kind": "project", "id": found.slug}
         if isinstance(found, Delegation):
             return {"kind": "delegation", "id": str(found.pk)}
         if isinstance(found, Webhook):

@@ -6,7 +6,10 @@ from html import unescape
 from django.utils import timezone
 from pytest_django import Settings
 
+from projects.actions.events import record
 from projects.models import LetterNotice, Postbox, User
+from projects.outgoing.notices import tell
+from projects.states import NoticeKind
 from quotas.tests.mail.acting import (
     HOUR,
     LATER,
@@ -246,3 +249,25 @@ def test_a_kind_that_is_off_is_not_mailed_also_when_it_is_turned_off_late(
     post(LATER)
     assert (states(mailed.alice), server.to("alice")) == (["withheld"], [])
     assert mailed.alice.notices.count() == 2, "on the first page they stand"
+
+
+def test_what_is_done_to_a_project_is_one_thread_with_its_page(
+    mailed: Site, server: MailServer
+) -> None:
+    project = mailed.project
+    for verb, kind, subject in (
+        ("project suspended", NoticeKind.PROJECT, "project"),
+        ("change declined", NoticeKind.CHANGE_ANSWERED, "project_change"),
+    ):
+        event = record(
+            verb, actor=mailed.otto, now=NOW, project=project, unit=project.unit,
+            subject_kind=subject, subject_id=project.pk,
+        )  # fmt: skip
+        tell(event, [mailed.alice.pk], kind)
+    assert write_and_post() == 1
+    (got,) = server.to("alice")
+    assert got.message["Subject"] == "atlas-reco: 2 news"
+    assert "Otto suspended atlas-reco: nobody works in it for now" in got.text
+    assert "Otto did not agree to a change of atlas-reco" in got.text
+    assert f"{SITE_URL}/projects/atlas-reco/" in got.text
+    assert got.message["References"].startswith(f"<project-{project.pk}.thread@")
