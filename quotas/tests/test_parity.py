@@ -1,8 +1,8 @@
 """What one door can do the other can do: every address that changes something has its twin.
 
 Walks both lists of addresses, and then goes through both doors with the samples of the table of
-access: twins belong to one row of it, so each role gets the same, and they leave the same
-record. That they leave equal rows in every case is in the files test_doors*.
+access: twins belong to one row of it, so each role gets the same. What they write is in
+test_parity_rows, and that it is equal in every case in the files test_doors*.
 """
 
 from collections.abc import Iterator
@@ -15,12 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.lib.access import OK, ROLES, ROWS
-from projects.models import Event
 from quotas.tests.access.case import Case, make_case
 from quotas.tests.access.samples import SAMPLES
 from quotas.tests.access.sending import Sample
 from quotas.tests.site import make_site
-from quotas.tests.test_access import row_of, send
+from quotas.tests.test_access import row_of
 
 # Of each page that changes something: the calls of the API that do the same.
 TWINS: dict[str, tuple[str, ...]] = {
@@ -168,39 +167,3 @@ def test_twins_answer_each_role_alike(page: str) -> None:
     for call in TWINS[page]:
         theirs = [ROWS[each] for each in rows(call)]
         assert all(ROWS[each] in theirs for each in rows(page)), call
-
-
-def recorded(case: Case, told: str) -> set[tuple[object, ...]]:
-    """What an act leaves in the record, by whoever may do it first of all roles."""
-    found: set[tuple[object, ...]] = set()
-    name = told.rpartition(" ")[2]
-    for sample in samples_of(told):
-        row = ROWS[sample.row or row_of(name)]
-        role = next(each for each in ROLES if row[each] == OK and each != "anonymous")
-        with transaction.atomic():
-            before = set(Event.objects.values_list("pk", flat=True))
-            assert send(case, role, name, sample) == OK
-            new = Event.objects.exclude(pk__in=before)
-            found |= set(
-                new.values_list(
-                    "verb", "actor__subject", "project__slug", "unit__slug", "subject_kind"
-                )
-            )
-            transaction.set_rollback(True)
-    return found
-
-
-@pytest.fixture(scope="module")
-def record(case: Case) -> dict[str, set[tuple[object, ...]]]:
-    """What each act of either door leaves."""
-    known = {*TWINS, *(each for twins in TWINS.values() for each in twins)}
-    return {told: recorded(case, told) for told in sorted(known)}
-
-
-@pytest.mark.parametrize("page", TWINS)
-def test_twins_leave_the_same_record(record: dict[str, set[tuple[object, ...]]], page: str) -> None:
-    by_calls = set().union(*(record[call] for call in TWINS[page]))
-    assert record[page] <= by_calls
-    for call in TWINS[page]:
-        pages = [each for each, twins in TWINS.items() if call in twins]
-        assert record[call] <= set().union(*(record[each] for each in pages)), call
