@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.auth.signals import user_logged_in
 
 from portal.lib import metrics
 
@@ -11,8 +12,10 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         # Imports that need the loaded settings.
+        from portal import sessions
         from portal.health import collect_broker, collect_database, collect_limits
 
+        user_logged_in.connect(sessions.begin, dispatch_uid="portal.sessions")
         metrics.register("database", collect_database)
         metrics.register("limits", collect_limits)
         if settings.CELERY_BROKER_URL.startswith("redis"):

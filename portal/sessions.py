@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -33,7 +32,7 @@ class SessionRulesMiddleware:
 
 
 def begin(sender: Any, request: HttpRequest, **facts: Any) -> None:
-    """Note when somebody signed in; connected to Django's own signal."""
+    """Note when somebody signed in; connected to Django's own signal in `apps`."""
     now = timezone.now()
     request.session[SIGNED_IN_AT] = now.timestamp()
     request.session.set_expiry(_end(request.session, now))
@@ -56,6 +55,3 @@ def _end(session: SessionBase, now: datetime) -> datetime:
         now + timedelta(seconds=settings.SESSION_IDLE_SECONDS),
         started + timedelta(seconds=settings.SESSION_COOKIE_AGE),
     )
-
-
-user_logged_in.connect(begin, dispatch_uid="portal.sessions")

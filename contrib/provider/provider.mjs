@@ -120,6 +120,7 @@ provider.use(async (ctx, following) => {
   if (ctx.path === "/token" && ctx.body?.id_token && FAULTS[fault]) {
     ctx.body.id_token = await spoil(ctx.body.id_token);
   }
+  if (ctx.path === "/token" && fault === "short lived") ctx.body.expires_in = 30;
   if (ctx.path === "/jwks" && fault === "rotated") ctx.body = { keys: [publicPart(next)] };
   if (ctx.path === "/me" && fault === "userinfo of another") ctx.body = { ...ctx.body, sub: "another" };
 });

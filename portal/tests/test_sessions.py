@@ -9,6 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from projects.actions.people import make_user
+from projects.tasks import sweep_sessions
 
 pytestmark = pytest.mark.django_db
 HOUR = 3_600
@@ -91,3 +92,11 @@ def test_cookies_are_out_of_reach_of_scripts_and_other_sites(client_of_alice: Cl
     be_back(client_of_alice, hours=1.5)
     cookie = client_of_alice.get("/me/").cookies["session"]
     assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
+
+
+def test_sessions_that_are_over_are_forgotten(client_of_alice: Client) -> None:
+    sweep_sessions()
+    assert Session.objects.count() == 1
+    be_back(client_of_alice, hours=2.1)
+    sweep_sessions()
+    assert Session.objects.count() == 0

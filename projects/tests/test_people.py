@@ -1,6 +1,10 @@
 """People, groups and their history; the operator's mark."""
 
+from datetime import timedelta
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from portal.lib.errors import Conflict
 from projects.actions.people import make_group, make_user, set_group_members, set_operator
@@ -62,3 +66,20 @@ def test_set_operator_is_recorded_once() -> None:
     assert (first, again) == (True, False)
     assert User.objects.get().is_operator
     assert Event.objects.get().verb == "operator named"
+
+
+def test_set_group_members_of_thousands_takes_as_many_queries_as_of_three() -> None:
+    people = User.objects.bulk_create(
+        User(subject=f"member{number}", password="!") for number in range(10_000)
+    )
+
+    def costs(count: int) -> list[int]:
+        group = make_group(external_id=f"of{count}", name="Quality", now=NOW)
+        found = []
+        for hour, members in enumerate((people[:count], people[-count:], [])):
+            with CaptureQueriesContext(connection) as queries:
+                set_group_members(group=group, users=members, now=NOW + timedelta(hours=hour))
+            found.append(len(queries))
+        return found
+
+    assert costs(5_000) == costs(3)

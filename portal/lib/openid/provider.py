@@ -247,6 +247,8 @@ class Provider:
             code_challenge_method="S256",
             token_endpoint_auth_method=_way_to_say_who_we_are(us, metadata),
             default_timeout=us.timeout,
+            # It is used at once, and some providers' tokens last for a minute only.
+            leeway=0,
         )
 
 

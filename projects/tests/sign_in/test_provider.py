@@ -87,6 +87,14 @@ def test_what_the_token_lacks_is_asked_of_the_provider_and_what_it_holds_stands(
     assert User.objects.get().name == "Alice"
 
 
+def test_a_token_of_the_provider_that_lasts_for_seconds_is_long_enough(
+    client: Client, provider: RunningProvider, alice: str
+) -> None:
+    provider.fault("short lived")
+    come_back(client, provider, alice)
+    assert User.objects.get().name == "Alice"
+
+
 def test_a_deep_link_survives_the_sign_in(
     client: Client, provider: RunningProvider, alice: str
 ) -> None:
