@@ -5,7 +5,7 @@ other, by those who decide quota *and* projects for its unit. The first grant op
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
@@ -55,13 +55,16 @@ class Proposal:
 def propose(*, proposal: Proposal, wish: Wish, actor: User, now: datetime) -> QuotaRequest:
     """Ask for a project together with its first quota.
 
-    Raises Invalid with every error of both, Forbidden for a service account that acts elsewhere,
-    and Conflict for who has as many proposals waiting as the site allows.
+    A wish without a reason has the project's purpose for one. Raises Invalid with every error of
+    both, Forbidden for a service account that acts elsewhere, and Conflict for who has as many
+    proposals waiting as the site allows.
     """
     viewer = Viewer.of(actor, now)
     _check_place(viewer, proposal.unit)
     with transaction.atomic():
         _check_count(actor)
+        if not wish.reason.strip():
+            wish = replace(wish, reason=proposal.purpose)
         cleaned, lines = _checked(proposal, wish, now)
         project = _make(cleaned, actor, now)
         quota_request = create(project, wish, actor, now, is_sent=True)
@@ -158,6 +161,9 @@ def _checked(proposal: Proposal, wish: Wish, now: datetime) -> tuple[Proposal, d
         lines = check_wish(wish, balances={}, now=now)
     except Invalid as error:
         errors.update(error.errors)
+    if wish.reason == proposal.purpose and "purpose" in errors:
+        # The same text; said once.
+        errors.pop("reason", None)
     if errors:
         raise Invalid(errors)
     return cleaned, lines

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 
 from portal.lib.access import shows
 from portal.lib.errors import NotVisible
-from projects.models import Membership, Project, in_force
+from projects.models import Membership, Project, ProjectKind, in_force
 from projects.queries.viewers import Viewer, roles_by_project, visible_projects
-from projects.states import ProjectState, Role
+from projects.states import ProjectState, Role, TokenScope
 from quotas.models import Account, Limit, Offering, Target
 from quotas.queries.changes import (
     changed_accounts,
@@ -26,20 +26,32 @@ from quotas.queries.history import balances_as_of, transfers_of
 from quotas.queries.limits import limit_states, states_of_limits
 
 from .asked import filters, viewer_in, visible_project
-from .describe import LIST, READ, operation
+from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
 from .fields import Filters, PublicId, Slug, YesNoInAddress
 from .pages import answer_page, page_of
+from .proposals import propose_project
+from .scopes import needs
 from .shapes.ledger import AccountSerializer, LimitSerializer, TransferSerializer
 from .shapes.people import Member, ProjectSerializer
 from .shapes.projects import ProjectDetail
+from .shapes.proposals import ProjectInput, ProjectPlan, ProposedProject
+from .versions import tagged
 
 TAG = "projects"
 
 
 class ProjectFilters(Filters):
     unit = Slug(required=False, help_text="In this unit itself.")
-    state = serializers.ChoiceField(choices=ProjectState.values, required=False)
+    state = serializers.ChoiceField(
+        choices=ProjectState.values, required=False,
+        help_text="Left out: all but those that were asked for and never opened (`dropped`); "
+        "with `updated_since` these too.",
+    )  # fmt: skip
+    kind = serializers.ChoiceField(choices=ProjectKind.values, required=False)
+    ends_by = serializers.DateField(
+        required=False, help_text="Whose last day is this one or an earlier one."
+    )
 
 
 class MemberFilters(Filters):
@@ -68,6 +80,7 @@ class TransferFilters(MomentFilters):
     offering = serializers.CharField(required=False)
 
 
+@needs(TokenScope.ASK)
 @shows("own")
 @operation(
     "list_projects", "List the projects you may see",
@@ -75,20 +88,39 @@ class TransferFilters(MomentFilters):
         ProjectSerializer, "slug", "-slug", "created_at", "-created_at", changed=changed_projects
     ), refuses=LIST, tag=TAG, filters=[ProjectFilters],
 )  # fmt: skip
-@api_view(["GET"])
+@operation(
+    "propose_project", "Ask for a project with its first quota", method="POST", body=ProjectInput,
+    answers=ProposedProject, status=201, refuses=WRITE, tag=TAG, plan=ProjectPlan,
+    about="The project is there as `proposed`, with the caller as its owner, and in no cloud. "
+    "Who decides projects and quota for its unit decides its request; the first grant opens it, "
+    "and if nothing is granted it is `dropped` and its name is free again. 422 for a name that "
+    "a project has, in whatever case.",
+)  # fmt: skip
+@api_view(["GET", "POST"])
 def project_list(request: Request) -> HttpResponseBase:
+    return propose_project(request) if request.method == "POST" else _list(request)
+
+
+def _list(request: Request) -> HttpResponseBase:
     asked, viewer = filters(request, ProjectFilters), viewer_in(request)
     rows = visible_projects(viewer).select_related("unit")
     if "unit" in asked:
         rows = rows.filter(unit__slug=asked["unit"])
     if "state" in asked:
         rows = rows.filter(state=asked["state"])
+    elif "updated_since" not in request.query_params:
+        rows = rows.exclude(state=ProjectState.DROPPED)
+    if "kind" in asked:
+        rows = rows.filter(kind=asked["kind"])
+    if "ends_by" in asked:
+        rows = rows.filter(ends_on__lte=asked["ends_by"])
     return answer_page(request, rows, ProjectSerializer, context=lambda page: _roles(viewer, page))
 
 
 @shows("project")
 @operation(
     "get_project", "Show a project with its figures", answers=ProjectDetail, refuses=READ, tag=TAG,
+    etag=Etag.GIVES,
     about="Its quota by the ledger, its limits as last written and seen, how far each service "
     "is, and what it holds on loan.",
 )  # fmt: skip
@@ -110,7 +142,7 @@ def project_detail(request: Request, slug: str) -> Response:
         "loans": open_loans([project]),
         **_roles(viewer, [project]),
     }
-    return Response(ProjectDetail(project, context=context).data)
+    return tagged(ProjectDetail(project, context=context).data, project.version)
 
 
 @shows("project")

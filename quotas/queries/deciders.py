@@ -85,12 +85,16 @@ class Deciders:
 
 
 def deciders_of(
-    lines: Collection[RequestLine], now: datetime, without: Collection[int] = ()
+    lines: Collection[RequestLine],
+    now: datetime,
+    without: Collection[int] = (),
+    involved: Collection[int] = (),
 ) -> dict[int, Deciders]:
     """{line id: who could decide it}; two queries, however many lines there are.
 
     lines: with `offering`, `request` and `project.unit` at hand. without: ids of delegations
-    that are looked away from, as if they had ended.
+    that are looked away from, as if they had ended. involved: ids of people who will have a
+    part in it, though nothing says so yet.
     """
     if not lines:
         return {}
@@ -111,7 +115,7 @@ def deciders_of(
         windows_part(links, wanted, now, power),
         totals_part(links, now, power),
     )
-    interests = _interests(held_roles, members, mandates)
+    interests = _interests(held_roles, members, mandates, involved)
     balances = {(project, offering): balance for project, offering, balance in held_quota}
     used = used_from(links, wanted, now, acts, uses)
     free: dict[int, dict[int, frozenset[int]]] = {}
@@ -143,11 +147,12 @@ def deciders_of_wish(
     now: datetime,
     *,
     requester: User | None = None,
+    involved: Collection[int] = (),
 ) -> dict[int, Deciders]:
     """{offering id: who could decide it} if somebody sent a wish for so much; two queries.
 
     project: with its unit; wanted: absolute limits in base units; requester: in whose name, if
-    not in their own.
+    not in their own; involved: as of `deciders_of`.
     """
     asked = QuotaRequest(project=project, requester=requester or asked_by, asked_by=asked_by)
     lines = [
@@ -157,15 +162,17 @@ def deciders_of_wish(
         )
         for offering, amount in wanted.items()
     ]
-    return deciders_of(lines, now)
+    return deciders_of(lines, now, involved=involved)
 
 
 @dataclass(frozen=True)
 class _Interests:
-    """involved: {project id: people with a role above reader}; members: of groups that decide."""
+    """involved: {project id: people with a role above reader}; members: of groups that decide;
+    everywhere: who has a part in each."""
 
     involved: dict[int, set[int]]
     members: dict[int, set[int]]
+    everywhere: frozenset[int]
 
     def free_holders(
         self, mandates: Collection[Mandate], quota_request: QuotaRequest
@@ -174,7 +181,8 @@ class _Interests:
 
         Nobody: absent. Nor may anybody have a part in it whom a deputy stands in for.
         """
-        barred = self.involved.get(quota_request.project_id, set()) | _askers(quota_request)
+        of_project = self.involved.get(quota_request.project_id, set())
+        barred = of_project | self.everywhere | _askers(quota_request)
         found = {}
         for mandate in mandates:
             if mandate.effective_people & barred:
@@ -225,6 +233,7 @@ def _interests(
     roles: Iterable[Sequence[Any]],
     memberships: Iterable[Sequence[Any]],
     mandates: Collection[Mandate],
+    everywhere: Collection[int],
 ) -> _Interests:
     """From the answers to `_interest_parts`."""
     deciding = {each.delegation.group_id for each in mandates}
@@ -238,7 +247,7 @@ def _interests(
     for project_id, user_id, group_id in roles:
         found = {user_id} if user_id is not None else members.get(group_id or 0, set())
         involved[project_id] |= found
-    return _Interests(involved, active)
+    return _Interests(involved, active, frozenset(everywhere))
 
 
 def _balances_part(wanted: Collection[tuple[int, int]]) -> Values:

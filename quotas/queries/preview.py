@@ -102,11 +102,12 @@ class Preview:
 
 def preview(
     viewer: Viewer, project: Project, wanted: Mapping[Offering, int], *,
-    all_or_nothing: bool = False, requester: User | None = None,
+    all_or_nothing: bool = False, requester: User | None = None, involved: Collection[int] = (),
 ) -> Preview:  # fmt: skip
     """wanted: {offering: absolute limit in base units}; what stays as it is says nothing.
 
-    requester: in whose name it would be sent, if not in the viewer's own.
+    requester: in whose name it would be sent, if not in the viewer's own; involved: ids of
+    people who would work in the project, where it is not there yet.
     """
     held = balances(project)
     changed = {
@@ -115,7 +116,9 @@ def preview(
         if amount != held.get(offering.pk, 0)
     }
     rooms = rooms_of(viewer, project, {o: a - held.get(o.pk, 0) for o, a in changed.items()})
-    deciders = deciders_of_wish(project, changed, viewer.user, viewer.now, requester=requester)
+    deciders = deciders_of_wish(
+        project, changed, viewer.user, viewer.now, requester=requester, involved=involved
+    )
     has_figures = may_see_figures(viewer, project.unit.path)
     found = outlooks(project, changed, deciders, viewer.now, all_or_nothing=all_or_nothing)
     says = {

@@ -104,6 +104,8 @@ ONE_DOOR = {
     "me": "how pages look to oneself: language and time zone",
     "mail_stop": "the link in each mail, for whoever got it, without a sign-in",
     "policy_preview": "the words of a rule while its form is filled in; a draft grants nothing",
+    "POST api_projects": "its page follows",
+    "POST api_project_rename": "its page follows",
     "POST api_current_revoke": "a token ends itself; people do it by the token's page",
 }
 

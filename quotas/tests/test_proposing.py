@@ -24,11 +24,16 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def site() -> Site:
     made = make_site()
-    for name in ("otto", "erin"):
-        held = made.delegations[name]
+    opens_projects(made, "otto", "erin")
+    return made
+
+
+def opens_projects(site: Site, *names: str) -> None:
+    """Let the delegations of these people, who decide quota, hold `decide projects` too."""
+    for name in names:
+        held = site.delegations[name]
         held.powers = [*held.powers, Power.DECIDE_PROJECTS]
         held.save(update_fields=["powers"])
-    return made
 
 
 def proposed(site: Site, **changes: object) -> QuotaRequest:

@@ -41,7 +41,7 @@ TABLE: dict[str, str] = {
     "ask": """
         POST preview, POST requests, POST request_submit, POST request_amend, POST request_answer,
         POST request_withdraw, POST request_comment, POST request_nudge, PUT request,
-        DELETE request
+        DELETE request, POST projects, POST project_rename
     """,
     "decide": """
         POST request_approve, POST request_decline, POST request_return, POST request_endorse,

@@ -75,7 +75,12 @@ class ProjectRef(serializers.Serializer[Any]):
 
 
 class ProjectSerializer(serializers.ModelSerializer[Project]):
-    """A project. `roles` are the caller's own in it, directly or through groups."""
+    """A project. `roles` are the caller's own in it, directly or through groups.
+
+    `description` is what the clouds show, `purpose` what was told to those who decided.
+    `ends_on`: its last day; null: it stays. `closes_on`: while it is closing, the last day on
+    which it can be kept.
+    """
 
     id = serializers.UUIDField(source="public_id")
     unit = serializers.SlugRelatedField(slug_field="slug", read_only=True)
@@ -86,8 +91,8 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
     class Meta:
         model = Project
         fields = (
-            "slug", "id", "name", "description", "unit", "unit_path", "kind", "state", "ends_on",
-            "roles", "version", "created_at",
+            "slug", "id", "name", "description", "purpose", "unit", "unit_path", "kind", "state",
+            "ends_on", "closes_on", "roles", "version", "created_at",
         )  # fmt: skip
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=Role.values)))

@@ -170,6 +170,19 @@ def wish(case: Case) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def api_proposal(case: Case) -> dict[str, Any]:
+    holder = {"kind": "person", "id": str(case.site.bob.public_id)}
+    return {
+        "name": "Higgs Reco", "purpose": "Reconstruction of 2026 data", "unit": "atlas",
+        "presets": ["small"], "lines": {case.site.space.slug: 3 * GIB},
+        "members": [{"holder": holder, "role": "member"}],
+    }  # fmt: skip
+
+
+def renamed(case: Case) -> dict[str, Any]:
+    return {"name": "ATLAS 2026", "version": case.site.project.version}
+
+
 def api_wish(case: Case) -> dict[str, Any]:
     return {"lines": {case.site.space.slug: 3 * GIB}, "reason": "tests"}
 
