@@ -4,14 +4,12 @@ A wrong or unsafe value refuses to start with one sentence (portal/lib/env.py,
 portal/production.py). Every variable is read once, here, under its own name.
 """
 
-from datetime import timedelta
 from pathlib import Path
 
 from portal.lib import env
 from portal.lib.database_url import SCHEMES, parse_database_url
 from portal.lib.logs import logging_of
 from portal.lib.networks import networks_from
-from portal.lib.openid.registration import Registration
 from portal.lib.peppers import peppers_from
 from portal.lib.secret_key import stored_secret_key
 from portal.lib.servers.supervisor import make_data_dir, read_addresses
@@ -36,6 +34,22 @@ from portal.mail import (  # noqa: F401 - Django reads them here
 )
 from portal.production import Production, refusals
 from portal.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - Django reads them here
+from portal.signing_in import (  # noqa: F401 - Django and axes read them here
+    AXES_CLIENT_IP_CALLABLE,
+    AXES_COOLOFF_TIME,
+    AXES_DISABLE_ACCESS_LOG,
+    AXES_ENABLE_ADMIN,
+    AXES_FAILURE_LIMIT,
+    AXES_LOCKOUT_CALLABLE,
+    AXES_LOCKOUT_PARAMETERS,
+    AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT,
+    AXES_RESET_ON_SUCCESS,
+    AXES_USERNAME_FORM_FIELD,
+    AXES_VERBOSE,
+    OIDC_GROUPS_CLAIM,
+    OIDC_NAME,
+    registration,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -102,29 +116,7 @@ TOKEN_MOST_DAYS = env.integer("TOKEN_MOST_DAYS", 365, low=1, high=3_650)
 
 # --- Sign-in at an identity provider ----------------------------------------------------
 
-OIDC_ISSUER = env.url("OIDC_ISSUER", schemes=("https",) if IS_PRODUCTION else ("https", "http"))
-# What the button of the sign-in page calls it: "Sign in with …".
-OIDC_NAME = env.text("OIDC_NAME", "single sign-on")
-# The claim that holds somebody's groups: ids, or objects with id and name. "none": it says nothing.
-OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups").removeprefix("none")
-OIDC = (
-    Registration(
-        issuer=OIDC_ISSUER,
-        client_id=env.text("OIDC_CLIENT_ID"),
-        client_secret=env.text("OIDC_CLIENT_SECRET"),
-        scopes=tuple(env.items("OIDC_SCOPES", ("openid", "profile", "email"))),
-        timeout=env.seconds("OIDC_TIMEOUT_SECONDS", 5, low=0.5, high=30),
-        leeway=env.integer("OIDC_LEEWAY_SECONDS", 60, low=0, high=600),
-    )
-    if OIDC_ISSUER
-    else None
-)
-if OIDC and not OIDC.client_id:
-    raise env.Refused(
-        ["OIDC_CLIENT_ID is not set beside OIDC_ISSUER: write what the provider calls Remit."]
-    )
-if OIDC and "openid" not in OIDC.scopes:
-    raise env.Refused(["OIDC_SCOPES lacks openid, without which nobody is known: add it."])
+OIDC = registration(is_production=IS_PRODUCTION)
 # What is done for everybody who signed in, in order; each is called with user, first_time, now.
 ARRIVAL_STEPS = ["quotas.actions.personal.ask_for_personal"]
 # What belongs to others being in some groups, in the same transaction: called with groups, now.
@@ -391,24 +383,6 @@ CSRF_COOKIE_SECURE = SECURE_COOKIES
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE_COOKIES else "csrf"
 # htmx sends the token from the page, so no script needs to read the cookie.
 CSRF_COOKIE_HTTPONLY = True
-
-# --- Lockout of local accounts ----------------------------------------------------------
-
-# A name that somebody fails to sign in with from one address so often is locked from there.
-AXES_FAILURE_LIMIT = env.integer("SIGN_IN_TRIES", 5, low=1, high=100)
-AXES_COOLOFF_TIME = timedelta(minutes=env.integer("SIGN_IN_LOCK_MINUTES", 15, low=1, high=1_440))
-# Not the name alone, by which anybody could lock somebody else out.
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_FORM_FIELD = "username"
-AXES_CLIENT_IP_CALLABLE = "projects.auth.address_of"
-AXES_LOCKOUT_CALLABLE = "projects.views.sign_in.locked_out"
-AXES_RESET_ON_SUCCESS = True
-# Who goes on trying does not wait any longer for it.
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-# Failures alone are kept, until they count no more: who signed in when is nobody's business.
-AXES_DISABLE_ACCESS_LOG = True
-AXES_ENABLE_ADMIN = False
-AXES_VERBOSE = False
 
 # --- Transport ------------------------------------------------------------------------
 

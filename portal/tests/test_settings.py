@@ -176,6 +176,16 @@ def test_a_provider_is_registered_with_what_it_needs_alone(tmp_path: Path) -> No
     assert started.stdout == f"{said}\n"
 
 
+@pytest.mark.parametrize(
+    ("given", "claim"), [("none", ""), ("nonesuch", "nonesuch"), ("", "groups")]
+)
+def test_groups_may_come_from_another_claim_or_from_none(
+    tmp_path: Path, given: str, claim: str
+) -> None:
+    started = start(tmp_path, "s.OIDC_GROUPS_CLAIM", **SAFE, **PROVIDER, OIDC_GROUPS_CLAIM=given)
+    assert started.stdout == f"{claim}\n"
+
+
 def test_local_accounts_do_not_sign_in_in_production(tmp_path: Path) -> None:
     asked = "[each.rpartition('.')[2] for each in s.AUTHENTICATION_BACKENDS]"
     started = start(tmp_path, asked, **SAFE, **PROVIDER)
