@@ -11,7 +11,16 @@ from quotas.actions.assigning import assign
 from quotas.actions.delegations import name_deputy
 from quotas.actions.escalation import escalate_due, remind_due
 from quotas.actions.funding import Seen
-from quotas.models import Offering, QuotaRequest, RequestLine, Resource, RouteMark
+from quotas.actions.requests import comment
+from quotas.models import (
+    Decision,
+    DecisionKind,
+    Offering,
+    QuotaRequest,
+    RequestLine,
+    Resource,
+    RouteMark,
+)
 from quotas.queries.envelopes import standings
 from quotas.states import LineState
 
@@ -67,6 +76,18 @@ def let_time_pass(today: datetime) -> None:
     RouteMark.objects.filter(due_at__lte=today).delete()
     waiting = QuotaRequest.objects.filter(lines__state=LineState.OPEN).distinct()
     assign(list(waiting.select_related("project__unit")), today)
+
+
+def write_to_dana(today: datetime) -> None:
+    """Somebody wrote on the last request that she granted: news, on whatever day of the week."""
+    granted = Decision.objects.filter(kind=DecisionKind.APPROVE, actor=local("dana"))
+    asked = granted.select_related("request__requester").latest("at").request
+    comment(
+        quota_request=asked,
+        text="Thank you: the first half is in use already.",
+        actor=asked.requester,
+        now=today - timedelta(hours=2),
+    )
 
 
 def see_what_is_old(today: datetime) -> None:

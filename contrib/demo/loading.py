@@ -15,7 +15,7 @@ from quotas.models import QuotaRequest, Region
 
 from .authority import hand_out, issue_and_fund, make_rules
 from .history import BY_RULE, EVERYTHING
-from .lately import change_envelopes, let_time_pass, name_a_deputy, see_what_is_old
+from .lately import change_envelopes, let_time_pass, name_a_deputy, see_what_is_old, write_to_dana
 from .playing import Player
 from .usage import Usage
 
@@ -57,6 +57,7 @@ def load_demo(today: datetime) -> Loaded:
         change_envelopes(today - timedelta(days=2.2))
         name_a_deputy(today)
         let_time_pass(today)
+        write_to_dana(today)
         see_what_is_old(today)
         peak_count = Usage(today).keep_peaks()
         record(LOADED, actor=None, now=today)
