@@ -30,6 +30,10 @@ MOST_WORDS = 300
 
 LOST = gettext_noop("The worker was lost before the server's answer.")
 TOO_OLD = gettext_noop("It could not be sent for too long.")
+NO_ADDRESS = gettext_noop("This is no address of mail.")
+NOT_WRITTEN = gettext_noop("It could not be written; see the log of the worker.")
+# What is said by us and not by the server: pages say it in the reader's language.
+OURS = (LOST, TOO_OLD, NO_ADDRESS, NOT_WRITTEN)
 
 
 @dataclass(frozen=True)

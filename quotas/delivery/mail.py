@@ -20,7 +20,6 @@ from django.core.validators import validate_email
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
 
 from portal.lib.moments import zone_of
 from portal.lib.plain import one_line
@@ -72,14 +71,14 @@ class Postman(AbstractContextManager["Postman"]):
             return False
         person = taken.letter.person
         if person.mail and not _is_address(person.mail):
-            posting.was_refused(taken, _("This is no address of mail."), now)
+            posting.was_refused(taken, posting.NO_ADDRESS, now)
             return True
         try:
             message = written(taken.letter, now)
         except Exception:
             # A fault of ours, which must not hold up the letters behind it.
             logger.exception("a letter could not be written", extra={"letter": taken.letter.pk})
-            posting.try_later(taken, _("It could not be written; see the log of the worker."), now)
+            posting.try_later(taken, posting.NOT_WRITTEN, now)
             return True
         if message is None:
             posting.withhold(taken, now)

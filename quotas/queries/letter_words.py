@@ -137,7 +137,7 @@ def _granted(decided: DecisionLine) -> str:
 
 
 def _wanted(line: RequestLine) -> str:
-    return _("%(what)s: %(asked)s asked for, %(now)s when it was sent") % {
+    return _("%(what)s: from %(now)s to %(asked)s") % {
         "what": _name(line),
         "asked": _amount(line, line.wanted),
         "now": _amount(line, line.balance_seen),

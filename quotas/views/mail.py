@@ -10,6 +10,7 @@ from portal.lib.access import shows
 from portal.lib.errors import Forbidden
 from projects.actions.letters import send_again
 from projects.models import Letter
+from projects.outgoing.posting import OURS
 from projects.queries.mail import NOT_WELL, about, letters_in, mail_standing
 from projects.queries.viewers import Viewer
 from projects.rules import may_operate, may_read_mail
@@ -35,7 +36,7 @@ def mail_state(request: HttpRequest) -> HttpResponse:
         "states": [(each, standing.counts.get(each, 0)) for each in LetterState],
         "state": state or "",
         "page": page,
-        "rows": [(each, about(each)) for each in page.rows],
+        "rows": [(each, about(each), _said(each)) for each in page.rows],
         "again": NOT_WELL,
         "may_operate": may_operate(viewer),
     }
@@ -50,6 +51,11 @@ def letter_send_again(request: HttpRequest, pk: int) -> HttpResponse:
     send_again(letter=letter, actor=viewer.user, now=viewer.now)
     messages.success(request, _("The letter is sent again now."))
     return redirect("mail_state")
+
+
+def _said(letter: Letter) -> str:
+    """The server's words as they are; our own in the reader's language."""
+    return _(letter.words) if letter.words in OURS else letter.words
 
 
 def mail_reader(viewer: Viewer) -> Viewer:

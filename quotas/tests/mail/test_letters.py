@@ -3,11 +3,12 @@
 import re
 from html import unescape
 
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from projects.actions.events import record
-from projects.models import LetterNotice, Postbox, User
+from projects.models import Event, LetterNotice, Postbox, User
 from projects.outgoing.notices import tell
 from projects.states import NoticeKind
 from quotas.tests.mail.acting import (
@@ -88,7 +89,7 @@ def test_what_waits_for_its_reader_waits_for_nothing_else(mailed: Site, server: 
     (got,) = server.letters
     assert got.recipient == "dana@example.org"
     assert f"{SITE_URL}/decide/{asked.pk}/" in got.text
-    assert "vCPU, compute-a (geneva): 10 asked for, 0 when it was sent" in got.text
+    assert "vCPU, compute-a (geneva): from 0 to 10" in got.text
 
 
 def test_a_reminder_of_what_was_decided_meanwhile_is_not_sent(
@@ -219,6 +220,29 @@ def test_a_notice_stands_in_one_letter_however_often_it_is_read(
     write_and_post(LATER + HOUR)
     assert LetterNotice.objects.count() == 1
     assert len(server.letters) == 1
+
+
+def test_a_notice_that_is_committed_late_is_not_missed(mailed: Site, server: MailServer) -> None:
+    """One of a transaction that began before others were committed."""
+    asked = ask(mailed, NOW)
+    event = Event.objects.get(verb="submitted")
+    late = connection.copy()
+    try:
+        late.set_autocommit(False)
+        with late.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO projects_notice (event_id, person_id, kind, at) "
+                "VALUES (%s, %s, 'nudged', now())",
+                [event.pk, mailed.dana.pk],
+            )
+        comment(asked, mailed.bob, "Committed before it")
+        read_notices(NOW)
+        assert states(mailed.alice) == [], "above the horizon nothing is read"
+        late.commit()
+    finally:
+        late.close()
+    assert write_and_post() == 2
+    assert (states(mailed.alice), states(mailed.dana)) == (["sent"], ["sent"])
 
 
 def test_while_the_site_sends_no_mail_nothing_gathers(
