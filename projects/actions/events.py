@@ -49,12 +49,17 @@ def record_many(
     subject_kind: str,
     facts: Mapping[int, Mapping[str, Any]],
     units: Mapping[int, Unit] | None = None,
+    actors: Mapping[int, int] | None = None,
 ) -> list[Event]:
-    """Add one event of the system itself for each subject: {its id: its data}, in this order."""
+    """Add one event for each subject: {its id: its data}, in this order.
+
+    actors: {id of a subject: id of who did it}; of others the system itself.
+    """
     return Event.objects.bulk_create(
         Event(
             verb=verb,
             at=now,
+            actor_id=actors.get(pk) if actors else None,
             unit=units[pk] if units else None,
             subject_kind=subject_kind,
             subject_id=pk,

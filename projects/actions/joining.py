@@ -54,13 +54,20 @@ def tell_grantors(joined: Mapping[int, Collection[int]], now: datetime) -> None:
         subject_kind="delegation",
         facts={pk: _facts(each, joined) for pk, each in held.items()},
         units={pk: each.unit for pk, each in held.items()},
+        actors={pk: who for pk, each in held.items() if (who := _who_alone(each, joined))},
     )
     told = {}
     for event, each in zip(events, held.values(), strict=True):
         # Who joins a group that they trusted themselves knows it.
-        if each.grantor_id is not None and set(joined[each.group_id or 0]) != {each.grantor_id}:
+        if each.grantor_id is not None and event.actor_id != each.grantor_id:
             told[event] = [each.grantor_id]
     tell_each(told, NoticeKind.JOINED)
+
+
+def _who_alone(delegation: Delegation, joined: Mapping[int, Collection[int]]) -> int | None:
+    """Who joined, where one person did."""
+    people = list(joined[delegation.group_id or 0])
+    return people[0] if len(people) == 1 else None
 
 
 def _facts(delegation: Delegation, joined: Mapping[int, Collection[int]]) -> dict[str, object]:

@@ -33,7 +33,7 @@ LOOKS: dict[str, Look] = {
     NoticeKind.REVOKED: Look(gettext_lazy("%(who)s revoked %(what)s"), "cross", "warn"),
     NoticeKind.ENDS_SOON: Look(gettext_lazy("%(what)s ends soon"), "calendar", "warn"),
     NoticeKind.JOINED: Look(
-        gettext_lazy("Somebody joined a group that you delegated to: %(what)s"), "people"
+        gettext_lazy("People joined a group that you delegated to: %(what)s"), "people"
     ),
     NoticeKind.WEBHOOK_DISABLED: Look(
         gettext_lazy("%(what)s was disabled: it is called no more"), "warn", "warn"
@@ -51,6 +51,10 @@ DECIDED: dict[str, Look] = {
     "approved": Look(gettext_lazy("%(who)s approved %(what)s"), "stamp", "busy"),
     "declined": Look(gettext_lazy("%(who)s declined %(what)s"), "cross", "bad"),
 }
+# Where it was one person.
+JOINED_ALONE = Look(
+    gettext_lazy("%(who)s joined a group that you delegated to: %(what)s"), "people"
+)
 GONE = Look(gettext_lazy("About something that you may no longer see"), "lock")
 OTHER = Look(gettext_lazy("%(who)s did something with %(what)s"), "info")
 
@@ -63,6 +67,8 @@ def look_of(row: NoticeRow) -> Look:
         return replace(LOOKS[row.notice.kind], tone="")
     if row.notice.kind == NoticeKind.DECIDED and row.verb in DECIDED:
         return DECIDED[row.verb]
+    if row.notice.kind == NoticeKind.JOINED and row.actor is not None:
+        return JOINED_ALONE
     if row.verb in OF_PROJECTS:
         return OF_PROJECTS[row.verb]
     return LOOKS.get(row.notice.kind, OTHER)

@@ -8,10 +8,13 @@ from pytest_django import Settings
 
 from portal.lib.openid.claims import GroupClaim, PersonClaims
 from projects.actions.arrivals import Arrival, arrive, arrived
+from projects.actions.people import set_group_members
 from projects.models import Delegation, Event, Group, GroupMembership, Unit, User
 from projects.queries.viewers import Viewer
 from quotas.actions.rerouting import work_off
 from quotas.models import RouteMark
+from quotas.queries.notice_words import sentence_of, url_of
+from quotas.queries.notices import notice_rows, notices_of
 from quotas.queries.requests import queue
 from quotas.tests.site import NOW, Site
 from quotas.tests.test_decide import ask
@@ -53,6 +56,20 @@ def test_requests_reach_whoever_joins_the_group_that_decides_and_leave_with_them
     work_off(NOW + 2 * HOUR)
     assert waiting(joined.user, NOW + 2 * HOUR) == []
     assert waiting(site.erin, NOW + 2 * HOUR) == [asked.pk]
+
+
+def test_who_handed_authority_to_a_group_reads_who_joined_it(site: Site) -> None:
+    group = decided_by_a_group(site)
+    held = Delegation.objects.get(group=group)
+    come("nora", "coordinators", now=NOW + HOUR)
+    people = [come(name, now=NOW + HOUR).user for name in ("nina", "nils")]
+    set_group_members(group=group, users=people, now=NOW + 2 * HOUR)
+
+    erin = Viewer.of(site.erin, NOW + 2 * HOUR)
+    rows = notice_rows(notices_of(erin), erin)
+    said = f"joined a group that you delegated to: D-{held.pk} in {held.unit.label}"
+    assert [sentence_of(each) for each in rows] == [f"People {said}", f"nora {said}"]
+    assert {url_of(each) for each in rows} == {f"/remit/D-{held.pk}/"}
 
 
 def test_groups_that_decide_nothing_mark_nothing(site: Site) -> None:
