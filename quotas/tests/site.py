@@ -18,8 +18,6 @@ from projects.models import (
     User,
 )
 from projects.states import Power, Role
-from quotas.actions.envelopes import fund
-from quotas.actions.ledger import issue
 from quotas.actions.targets import ensure_targets
 from quotas.models import (
     Account,
@@ -32,6 +30,7 @@ from quotas.models import (
     Resource,
     Zone,
 )
+from quotas.tests.funded import write_ledger
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GIB = 2**30
@@ -93,14 +92,7 @@ def make_site(now: datetime = NOW) -> Site:
         ("alice", Role.OWNER), ("bob", Role.MEMBER), ("rita", Role.READER),
     ):  # fmt: skip
         join(project, site.people[name], role, now)
-    for offering in site.offerings.values():
-        amount = 1000 * offering.resource.step
-        issue(offering=offering, amount=10 * amount, actor=None, now=now - timedelta(days=99))
-        for unit in ("ep", "atlas"):
-            fund(
-                offering=offering, unit=site.units[unit], amount=2 * amount if unit == "ep" else
-                amount, actor=None, now=now - timedelta(days=98),
-            )  # fmt: skip
+    write_ledger(site.offerings.values(), site.units, now)
     return site
 
 
