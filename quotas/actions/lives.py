@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.lib.errors import Invalid
+from portal.lib.errors import Conflict, Invalid
 from projects.actions.events import record
 from projects.actions.project_acts import act, move_project
 from projects.models import Membership, Project, ProjectChange, User
@@ -107,7 +107,7 @@ def keep(
         desk = _taken(project, version, actor, now, owner=True, operator=True)
         desk.check_state(ProjectState.CLOSING)
         if desk.project.closes_on is None or desk.project.closes_on < desk.today:
-            raise Invalid({"project": [_("Its countdown is over; what it had is going back.")]})
+            raise Conflict(_("Its countdown is over; what it had is going back."))
         if errors := end_errors(ends_on, now):
             raise Invalid(errors)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)

@@ -10,11 +10,12 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
 from projects.actions.projects import set_role
 from projects.models import Event, Group, Membership, Project, User
 from projects.outgoing.notices import tell
-from projects.queries.viewers import Viewer
+from projects.queries.viewers import Viewer, roles_in
+from projects.rules import may_ask
 from projects.states import NoticeKind, Power, ProjectState, Role
 
 from .lives import wake_identities
@@ -31,30 +32,35 @@ def set_member(
     role: Role | None,
     user: User | None = None,
     group: Group | None = None,
+    seen: str | None = None,
     actor: User,
     now: datetime,
 ) -> bool:
     """Give a person or a group a role in a project, or none; False where it was so already.
 
-    Raises NotVisible, Forbidden, Conflict where no owner would be left, Invalid.
+    seen: the role that the actor saw them have, "" for none; None: they saw nothing.
+    Raises NotVisible, Forbidden, Conflict where no owner would be left, Stale, Invalid.
     """
     with transaction.atomic():
         desk = take_project(project, actor, now)
         held = _held(desk.project, user, group)
         _check_may(desk, [each for each in (held, role) if each])
         _check_standing(desk.project)
+        if seen is not None and seen != held:
+            said = _("They have another role by now. Look again.")
+            raise Stale(said, seen=seen or None, now=held or None)
         _check_holder(desk, user, group, role, held)
         return change_role(desk.project, role, user=user, group=group, actor=actor, now=now)
 
 
 def leave(*, project: Project, actor: User, now: datetime) -> None:
-    """Give up one's own role. Raises Conflict for the last owner, and where one has none."""
+    """Give up one's own role. Raises Conflict for the last owner, Forbidden where one has none."""
     with transaction.atomic():
         desk = take_project(project, actor, now)
         if not _held(desk.project, actor, None):
             through = desk.roles and _("You work in %(project)s through a group: leave that.")
             words = {"project": desk.project.name}
-            raise Conflict((through or _("You have no role in %(project)s.")) % words)
+            raise Forbidden((through or _("You have no role in %(project)s.")) % words)
         change_role(desk.project, None, user=actor, group=None, actor=actor, now=now)
 
 
@@ -63,10 +69,13 @@ def change_role(
     actor: User | None, now: datetime,
 ) -> bool:  # fmt: skip
     """Change it, see to it that an owner is left, and to all that follows. project: locked."""
+    was_owner = _held(project, user, group) == Role.OWNER
     changed = set_role(project=project, role=role, user=user, group=group, actor=actor, now=now)
     if not changed:
         return False
-    _check_owner_left(project, now)
+    if was_owner:
+        # One whose owners left the site goes on until somebody else takes it over.
+        _check_owner_left(project, now)
     mark_project(project, now)
     wake_identities(project)
     if user is not None:
@@ -111,6 +120,13 @@ def may_name(desk: ProjectDesk, role: str) -> bool:
 def manages_members(viewer: Viewer, project: Project) -> bool:
     """Holds the power for the project's unit."""
     return viewer.holds(Power.MANAGE_MEMBERS, project.unit.path)
+
+
+def check_names_people(viewer: Viewer, project: Project) -> None:
+    """Raise Forbidden for who names nobody here: asked before what they sent is judged."""
+    roles = roles_in(viewer, project)
+    if not (may_ask(roles) or manages_members(viewer, project)):
+        raise Forbidden(_("Only an owner or a manager of the project can do that."))
 
 
 def _check_may(desk: ProjectDesk, roles: Collection[str]) -> None:

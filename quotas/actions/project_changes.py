@@ -4,6 +4,7 @@ Asked for by its owners; decided by who decides projects where it is to be, or, 
 whom it is made to. Who may decide it at once asks nobody.
 """
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
@@ -30,7 +31,7 @@ from quotas.queries.authority import Mandate, mandates_for, with_free_holder
 
 from .changing import extend, hand_over, move
 from .one_by_one import one_of_many
-from .project_desk import ProjectDesk, deciding_projects, take_project
+from .project_desk import ProjectDesk, deciding_projects, renewable_until, take_project
 from .proposing import end_errors
 from .wishes import clean_text
 
@@ -40,19 +41,21 @@ WORKS = (ProjectState.ACTIVE, ProjectState.SUSPENDED)
 
 def ask_extension(
     *, project: Project, until_on: date, reason: str = "", version: int | None = None,
-    actor: User, now: datetime,
+    decides: bool = True, actor: User, now: datetime,
 ) -> ProjectChange | None:  # fmt: skip
     """Let a project last until another day: at once for an owner within the site's bound, or for
-    who decides projects; else it is asked for. None: it is done."""
+    who decides projects; else it is asked for. None: it is done.
+
+    decides: whether the actor uses what authority they have; else they ask like anybody.
+    """
     with transaction.atomic():
-        desk = _desk(project, version, actor, now)
+        desk = _desk(project, version, actor, now, decides=decides)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
         if errors := end_errors(until_on, now):
             raise Invalid({"until_on": errors["ends_on"]})
         if until_on == desk.project.ends_on:
             raise Invalid({"until_on": [_("It lasts until that day already.")]})
-        renewable = desk.today + timedelta(days=settings.PROJECT_RENEW_DAYS)
-        if desk.mandates or (desk.is_owner and until_on <= renewable):
+        if desk.mandates or (desk.is_owner and until_on <= renewable_until(now)):
             delegation = None if desk.is_owner else desk.delegation
             extend(desk.project, until_on, actor=actor, delegation=delegation, reason=said, now=now)
             return None
@@ -61,11 +64,11 @@ def ask_extension(
 
 def ask_move(
     *, project: Project, unit: Unit, reason: str = "", version: int | None = None,
-    actor: User, now: datetime,
+    decides: bool = True, actor: User, now: datetime,
 ) -> ProjectChange | None:  # fmt: skip
     """Ask for a project to be put into another unit; None: who decides for both has done it."""
     with transaction.atomic():
-        desk = _desk(project, version, actor, now)
+        desk = _desk(project, version, actor, now, decides=decides)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
         if unit.retired_at is not None:
             raise Invalid({"unit": [_("%(unit)s is retired.") % {"unit": unit.label}]})
@@ -111,12 +114,12 @@ def accept(
     """Say yes, which does it. Raises Conflict, NoRoom where a unit's envelopes lack it."""
     with transaction.atomic():
         desk, held = _take(change, actor, now)
-        mandates = _check_may_answer(desk, held)
+        mandates = check_answers(desk.viewer, held)
         _check_open(held, version)
         said = clean_text(answer, field="answer", required=False, most=MAX_REASON)
         desk.check_state(*WORKS, ProjectState.CLOSING)
         # First the answer: what it does must not find it waiting any more.
-        _settle(held, "accept", said, actor, now)
+        settle_change(held, "accept", said, actor, now)
         delegation = mandates[0].delegation if mandates else None
         if held.kind == ChangeKind.EXTEND and held.until_on is not None:
             if errors := end_errors(held.until_on, now):
@@ -128,7 +131,7 @@ def accept(
                  now=now)  # fmt: skip
         else:
             hand_over(desk.project, held, now=now)
-        _note(held, "change accepted", actor, now)
+        note_change(held, "change accepted", actor, now)
     return desk.project
 
 
@@ -138,11 +141,11 @@ def decline(
     """Say no, with a reason for who asked."""
     with transaction.atomic():
         desk, held = _take(change, actor, now)
-        _check_may_answer(desk, held)
+        check_answers(desk.viewer, held)
         _check_open(held, version)
         said = clean_text(answer, field="answer", required=True, most=MAX_REASON)
-        _settle(held, "decline", said, actor, now)
-        _note(held, "change declined", actor, now)
+        settle_change(held, "decline", said, actor, now)
+        note_change(held, "change declined", actor, now)
 
 
 def withdraw_change(*, change: ProjectChange, version: int, actor: User, now: datetime) -> None:
@@ -152,8 +155,8 @@ def withdraw_change(*, change: ProjectChange, version: int, actor: User, now: da
         if not desk.is_manager:
             raise Forbidden(_("Only an owner or a manager of the project can do that."))
         _check_open(held, version)
-        _settle(held, "withdraw", "", actor, now)
-        _note(held, "change withdrawn", actor, now)
+        settle_change(held, "withdraw", "", actor, now)
+        note_change(held, "change withdrawn", actor, now)
 
 
 def lapse_changes(now: datetime, most: int = 100) -> int:
@@ -164,13 +167,16 @@ def lapse_changes(now: datetime, most: int = 100) -> int:
         with one_of_many("project change", pk):
             held = lock(ProjectChange.objects.filter(pk=pk).select_related("project"))[0]
             if held.state == ChangeState.OPEN:
-                _settle(held, "lapse", "", None, now)
-                _note(held, "change lapsed", None, now)
+                settle_change(held, "lapse", "", None, now)
+                note_change(held, "change lapsed", None, now)
     return len(ids)
 
 
-def _desk(project: Project, version: int | None, actor: User, now: datetime) -> ProjectDesk:
+def _desk(
+    project: Project, version: int | None, actor: User, now: datetime, *, decides: bool
+) -> ProjectDesk:
     desk = take_project(project, actor, now)
+    desk = desk if decides else replace(desk, mandates=[])
     desk.require(manager=True)
     desk.check_version(version)
     desk.check_state(*WORKS)
@@ -188,7 +194,7 @@ def _ask(desk: ProjectDesk, kind: ChangeKind, reason: str, **what: object) -> Pr
     except IntegrityError as error:
         raise Conflict(_("The same waits for an answer already: withdraw that first.")) from error
     asked.project = desk.project
-    _note(asked, "change asked", actor, now)
+    note_change(asked, "change asked", actor, now)
     return asked
 
 
@@ -210,14 +216,15 @@ def may_answer(viewer: Viewer, change: ProjectChange) -> bool:
     return bool(deciding_projects(viewer, change.project, _place(change)))
 
 
-def _check_may_answer(desk: ProjectDesk, change: ProjectChange) -> list[Mandate]:
+def check_answers(viewer: Viewer, change: ProjectChange) -> list[Mandate]:
+    """By what the person answers it, nothing for an offer; raises Forbidden for all others."""
     if change.kind == ChangeKind.HAND_OVER:
-        if change.to_user_id != desk.viewer.user.pk or desk.viewer.place is not None:
+        if change.to_user_id != viewer.user.pk or viewer.place is not None:
             raise Forbidden(_("It is offered to %(name)s.") % {"name": change.to_user})
         return []
-    mandates = deciding_projects(desk.viewer, desk.project, _place(change))
+    mandates = deciding_projects(viewer, change.project, _place(change))
     if not mandates:
-        words = {"unit": change.to_unit.label if change.to_unit else desk.project.unit.label}
+        words = {"unit": change.to_unit.label if change.to_unit else change.project.unit.label}
         raise Forbidden(_("Only who decides projects for %(unit)s can answer that.") % words)
     return mandates
 
@@ -234,9 +241,10 @@ def _check_open(change: ProjectChange, version: int) -> None:
         raise Stale(_("It has changed since you opened it. Look again."), version=change.version)
 
 
-def _settle(
+def settle_change(
     change: ProjectChange, verb: str, answer: str, actor: User | None, now: datetime
 ) -> None:
+    """Move it by compare-and-set; raises Conflict where somebody was first."""
     after = CHANGE_MOVES[ChangeState.OPEN, verb]
     moved = ProjectChange.objects.filter(pk=change.pk, state=ChangeState.OPEN).update(
         state=after, answer=answer, answered_by=actor, answered_at=now, version=F("version") + 1
@@ -246,7 +254,7 @@ def _settle(
     change.refresh_from_db(fields=["state", "answer", "answered_by", "answered_at", "version"])
 
 
-def _note(change: ProjectChange, verb: str, actor: User | None, now: datetime) -> None:
+def note_change(change: ProjectChange, verb: str, actor: User | None, now: datetime) -> None:
     """Record it, and tell whom it waits for, or who waited."""
     event = record(
         verb, actor=actor, now=now, project=change.project, unit=change.project.unit,

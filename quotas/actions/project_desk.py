@@ -6,8 +6,9 @@ is kept as proof; an operator does what keeps the cloud in order.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -80,6 +81,12 @@ class ProjectDesk:
                 _("%(project)s is %(state)s; that cannot be done with it now.") % words,
                 state=self.project.state,
             )
+
+
+def renewable_until(now: datetime) -> date:
+    """The last day until which an owner extends a project without asking anybody; site time."""
+    today = timezone.localdate(now, timezone.get_default_timezone())
+    return today + timedelta(days=settings.PROJECT_RENEW_DAYS)
 
 
 def take_project(

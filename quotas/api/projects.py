@@ -29,10 +29,12 @@ from .asked import filters, viewer_in, visible_project
 from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
 from .fields import Filters, PublicId, Slug, YesNoInAddress
+from .members import SENT, member_set
 from .pages import answer_page, page_of
 from .proposals import propose_project
 from .scopes import needs
 from .shapes.ledger import AccountSerializer, LimitSerializer, TransferSerializer
+from .shapes.lives import MemberInput
 from .shapes.people import Member, ProjectSerializer
 from .shapes.projects import ProjectDetail
 from .shapes.proposals import ProjectInput, ProjectPlan, ProposedProject
@@ -145,14 +147,25 @@ def project_detail(request: Request, slug: str) -> Response:
     return tagged(ProjectDetail(project, context=context).data, project.version)
 
 
+@needs(TokenScope.ASK)
 @shows("project")
 @operation(
     "list_members", "List who is in a project",
     answers=page_of(Member, "id", "-id", changed=changed_members), refuses=(*LIST, 404),
     tag=TAG, filters=[MemberFilters],
 )  # fmt: skip
-@api_view(["GET"])
+@operation(
+    "set_member", "Give a person or a group a role", method="POST", body=MemberInput,
+    answers=Member, refuses=(*WRITE, 412), tag=TAG, sent=SENT,
+    about="In place of the one they have. Owners name everybody, managers everybody but owners. "
+    "Nobody is made an owner without their yes: offer_project; a group can be.",
+)  # fmt: skip
+@api_view(["GET", "POST"])
 def member_list(request: Request, slug: str) -> HttpResponseBase:
+    return member_set(request, slug) if request.method == "POST" else _members(request, slug)
+
+
+def _members(request: Request, slug: str) -> HttpResponseBase:
     asked, viewer = filters(request, MemberFilters), viewer_in(request)
     rows = Membership.objects.filter(project=visible_project(viewer, slug))
     if not asked["ended"]:

@@ -7,11 +7,19 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from projects.models import Delegation, Event, Letter, Postbox, User
+from projects.models import (
+    Delegation,
+    Event,
+    Letter,
+    Postbox,
+    Project,
+    ProjectChange,
+    User,
+)
 from projects.outgoing.notices import tell
 from projects.outgoing.posting import LOST
 from projects.outgoing.stopping import stop_url
-from projects.states import LetterState, NoticeKind
+from projects.states import ChangeKind, LetterState, NoticeKind
 from quotas.models import Account, Decision, DecisionKind, Policy, RequestLine
 from quotas.states import LineState
 from quotas.tests.looks_clouds import (
@@ -34,6 +42,7 @@ from quotas.tests.looks_programs import (
     some_programs,
     webhooks_of_others,
 )
+from quotas.tests.looks_projects import a_proposed_project
 
 
 def a_request(person: str, state: LineState) -> Facts:
@@ -127,6 +136,19 @@ def some_letters() -> dict[str, Any]:
     return {}
 
 
+def a_wish_to_last() -> dict[str, Any]:
+    """Alice asks for her project to last for three years."""
+    alice, now = User.objects.get(subject="alice"), timezone.now()
+    made, __ = ProjectChange.objects.get_or_create(
+        project=Project.objects.get(slug="atlas-reco"), kind=ChangeKind.EXTEND, state="open",
+        defaults={
+            "asked_by": alice, "created_at": now, "reason": "Run 4 goes on until 2029.",
+            "until_on": now.date() + timedelta(days=1000),
+        },
+    )  # fmt: skip
+    return {"pk": made.pk}
+
+
 def a_stop() -> dict[str, Any]:
     url = stop_url(User.objects.get(subject="alice"), ["decided", "commented"])
     return {"text": url.rstrip("/").rpartition("/")[2]}
@@ -164,8 +186,14 @@ LOOKS: dict[str, Look] = {
     "queue": Look("dana"),
     "project_list": Look("alice"),
     "project_detail": Look("alice", slug("atlas-reco")),
+    "project_people": Look("alice", slug("atlas-reco"), "?q=e"),
+    "project_life": Look("alice", slug("atlas-reco"), "?unit=cms"),
+    "change_list": Look("erin", lambda: a_wish_to_last() and {}),
+    "change_detail": Look("erin", a_wish_to_last),
     "quota_why": Look("alice", lambda: {"slug": "atlas-reco", "offering": "geneva.compute-a.vcpu"}),
     "request_list": Look("alice"),
+    "project_new": Look("alice", query="?name=Higgs+Reco&region=geneva"),
+    "project_rename": Look("alice", a_proposed_project),
     "request_new": Look("alice", query="?project=atlas-reco&region=geneva"),
     "request_detail": Look("alice", a_request("alice", LineState.GRANTED)),
     "request_edit": Look("alice", a_request("alice", LineState.DRAFT)),

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from django.core.management import call_command
 
-from portal.lib.errors import Conflict, Forbidden, Invalid, NoRoom
+from portal.lib.errors import Conflict, Forbidden, NoRoom
 from projects.actions.project_acts import act
 from projects.models import Notice, Project, ProjectAct
 from projects.states import ProjectActKind, ProjectState
@@ -92,7 +92,7 @@ def test_closing_withdraws_what_waits_and_can_be_undone_until_the_countdown_is_o
     keep(project=site.project, ends_on=date(2027, 6, 30), actor=site.alice, now=NOW + DAY)
     assert (project_of(site).state, project_of(site).closes_on) == ("active", None)
     close(project=site.project, actor=site.alice, now=NOW + DAY)
-    with pytest.raises(Invalid, match="countdown is over"):
+    with pytest.raises(Conflict, match="countdown is over"):
         keep(project=site.project, ends_on=None, actor=site.alice, now=NOW + 40 * DAY)
 
 

@@ -23,6 +23,8 @@ from quotas.tests.test_access import row_of
 
 # Of each page that changes something: the calls of the API that do the same.
 TWINS: dict[str, tuple[str, ...]] = {
+    "project_new": ("POST api_projects",),
+    "project_rename": ("POST api_project_rename",),
     "request_new": ("POST api_requests",),
     "request_preview": ("POST api_preview",),
     # Its form saves, or saves and sends.
@@ -59,6 +61,21 @@ TWINS: dict[str, tuple[str, ...]] = {
     "deputy_new": ("POST api_deputies",),
     # One form: revoke, and let what is below go on or end.
     "delegation_revoke": ("POST api_revoke", "POST api_reissue", "POST api_reissue_preview"),
+    "member_set": ("POST api_members",),
+    "member_remove": ("DELETE api_member",),
+    "project_leave": ("POST api_project_leave",),
+    "project_offer": ("POST api_project_offer",),
+    "project_extend": ("POST api_project_extend",),
+    "project_move": ("POST api_project_move",),
+    "project_suspend": ("POST api_project_suspend",),
+    "project_resume": ("POST api_project_resume",),
+    "project_close": ("POST api_project_close",),
+    "project_keep": ("POST api_project_keep",),
+    "project_hold": ("POST api_project_hold",),
+    "project_release": ("POST api_project_release",),
+    "change_accept": ("POST api_change_accept",),
+    "change_decline": ("POST api_change_decline",),
+    "change_withdraw": ("POST api_change_withdraw",),
     "endpoint_retry": ("POST api_endpoint_retry",),
     "endpoint_pause": ("POST api_endpoint_pause",),
     "endpoint_restrict": ("POST api_endpoint_restrict",),
@@ -104,8 +121,7 @@ ONE_DOOR = {
     "me": "how pages look to oneself: language and time zone",
     "mail_stop": "the link in each mail, for whoever got it, without a sign-in",
     "policy_preview": "the words of a rule while its form is filled in; a draft grants nothing",
-    "POST api_projects": "its page follows",
-    "POST api_project_rename": "its page follows",
+    "project_preview": "the words beside a form while it is filled in; over REST: dry_run",
     "POST api_current_revoke": "a token ends itself; people do it by the token's page",
 }
 

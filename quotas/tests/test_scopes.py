@@ -35,17 +35,20 @@ TABLE: dict[str, str] = {
         GET endpoint_plan, GET targets, GET target, GET problems, GET problem_targets, GET jobs,
         GET job, GET job_items, GET drifts, GET coverage, GET unanswered, GET drift, GET tokens,
         GET current_token, GET token, GET service_accounts, GET service_account, GET webhooks,
-        GET mail_choices, GET mail, GET letters,
+        GET mail_choices, GET mail, GET letters, GET groups, GET project_life, GET project_acts, GET changes,
+        GET change,
         GET webhook_types, GET webhook, GET webhook_calls, GET events
     """,
     "ask": """
         POST preview, POST requests, POST request_submit, POST request_amend, POST request_answer,
         POST request_withdraw, POST request_comment, POST request_nudge, PUT request,
-        DELETE request, POST projects, POST project_rename
+        DELETE request, POST projects, POST project_rename, POST members, DELETE member,
+        POST project_leave, POST project_extend, POST project_move, POST project_offer,
+        POST project_close, POST project_keep, POST change_withdraw
     """,
     "decide": """
         POST request_approve, POST request_decline, POST request_return, POST request_endorse,
-        POST queue_decide, POST drift_adopt
+        POST queue_decide, POST drift_adopt, POST change_accept, POST change_decline
     """,
     "delegate": """
         PUT unit_waiting, POST delegations, POST delegation_preview, POST deputies, POST revoke,
@@ -61,7 +64,8 @@ TABLE: dict[str, str] = {
         POST endpoint_refresh, POST target_retry, POST target_adopt, POST target_recreate,
         POST target_refresh, POST target_skip, POST target_remedy, POST limit_leave_out,
         POST limit_take_in, POST problem_retry, POST problem_skip, POST problem_remedy,
-        POST drifts_restore, POST drifts_ignore, POST drift_restore, POST drift_ignore
+        POST drifts_restore, POST drifts_ignore, POST drift_restore, POST drift_ignore,
+        POST project_suspend, POST project_resume, POST project_hold, POST project_release
     """,
     "listen": """
         POST request_watch, POST request_unwatch, PUT mail_choices, POST notices_read, POST webhooks,

@@ -8,11 +8,12 @@ from django.views.decorators.http import require_safe
 from portal.lib.access import shows
 from projects.queries.viewers import roles_in
 from projects.rules import may_ask, may_ask_for_others
-from projects.states import Power, ProjectState
+from projects.states import ProjectState
 from projects.views.viewer import viewer_of
 from quotas.queries.figures import figures_of, open_loans
 from quotas.queries.holders import missing_holders
 from quotas.queries.home import project_rows
+from quotas.queries.lives import hold_on, open_changes
 from quotas.queries.project_pages import (
     external_ids,
     members_of,
@@ -67,6 +68,9 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         ),
         "day_choices": DAYS,
         "loans": open_loans([project]),
+        "hold": hold_on(project),
+        "changes": open_changes(project),
+        "now": viewer.now,
         "entries": project_timeline(project),
         "requests": open_requests(viewer, project),
         "members": members_of(project, viewer.now),

@@ -83,6 +83,10 @@ def make_case(site: Site) -> Case:
         ),
         "repairer": User.objects.create(subject="rosa", name="Rosa", password="!"),
     }  # fmt: skip
+    for name in ("otto", "erin", "dana"):
+        held = site.delegations[name]
+        held.powers = [*held.powers, Power.DECIDE_PROJECTS]
+        held.save(update_fields=["powers"])
     join(site.project, people["manager"], Role.MANAGER, now - timedelta(hours=1))
     repairs = Delegation.objects.create(
         user=people["repairer"], powers=[Power.PAUSE_ENDPOINT, Power.RETRY_DELIVERIES],

@@ -1,0 +1,128 @@
+"""The life of a project as pages and API show it: what waits, what holds it, what would go back."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from projects.models import Membership, Project, ProjectAct, ProjectChange, ProjectHold, Unit
+from projects.queries.viewers import Viewer, below, visible_projects
+from projects.states import ROLES_ABOVE_READER, ChangeKind, ChangeState, Power
+from quotas.models import Account, Offering
+
+from .accounts import nearest_sources
+from .leftovers import leftovers_of
+
+
+def visible_changes(viewer: Viewer) -> QuerySet[ProjectChange]:
+    """The changes that a person may see: of projects they see, and those they are asked about."""
+    there = below(viewer.paths(Power.DECIDE_PROJECTS), "to_unit__path")
+    mine = Q(to_user=viewer.user) if viewer.place is None else Q(pk__in=[])
+    seen = Q(project__in=visible_projects(viewer).values("pk"))
+    return _with_names(ProjectChange.objects.filter(seen | mine | there))
+
+
+def waiting_changes(viewer: Viewer) -> QuerySet[ProjectChange]:
+    """The open ones that wait for this person's answer, the oldest first.
+
+    Not of projects in which they have a part themselves, but offers made to them.
+    """
+    paths = viewer.paths(Power.DECIDE_PROJECTS)
+    here = below(paths, "project__unit__path") & Q(kind=ChangeKind.EXTEND)
+    there = below(paths, "to_unit__path") & Q(kind=ChangeKind.MOVE)
+    own = Membership.objects.live(viewer.now).filter(
+        viewer.own(), project=OuterRef("project"), role__in=ROLES_ABOVE_READER
+    )
+    asked = (here | there) & ~Q(Exists(own)) if paths else Q(pk__in=[])
+    offered = Q(to_user=viewer.user) if viewer.place is None else Q(pk__in=[])
+    rows = ProjectChange.objects.filter(asked | offered, state=ChangeState.OPEN)
+    return _with_names(rows).order_by("created_at", "pk")
+
+
+def open_changes(project: Project) -> list[ProjectChange]:
+    """What of a project waits for somebody's yes."""
+    return list(_with_names(project.changes.filter(state=ChangeState.OPEN)).order_by("pk"))
+
+
+def _with_names(rows: QuerySet[ProjectChange]) -> QuerySet[ProjectChange]:
+    return rows.select_related("project__unit", "asked_by", "to_user", "to_unit", "answered_by")
+
+
+def hold_on(project: Project) -> ProjectHold | None:
+    """What keeps it from ending now."""
+    rows = ProjectHold.objects.filter(project=project, released_at__isnull=True)
+    return rows.select_related("made_by").first()
+
+
+def acts_of(project: Project) -> QuerySet[ProjectAct]:
+    """What was done with it, the newest first."""
+    rows = ProjectAct.objects.filter(project=project).select_related("actor", "delegation")
+    return rows.order_by("-pk")
+
+
+@dataclass(frozen=True)
+class GoingBack:
+    """What a project has of an offering, and how much of it is in use; amounts in base units."""
+
+    account: Account
+    free: int
+
+    @property
+    def offering(self) -> Offering:
+        return self.account.offering
+
+    @property
+    def stays(self) -> int:
+        """What use holds: it goes back as that falls."""
+        return self.account.balance - self.free
+
+
+def going_back(project: Project) -> list[GoingBack]:
+    """What would go back today, were the countdown over; six queries."""
+    accounts = list(
+        Account.objects.filter(project=project, balance__gt=0)
+        .select_related("offering__resource", "offering__zone__region")
+        .order_by("offering__zone__region__slug", "offering__zone__slug", "offering__slug")
+    )
+    left = leftovers_of(project.pk, accounts) if accounts else None
+    return [GoingBack(each, left.take(each, each.balance) if left else 0) for each in accounts]
+
+
+@dataclass(frozen=True)
+class Redraw:
+    """What a move means for one offering: from which account it is drawn, and from which then."""
+
+    account: Account
+    before: Account
+    after: Account
+
+    @property
+    def offering(self) -> Offering:
+        return self.account.offering
+
+    @property
+    def is_same(self) -> bool:
+        """Both units draw from one account: nothing moves."""
+        return self.before.pk == self.after.pk
+
+    @property
+    def short(self) -> int:
+        """By how much the envelope there has too little."""
+        return 0 if self.is_same else max(self.account.balance - self.after.balance, 0)
+
+
+def redraws(project: Project, unit: Unit) -> list[Redraw]:
+    """What a project would draw from where in another unit; three queries."""
+    accounts = list(
+        Account.objects.filter(project=project, balance__gt=0)
+        .select_related("offering__resource", "offering__zone__region")
+        .order_by("offering__slug")
+    )
+    ids = [each.offering_id for each in accounts]
+    before, after = _paying(ids, project.unit), _paying(ids, unit)
+    return [Redraw(each, before[each.offering_id], after[each.offering_id]) for each in accounts]
+
+
+def _paying(offering_ids: Collection[int], unit: Unit) -> dict[int, Account]:
+    rows = nearest_sources(offering_ids, unit.path).select_related("unit", "project")
+    return {each.offering_id: each for each in rows}
