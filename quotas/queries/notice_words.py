@@ -11,7 +11,7 @@ from projects.states import NoticeKind
 from quotas.models import QuotaRequest
 
 from .notices import TASKS, NoticeRow
-from .project_notices import OF_PROJECTS, Look
+from .project_notices import OF_KINDS, OF_PROJECTS, Look
 
 LOOKS: dict[str, Look] = {
     NoticeKind.REMINDED: Look(gettext_lazy("%(what)s still waits for you"), "clock", "warn"),
@@ -34,6 +34,9 @@ LOOKS: dict[str, Look] = {
     NoticeKind.ENDS_SOON: Look(gettext_lazy("%(what)s ends soon"), "calendar", "warn"),
     NoticeKind.JOINED: Look(
         gettext_lazy("People joined a group that you delegated to: %(what)s"), "people"
+    ),
+    NoticeKind.LEFT: Look(
+        gettext_lazy("Somebody that you delegated to has left: %(what)s"), "people", "warn"
     ),
     NoticeKind.WEBHOOK_DISABLED: Look(
         gettext_lazy("%(what)s was disabled: it is called no more"), "warn", "warn"
@@ -71,7 +74,7 @@ def look_of(row: NoticeRow) -> Look:
         return JOINED_ALONE
     if row.verb in OF_PROJECTS:
         return OF_PROJECTS[row.verb]
-    return LOOKS.get(row.notice.kind, OTHER)
+    return LOOKS.get(row.notice.kind) or OF_KINDS.get(row.notice.kind, OTHER)
 
 
 def sentence_of(row: NoticeRow) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from projects.states import NoticeKind
+
 
 @dataclass(frozen=True)
 class Look:
@@ -15,6 +17,17 @@ class Look:
     tone: str = ""
 
 
+# By kind, where the verb says no more.
+OF_KINDS: dict[str, Look] = {
+    NoticeKind.PROJECT: Look(_("%(who)s changed %(what)s"), "info"),
+    NoticeKind.ROLE: Look(_("%(who)s changed your role in %(what)s"), "people", "busy"),
+    NoticeKind.NAME_TAKEN: Look(
+        _("Somebody else has the name of %(what)s in a cloud: choose another"), "warn", "warn"
+    ),
+    NoticeKind.CHANGE_ASKED: Look(_("A change of %(what)s needs your answer"), "hand", "warn"),
+    NoticeKind.CHANGE_ANSWERED: Look(_("A change of %(what)s was answered"), "info"),
+    NoticeKind.ANNOUNCED: Look(_("%(who)s announces something: %(what)s"), "info", "warn"),
+}
 # By the event's verb: one kind of notice tells of many.
 OF_PROJECTS: dict[str, Look] = {
     "project opened": Look(_("%(what)s is open"), "stamp", "busy"),

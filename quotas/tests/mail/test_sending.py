@@ -7,14 +7,20 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from projects.models import Letter, Postbox
+from projects.actions.events import record
+from projects.models import Letter, Postbox, User
 from projects.outgoing import posting
+from projects.outgoing.letters import write_letters
 from projects.outgoing.mail_kinds import GROUPS, KINDS
+from projects.outgoing.notices import tell
 from projects.states import LetterState, NoticeKind
 from quotas import tasks
 from quotas.delivery.mail import Postman
+from quotas.queries.notice_words import LOOKS
+from quotas.queries.project_notices import OF_KINDS
 from quotas.tests.mail.acting import (
     DAY,
     HOUR,
@@ -249,6 +255,24 @@ def test_the_doors_of_the_workers(mailed: Site, server: MailServer, broker: obje
     assert not Letter.objects.exists()
 
 
-def test_every_kind_of_notice_has_a_default_and_a_place_on_the_page() -> None:
+def test_many_people_cost_no_more_statements_than_one(mailed: Site, server: MailServer) -> None:
+    project = mailed.project
+    people = User.objects.bulk_create(
+        [User(subject=f"p-{each}", mail=address(f"p-{each}"), password="!") for each in range(60)]
+    )
+
+    def gathering(told: list[User]) -> int:
+        event = record("project suspended", actor=None, now=NOW, project=project)
+        tell(event, [each.pk for each in told], NoticeKind.PROJECT)
+        with CaptureQueriesContext(connection) as captured:
+            assert write_letters(NOW) == len(told)
+        return len(captured)
+
+    assert gathering(people[:2]) == gathering(people[2:])
+    assert Letter.objects.count() == len(people)
+
+
+def test_every_kind_of_notice_has_a_default_a_place_on_the_page_and_words() -> None:
     shown = [str(each) for _words, kinds in GROUPS for each in kinds]
     assert sorted(shown) == sorted(KINDS) == sorted(NoticeKind.values)
+    assert set(NoticeKind.values) == {*map(str, LOOKS), *map(str, OF_KINDS)}
