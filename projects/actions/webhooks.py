@@ -123,7 +123,10 @@ def take_over(*, webhook: Webhook, version: int | None = None, viewer: Viewer) -
 
 
 def ping(*, webhook: Webhook, viewer: Viewer) -> WebhookCall:
-    """Let a worker send a test, before whatever else waits. Raises Conflict where it is off."""
+    """Let a worker send a test, which waits for no pause after a failure; what else is due does.
+
+    Raises Conflict where it is off, or a test is on its way.
+    """
     with transaction.atomic():
         locked = _locked(webhook, viewer)
         _must_be(locked, WebhookState.ON)
@@ -132,8 +135,6 @@ def ping(*, webhook: Webhook, viewer: Viewer) -> WebhookCall:
         )
         if waiting.exists():
             raise Conflict(_("A test is on its way: see what becomes of it."))
-        # Whoever asks for a test looks at it now: it waits for no pause after a failure.
-        _update(locked, held_until=None)
         call = WebhookCall.objects.create(webhook=locked, due_at=viewer.now, created_at=viewer.now)
         wake_after_commit(CALL_TASK)
     return call

@@ -52,12 +52,19 @@ def _free() -> QuerySet[WebhookCall]:
 
 
 def callable_webhooks(now: datetime) -> QuerySet[Webhook]:
-    """Webhooks that have a call to send now and are not left alone, the longest uncalled first."""
-    may_be_called = Q(held_until__isnull=True) | Q(held_until__lte=now)
+    """Webhooks that have a call to send now, the longest uncalled first."""
     return Webhook.objects.filter(
-        may_be_called, state=WebhookState.ON, deleted_at__isnull=True,
-        pk__in=due_calls(now).values("webhook"),
-    ).order_by(F("called_at").asc(nulls_first=True), "pk")  # fmt: skip
+        state=WebhookState.ON, deleted_at__isnull=True, pk__in=_callable(now).values("webhook")
+    ).order_by(F("called_at").asc(nulls_first=True), "pk")
+
+
+def _callable(now: datetime) -> QuerySet[WebhookCall]:
+    """Due calls of webhooks that are not left alone after a failure; and of any a new test.
+
+    Who asks for a test looks at it now; what else waits is not hurried by it.
+    """
+    is_free = Q(webhook__held_until__isnull=True) | Q(webhook__held_until__lte=now)
+    return due_calls(now).filter(is_free | Q(event__isnull=True, attempts=0))
 
 
 def take(now: datetime) -> Taken | None:
@@ -78,7 +85,7 @@ def take(now: datetime) -> Taken | None:
         if webhook is None or _is_busy(webhook):
             return None
         call = (
-            due_calls(now)
+            _callable(now)
             .select_related("webhook__owner", "webhook__project__unit", "webhook__unit")
             .select_related("event__actor", "event__project", "event__unit")
             .filter(webhook=webhook)

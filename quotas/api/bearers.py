@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -49,10 +50,14 @@ def _is_allowed(token: ApiToken, here: Address | None) -> bool:
 
 
 def _note_use(token: ApiToken, now: datetime) -> None:
+    """Left to a later call where somebody holds the token's row: no call waits for this."""
     due = now - USED_EVERY
-    if token.last_used_at is None or token.last_used_at <= due:
-        rows = ApiToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lte=due), pk=token.pk)
-        rows.update(last_used_at=now)
+    if token.last_used_at is not None and token.last_used_at > due:
+        return
+    rows = ApiToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lte=due), pk=token.pk)
+    with transaction.atomic():
+        free = rows.select_for_update(no_key=True, skip_locked=True).values("pk")
+        ApiToken.objects.filter(pk__in=free).update(last_used_at=now)
 
 
 class BearerScheme(OpenApiAuthenticationExtension):

@@ -33,6 +33,8 @@ from portal.lib.locks import Busy
 from projects.models import ApiToken, KeptAnswer
 from projects.outgoing.kept_answers import kept_answer
 
+from .versions import IF_MATCH
+
 HEADER = "Idempotency-Key"
 MAX_KEY = 255
 # Answers that say "not now": the next try may have another one.
@@ -142,8 +144,14 @@ def _key(request: Request) -> str:
 
 
 def _digest(request: Request) -> bytes:
-    """What makes two calls the same: who is behind it, the address, the body byte by byte."""
+    """What makes two calls the same: who is behind it, the address, the version, the body.
+
+    Byte by byte: a version in If-Match counts as one in the body does.
+    """
     call = f"{request.user.pk} {request.method} {request.get_full_path()}\n".encode()
+    version = request.headers.get(IF_MATCH)
+    if version is not None:
+        call += f"{IF_MATCH}: {version}\n".encode()
     try:
         body = request._request.body
     except RawPostDataException as error:

@@ -89,6 +89,19 @@ def test_a_refusal_is_an_answer_that_is_kept(site_today: Site, asked_as: str) ->
     assert again.headers[REPLAYED] == "true"
 
 
+def test_another_version_that_was_seen_is_another_call(site_today: Site) -> None:
+    """In If-Match as in the body: who read the request anew after 412 gets no old answer."""
+    asked, dana = submit(site_today), person(site_today, "dana")
+    path, body = f"requests/{asked.pk}/approve/", approval(site_today, asked)
+    del body["version"]
+    seen = dana.get(f"{ROOT}requests/{asked.pk}/").headers["ETag"]
+    old = seen.replace('"1.', '"7.')
+    assert refusal(post(dana, path, body, **{"If-Match": old}))[0] == 412
+    assert refusal(post(dana, path, body, **{"If-Match": seen})) == (422, "key_reused")
+    first, again = (post(dana, path, body, "new", **{"If-Match": seen}) for _time in "12")
+    assert (first.status_code, again.headers[REPLAYED]) == (200, "true")
+
+
 def test_who_was_refused_before_the_call_was_looked_at_may_send_it_again(site_today: Site) -> None:
     assert refusal(post(Client(), "requests/", WISH))[0] == 401
     _token, narrow = token_for(site_today.alice, TokenScope.READ)

@@ -2,16 +2,19 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from portal.lib import peppers
+from portal.testing.servers import DatabaseCopy
 from projects.models import ApiToken, Event, KeptAnswer, ServiceAccount, User
 from projects.queries.tokens import text_of
 from projects.states import TokenScope
 from quotas.models import QuotaRequest
-from quotas.tests.site import Site
+from quotas.tests.site import Site, make_site
 
 WISH = {"project": "atlas-reco", "lines": {"geneva.compute-a.vcpu": 128}, "reason": "Run 4"}
 
@@ -60,6 +63,19 @@ def test_what_is_no_token_in_force_is_nobody(site_today: Site, change: str) -> N
     answer = calling(text).get("/api/v1/me/")
     assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="remit"'
+
+
+def test_no_call_waits_for_who_holds_the_row_of_its_token(database_copy: DatabaseCopy) -> None:
+    site = make_site(timezone.now() - timedelta(days=1))
+    token, text = token_for(site.alice)
+    with psycopg.connect(database_copy.url) as holder:
+        holder.execute("SELECT 1 FROM projects_apitoken FOR UPDATE")
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '100ms'")
+        assert calling(text).get("/api/v1/me/").status_code == 200
+        assert ApiToken.objects.get(pk=token.pk).last_used_at is None
+    assert calling(text).get("/api/v1/me/").status_code == 200
+    assert ApiToken.objects.get(pk=token.pk).last_used_at is not None
 
 
 def test_a_scope_narrows(site_today: Site) -> None:

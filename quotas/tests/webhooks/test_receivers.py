@@ -206,6 +206,20 @@ def test_a_receiver_that_asks_for_patience_gets_it(
     assert held < NOW + timedelta(hours=8), "but not for ever"
 
 
+def test_a_test_waits_for_no_pause_and_ends_none(committed_site: Site, receiver: Receiver) -> None:
+    webhook = of_project(committed_site, receiver.url)
+    receiver.manner = answers(503, Retry_After="3600")
+    grant(committed_site, ask(committed_site, NOW), NOW)
+    assert send_all(NOW) == 1
+    later = NOW + timedelta(minutes=1)
+    webhooks.ping(webhook=webhook, viewer=Viewer.of(committed_site.alice, later))
+    assert send_all(later) == 1
+    assert send_all(later + timedelta(minutes=1)) == 0, "the test that failed waits as all do"
+    assert [each.told["type"] for each in receiver.calls] == ["request.submitted", "ping"]
+    receiver.manner = answers(204)
+    assert send_all(NOW + timedelta(hours=3)) == 3
+
+
 def test_a_private_address_is_not_connected_to(
     committed_site: Site, receiver: Receiver, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
