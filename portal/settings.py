@@ -241,6 +241,8 @@ PROJECT_OFFER_DAYS = env.integer("PROJECT_OFFER_DAYS", 14, low=1, high=366)
 END_NOTICE_DAYS = env.days("END_NOTICE_DAYS", (60, 27, 7))
 # Days from when a project begins to close until what it has goes back: it can be kept meanwhile.
 PROJECT_GRACE_DAYS = env.integer("PROJECT_GRACE_DAYS", 14, low=0, high=366)
+# After an absence of at most so many days somebody has the roles again that ended with it.
+LEAVER_RETURN_DAYS = env.integer("LEAVER_RETURN_DAYS", 30, low=0, high=366)
 # How often the calendar is looked at: who is to be told, what ends, what became free meanwhile.
 CALENDAR_SECONDS = env.seconds("CALENDAR_SECONDS", 300, low=1, high=21_600)
 # Where everybody gets a project of their own as they first sign in, and with what: the slugs of a

@@ -9,6 +9,7 @@ from ipaddress import ip_network
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from portal.lib import peppers
@@ -115,6 +116,16 @@ def end_all_of(account: ServiceAccount, actor: User, now: datetime) -> int:
     return _end(tokens_in_force(now).filter(service_account=account), actor, now)
 
 
+def end_all_of_person(person: User, actor: User | None, now: datetime) -> int:
+    """End all by which anything acts in a person's name, as they leave; how many.
+
+    Their service accounts stay, for whoever takes them over.
+    """
+    theirs = Q(user=person) | Q(service_account__owner=person)
+    ids = tokens_in_force(now).filter(theirs).values_list("pk", flat=True)
+    return _end(ApiToken.objects.filter(pk__in=list(ids)), actor, now)
+
+
 def may_revoke(token: ApiToken, viewer: Viewer) -> bool:
     """Its person, whoever keeps the programs of its place, an operator. One query at most."""
     account = token.service_account
@@ -173,7 +184,7 @@ def _check_live(token: ApiToken, now: datetime) -> None:
         raise Conflict(_("This token is not in force any more."))
 
 
-def _end(rows: object, actor: User, now: datetime) -> int:
+def _end(rows: object, actor: User | None, now: datetime) -> int:
     live = rows.filter(revoked_at__isnull=True)  # type: ignore[attr-defined]  # a query of tokens
     return int(live.update(revoked_at=now, revoked_by=actor))
 

@@ -32,14 +32,16 @@ def _not_in_force(now: datetime) -> Q:
 
 
 def stands_in_for_nobody(now: datetime) -> Q:
-    """The condition on a deputy that their grantor does not hold what they stand in by any more."""
+    """The condition on a deputy that their grantor has left, or does not hold any more what they
+    stand in by."""
     is_member = GroupMembership.objects.live(now).filter(
         group=OuterRef("group"), user=OuterRef(OuterRef("grantor"))
     )
     held = Delegation.objects.filter(
         Q(user=OuterRef("grantor")) | Exists(is_member), pk=OuterRef("parent")
     )
-    return Q(~Exists(held), is_deputy=True)
+    is_here = User.objects.filter(pk=OuterRef("grantor"), is_active=True)
+    return Q(~Exists(held) | ~Exists(is_here), is_deputy=True)
 
 
 def live_delegations(now: datetime) -> QuerySet[Delegation]:

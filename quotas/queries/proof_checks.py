@@ -17,7 +17,7 @@ from .proof_findings import Finding, Judged, compare
 from .proof_history import History, may_have_held
 from .proof_rules import rule
 
-KNOWN_RULES = (1, 2, 3, 4)
+KNOWN_RULES = (1, 2, 3, 4, 5)
 
 
 def check(decision: Decision, history: History, sums: Sums) -> Iterator[Finding]:
@@ -147,6 +147,8 @@ def chain(
         if judged.snapshot["rule_version"] > 2 and not _grantor_held(link, judged.at, history):
             held = f"grantor of {name} holding D-{link.parent_id} at {moment}"
             yield Finding.of(judged, held, "yes", "no")
+        if judged.snapshot["rule_version"] > 4 and _grantor_had_left(link, judged.at, history):
+            yield Finding.of(judged, f"grantor of {name} at the site at {moment}", "yes", "no")
 
 
 def _grantor_held(link: Delegation, at: datetime, history: History) -> bool:
@@ -157,6 +159,12 @@ def _grantor_held(link: Delegation, at: datetime, history: History) -> bool:
     if above.user_id is not None:
         return above.user_id == link.grantor_id
     return bool(_memberships(link.grantor_id, at, above, history))
+
+
+def _grantor_had_left(link: Delegation, at: datetime, history: History) -> bool:
+    """Whether whom a deputy stands in for was gone then."""
+    grantor = link.grantor_id if link.is_deputy else None
+    return grantor is not None and history.had_left(grantor, at)
 
 
 class _Until:

@@ -14,6 +14,7 @@ from django.db.models import F, Min, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from projects.models import (
+    Absence,
     Delegation,
     GroupMembership,
     Membership,
@@ -79,6 +80,11 @@ class History:
     openings: dict[int, list[ProjectAct]]
     roles: dict[int, list[Membership]]
     groups_of: dict[int, list[GroupMembership]]
+    absences: dict[int, list[Absence]]
+
+    def had_left(self, person_id: int, at: datetime) -> bool:
+        """Whether somebody was surely not at the site then."""
+        return any(surely_held(row, at) for row in self.absences.get(person_id, []))
 
     def was_proposed(self, decision: Decision) -> bool:
         """Whether the project was not opened yet: the decision that opens it is the last such."""
@@ -142,6 +148,7 @@ def history_of(decisions: Sequence[Decision]) -> History:
             Membership.objects.filter(project__in=projects, role__in=ROLES_ABOVE_READER), "project"
         ),
         groups_of=by_column(GroupMembership.objects.filter(user__in=people), "user"),
+        absences=by_column(Absence.objects.filter(user__in=people), "user"),
     )
 
 

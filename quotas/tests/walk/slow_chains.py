@@ -160,9 +160,11 @@ class SlowChains:
         )
 
     def _stands_for_a_holder(self, link: int) -> bool:
-        """Whether whom a deputy stands in for still holds what they stand in by."""
+        """Whether whom a deputy stands in for is here, and still holds what they stand in by."""
         row = self.links[link]
-        return not row["is_deputy"] or row["grantor_id"] in self.holders(row["parent_id"])
+        return not row["is_deputy"] or (
+            row["grantor_id"] in self.active and row["grantor_id"] in self.holders(row["parent_id"])
+        )
 
     def holders(self, leaf: int) -> set[int]:
         link = self.links[leaf]
