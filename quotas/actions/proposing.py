@@ -78,8 +78,7 @@ def check_proposal(proposal: Proposal, now: datetime) -> Proposal:
     errors: dict[str, list[str]] = {}
     name = description = purpose = ""
     try:
-        name = clean_name(proposal.name)
-        refuse_taken(name)
+        name = check_name(proposal.name, now)
     except Invalid as error:
         errors.update(error.errors)
     try:
@@ -101,6 +100,13 @@ def check_proposal(proposal: Proposal, now: datetime) -> Proposal:
         name=name, purpose=purpose, unit=proposal.unit, description=description,
         kind=proposal.kind, ends_on=proposal.ends_on, users=proposal.users, groups=proposal.groups,
     )  # fmt: skip
+
+
+def check_name(name: str, now: datetime) -> str:
+    """The name as a new project would have it; raises Invalid for one that it cannot have."""
+    name = clean_name(name)
+    refuse_taken(name)
+    return name
 
 
 def clean_description(text: str) -> str:

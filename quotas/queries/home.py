@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef
 from projects.models import Project
 from projects.queries.viewers import Viewer, own_projects
 from projects.rules import may_decide_somewhere, may_read_operations
+from projects.states import ProjectState
 from quotas.models import Endpoint, Loan, QuotaRequest, Region, RequestLine
 from quotas.states import EndpointState, LineState
 
@@ -90,7 +91,8 @@ def home_of(viewer: Viewer) -> Home:
         .order_by("-is_returned", "-updated_at", "-pk")[: SHOWN + 1]
     )
     drafts = QuotaRequest.objects.filter(requester=viewer.user, submitted_at__isnull=True)
-    projects = list(own_projects(viewer).select_related("unit").order_by("name")[: SHOWN + 1])
+    own = own_projects(viewer).exclude(state=ProjectState.DROPPED)
+    projects = list(own.select_related("unit").order_by("name")[: SHOWN + 1])
     rows = {row.request.pk: row for row in rows_of([*waiting, *mine], viewer)}
     shown = projects[:SHOWN]
     return Home(

@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.needs("chromium", "axe")]
 # Answers of GET that are no pages: a fragment, health, and addresses that only take a form.
 NO_PAGES = {
     "request_progress", "job_progress", "target_plan", "livez", "readyz", "metrics",
-    "sign_in_begin", "sign_in_return",
+    "sign_in_begin", "sign_in_return", "project_name",
 }  # fmt: skip
 # What the README shows.
 SHOWN = (

@@ -37,6 +37,8 @@ from quotas.tests.access.sending import (
     of_webhook,
     pk,
     post,
+    proposal,
+    renamed,
     retired,
     rule_form,
     seen_hanging,
@@ -88,6 +90,11 @@ PAGES: dict[str, list[Sample]] = {
     "unit_retire": [get(TRIGGER), post(TRIGGER, retired)],
     # A project and its requests
     "project_detail": [get(PROJECT)],
+    "project_new": [get(), post(data=proposal)],
+    "project_preview": [post(data=proposal)],
+    "project_name": [get(query="?name=Higgs")],
+    # Somebody else has its name in Keystone.
+    "project_rename": [get(PROJECT), post(PROJECT, renamed)],
     "quota_why": [get(lambda case: {"slug": "atlas-reco", "offering": case.site.vcpu.slug})],
     "quota_explain": [get(lambda case: {"slug": "atlas-reco", "offering": case.site.vcpu.slug})],
     "decision_why": [get(lambda case: {"pk": case.returned.decisions.get().pk})],

@@ -170,6 +170,15 @@ def wish(case: Case) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def proposal(case: Case) -> dict[str, Any]:
+    """A new project, by form; what `api_proposal` sends."""
+    return {
+        "name": "Higgs Reco", "purpose": "Reconstruction of 2026 data", "unit": "atlas",
+        f"amount-{case.site.vcpu.slug}": "1", f"amount-{case.site.space.slug}": "3G",
+        f"role-person:{case.site.bob.public_id}": "member", "until": "stays", "do": "send",
+    }  # fmt: skip
+
+
 def api_proposal(case: Case) -> dict[str, Any]:
     holder = {"kind": "person", "id": str(case.site.bob.public_id)}
     return {
