@@ -13,7 +13,7 @@ from projects.verbs import VERBS
 ROOT = Path(__file__).parents[2]
 WRITERS = {"record", "record_each", "record_many"}
 # Functions of a module that hand the verb on to these, as they were given it.
-HELPERS = {"_record", "_note", "note", "_make", "tell_people"}
+HELPERS = {"_record", "_note", "note", "note_change", "_make", "tell_people"}
 # Verbs that are the state a target came to (quotas/delivery/outcomes.py).
 STATES = {"retrying", "refused"}
 
