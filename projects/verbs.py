@@ -62,6 +62,7 @@ VERBS: dict[str, str] = {
     "project opened": "A proposed project was opened by a decision; `data.decision` is that.",
     "project dropped": "A proposed project is not opened: declined, or withdrawn.",
     "project renamed": "A project has another name.",
+    "name taken": "A cloud has another project of this name; owners and managers were told.",
     "project made": "A project was opened by the operators' command.",
     "project suspended": "Nobody works in a project in the clouds for now.",
     "project resumed": "A suspended project works on.",

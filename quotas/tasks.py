@@ -31,7 +31,7 @@ from quotas.actions.project_holds import release_over
 from quotas.actions.rerouting import REROUTE_TASK, route_again, unrouted, work_off
 from quotas.actions.routing import mark_places
 from quotas.actions.targets import APPLY_TASK
-from quotas.delivery import jobs, leases, observe, remedies
+from quotas.delivery import closing, finding, jobs, leases, names, observe, remedies, roles
 from quotas.delivery.clouds import load_drivers
 from quotas.delivery.converge import work
 from quotas.delivery.mail import Postman
@@ -93,6 +93,25 @@ def sweep_observe() -> None:
     count = observe.batch_size(settings.OBSERVE_SWEEP_SECONDS)
     for target_id in observe.stale_in_turn(count):
         _hint("quotas.tasks.observe_target", target_id)
+
+
+@shared_task
+def observe_missing() -> None:
+    """Look again for people and groups whom identity services did not know."""
+    finding.look_again()
+
+
+@shared_task
+def observe_names() -> None:
+    """Read which names the projects of the clouds have."""
+    names.read_names(timezone.now())
+
+
+@shared_task
+def sweep_identities() -> None:
+    """Have roles taken back that nobody was woken for, and closed projects forgotten."""
+    roles.wake_strays()
+    closing.wake_closed()
 
 
 @shared_task

@@ -57,6 +57,7 @@ TYPES: dict[str, tuple[str, str]] = {
     "project.opened": ("project", "project opened"),
     "project.dropped": ("project", "project dropped"),
     "project.renamed": ("project", "project renamed"),
+    "project.name_taken": ("project", "name taken"),
     "project.made": ("project", "project made"),
     "project.suspended": ("project", "project suspended"),
     "project.resumed": ("project", "project resumed"),

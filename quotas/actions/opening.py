@@ -11,7 +11,6 @@ from projects.actions.events import record
 from projects.actions.project_acts import act, move_project
 from projects.actions.project_names import (
     clean_name,
-    refuse_taken,
     slug_with,
     taken,
     taken_meanwhile,
@@ -24,6 +23,7 @@ from projects.states import NoticeKind, ProjectActKind, ProjectState
 from quotas.models import Decision, RequestLine, Target
 from quotas.states import PENDING, LineState, TargetState
 
+from .cloud_names import refuse_name
 from .targets import wake_targets
 
 # Why a target of a project's identity is refused: another project has its name.
@@ -103,7 +103,7 @@ def _rename(project: Project, name: str, version: int, actor: User, now: datetim
         raise Conflict(_("The clouds know %(project)s by this name; it stays.") % words)
     if name == project.name:
         raise taken(name)
-    refuse_taken(name, but=project)
+    refuse_name(name, now, but=project)
     before = project.name
     try:
         with transaction.atomic():

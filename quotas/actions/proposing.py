@@ -18,7 +18,6 @@ from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible
 from projects.actions.project_names import (
     clean_name,
     free_slug,
-    refuse_taken,
     taken_meanwhile,
 )
 from projects.actions.projects import make_project, set_role
@@ -29,6 +28,7 @@ from quotas.models import Offering, QuotaRequest
 from quotas.states import LineState
 
 from .asking import add_lines, create, look, send_new
+from .cloud_names import refuse_name
 from .wishes import MAX_DAYS, Wish, check_wish, clean_text
 
 MAX_DESCRIPTION = 500
@@ -105,7 +105,7 @@ def check_proposal(proposal: Proposal, now: datetime) -> Proposal:
 def check_name(name: str, now: datetime) -> str:
     """The name as a new project would have it; raises Invalid for one that it cannot have."""
     name = clean_name(name)
-    refuse_taken(name)
+    refuse_name(name, now)
     return name
 
 

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from portal.lib.locks import lock_ids
 from portal.lib.wake import wake
 from projects.models import Project
-from projects.states import ProjectState
+from projects.states import STANDING
 from quotas.models import DecisionLine, Endpoint, Target
 from quotas.states import TARGET_MOVES, TargetState
 
@@ -27,7 +27,7 @@ HELD = (TargetState.LEASED, TargetState.DIRTY)
 
 
 def ensure_targets(projects: Iterable[Project]) -> None:
-    """Give every active project a target at every endpoint.
+    """Give every project that stands in the clouds a target at every endpoint.
 
     Also where it has no quota: there its limits are written as 0, so that no service's
     default is left in force.
@@ -37,7 +37,7 @@ def ensure_targets(projects: Iterable[Project]) -> None:
         [
             Target(project=project, endpoint_id=endpoint_id, next_try_at=Now())
             for project in projects
-            if project.state == ProjectState.ACTIVE
+            if project.state in STANDING
             for endpoint_id in endpoint_ids
         ],
         ignore_conflicts=True,

@@ -11,7 +11,7 @@ from django.db.models import Q
 from portal.lib.errors import Conflict
 from projects.actions.events import record
 from projects.models import Project, User
-from projects.states import ProjectState
+from projects.states import STANDING
 from quotas.actions.targets import ensure_targets, touch_targets
 from quotas.models import Target
 
@@ -48,7 +48,7 @@ def load(site: Site, *, actor: User | None = None, now: datetime) -> Changes:
         # At once: targets are locked in one order.
         touch_targets(Target.objects.filter(Q(endpoint__in=cloud.touched) | touched))
         if cloud.new_endpoints:
-            ensure_targets(Project.objects.filter(state=ProjectState.ACTIVE))
+            ensure_targets(Project.objects.filter(state__in=STANDING))
         else:
             ensure_targets(people.new_projects)
         if changes.found:

@@ -14,6 +14,7 @@ from quotas.models import (
     Capacity,
     Contribution,
     Endpoint,
+    HolderHandle,
     Limit,
     Offering,
     Preset,
@@ -132,6 +133,11 @@ class CloudLoader:
                 self.new_endpoints.add(each.slug)
             elif differ - _SAYS_NOTHING_NEW:
                 self.touched.add(before.pk)
+            if before is not None and "options" in differ:
+                # Another rule may find who was not found.
+                HolderHandle.objects.filter(identity=before, next_at__isnull=False).update(
+                    next_at=self.now
+                )
         self.endpoints = held
 
     def _limits(self) -> None:

@@ -97,14 +97,15 @@ class HandleLoader:
             )  # fmt: skip
             self.changes.add(ADDED, f"id at {identity.slug} of", name, external_id.value)
         else:
-            how = f"{row.external_id} → {external_id.value}"
-            self.changes.add(CHANGED, f"id at {identity.slug} of", name, how)
-            self.changes.notes.append(
-                f"{name} was {row.external_id} at {identity.slug}: what that id was granted there "
-                "stays"
-            )
-            row.external_id = external_id.value
-            row.save(update_fields=["external_id"])
+            how = external_id.value
+            if row.external_id:
+                how = f"{row.external_id} → {how}"
+            sign = CHANGED if row.external_id else ADDED
+            self.changes.add(sign, f"id at {identity.slug} of", name, how)
+            # What Remit granted to the former id is taken back there: the grants say to whom.
+            row.external_id, row.looked_at = external_id.value, None
+            row.missing, row.words, row.next_at, row.miss_count = "", "", None, 0
+            row.save()
         self.changed[identity.pk] |= Q(user=holder.pk) if is_user else Q(group=holder.pk)
 
     def _refuse_shared(self, known: Known, said_ids: dict[str, said.ExternalId]) -> None:

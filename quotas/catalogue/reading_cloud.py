@@ -4,17 +4,22 @@ Repetition lives in two tables: `services` says once what an endpoint of each re
 `offers` says once what a zone of each kind has and where that is enforced.
 """
 
+from typing import Any
+
 from quotas.models import ZoneKind
 
 from . import site, words
 from .cloud_templates import FeedTemplate, LimitTemplate, Offers, Service, placeholders_of_zones
 from .document import Block, Text, Value, nearest
 from .problems import Problems
+from .reading_identity import IDENTITY_OPTIONS, read_identity_options
 from .reading_manners import MANNERS, read_manners
 
 PLACEHOLDERS = ("region", "zone", "type")
 ENDPOINT_KEYS = ("slug", "name", "cloud", "region_name", "identity", "options", *MANNERS)
-IDENTITY_KEYS = ("name", "driver", "cloud", "region_name", "region", "options", "role", *MANNERS)
+IDENTITY_KEYS = (
+    "name", "driver", "cloud", "region_name", "region", "options", *IDENTITY_OPTIONS, *MANNERS
+)  # fmt: skip
 
 
 class CloudReader:
@@ -82,7 +87,7 @@ class CloudReader:
                 block.text("cloud", most=100),
                 block.text("region_name", most=100),
                 "",
-                self._options(block) | self._role(block),
+                self._options(block) | read_identity_options(block, self.problems),
                 read_manners(block, None, self.problems),
                 key.line,
             )
@@ -118,18 +123,13 @@ class CloudReader:
                 text.line, f"<{word}> stands for nothing{nearest(word, PLACEHOLDERS)}"
             )
 
-    def _options(self, block: Block) -> dict[str, str]:
-        found = {}
+    def _options(self, block: Block) -> dict[str, Any]:
+        found: dict[str, Any] = {}
         for key, value in self._entries(block, "options"):
             text = value.text()
             if text is not None:
                 found[key.value] = text.value
         return found
-
-    def _role(self, block: Block) -> dict[str, str]:
-        """The role that people get in their projects; a driver's option like others."""
-        role = block.text("role", most=64)
-        return {"role": role} if role else {}
 
     # --- What a zone of each kind has --------------------------------------------------
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Endpoint:
     cloud: str
     region_name: str
     identity: str
-    options: dict[str, str]
+    options: dict[str, Any]
     manners: Manners
     line: int
 

@@ -17,6 +17,7 @@ from quotas.models import ProjectHandle, Reading, Target
 from quotas.states import TargetState
 
 from .calling import calling
+from .clashes import tell_clash
 from .clouds import identity_driver
 from .leases import Lease, LeaseLost, take_over
 from .outcomes import Refusal
@@ -43,6 +44,7 @@ def refuse_name(lease: Lease, taken: BackendError) -> NoReturn:
             "tags": sorted(found.tags),
         }
     )
+    tell_clash(target)
     raise Refusal(
         "name_taken",
         f"Keystone has a project called {found.name} that is not ours: {found.external_id}. "

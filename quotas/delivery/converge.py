@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from projects.states import ProjectState
 from quotas.backends.base import Figure
 from quotas.backends.errors import BackendError, Kind
 from quotas.backends.registry import UnknownDriver
@@ -75,7 +76,8 @@ def _set_limits(lease: Lease) -> set[int] | None:
     """
     attempt = _begin(lease)
     if attempt is None:
-        return None
+        # Of a closed project that was forgotten nothing is to be true any more.
+        return set() if lease.target.project.state == ProjectState.CLOSED else None
     stood = drift.held(lease)
     figures = attempt.read()
     plan = compare(attempt.wanted, figures)

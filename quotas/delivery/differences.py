@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from projects.models import Project
+from projects.states import ProjectState
 from quotas.backends.base import Figure, IdentityProject
-from quotas.models import Drift, Limit
+from quotas.models import Drift, Limit, ProjectHandle
 from quotas.states import DriftKind
 
 from .readings import in_base_units
@@ -92,13 +93,27 @@ def _is_over(figure: Figure) -> bool:
     return figure.floor > figure.limit
 
 
-def project_differences(project: Project, found: IdentityProject | None) -> list[Difference]:
-    """What differs at an identity service; None: the project is not there."""
+def is_disabled_outside(project: Project, handle: ProjectHandle | None) -> bool:
+    """Whether it was others who disabled a project that is found disabled."""
+    return project.is_open and (handle is None or handle.disabled_at is None)
+
+
+def project_differences(
+    project: Project, handle: ProjectHandle | None, found: IdentityProject | None
+) -> list[Difference]:
+    """What others changed at an identity service; None: the project is not there.
+
+    What was changed here and not yet carried out is none: a name that was told and is no longer
+    wanted, or a project that is disabled by us. Of a closed project nothing is said.
+    """
+    if project.state == ProjectState.CLOSED:
+        return []
     if found is None:
         return [Difference(DriftKind.PROJECT_MISSING)]
     differences = []
-    if not found.is_enabled:
+    if not found.is_enabled and is_disabled_outside(project, handle):
         differences.append(Difference(DriftKind.PROJECT_DISABLED))
-    if found.name != project.name:
+    told = handle.told_name if handle is not None else ""
+    if found.name not in (project.name, told):
         differences.append(Difference(DriftKind.PROJECT_RENAMED, name=found.name[:255]))
     return differences

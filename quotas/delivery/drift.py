@@ -20,7 +20,7 @@ from projects.actions.events import record
 from projects.models import Project
 from quotas.actions.targets import wake_targets
 from quotas.backends.base import Figure, IdentityProject
-from quotas.models import Drift, Endpoint, Reading, Target
+from quotas.models import Drift, Endpoint, ProjectHandle, Reading, Target
 from quotas.states import (
     RESTORED_BY_POLICY,
     DriftEnd,
@@ -138,7 +138,10 @@ def note_project(before: Standing | None, found: IdentityProject | None) -> None
         target = _unmoved(before)
         if target is None:
             return
-        differences = project_differences(target.project, found)
+        handle = ProjectHandle.objects.filter(
+            project=target.project, identity=target.endpoint
+        ).first()
+        differences = project_differences(target.project, handle, found)
         rows = _open_rows(before, is_of_limit=False)
         _keep(target, rows, differences)
         _end(target, rows, differences, set())

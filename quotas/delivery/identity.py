@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from portal.lib.locks import lock
+from projects.states import ProjectState
 from quotas.actions.targets import services_behind, wake_targets
 from quotas.backends.base import IdentityProject
 from quotas.backends.errors import BackendError
@@ -21,19 +22,23 @@ from quotas.states import TargetState
 from . import drift
 from .adopting import adopt, drop_handle, is_ours, refuse_name
 from .calling import calling
+from .closing import finish
 from .clouds import identity_driver
+from .differences import is_disabled_outside
 from .leases import Lease, LeaseLost
 from .mending import mend
 from .outcomes import Refusal
-from .roles import grant_roles
+from .roles import keep_roles
 
 
 def ensure_project(lease: Lease) -> bool:
-    """The project exists once, with our tag, its handle is known, and its people have roles.
+    """The project exists once, with our tag, is what it is to be, and its people have roles.
 
     Services wait for the handle alone: a role that cannot be granted refuses this target and
-    holds up no other.
+    holds up no other; nor does a name that cannot be changed hold up a role.
     """
+    if lease.target.project.state == ProjectState.CLOSED:
+        return finish(lease)
     stood = drift.held_project(lease)
     handle = ProjectHandle.objects.filter(
         project=lease.target.project, identity=lease.target.endpoint
@@ -51,12 +56,18 @@ def ensure_project(lease: Lease) -> bool:
         found = _find_or_make(lease)
         handle = _keep_handle(lease, found)
     drift.note_project(stood, found)
-    if found is not None and (after := mend(lease, found)) != found:
-        found = after
-        drift.note_project(stood, found)
-    living(found, handle.external_id)
+    trouble: Refusal | None = None
+    if found is not None:
+        mended = mend(lease, handle, found)
+        trouble = mended.trouble
+        if mended.project != found:
+            found = mended.project
+            drift.note_project(stood, found)
+    living(found, handle)
     Target.objects.filter(pk=lease.target.pk).update(observed_at=Now())
-    grant_roles(lease, handle)
+    keep_roles(lease, handle)
+    if trouble is not None:
+        raise trouble
     return True
 
 
@@ -74,7 +85,7 @@ def _find_or_make(lease: Lease) -> IdentityProject:
         with calling(endpoint, writing=True):
             return identity_driver(endpoint).ensure(
                 name=project.name, description=project.description, tag=project.tag,
-                timeout=lease.write_timeout(),
+                is_enabled=project.is_open, timeout=lease.write_timeout(),
             )  # fmt: skip
     except BackendError as error:
         if error.code == "name_taken":
@@ -109,6 +120,7 @@ def _keep_handle(lease: Lease, found: IdentityProject) -> ProjectHandle:
                 "external_id": found.external_id,
                 "told_name": target.project.name,
                 "told_description": target.project.description,
+                "disabled_at": None if target.project.is_open else timezone.now(),
                 "created_at": timezone.now(),
             },
         )
@@ -117,21 +129,30 @@ def _keep_handle(lease: Lease, found: IdentityProject) -> ProjectHandle:
     return handle
 
 
-def living(found: IdentityProject | None, external_id: str) -> IdentityProject:
-    """The project, or the refusal that says what happened to it."""
+def living(found: IdentityProject | None, handle: ProjectHandle) -> IdentityProject:
+    """The project, or the refusal that says what others did to it.
+
+    One that is disabled by us is none: its limits are kept true while it is emptied.
+    """
+    external_id = handle.external_id
     if found is None:
         raise Refusal(
             "project_gone",
             f"The project {external_id} no longer exists in Keystone: it was deleted "
             "outside Remit.",
         )
-    if not found.is_enabled:
+    if not found.is_enabled and _was_disabled_outside(handle):
         raise Refusal(
             "project_disabled",
-            f"The project {external_id or found.external_id} was disabled in Keystone outside "
-            "Remit.",
+            f"The project {external_id} was disabled in Keystone outside Remit.",
         )
     return found
+
+
+def _was_disabled_outside(handle: ProjectHandle) -> bool:
+    """As it stands now: somebody may have suspended it since the handle was read."""
+    now = ProjectHandle.objects.select_related("project").filter(pk=handle.pk).first()
+    return now is None or is_disabled_outside(now.project, now)
 
 
 def check_project(lease: Lease, handle: ProjectHandle, stood: drift.Standing | None) -> None:
@@ -147,7 +168,7 @@ def check_project(lease: Lease, handle: ProjectHandle, stood: drift.Standing | N
         found = identity_driver(identity).get(handle.external_id, timeout=lease.timeout())
     drift.note_project(stood, found)
     try:
-        living(found, handle.external_id)
+        living(found, handle)
     except Refusal:
         # The others must not stay applied either: they look for themselves.
         others = Target.objects.filter(project=lease.target.project).exclude(pk=lease.target.pk)

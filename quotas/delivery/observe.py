@@ -18,7 +18,9 @@ from quotas.states import TargetState
 from . import drift, readings
 from .calling import calling
 from .clouds import identity_driver, quota_driver
+from .differences import is_disabled_outside
 from .leases import READABLE, callable_now, may_call
+from .mending import needs_mending
 from .permits import Busy
 from .wanted import compare, wanted_limits
 
@@ -119,11 +121,14 @@ def _look(target: Target) -> bool:
             handle.external_id, timeout=settings.CALL_TIMEOUT_SECONDS
         )
     drift.note_project(stood, found)
-    is_living = found is not None and found.is_enabled
+    is_living = found is not None and (
+        found.is_enabled or not is_disabled_outside(target.project, handle)
+    )
     if is_identity or not is_living:
         Target.objects.filter(pk=target.pk).update(observed_at=Now())
         wrong = TargetState.REFUSED if is_living else TargetState.APPLIED
-        return target.state == wrong
+        is_other = is_identity and found is not None and needs_mending(target, handle, found)
+        return target.state == wrong or is_other
     return _read_limits(target, handle)
 
 

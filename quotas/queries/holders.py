@@ -1,67 +1,122 @@
-"""Who of a project an identity service knows, and who waits there for an id."""
+"""Who of a project is to hold which roles at an identity service, and who waits there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from projects.models import Group, Membership, Project, User, in_force
-from projects.states import ROLES_ABOVE_READER
+from projects.states import ProjectState
 from quotas.models import Endpoint, HolderHandle
+from quotas.states import Missing
+
+from .identity_rules import roles_of, rule_for
+
+
+@dataclass(frozen=True)
+class WantedRoles:
+    """Somebody of a project, and the roles that they are to hold at an identity service.
+
+    row: how they are known there; None: never looked for.
+    """
+
+    membership: Membership
+    holder: User | Group
+    roles: tuple[str, ...]
+    row: HolderHandle | None
+
+    @property
+    def is_known(self) -> bool:
+        return self.row is not None and self.row.external_id != ""
 
 
 @dataclass(frozen=True)
 class MissingHolder:
-    """Somebody who is to hold a role at an identity endpoint that does not know them yet."""
+    """Somebody who is to hold roles at an identity endpoint that does not know them yet.
+
+    is_looked_for: the endpoint's rule finds them when they appear; else the operators' file says
+    who they are. words: what matched, where more than one did.
+    """
 
     identity: Endpoint
-    role: str
+    roles: tuple[str, ...]
     holder: User | Group
+    is_looked_for: bool
+    missing: str = ""
+    words: str = ""
+    looked_at: datetime | None = None
+
+    @property
+    def role(self) -> str:
+        return ", ".join(self.roles)
+
+    @property
+    def is_ambiguous(self) -> bool:
+        return self.missing in (Missing.TWICE, Missing.SHARED)
 
 
-def role_of(identity: Endpoint) -> str:
-    """The role that everybody above reader is granted there; empty: none is."""
-    return str(identity.options.get("role") or "")
-
-
-def known_holders(project: Project, identity: Endpoint, now: datetime) -> list[HolderHandle]:
-    """The people and groups above reader of a project whom the endpoint knows."""
-    working = _memberships(project, now)
-    found = HolderHandle.objects.filter(
-        Q(user__in=working.values("user")) | Q(group__in=working.values("group")),
-        identity=identity,
-    )
-    return list(found.order_by("pk"))
-
-
-def missing_holders(project: Project, now: datetime) -> list[MissingHolder]:
-    """Those above reader who are to be granted a role and have no id there: no failure.
-
-    They wait until the site's file gives one. Three queries, however many there are.
-    """
-    wants_role = Endpoint.objects.filter(identity__isnull=True, options__has_key="role")
-    identities = [each for each in wants_role.order_by("slug") if role_of(each)]
-    if not identities:
+def wanted_roles(project: Project, identity: Endpoint, now: datetime) -> list[WantedRoles]:
+    """Everybody who is to hold a role there, known or not; two queries. Nobody once closed."""
+    roles = roles_of(identity)
+    if not roles or project.state == ProjectState.CLOSED:
         return []
-    memberships = list(_memberships(project, now).select_related("user", "group"))
-    known = set(
-        HolderHandle.objects.filter(identity__in=identities)
-        .filter(
-            Q(user__in=[each.user_id for each in memberships if each.user_id])
-            | Q(group__in=[each.group_id for each in memberships if each.group_id])
-        )
-        .values_list("identity", "user", "group")
-    )
+    memberships = _memberships(project, now)
+    rows = _rows([identity], memberships)
     return [
-        MissingHolder(identity, role_of(identity), holder)
-        for identity in identities
+        WantedRoles(
+            each, holder, roles[each.role], rows.get((identity.pk, each.user_id, each.group_id))
+        )
         for each in memberships
-        if (holder := each.user or each.group) is not None
-        and (identity.pk, each.user_id, each.group_id) not in known
+        if each.role in roles and (holder := each.user or each.group) is not None
     ]
 
 
-def _memberships(project: Project, now: datetime) -> QuerySet[Membership]:
-    return Membership.objects.filter(
-        in_force(now), project=project, role__in=ROLES_ABOVE_READER
-    ).order_by("pk")
+def missing_holders(project: Project, now: datetime) -> list[MissingHolder]:
+    """Those who are to hold roles and have no id there: no failure, all else goes on.
+
+    Three queries, however many there are.
+    """
+    if project.state == ProjectState.CLOSED:
+        return []
+    wants_role = Endpoint.objects.filter(identity__isnull=True, options__has_any_keys=OPTIONS)
+    identities = [each for each in wants_role.order_by("slug") if roles_of(each)]
+    if not identities:
+        return []
+    memberships = _memberships(project, now)
+    rows = _rows(identities, memberships)
+    found = []
+    for identity in identities:
+        roles = roles_of(identity)
+        for each in memberships:
+            holder = each.user or each.group
+            row = rows.get((identity.pk, each.user_id, each.group_id))
+            if holder is None or each.role not in roles or (row and row.external_id):
+                continue
+            found.append(
+                MissingHolder(
+                    identity, roles[each.role], holder,
+                    is_looked_for=rule_for(identity, holder) is not None,
+                    missing=row.missing if row else "", words=row.words if row else "",
+                    looked_at=row.looked_at if row else None,
+                )
+            )  # fmt: skip
+    return found
+
+
+OPTIONS = ["role", "roles"]
+
+
+def _memberships(project: Project, now: datetime) -> list[Membership]:
+    rows = Membership.objects.filter(in_force(now), project=project)
+    return list(rows.select_related("user", "group").order_by("pk"))
+
+
+def _rows(
+    identities: list[Endpoint], memberships: list[Membership]
+) -> Mapping[tuple[int, int | None, int | None], HolderHandle]:
+    found = HolderHandle.objects.filter(identity__in=identities).filter(
+        Q(user__in=[each.user_id for each in memberships if each.user_id])
+        | Q(group__in=[each.group_id for each in memberships if each.group_id])
+    )
+    return {(each.identity_id, each.user_id, each.group_id): each for each in found}

@@ -79,11 +79,11 @@ def test_load_refuses_one_id_for_two(db: None) -> None:
     ]
 
 
-def test_load_of_another_id_says_that_the_former_keeps_its_roles(db: None) -> None:
+def test_load_of_another_id_is_a_change_and_the_former_is_kept_nowhere(db: None) -> None:
     known(changed(ALICE, f"{ALICE}, keystone: 6f1d"))
     changes = load(read_site(changed(ALICE, f"{ALICE}, keystone: 77aa")), now=LATER)
     assert [str(each) for each in changes.found] == ["~ id at keystone of alice: 6f1d → 77aa"]
-    assert changes.notes == ["alice was 6f1d at keystone: what that id was granted there stays"]
+    assert changes.notes == []
     assert HolderHandle.objects.get().external_id == "77aa"
 
 
