@@ -67,7 +67,7 @@ def mail_choices(request: Request) -> Response:
 
 @shows("mail")
 @operation(
-    "get_mail", "Tell how mail is", answers=MailSerializer, refuses=READ, tag=TAG,
+    "get_mail", "Tell how mail is", answers=MailSerializer, refuses=(*READ, 403), tag=TAG,
     about="For operators and auditors.",
 )  # fmt: skip
 @api_view(["GET"])

@@ -1,5 +1,6 @@
 """The API's document: valid, the committed one, served to everybody, and true."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from portal.lib.access import ROWS
+from portal.lib.access import OK, ROWS
+from quotas.tests.access.samples import SAMPLES
 from quotas.tests.api import ROOT, caller
 from quotas.tests.site import Site
 
@@ -58,6 +60,28 @@ def test_every_address_is_in_the_document_and_names_its_row(request: Any) -> Non
     assert len(addresses) == len(document["paths"]) + 1  # the document itself is not in it
     for path, pattern in addresses:
         assert getattr(pattern.callback, "access_row", None) in ROWS, path
+
+
+def test_every_operation_tells_of_what_the_table_of_access_refuses(request: Any) -> None:
+    document = yaml.safe_load((request.config.rootpath / COMMITTED).read_text())
+    told = {
+        (method.upper(), plain(path)): set(operation["responses"])
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    silent = []
+    for path, pattern in patterns(get_resolver()):
+        for sample in SAMPLES[str(pattern.name)] if pattern.name != "api_schema" else ():
+            row = ROWS[sample.row or pattern.callback.access_row]  # type: ignore[attr-defined]
+            refused = {str(status) for status in row.values() if status != OK}
+            if refused - told[sample.method, f"/{plain(path)}"]:
+                silent.append((sample.method, path))
+    assert silent == []
+
+
+def plain(path: str) -> str:
+    """An address without the names of its arguments."""
+    return re.sub(r"<[^>]+>|{[^}]+}", "{}", path)
 
 
 def test_every_operation_has_words_an_answer_and_its_refusals(request: Any) -> None:
