@@ -63,6 +63,8 @@ class ProjectActKind(models.TextChoices):
     FINISH = "finish", _("closed")
     GIVE_BACK = "give back", _("quota given back")
     LOAN_END = "loan end", _("loan ended")
+    LOAN_EXTEND = "loan extend", _("loan extended")
+    LOAN_KEEP = "loan keep", _("loan made permanent")
 
 
 class ChangeKind(models.TextChoices):

@@ -70,6 +70,8 @@ VERBS: dict[str, str] = {
     "project kept": "A closing project is kept after all.",
     "project closed": "A project is closed for good: all that it had went back.",
     "loan returned": "Quota that was lent went back, as far as it was not in use.",
+    "loan extended": "Quota that was lent goes back on a later day.",
+    "loan made permanent": "Quota that was lent does not go back.",
     "project extended": "A project lasts until another day.",
     "change asked": "A change of a project waits for somebody's yes; `data.kind` says which.",
     "change accepted": "It was agreed to, and done.",

@@ -65,6 +65,8 @@ TYPES: dict[str, tuple[str, str]] = {
     "project.kept": ("project", "project kept"),
     "project.closed": ("project", "project closed"),
     "project.loan_returned": ("project", "loan returned"),
+    "project.loan_extended": ("project", "loan extended"),
+    "project.loan_made_permanent": ("project", "loan made permanent"),
     "project.extended": ("project", "project extended"),
     "project_change.asked": ("project_change", "change asked"),
     "project_change.accepted": ("project_change", "change accepted"),

@@ -89,7 +89,7 @@ def warn_of_loan_ends(now: datetime, most: int = BATCH) -> int:
     told = 0
     for days, after, until in _stages(site_day(now)):
         rows = Loan.objects.filter(
-            outstanding__gt=0, ends_at__gt=_end_of(after), ends_at__lte=_end_of(until),
+            outstanding__gt=0, ends_at__gt=end_of(after), ends_at__lte=end_of(until),
             account__project__state__in=ENDING,
         )  # fmt: skip
         said = EndNotice.objects.filter(
@@ -132,7 +132,7 @@ def _sorted(days: Iterable[int]) -> list[int]:
     return sorted(set(days))
 
 
-def _end_of(day: date) -> datetime:
+def end_of(day: date) -> datetime:
     """The first moment after a day, site time, which is when a loan until that day ends."""
     following = datetime.combine(day + timedelta(days=1), time.min)
     return timezone.make_aware(following, timezone.get_default_timezone())

@@ -62,7 +62,7 @@ def check_wish(wish: Wish, *, balances: Mapping[int, int], now: datetime) -> dic
         clean_text(wish.reason, field="reason", required=True)
     except Invalid as error:
         errors.update(error.errors)
-    _check_until(wish.until_on, errors, now)
+    check_until(wish.until_on, errors, now)
     if errors:
         raise Invalid(errors)
     return {offering: wish.wanted[offering.slug] for offering in offerings}
@@ -124,7 +124,8 @@ def _amount_error(amount: int, offering: Offering, balance: int) -> str:
     return ""
 
 
-def _check_until(until_on: date | None, errors: dict[str, list[str]], now: datetime) -> None:
+def check_until(until_on: date | None, errors: dict[str, list[str]], now: datetime) -> None:
+    """Add to the errors what is wrong with the last day of a loan."""
     if until_on is None:
         return
     # The site's day, whatever zone the reader has: the loan ends by it.

@@ -47,6 +47,8 @@ OF_PROJECTS: dict[str, Look] = {
     "project ends soon": Look(_("%(what)s ends soon"), "calendar", "warn"),
     "loan ends soon": Look(_("Quota that %(what)s was lent ends soon"), "calendar", "warn"),
     "loan returned": Look(_("Quota that %(what)s was lent went back"), "back"),
+    "loan extended": Look(_("%(who)s let %(what)s have a loan for longer"), "calendar", "busy"),
+    "loan made permanent": Look(_("%(who)s let %(what)s have a loan for good"), "stamp", "busy"),
     "role given": Look(_("%(who)s gave you a role in %(what)s"), "people", "busy"),
     "role ended": Look(_("%(who)s ended a role of yours in %(what)s"), "people", "warn"),
     "change asked": Look(_("%(who)s asks for your yes to a change of %(what)s"), "hand", "warn"),

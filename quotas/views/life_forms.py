@@ -22,7 +22,7 @@ class LifeForm(forms.Form):
     verb = ""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, auto_id=f"{self.verb}-%s", **options)
+        super().__init__(*args, **{"auto_id": f"{self.verb}-%s", **options})
 
 
 class ExtendForm(LifeForm):

@@ -126,7 +126,7 @@ class ProjectActSerializer(serializers.ModelSerializer[ProjectAct]):
     kind = serializers.ChoiceField(choices=ProjectActKind.values)
     actor = Person(allow_null=True)
     delegation = serializers.IntegerField(source="delegation_id", allow_null=True)
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]  # its name in the API
 
     class Meta:
         model = ProjectAct

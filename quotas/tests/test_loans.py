@@ -1,0 +1,89 @@
+"""A loan left longer or for good: by whom, by how much authority, and what the ledger says."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.core.management import call_command
+
+from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
+from projects.models import Notice, ProjectAct
+from projects.states import ProjectActKind, Role
+from quotas.actions.emptying import end_loans
+from quotas.actions.loans import extend_loan, make_permanent
+from quotas.models import DelegationBound, Loan, TransferKind
+
+from .site import NOW, Site, join, make_site
+from .test_lives import give
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+LATER = date(2027, 6, 30)
+
+
+@pytest.fixture
+def site() -> Site:
+    made = make_site()
+    give(made, made.vcpu, 4)
+    give(made, made.vcpu, 16, until=date(2026, 12, 31))
+    return made
+
+
+def the_loan() -> Loan:
+    return Loan.objects.get(outstanding__gt=0)
+
+
+def test_a_loan_is_left_longer_and_what_the_project_has_stays(site: Site) -> None:
+    before, envelope = site.quota(site.vcpu), site.envelope(site.vcpu)
+    new = extend_loan(loan=the_loan(), until_on=LATER, seen=12, actor=site.dana, now=NOW + DAY)
+    assert the_loan() == new
+    assert (new.outstanding, new.ends_at.date()) == (12, LATER + DAY)
+    assert (site.quota(site.vcpu), site.envelope(site.vcpu)) == (before, envelope)
+    assert end_loans(NOW + 60 * DAY) == 0
+    assert the_loan().outstanding == 12
+    act = ProjectAct.objects.get(kind=ProjectActKind.LOAN_EXTEND)
+    assert (act.delegation, act.data["amount"]) == (site.delegations["dana"], 12)
+    assert [link["delegation"] for link in act.snapshot["chain"]] == [
+        site.delegations[name].pk for name in ("otto", "erin", "dana")
+    ]
+    assert Notice.objects.filter(person=site.alice, event__verb="loan extended").count() == 1
+    call_command("audit_ledger")
+
+
+def test_a_loan_made_permanent_goes_back_no_more(site: Site) -> None:
+    make_permanent(loan=the_loan(), seen=12, reason="Run 4.", actor=site.dana, now=NOW + DAY)
+    assert not Loan.objects.filter(outstanding__gt=0).exists()
+    assert site.quota(site.vcpu) == 16
+    act = ProjectAct.objects.get(kind=ProjectActKind.LOAN_KEEP)
+    kinds = act.transfers.order_by("pk").values_list("kind", "amount")
+    assert list(kinds) == [(TransferKind.REPAY, 12), (TransferKind.GRANT, 12)]
+    call_command("audit_ledger")
+
+
+def test_it_takes_authority_over_as_much_and_no_part_in_the_project(site: Site) -> None:
+    loan = the_loan()
+    bounds = DelegationBound.objects.filter(delegation=site.delegations["dana"])
+    bounds.filter(resource=site.vcpu.resource).update(per_decision=11)
+    with pytest.raises(Forbidden, match="as much at once") as refusal:
+        make_permanent(loan=loan, seen=12, actor=site.dana, now=NOW + DAY)
+    assert refusal.value.facts["most"] == 11
+    with pytest.raises(Forbidden, match="hold no delegation"):
+        make_permanent(loan=loan, seen=12, actor=site.alice, now=NOW + DAY)
+    with pytest.raises(NotVisible):
+        make_permanent(loan=loan, seen=12, actor=site.mallory, now=NOW + DAY)
+    join(site.project, site.erin, Role.MEMBER, NOW)
+    with pytest.raises(Forbidden, match="hold a role"):
+        make_permanent(loan=loan, seen=12, actor=site.erin, now=NOW + DAY)
+    assert the_loan() == loan
+
+
+def test_what_was_not_seen_is_not_changed(site: Site) -> None:
+    loan = the_loan()
+    with pytest.raises(Stale):
+        extend_loan(loan=loan, until_on=LATER, seen=16, actor=site.dana, now=NOW + DAY)
+    with pytest.raises(Invalid):
+        extend_loan(loan=loan, until_on=date(2026, 1, 1), seen=12, actor=site.dana, now=NOW + DAY)
+    with pytest.raises(Conflict, match="until that day already"):
+        extend_loan(loan=loan, until_on=date(2026, 12, 31), seen=12, actor=site.dana, now=NOW + DAY)
+    make_permanent(loan=loan, seen=12, actor=site.dana, now=NOW + DAY)
+    with pytest.raises(Conflict, match="paid back already"):
+        make_permanent(loan=loan, seen=12, actor=site.dana, now=NOW + DAY)
