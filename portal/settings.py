@@ -273,6 +273,12 @@ WEBHOOK_LOG_DAYS = env.integer("WEBHOOK_LOG_DAYS", 30, low=1, high=365)
 CELERY_BEAT_SCHEDULE = {
     "sweep-due": _every(SWEEP_SECONDS, "quotas.tasks.sweep_due"),
     "sweep-observe": _every(OBSERVE_SWEEP_SECONDS, "quotas.tasks.sweep_observe"),
+    # Who was not found in an identity service, a few at a time; each less and less often.
+    "observe-missing": _every(30.0, "quotas.tasks.observe_missing"),
+    # For whoever proposes a project: the age of what was read is shown.
+    "observe-names": _every(3_600.0, "quotas.tasks.observe_names"),
+    # What nobody was woken for, as a role whose time ran out.
+    "sweep-identities": _every(300.0, "quotas.tasks.sweep_identities"),
     "sweep-jobs": _every(10.0, "quotas.tasks.sweep_jobs"),
     "sweep-remedies": _every(30.0, "quotas.tasks.sweep_remedies"),
     # What marks say is begun right after their commit; this finds what was left of them.
