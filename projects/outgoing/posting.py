@@ -20,6 +20,8 @@ from django.utils.translation import gettext_noop
 from projects.models import Letter, Postbox
 from projects.states import LetterState
 
+from .letters import is_mail_on
+
 # After the first failure of a letter, the second, …; the last one until it is given up.
 BACK_OFF_SECONDS = (60, 300, 900, 3_600, 7_200, 14_400)
 # For how long a server that does not answer is left alone: doubled from the first to the last.
@@ -55,7 +57,9 @@ def _free() -> QuerySet[Letter]:
 
 
 def may_send(now: datetime) -> bool:
-    """Whether something is due and the server is not left alone."""
+    """Whether something is due, and the server is there and not left alone."""
+    if not is_mail_on():
+        return False
     held = Postbox.objects.filter(held_until__gt=now)
     return due_letters(now).exists() and not held.exists()
 
