@@ -57,7 +57,7 @@ def _refusals() -> list[str]:
     if EMAIL_USE_SSL and EMAIL_USE_TLS:
         found.append("EMAIL_USE_SSL and EMAIL_USE_TLS are both on: choose one.")
     if EMAIL_HOST and not SITE_URL:
-        found.append("EMAIL_HOST is set and SITE_URL is not: links in mail need https://remit.….")
+        found.append("EMAIL_HOST is set and SITE_URL is not: write https://remit.example.org.")
     if EMAIL_HOST and DEFAULT_FROM_EMAIL == "remit@localhost":
         found.append("EMAIL_HOST is set and DEFAULT_FROM_EMAIL is not: say who mail is from.")
     if SITE_URL and (urlsplit(SITE_URL).query or urlsplit(SITE_URL).fragment):
