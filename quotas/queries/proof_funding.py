@@ -12,7 +12,6 @@ from typing import Any
 from django.db.models import F, Min
 
 from projects.models import (
-    Absence,
     Delegation,
     GroupMembership,
     Membership,
@@ -27,7 +26,7 @@ from .bounds import matches
 from .proof_amounts import Sums, consumed
 from .proof_checks import chain, deputised, path_then, reaches, was_member
 from .proof_findings import Finding, compare
-from .proof_history import SLACK, History, Net, by_column, surely_held, units_of
+from .proof_history import SLACK, History, Net, absences_behind, by_column, surely_held, units_of
 
 KNOWN_RULES = (2, 3, 4, 5)
 SIGNS = {EnvelopeActKind.FUND: 1, EnvelopeActKind.TAKE_BACK: -1}
@@ -204,7 +203,7 @@ def acts_of_people(acts: Sequence[EnvelopeAct]) -> Acts:
         openings={},
         roles=roles,
         groups_of=groups,
-        absences=by_column(Absence.objects.filter(user__in=people), "user"),
+        absences=absences_behind(links.values()),
     )
     rows = Transfer.objects.filter(envelope_act__in=acts).select_related("debit", "credit")
     return Acts(

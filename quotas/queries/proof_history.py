@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from django.db.models import F, Min, OuterRef, Subquery, Sum
+from django.db.models import Exists, F, Min, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from projects.models import (
@@ -66,6 +66,14 @@ class Net:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """Whether a project was asked for, and which decision opened it; None: none yet."""
+
+    was_asked_for: bool
+    decision_id: int | None
+
+
+@dataclass(frozen=True)
 class History:
     """Rows by the ids that decisions know them by."""
 
@@ -77,24 +85,22 @@ class History:
     units: dict[str, Unit]
     parents: dict[int, list[UnitPlacement]]
     places: dict[int, list[ProjectPlacement]]
-    openings: dict[int, list[ProjectAct]]
+    openings: dict[int, Opening]
     roles: dict[int, list[Membership]]
     groups_of: dict[int, list[GroupMembership]]
+    # Of those whom the deputies among the links stand in for.
     absences: dict[int, list[Absence]]
 
     def had_left(self, person_id: int, at: datetime) -> bool:
-        """Whether somebody was surely not at the site then."""
+        """Whether somebody for whom a deputy stands in was surely not at the site then."""
         return any(surely_held(row, at) for row in self.absences.get(person_id, []))
 
     def was_proposed(self, decision: Decision) -> bool:
         """Whether the project was not opened yet: the decision that opens it is the last such."""
-        acts = self.openings.get(decision.request.project_id, [])
-        if not any(each.kind == ProjectActKind.PROPOSE for each in acts):
+        opening = self.openings.get(decision.request.project_id)
+        if opening is None or not opening.was_asked_for:
             return False
-        opened = next((each for each in acts if each.kind == ProjectActKind.OPEN), None)
-        if opened is None:
-            return True
-        return decision.pk <= opened.snapshot["decision"]
+        return opening.decision_id is None or decision.pk <= opening.decision_id
 
     def lay_below(self, unit: Unit, parent: Unit | None, at: datetime) -> bool:
         """Whether a unit may have stood directly below another (None: at the top) then.
@@ -127,6 +133,7 @@ def history_of(decisions: Sequence[Decision]) -> History:
     projects = {each.request.project_id for each in decisions}
     people = {each.person_id for each in decisions}
     people |= {link.grantor_id for link in links.values() if link.grantor_id is not None}
+    places, openings = _places(projects)
     return History(
         lines=lines,
         links=links,
@@ -137,19 +144,38 @@ def history_of(decisions: Sequence[Decision]) -> History:
         nets=_nets(rows),
         units=units,
         parents=by_column(UnitPlacement.objects.filter(unit__in=[*units.values()]), "unit"),
-        places=by_column(ProjectPlacement.objects.filter(project__in=projects), "project"),
-        openings=by_column(
-            ProjectAct.objects.filter(
-                project__in=projects, kind__in=[ProjectActKind.PROPOSE, ProjectActKind.OPEN]
-            ),
-            "project",
-        ),
+        places=places,
+        openings=openings,
         roles=by_column(
             Membership.objects.filter(project__in=projects, role__in=ROLES_ABOVE_READER), "project"
         ),
         groups_of=by_column(GroupMembership.objects.filter(user__in=people), "user"),
-        absences=by_column(Absence.objects.filter(user__in=people), "user"),
+        absences=absences_behind(links.values()),
     )
+
+
+def absences_behind(links: Iterable[Delegation]) -> dict[int, list[Absence]]:
+    """{person for whom a deputy of these stands in: when they were away}; no deputy, no query."""
+    people = {link.grantor_id for link in links if link.is_deputy}
+    return by_column(Absence.objects.filter(user__in=people - {None}), "user")
+
+
+def _places(
+    projects: Collection[int],
+) -> tuple[dict[int, list[ProjectPlacement]], dict[int, Opening]]:
+    """{project id: its places}, {project id: how it was opened}; one query.
+
+    Whoever asks for a project says where it is to be: none was without a place.
+    """
+    acts = ProjectAct.objects.filter(project=OuterRef("project")).order_by("at", "pk")
+    opened = acts.filter(kind=ProjectActKind.OPEN).values("snapshot__decision")
+    rows = ProjectPlacement.objects.filter(project__in=projects).annotate(
+        was_asked_for=Exists(acts.filter(kind=ProjectActKind.PROPOSE)),
+        opened_by=Subquery(opened[:1]),
+    )
+    places = by_column(rows, "project")
+    openings = {pk: Opening(row.was_asked_for, row.opened_by) for pk, (row, *_) in places.items()}
+    return places, openings
 
 
 def by_column(rows: Iterable[Any], column: str) -> dict[int, list[Any]]:
