@@ -10,6 +10,8 @@ BIN := .venv/bin
 AXE := axe-core@4.14.1
 OIDC_PROVIDER := oidc-provider@9.13.3
 NODE_MODULES := .cache/node/node_modules
+# Compiled where its headers are; without them the tests of directories say so themselves.
+LDAP := $(if $(wildcard /usr/include/ldap.h),requirements-ldap.txt)
 # Processes that share `make test`; each has servers of its own.
 PROCESSES ?= 2
 # A site that has everything production asks for, for the checks that read its settings.
@@ -96,7 +98,7 @@ install: ## Make .venv hold what Remit runs on
 .PHONY: install-dev
 install-dev: ## Make .venv hold what checks and tests need too
 	@$(or $(PYTHON),$(error Remit needs Python 3.11 or newer, and no python3 was found)) \
-		portal/lib/bootstrap.py requirements.txt requirements-dev.txt
+		portal/lib/bootstrap.py requirements.txt requirements-dev.txt $(LDAP)
 
 # Without npm the browser tests say so themselves.
 $(NODE_MODULES)/axe-core: Makefile

@@ -74,6 +74,8 @@ app.conf.update(
             "quotas.tasks.sweep_*": {"queue": NOTIFY},
             # In slices of a few seconds: somebody watches it.
             "quotas.tasks.run_job": {"queue": NOTIFY},
+            # Minutes, at somebody else's server.
+            "quotas.tasks.read_directory": {"queue": CALL},
             "quotas.tasks.*observe*": {"queue": OBSERVE},
             "*.tasks.*notify*": {"queue": NOTIFY},
             "projects.tasks.sweep_*": {"queue": NOTIFY},

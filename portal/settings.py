@@ -6,6 +6,15 @@ portal/production.py). Every variable is read once, here, under its own name.
 
 from pathlib import Path
 
+from portal.directory import (  # noqa: F401 - read by their names
+    DIRECTORY,
+    DIRECTORY_HAS_GROUPS,
+    DIRECTORY_ISSUER,
+    DIRECTORY_READS,
+    DIRECTORY_SECONDS,
+    DIRECTORY_SHRINK_LEAST,
+    DIRECTORY_SHRINK_PERCENT,
+)
 from portal.lib import env
 from portal.lib.database_url import SCHEMES, parse_database_url
 from portal.lib.logs import logging_of
@@ -290,6 +299,13 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-waiting": _every(60.0, "quotas.tasks.sweep_waiting"),
     # Each end is told of once; more than once a day, as a beat that was restarted forgets.
     "sweep-ends": _every(21_600.0, "quotas.tasks.sweep_ends"),
+    # What people who left still hold, and projects that nobody owns any more.
+    "sweep-leavers": _every(CALENDAR_SECONDS, "quotas.tasks.sweep_leavers"),
+    **(
+        {"read-directory": _every(DIRECTORY_SECONDS, "quotas.tasks.read_directory")}
+        if DIRECTORY
+        else {}
+    ),
     "sweep-calendar": _every(CALENDAR_SECONDS, "quotas.tasks.sweep_calendar"),
     "sweep-emptying": _every(CALENDAR_SECONDS, "quotas.tasks.sweep_emptying"),
     # What is too old counts as none anyway: this only keeps the table small.

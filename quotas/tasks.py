@@ -9,8 +9,11 @@ from celery.signals import worker_init
 from django.conf import settings
 from django.utils import timezone
 
+from portal.lib.errors import Conflict
 from portal.lib.wake import wake
 from projects.actions.token_ends import warn_of_tokens
+from projects.directory.base import DirectoryFailed
+from projects.directory.opening import open_directory
 from projects.models import Unit
 from projects.outgoing import posting
 from projects.outgoing.kept_answers import forget_old_answers
@@ -21,11 +24,14 @@ from quotas.actions.calendar import (
     warn_of_loan_ends,
     warn_of_project_ends,
 )
+from quotas.actions.directory import note_failure, sync_directory
 from quotas.actions.emptying import empty_closing, end_countdowns, end_loans
 from quotas.actions.endpoints import resume_over
 from quotas.actions.ends import warn_of_ends
 from quotas.actions.escalation import escalate_due, remind_due
 from quotas.actions.jobs import RUN_TASK
+from quotas.actions.leaving import finish_leaving
+from quotas.actions.orphans import offer_orphans
 from quotas.actions.project_changes import lapse_changes
 from quotas.actions.project_holds import release_over
 from quotas.actions.rerouting import REROUTE_TASK, route_again, unrouted, work_off
@@ -112,6 +118,31 @@ def sweep_identities() -> None:
     """Have roles taken back that nobody was woken for, and closed projects forgotten."""
     roles.wake_strays()
     closing.wake_closed()
+
+
+@shared_task
+def read_directory() -> None:
+    """Read people and groups from the directory; the row of the run tells what came of it."""
+    now = timezone.now()
+    try:
+        with open_directory() as directory:
+            sync_directory(directory, now=now)
+    except DirectoryFailed as error:
+        note_failure(error, now)
+    except Conflict:
+        return  # it is being read: that one tells the same
+
+
+@shared_task
+def sweep_leavers() -> None:
+    """Let go of what people who left still hold, and offer what nobody owns any more."""
+    now = timezone.now()
+    for _slice in range(SLICES):
+        if finish_leaving(now) == 0:
+            break
+    after = offer_orphans(now)
+    while after:
+        after = offer_orphans(now, after)
 
 
 @shared_task

@@ -3,6 +3,7 @@
 REQUIRE_ALL=1 turns every skip into a failure of the whole run.
 """
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -49,6 +50,13 @@ def _openstack() -> str:
     return ""
 
 
+def _slapd() -> str:
+    if importlib.util.find_spec("ldap") is None:
+        return "python-ldap is not there: make test-system, then make test"
+    found = shutil.which("slapd", path="/usr/sbin:/usr/bin")
+    return "" if found else "slapd is not installed: make test-system"
+
+
 def _root() -> str:
     return "" if os.geteuid() == 0 else "only root can change users"
 
@@ -60,6 +68,7 @@ _CHECKS: dict[str, Callable[[], str]] = {
     "node": _node,
     "openstack": _openstack,
     "provider": _provider,
+    "slapd": _slapd,
     "root": _root,
 }
 
