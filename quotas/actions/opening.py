@@ -21,13 +21,11 @@ from projects.queries.viewers import Viewer, roles_in, visible_projects
 from projects.rules import may_ask
 from projects.states import NoticeKind, ProjectActKind, ProjectState
 from quotas.models import Decision, RequestLine, Target
-from quotas.states import PENDING, LineState, TargetState
+from quotas.queries.proposals import clashes
+from quotas.states import PENDING, LineState
 
 from .cloud_names import refuse_name
 from .targets import wake_targets
-
-# Why a target of a project's identity is refused: another project has its name.
-NAME_TAKEN = "name_taken"
 
 
 def open_proposed(
@@ -84,14 +82,6 @@ def rename(*, project: Project, name: str, version: int, actor: User, now: datet
             raise Forbidden(_("Only an owner or a manager of the project can do that."))
         _rename(rows[0], clean_name(name), version, actor, now)
     project.refresh_from_db()
-
-
-def clashes(project: Project) -> list[Target]:
-    """The project's targets at identity endpoints where another project has its name."""
-    refused = Target.objects.filter(
-        project=project, state=TargetState.REFUSED, error_code=NAME_TAKEN
-    )
-    return list(refused.select_related("endpoint").order_by("pk"))
 
 
 def _rename(project: Project, name: str, version: int, actor: User, now: datetime) -> None:

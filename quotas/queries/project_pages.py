@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 
 from projects.models import Membership, Project, in_force
 from projects.queries.viewers import Viewer, visible_projects
-from projects.states import Power, Role
+from projects.states import Power, ProjectState, Role
 from quotas.models import Offering, ProjectHandle
 
 from .authority import deciding_for, delegate_of, mandates_for, with_free_holder
@@ -21,8 +21,11 @@ from .requests import pending_requests, visible_requests
 OPEN_SHOWN = 10
 
 
-def project_list_of(viewer: Viewer, text: str = "") -> QuerySet[Project]:
-    """The projects that a person may see, their own (`is_own`) first; `text` filters names."""
+def project_list_of(viewer: Viewer, text: str = "", state: str = "") -> QuerySet[Project]:
+    """The projects that a person may see, their own (`is_own`) first; `text` filters names.
+
+    state: in that state; empty: all but those that were never opened.
+    """
     own = Membership.objects.filter(in_force(viewer.now), viewer.own(), project=OuterRef("pk"))
     projects = (
         visible_projects(viewer)
@@ -30,6 +33,10 @@ def project_list_of(viewer: Viewer, text: str = "") -> QuerySet[Project]:
         .select_related("unit")
         .order_by("-is_own", Lower("name"), "pk")
     )
+    if state:
+        projects = projects.filter(state=state)
+    else:
+        projects = projects.exclude(state=ProjectState.DROPPED)
     if text:
         projects = projects.filter(
             Q(name__icontains=text) | Q(slug__icontains=text) | Q(description__icontains=text)

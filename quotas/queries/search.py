@@ -23,7 +23,7 @@ from projects.models import (
     in_force,
 )
 from projects.queries.viewers import Viewer, live_delegations, own_projects, visible_projects
-from projects.states import Power
+from projects.states import Power, ProjectState
 from quotas.models import QuotaRequest
 from quotas.queries.requests import visible_requests
 
@@ -86,7 +86,8 @@ def find(viewer: Viewer, text: str) -> Found:
     if not query:
         return Found(requests, [], [], [])
     wanted = SearchQuery(query, config="simple", search_type="raw")
-    projects = visible_projects(viewer).annotate(words=PROJECT_VECTOR).filter(words=wanted)
+    seen = visible_projects(viewer).exclude(state=ProjectState.DROPPED)
+    projects = seen.annotate(words=PROJECT_VECTOR).filter(words=wanted)
     people = _visible_people(viewer).annotate(words=USER_VECTOR).filter(words=wanted)
     units = Unit.objects.filter(retired_at__isnull=True)
     if "/" in text.strip("/ "):

@@ -17,6 +17,7 @@ from quotas.queries.authority import Mandate, deciding_for, delegate_of, mandate
 from quotas.queries.decision_figures import LineFigures, figures_of, holder_name
 from quotas.queries.endorsements import Endorsement, endorsements_of
 from quotas.queries.explain import Reason, reasons_beside, room_of
+from quotas.queries.proposals import standing_of
 from quotas.queries.queue_wishes import Wanted
 from quotas.queries.request_lists import rows_of
 from quotas.queries.requests import visible_requests
@@ -175,6 +176,7 @@ def page_context(desk: Desk, typed: Typed | None, error: DomainError | None) -> 
         "here": "decide",
         "quota_request": desk.request,
         "project": desk.request.project,
+        "proposal": standing_of(desk.viewer, desk.request.project, may_ask=False),
         "boxes": boxes,
         "typed": typed,
         "error": error,

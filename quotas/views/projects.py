@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
 from projects.queries.viewers import roles_in
-from projects.rules import may_ask, may_ask_for_others
+from projects.rules import has_an_interest, may_ask, may_ask_for_others, may_decide_in
 from projects.states import ProjectState
 from projects.views.viewer import viewer_of
 from quotas.queries.figures import figures_of, open_loans
@@ -22,12 +22,13 @@ from quotas.queries.project_pages import (
     rooms_in_words,
     who_decides,
 )
+from quotas.queries.proposals import standing_of
 from quotas.queries.repairers import Repairs
 from quotas.queries.timeline import project_timeline
 from quotas.queries.usage import DAYS, usage_of
 
 from .drift_rows import project_rows as drift_rows
-from .pages import page_of, visible_project
+from .pages import choice_of, page_of, visible_project
 
 MAX_FIND = 100
 
@@ -35,15 +36,18 @@ MAX_FIND = 100
 @shows("own")
 @require_safe
 def project_list(request: HttpRequest) -> HttpResponse:
-    """Own projects first; `?q=` filters by name."""
+    """Own projects first; `?q=` filters by name, `?state=` by state."""
     viewer = viewer_of(request)
     text = request.GET.get("q", "").strip()[:MAX_FIND].replace("\0", "")
-    page = page_of(request, project_list_of(viewer, text))
+    state = choice_of(request.GET, "state", ProjectState, "")
+    page = page_of(request, project_list_of(viewer, text, state))
     context = {
         "page": page,
         "rows": project_rows(page.rows, count=1),
         "own_ids": {project.pk for project in page.rows if getattr(project, "is_own", False)},
         "text": text,
+        "state": state,
+        "states": ProjectState.choices,
         "here": "projects",
     }
     return render(request, "projects/list.html", context)
@@ -55,6 +59,8 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
     viewer = viewer_of(request)
     project = visible_project(viewer, slug)
     regions = figures_of(project)
+    roles = roles_in(viewer, project)
+    asks = may_ask(roles)
     context = {
         "project": project,
         "regions": [each for each in regions if not each.is_empty],
@@ -68,6 +74,7 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         ),
         "day_choices": DAYS,
         "loans": open_loans([project]),
+        "may_lend": may_decide_in(viewer, project) and not has_an_interest(roles),
         "hold": hold_on(project),
         "changes": open_changes(project),
         "now": viewer.now,
@@ -79,7 +86,8 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "rooms": rooms_in_words(viewer, project, regions),
         "external_ids": external_ids(project),
         "drift_rows": drift_rows(viewer, project),
-        "may_ask": may_ask(roles_in(viewer, project)) and project.state == ProjectState.ACTIVE,
+        "may_ask": asks and project.state == ProjectState.ACTIVE,
+        "proposal": standing_of(viewer, project, may_ask=asks),
         "may_ask_for_others": may_ask_for_others(viewer, project)
         and project.state == ProjectState.ACTIVE,
         "repairs": Repairs(viewer),

@@ -13,14 +13,14 @@ from projects.queries.viewers import Viewer, roles_in
 from projects.rules import may_ask
 from projects.states import ProjectState, Role
 from projects.views.viewer import viewer_of
-from quotas.actions.opening import clashes, rename
+from quotas.actions.opening import rename
 from quotas.actions.proposing import check_name, check_proposal, propose
 from quotas.actions.wishes import check_wish
 from quotas.forms import typed_amounts, version_in
 from quotas.queries.ask import regions
 from quotas.queries.new_projects import all_presets
 from quotas.queries.preview import Preview, preview
-from quotas.queries.proposals import workers_of
+from quotas.queries.proposals import clashes, workers_of
 
 from .pages import visible_project
 from .proposal_form import (

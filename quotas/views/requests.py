@@ -15,6 +15,7 @@ from portal.lib.amounts import input_text
 from portal.lib.errors import Conflict, DomainError, Forbidden, Invalid, Stale
 from projects.queries.viewers import Viewer, roles_in
 from projects.rules import may_ask
+from projects.states import ProjectState
 from projects.views.viewer import viewer_of
 from quotas.actions import requests
 from quotas.actions.nudge import nudge
@@ -32,6 +33,7 @@ from quotas.forms import (
 from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
 from quotas.queries.delivery import LineProgress, progress_of
+from quotas.queries.proposals import standing_of
 from quotas.queries.repairers import Repairs
 from quotas.queries.request_lists import (
     Scope,
@@ -103,13 +105,14 @@ def request_context(viewer: Viewer, asked: QuotaRequest, typed: Typed) -> dict[s
     roles = roles_in(viewer, asked.project)
     progress, entries = progress_of(asked), request_timeline(asked)
     states = {each.line.state for each in progress.lines}
-    asks = may_ask(roles)
+    asks = may_ask(roles) and asked.project.state == ProjectState.ACTIVE
     waiting = waiting_of(asked, viewer) if LineState.OPEN in states else None
     changes = may_change(viewer, asked, roles)
     writers = frozenset(e.actor.pk for e in entries if e.actor and e.verb in WRITTEN)
     return watching_context(viewer, asked, writers) | {
         "asked": asked,
         "project": asked.project,
+        "proposal": standing_of(viewer, asked.project, may_ask=False),
         "state": states_of([asked])[asked.pk],
         "progress": progress,
         "entries": entries,

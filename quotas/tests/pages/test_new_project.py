@@ -12,6 +12,7 @@ from projects.models import Membership, Project
 from projects.states import ProjectState, Role
 from quotas.models import Preset, PresetLine, QuotaRequest
 from quotas.tests.site import GIB, Site, make_group
+from quotas.tests.test_project_adoption import name_taken
 from quotas.tests.test_proposing import opens_projects
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +132,47 @@ def test_a_proposed_project_gets_another_name_on_its_page(site: Site) -> None:
     assert mallory.post(url, {"name": "Higgs 2026", "version": 9}).status_code == 412
     assert mallory.post(url, {"name": "Higgs 2026", "version": 1}).status_code == 302
     assert Project.objects.get(slug="higgs-reco").name == "Higgs 2026"
+
+
+def shown(site: Site, name: str, url: str) -> str:
+    answer = browser(site, name).get(url)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+def test_a_proposed_project_stands_on_its_page_its_request_and_in_the_queue(site: Site) -> None:
+    browser(site, "mallory").post("/projects/new/", typed(site))
+    number = QuotaRequest.objects.get().pk
+    page = shown(site, "mallory", "/projects/higgs-reco/")
+    assert "This project is asked for" in page
+    assert "Erin" in page
+    assert reverse("project_rename", args=["higgs-reco"]) in page
+    for name, url in (("mallory", f"/requests/{number}/"), ("erin", f"/decide/{number}/")):
+        text = shown(site, name, url)
+        for said in ("A new project", "Reconstruction of 2026 data.", "opens the project", "Bob"):
+            assert said in text, (url, said)
+    assert "new project" in shown(site, "erin", "/decide/")
+    assert "new project" in shown(site, "mallory", "/")
+
+
+def test_what_was_never_opened_is_in_no_list_unless_it_is_asked_for(site: Site) -> None:
+    mallory = browser(site, "mallory")
+    mallory.post("/projects/new/", typed(site))
+    number = QuotaRequest.objects.get().pk
+    mallory.post(f"/requests/{number}/withdraw/")
+    project = Project.objects.get(state=ProjectState.DROPPED)
+    url = reverse("project_detail", args=[project.slug])
+    for where in ("/", "/projects/", "/find/?q=higgs"):
+        assert url not in shown(site, "mallory", where)
+    assert url in shown(site, "mallory", "/projects/?state=dropped")
+    page = shown(site, "mallory", url)
+    assert "never opened" in page
+    assert "/projects/new/?name=Higgs+Reco" in page
+
+
+def test_a_name_that_a_cloud_refuses_leads_to_the_rename(site: Site) -> None:
+    rename = reverse("project_rename", args=["atlas-reco"])
+    assert rename not in shown(site, "alice", "/projects/atlas-reco/")
+    name_taken(site)
+    assert rename in shown(site, "alice", "/projects/atlas-reco/")
+    assert rename not in shown(site, "bob", "/projects/atlas-reco/")
