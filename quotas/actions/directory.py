@@ -4,6 +4,7 @@ Pages are gathered and nothing is written before all of them are there. Only who
 that somebody is missing, only several in a row that they have left, and never too many at once.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,16 +12,19 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
-from portal.lib.errors import Conflict
+from portal.lib.errors import Conflict, DomainError
 from projects.actions.events import record_many
 from projects.actions.listing import change_members, list_groups, list_people
 from projects.directory.base import Directory, DirectoryFailed, GroupEntry, PersonEntry
 from projects.models import Absence, DirectoryRun, Group, GroupMembership, User
 
 from .leaving import leave_site, return_to_site
+
+logger = logging.getLogger(__name__)
 
 # Any number that no other lock of ours has.
 ONE_AT_A_TIME = 7_243_001
@@ -84,8 +88,11 @@ def _sync(directory: Directory, now: datetime, confirm: bool, tell: Told) -> Dir
         _groups(sync)
     except DirectoryFailed as error:
         run.error = str(error)[:500]
-    run.ended_at = max(now, run.ended_at or now)
+    run.ended_at = max(now, timezone.now())
     run.save()
+    if run.error or run.refused:
+        facts = {"run": run.pk, "refused": run.refused, "words": run.error}
+        logger.warning("the directory was not believed in all", extra=facts)
     return run
 
 
@@ -108,11 +115,19 @@ def _people(sync: _Sync) -> None:
         return
     gone = list(here.filter(listed_at__lt=cutoff).order_by("pk"))
     for number, each in enumerate(gone, 1):
-        if leave_site(user=each, actor=None, now=sync.now):
-            sync.count(left=1)
+        _let_leave(sync, each)
         if number % 100 == 0:
             sync.tell(f"{number} of {len(gone)} who left")
     sync.missing -= {each.pk for each in gone}
+
+
+def _let_leave(sync: _Sync, person: User) -> None:
+    """One at a time; whom somebody else holds at the moment leaves with the next reading."""
+    try:
+        sync.count(left=int(leave_site(user=person, actor=None, now=sync.now)))
+    except (DomainError, OperationalError):
+        logger.exception("somebody who left was not let go", extra={"user": person.pk})
+        sync.count(failed=1)
 
 
 def _come_back(sync: _Sync, people: Iterable[User]) -> None:

@@ -115,7 +115,6 @@ def _close_account(user: User, actor: User | None, now: datetime) -> bool:
         is_active=False, left_at=now, signed_out_at=now
     )
     if not changed:
-        transaction.set_rollback(False)
         return False
     set_operator(user=user, is_operator=False, actor=actor, now=now)
     end_all_of_person(user, actor, now)

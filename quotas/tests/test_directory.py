@@ -18,6 +18,7 @@ from quotas.actions.directory import sync_directory
 from quotas.actions.leaving import leave_site
 from quotas.actions.orphans import offer_orphans
 from quotas.queries.orphans import ownerless
+from quotas.tasks import read_directory
 
 from .site import NOW, Site, make_site
 
@@ -216,6 +217,25 @@ def test_a_rehearsal_stores_nothing() -> None:
     assert "people: 12" in out.getvalue()
     assert not User.objects.exists()
     assert not DirectoryRun.objects.exists()
+
+
+def test_its_age_and_what_was_refused_stand_in_the_metrics(slapd: Any, client: Any) -> None:
+    read()
+    for n in range(2, 12):
+        slapd.remove(slapd.names.person_dn(f"p{n}"))
+    read(1)
+    said = client.get("/metrics").content.decode()
+    assert 'remit_directory_age_seconds{part="people"}' in said
+    assert "remit_directory_up 1.0" in said
+    assert "remit_directory_refused 1.0" in said
+
+
+def test_a_worker_reads_it_and_writes_down_that_it_could_not(slapd: Any) -> None:
+    read_directory()
+    assert DirectoryRun.objects.get().counts["people"] == 12
+    slapd.kill()
+    read_directory()
+    assert "contact" in DirectoryRun.objects.latest("pk").error
 
 
 def test_a_wrong_password_is_told_and_written_down(settings: Any) -> None:

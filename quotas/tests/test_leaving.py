@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from projects.actions import service_accounts, tokens
@@ -29,8 +30,10 @@ from quotas.actions.members import set_member
 from quotas.actions.orphans import offer_orphan, offer_orphans
 from quotas.actions.project_changes import accept, decline, lapse_changes, offer
 from quotas.queries.orphans import ownerless
+from quotas.tasks import sweep_leavers
 
 from .site import NOW, Site, join, make_group, make_project, make_site
+from .test_decide import ask, grant
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -226,6 +229,28 @@ def test_only_another_operator_closes_an_account_and_says_why(site: Site) -> Non
         leave_site(user=site.bob, actor=site.otto, now=NOW)
     assert leave_site(user=site.bob, reason="Gone.", actor=site.otto, now=NOW)
     assert Absence.objects.get().reason == "Gone."
+
+
+def test_an_operator_says_so_by_command_and_takes_it_back(site: Site) -> None:
+    call_command("leave_site", "bob", "--by", "otto", "--reason", "Gone.")
+    assert not User.objects.get(subject="bob").is_active
+    call_command("leave_site", "bob", "--by", "otto", "--back")
+    assert User.objects.get(subject="bob").is_active
+
+
+def test_the_sweep_offers_and_lets_go(site: Site) -> None:
+    gone(site, "alice", timezone.now())
+    sweep_leavers()
+    assert offers(site) == [("Mallory", "open")]
+
+
+def test_a_decision_in_the_stead_of_who_had_left_is_found(site: Site) -> None:
+    name_deputy(holder=site.erin, user=site.audrey, starts_at=NOW, ends_at=NOW + 9 * DAY, now=NOW)
+    grant(site, ask(site, {site.vcpu.slug: 10}), actor="audrey")
+    call_command("verify_decisions")
+    Absence.objects.create(user=site.erin, starts_at=NOW - DAY, ends_at=NOW + 5 * DAY)
+    with pytest.raises(SystemExit):
+        call_command("verify_decisions")
 
 
 def test_what_somebody_gave_to_who_left_meanwhile_is_taken_by_the_sweep(site: Site) -> None:
