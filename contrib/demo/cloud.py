@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from contrib.sandbox.control import Sandbox
-from projects.models import Project
+from projects.models import Group, Membership, Project
 from quotas.backends import BackendError, EndpointConfig
 from quotas.backends.keystone import KeystoneDriver
 from quotas.models import Endpoint
@@ -28,7 +28,7 @@ def find_sandbox(clouds_file: Path, cloud: str = "sandbox") -> Sandbox | None:
 
 
 def fill(sandbox: Sandbox, clouds_file: Path, usage: Usage) -> int:
-    """Make the projects, as the workers would, and set their usage; returns how many.
+    """Make the projects, as the workers would, their people, and usage; returns how many.
 
     A project of the same name that an earlier demo left behind goes away first. Raises
     BackendError, OSError, ValueError where the sandbox does not answer as it should.
@@ -47,6 +47,12 @@ def fill(sandbox: Sandbox, clouds_file: Path, usage: Usage) -> int:
     projects = {each.pk: each for each in Project.objects.all()}
     for project in projects.values():
         _ensure(driver, sandbox, project)
+    # But the one who came last: Keystone does not know them yet.
+    people = Membership.objects.filter(user__isnull=False).order_by("user").distinct("user")
+    sandbox.add_people(
+        list(people.values_list("user__subject", flat=True))[:-1],
+        Group.objects.values_list("name", flat=True),
+    )
     for project_id, endpoint, used in usage.now_by_endpoint():
         service = SERVICES.get(endpoint.driver)
         if service is not None:

@@ -4,13 +4,14 @@ It has no authentication: the server listens on loopback only. `control.py` is i
 """
 
 import json
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from contrib.sandbox import compute, volume
 from contrib.sandbox.bench_api import bench_control
 from contrib.sandbox.calls import Answer
 from contrib.sandbox.identity import forget_project
-from contrib.sandbox.state import Listing, Project, Usage
+from contrib.sandbox.state import Group, Listing, Project, Usage, User, new_id
 
 if TYPE_CHECKING:
     from contrib.sandbox.server import Server
@@ -43,6 +44,8 @@ def _route(
             with server.cloud.change():
                 forget_project(server.cloud, _project(server, name_or_id).id)
             return Answer(200, {})
+        case ("PUT", "people"):
+            return _add_people(server, body)
         case ("PUT", "listing"):
             server.cloud.listing = _checked_listing(body)
             return Answer(200, {})
@@ -109,6 +112,22 @@ def _add_up(rows: dict[str, Usage], named: set[str]) -> None:
         rows[total] = Usage(
             sum(rows[key].used for key in parts), sum(rows[key].reserved for key in parts)
         )
+
+
+def _add_people(server: "Server", body: Any) -> Answer:
+    cloud = server.cloud
+    with cloud.change():
+        users = {each.name for each in cloud.users.values()}
+        groups = {each.name for each in cloud.groups.values()}
+        for name in body["users"]:
+            if name not in users:
+                user = User(new_id(), str(name), secrets.token_urlsafe(18))
+                cloud.users[user.id] = user
+        for name in body["groups"]:
+            if name not in groups:
+                group = Group(new_id(), str(name))
+                cloud.groups[group.id] = group
+    return Answer(200, {})
 
 
 def _show_limits(server: "Server", query: dict[str, str]) -> Answer:

@@ -213,3 +213,12 @@ def test_limits_of_a_deleted_project_can_be_looked_at(sandbox: RunningSandbox) -
     plain.done("PUT", "volumev3", f"/os-quota-sets/{project_id}", body, region="geneva")
     assert sandbox.limits(project_id, "geneva", "volume") == {"volumes": 7}
     assert sandbox.limits(project_id, "prevessin", "volume") == {}
+
+
+def test_people_whom_the_demo_brings_are_there_once(sandbox: RunningSandbox) -> None:
+    for _ in range(2):
+        sandbox.add_people(["brought"], ["brought-along"])
+    plain = plain_of(sandbox)
+    for kind, name in (("users", "brought"), ("groups", "brought-along")):
+        rows = plain.done("GET", "identity", f"/{kind}?name={name}")[kind]
+        assert [each["name"] for each in rows] == [name]
