@@ -99,6 +99,7 @@ VERBS: dict[str, str] = {
     "unit renamed": "A unit has another name.",
     "unit moved": "A unit is below another one.",
     "unit retired": "A unit is closed for good.",
+    "steward named": "A unit says who is offered the projects of people who leave.",
     "waiting set": "A unit says how long requests wait.",
     "operator named": "Somebody operates the cloud.",
     "operator removed": "Somebody operates the cloud no more.",

@@ -87,6 +87,7 @@ TYPES: dict[str, tuple[str, str]] = {
     "unit.renamed": ("unit", "unit renamed"),
     "unit.moved": ("unit", "unit moved"),
     "unit.retired": ("unit", "unit retired"),
+    "unit.steward_named": ("unit", "steward named"),
     "unit.waiting_set": ("unit", "waiting set"),
     "endpoint.retried": ("endpoint", "retried"),
     "service_account.made": ("service account", "service account made"),

@@ -13,6 +13,7 @@ from . import (  # noqa: F401
     events,
     jobs,
     lives,
+    loans,
     mail,
     members,
     notices,
@@ -30,6 +31,7 @@ from . import (  # noqa: F401
     requests,
     service_accounts,
     sessions,
+    stewards,
     tokens,
     units,
     verbs,
@@ -54,6 +56,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("units/", people.unit_list, name="api_units"),
     path("units/<slug:slug>/", people.unit_detail, name="api_unit"),
     path("units/<slug:slug>/waiting/", waiting.unit_waiting, name="api_unit_waiting"),
+    path("units/<slug:slug>/steward/", stewards.unit_steward, name="api_unit_steward"),
     path("units/<slug:slug>/envelopes/", units.envelope_list, name="api_envelopes"),
     path(
         "units/<slug:slug>/envelopes/change/", units.envelopes_change, name="api_envelopes_change"
@@ -106,6 +109,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<slug:slug>/keep/", lives.project_keep, name="api_project_keep"),
     path("projects/<slug:slug>/hold/", lives.project_hold, name="api_project_hold"),
     path("projects/<slug:slug>/release/", lives.project_release, name="api_project_release"),
+    path("projects/<slug:slug>/loans/<int:pk>/extend/", loans.loan_extend, name="api_loan_extend"),
+    path("projects/<slug:slug>/loans/<int:pk>/keep/", loans.loan_keep, name="api_loan_keep"),
     path("changes/", project_changes.change_list, name="api_changes"),
     path("changes/<int:pk>/", project_changes.change_detail, name="api_change"),
     path("changes/<int:pk>/accept/", project_changes.change_accept, name="api_change_accept"),

@@ -188,6 +188,8 @@ LOOKS: dict[str, Look] = {
     "project_detail": Look("alice", slug("atlas-reco")),
     "project_people": Look("alice", slug("atlas-reco"), "?q=e"),
     "project_life": Look("alice", slug("atlas-reco"), "?unit=cms"),
+    "unit_steward": Look("erin", slug("atlas"), "?q=d"),
+    "loan_list": Look("dana", slug("atlas-reco")),
     "change_list": Look("erin", lambda: a_wish_to_last() and {}),
     "change_detail": Look("erin", a_wish_to_last),
     "quota_why": Look("alice", lambda: {"slug": "atlas-reco", "offering": "geneva.compute-a.vcpu"}),

@@ -26,7 +26,7 @@ TABLE: dict[str, str] = {
     "read": """
         GET me, GET regions, GET region, GET zones, GET zone, GET resources, GET resource,
         GET offerings, GET offering, GET presets, GET preset, GET units, GET unit,
-        GET unit_waiting, GET envelopes, GET envelope, GET unit_transfers, GET envelope_acts,
+        GET unit_waiting, GET unit_steward, GET envelopes, GET envelope, GET unit_transfers, GET envelope_acts,
         GET delegations, GET delegation, GET hanging, GET ledger, GET account,
         GET decider_coverage, GET projects, GET project, GET members, GET accounts, GET transfers,
         GET usage, GET explain, GET requests, GET request, GET comments, GET request_waiting,
@@ -48,10 +48,11 @@ TABLE: dict[str, str] = {
     """,
     "decide": """
         POST request_approve, POST request_decline, POST request_return, POST request_endorse,
-        POST queue_decide, POST drift_adopt, POST change_accept, POST change_decline
+        POST queue_decide, POST drift_adopt, POST change_accept, POST change_decline,
+        POST loan_extend, POST loan_keep
     """,
     "delegate": """
-        PUT unit_waiting, POST delegations, POST delegation_preview, POST deputies, POST revoke,
+        PUT unit_waiting, PUT unit_steward, POST delegations, POST delegation_preview, POST deputies, POST revoke,
         POST reissue, POST reissue_preview, POST policies, POST policy_revise,
         POST policy_switch_on, POST policy_switch_off
     """,

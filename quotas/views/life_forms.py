@@ -66,6 +66,24 @@ class HoldForm(LifeForm):
     reason = _why(is_needed=True)
 
 
+class LoanKeepForm(LifeForm):
+    """`seen`: the outstanding amount that the page showed, in base units."""
+
+    verb = "loan"
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    reason = _why()
+
+
+class LoanExtendForm(LoanKeepForm):
+    until_on = forms.DateField(
+        label=_("Until the end of"),
+        error_messages={
+            "invalid": _("That is no day. Write it as 2027-03-31."),
+            "required": _("Choose the last day."),
+        },
+    )
+
+
 class MemberForm(LifeForm):
     """Who, as "person:<uuid>", the role, and the one that the page showed."""
 

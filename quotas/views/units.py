@@ -78,6 +78,8 @@ def unit_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "may_make_rule": bool(standing_delegations(viewer, unit)),
         "patience": patience_of([unit.path])[unit.path],
         "may_oversee": may_oversee(viewer),
+        "may_name_steward": viewer.holds(Power.DECIDE_PROJECTS, unit.path)
+        and unit.retired_at is None,
         "may_set_waiting": viewer.holds(Power.DECIDE_QUOTA, unit.path),
     }
     return render(request, "units/unit_detail.html", context)

@@ -71,6 +71,32 @@ class HoldInput(Input):
     until_on = serializers.DateField(required=False, allow_null=True, default=None)
 
 
+class StewardInput(Input):
+    """Who is offered the projects of leavers; null: as the nearest unit above says."""
+
+    person = PublicId(allow_null=True)
+
+
+class StewardSerializer(serializers.Serializer[Any]):
+    """What the unit itself says."""
+
+    unit = serializers.CharField(source="slug")
+    steward = Person(allow_null=True)
+
+
+class LoanKeepInput(Input):
+    """`seen`: what you saw outstanding, in base units: 412 where it is another amount by now."""
+
+    seen = Whole()
+    reason = Text(required=False, default="")
+
+
+class LoanExtendInput(LoanKeepInput):
+    """The last day of the loan."""
+
+    until_on = serializers.DateField()
+
+
 class AnswerChangeInput(SeenInput):
     """What you say to whoever asked; who declines says why."""
 

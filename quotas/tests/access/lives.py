@@ -8,6 +8,8 @@ from django.utils import timezone
 
 from projects.models import Membership, Project, ProjectChange, ProjectHold
 from projects.states import ChangeKind, ProjectState, Role
+from quotas.actions.posting import Journal
+from quotas.models import Account, Holder, Loan
 from quotas.tests.access.case import Case
 from quotas.tests.access.sending import Sample, get, nothing, post, slug
 from quotas.tests.site import join
@@ -59,6 +61,32 @@ def bobs_role(case: Case) -> dict[str, Any]:
     return {"slug": "atlas-reco", "pk": role.pk}
 
 
+def of_loan(case: Case) -> dict[str, Any]:
+    """Ten vCPU that Dana granted until a day."""
+    found = Loan.objects.filter(account__project=case.site.project).first()
+    if found is None:
+        source = Account.objects.get(offering=case.site.vcpu, unit__slug="atlas")
+        account, __ = Account.objects.get_or_create(
+            offering=case.site.vcpu, project=case.site.project, holder=Holder.PROJECT
+        )
+        now = timezone.now()
+        journal = Journal(actor=case.site.dana, now=now)
+        journal.increase(
+            line=None, account=account, source=source, amount=10, ends_at=now + timedelta(days=9)
+        )
+        journal.write()
+        found = journal.opened[0]
+    return {"slug": "atlas-reco", "pk": found.pk}
+
+
+def seen(case: Case) -> dict[str, Any]:
+    return {"seen": 10, "reason": "tests"}
+
+
+def extended(case: Case) -> dict[str, Any]:
+    return seen(case) | until(case)
+
+
 def key_of(name: str) -> Callable[[Case], str]:
     return lambda case: f"person:{case.site.people[name].public_id}"
 
@@ -89,6 +117,20 @@ def _delete(kwargs: Build) -> Sample:
 
 LIVES: dict[str, list[Sample]] = {
     # Pages
+    "unit_steward": [
+        get(slug("atlas")),
+        get(slug("atlas"), "?q=erin"),
+        post(slug("atlas"), lambda case: {"person": key_of("erin")(case)}),
+    ],
+    "api_unit_steward": [
+        Sample(slug("atlas"), "PUT", lambda case: {"person": str(case.site.erin.public_id)}),
+        Sample(slug("atlas"), row="catalogue"),
+    ],
+    "loan_list": [get(PROJECT)],
+    "loan_extend": [post(of_loan, extended)],
+    "loan_keep": [post(of_loan, seen)],
+    "api_loan_extend": [post(of_loan, extended)],
+    "api_loan_keep": [post(of_loan, seen)],
     "project_people": [get(PROJECT), get(PROJECT, "?q=erin")],
     "member_set": [
         post(

@@ -1,0 +1,50 @@
+"""Who is offered the projects of a unit whose owners have left."""
+
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.lib.access import shows
+from portal.lib.errors import Invalid
+from projects.models import Unit, User
+from quotas.actions.stewards import check_may_name, set_steward
+
+from .asked import body, one, viewer_in
+from .describe import READ, WRITE, operation
+from .doors import api_view
+from .shapes.lives import StewardInput, StewardSerializer
+
+TAG = "units"
+
+
+@shows("unit settings")
+@operation(
+    "get_steward", "Tell who gets the projects of leavers", answers=StewardSerializer,
+    refuses=READ, tag=TAG,
+    about="What the unit itself says; null: the nearest unit above that names somebody counts.",
+)  # fmt: skip
+@operation(
+    "set_steward", "Name who gets the projects of leavers", method="PUT", body=StewardInput,
+    answers=StewardSerializer, refuses=WRITE, tag=TAG,
+    about="They are offered each of them, and accept or decline.",
+)  # fmt: skip
+@api_view(["GET", "PUT"])
+def unit_steward(request: Request, slug: str) -> Response:
+    viewer = viewer_in(request)
+    unit = one(Unit.objects.select_related("steward"), slug=slug)
+    if request.method == "PUT":
+        check_may_name(viewer, unit)
+        unit = set_steward(
+            unit=unit, person=_person(body(request, StewardInput)["person"]),
+            actor=viewer.user, now=viewer.now,
+        )  # fmt: skip
+    return Response(StewardSerializer(unit).data)
+
+
+def _person(public_id: object) -> User | None:
+    if public_id is None:
+        return None
+    found = User.objects.filter(public_id=public_id).first()
+    if found is None:
+        raise Invalid({"person": [_("There is no such person.")]})
+    return found
