@@ -107,7 +107,7 @@ class Killing:
             ACTS[point.act](piece)
         victim = self.works.worker("victim", len(self.pieces) + 2, is_patient=True)
         for pause in pauses.values():
-            pause.wait_until_held(40)
+            pause.wait_until_held(90)
         self.works.worker("saviour", 4)
         self.states_at_death = {point: piece.target().state for point, piece in self.pieces.items()}
         victim.kill()
