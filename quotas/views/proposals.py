@@ -65,13 +65,8 @@ def project_preview(request: HttpRequest) -> HttpResponse:
 @require_safe
 def project_name(request: HttpRequest) -> HttpResponse:
     """Whether a project may be called `?name=`, while it is typed."""
-    name, wrong = request.GET.get("name", "")[: MAX_NAME + 1], ""
-    if name.strip():
-        try:
-            name = check_name(name, viewer_of(request).now)
-        except Invalid as error:
-            wrong = " ".join(error.errors["name"])
-    context = {"name": name.strip(), "wrong": wrong}
+    name = request.GET.get("name", "")[: MAX_NAME + 1].strip()
+    context = {"name": name, "wrong": _wrong_name(name, viewer_of(request))}
     return render(request, "projects/_new_name.html", context)
 
 
@@ -109,6 +104,17 @@ def project_rename(request: HttpRequest, slug: str) -> HttpResponse:
     return render(
         request, "projects/rename.html", context, status=refused.status if refused else 200
     )
+
+
+def _wrong_name(name: str, viewer: Viewer) -> str:
+    """Why a project cannot be called that; empty: it can, or nothing is typed yet."""
+    if not name.strip():
+        return ""
+    try:
+        check_name(name, viewer.now)
+    except Invalid as error:
+        return " ".join(error.errors["name"])
+    return ""
 
 
 def _linked(query: QueryDict, viewer: Viewer) -> ProposalSheet:
@@ -214,9 +220,15 @@ def _context(sheet: ProposalSheet) -> dict[str, object]:
         "preview": previewed,
         "presets": all_presets(),
         "roles": Role.choices,
+        # Once it is sent the form itself says so.
+        "wrong": "" if sheet.form.is_bound else _wrong_name(_name(sheet), sheet.viewer),
         "error": sheet.refused,
         "here": "projects",
     }
+
+
+def _name(sheet: ProposalSheet) -> str:
+    return str(sheet.form["name"].value() or "")[: MAX_NAME + 1]
 
 
 def _show(

@@ -71,6 +71,8 @@ def test_a_link_fills_the_form_and_sends_nothing(site: Site) -> None:
     for filled in ('value="Higgs"', "Run 4", 'value="it" checked', 'value="2099-01-31"'):
         assert filled in text
     assert f'name="amount-{site.vcpu.slug}" value="4"' in text
+    taken = browser(site, "mallory").get(reverse("project_new") + "?name=ATLAS-reco")
+    assert "called ATLAS-reco already" in taken.content.decode()
     assert not QuotaRequest.objects.exists()
     wrong = browser(site, "mallory").get(reverse("project_new") + "?unit=nowhere&preset=huge")
     assert "no unit “nowhere”" in wrong.content.decode()
