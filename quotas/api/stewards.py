@@ -1,5 +1,7 @@
 """Who is offered the projects of a unit whose owners have left."""
 
+from uuid import UUID
+
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -41,7 +43,7 @@ def unit_steward(request: Request, slug: str) -> Response:
     return Response(StewardSerializer(unit).data)
 
 
-def _person(public_id: object) -> User | None:
+def _person(public_id: UUID | None) -> User | None:
     if public_id is None:
         return None
     found = User.objects.filter(public_id=public_id).first()

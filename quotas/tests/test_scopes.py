@@ -26,8 +26,8 @@ TABLE: dict[str, str] = {
     "read": """
         GET me, GET regions, GET region, GET zones, GET zone, GET resources, GET resource,
         GET offerings, GET offering, GET presets, GET preset, GET units, GET unit,
-        GET unit_waiting, GET unit_steward, GET envelopes, GET envelope, GET unit_transfers, GET envelope_acts,
-        GET delegations, GET delegation, GET hanging, GET ledger, GET account,
+        GET unit_waiting, GET unit_steward, GET envelopes, GET envelope, GET unit_transfers,
+        GET envelope_acts, GET delegations, GET delegation, GET hanging, GET ledger, GET account,
         GET decider_coverage, GET projects, GET project, GET members, GET accounts, GET transfers,
         GET usage, GET explain, GET requests, GET request, GET comments, GET request_waiting,
         GET notices, GET queue, GET decisions, GET decision, GET decision_why, GET policies,
@@ -35,9 +35,8 @@ TABLE: dict[str, str] = {
         GET endpoint_plan, GET targets, GET target, GET problems, GET problem_targets, GET jobs,
         GET job, GET job_items, GET drifts, GET coverage, GET unanswered, GET drift, GET tokens,
         GET current_token, GET token, GET service_accounts, GET service_account, GET webhooks,
-        GET mail_choices, GET mail, GET letters, GET groups, GET project_life, GET project_acts, GET changes,
-        GET change,
-        GET webhook_types, GET webhook, GET webhook_calls, GET events
+        GET mail_choices, GET mail, GET letters, GET groups, GET project_life, GET project_acts,
+        GET changes, GET change, GET webhook_types, GET webhook, GET webhook_calls, GET events
     """,
     "ask": """
         POST preview, POST requests, POST request_submit, POST request_amend, POST request_answer,
@@ -52,26 +51,27 @@ TABLE: dict[str, str] = {
         POST loan_extend, POST loan_keep
     """,
     "delegate": """
-        PUT unit_waiting, PUT unit_steward, POST delegations, POST delegation_preview, POST deputies, POST revoke,
-        POST reissue, POST reissue_preview, POST policies, POST policy_revise,
-        POST policy_switch_on, POST policy_switch_off
+        PUT unit_waiting, PUT unit_steward, POST delegations, POST delegation_preview,
+        POST deputies, POST revoke, POST reissue, POST reissue_preview, POST policies,
+        POST policy_revise, POST policy_switch_on, POST policy_switch_off
     """,
     "fund": """
         POST envelopes_change, POST envelopes_preview, POST unit_move, POST move_preview,
         POST unit_retire, POST retirement_preview
     """,
     "repair": """
-        POST letter_send_again, POST endpoint_retry, POST endpoint_pause, POST endpoint_restrict, POST endpoint_resume,
-        POST endpoint_refresh, POST target_retry, POST target_adopt, POST target_recreate,
-        POST target_refresh, POST target_skip, POST target_remedy, POST limit_leave_out,
-        POST limit_take_in, POST problem_retry, POST problem_skip, POST problem_remedy,
-        POST drifts_restore, POST drifts_ignore, POST drift_restore, POST drift_ignore,
-        POST project_suspend, POST project_resume, POST project_hold, POST project_release
+        POST letter_send_again, POST endpoint_retry, POST endpoint_pause, POST endpoint_restrict,
+        POST endpoint_resume, POST endpoint_refresh, POST target_retry, POST target_adopt,
+        POST target_recreate, POST target_refresh, POST target_skip, POST target_remedy,
+        POST limit_leave_out, POST limit_take_in, POST problem_retry, POST problem_skip,
+        POST problem_remedy, POST drifts_restore, POST drifts_ignore, POST drift_restore,
+        POST drift_ignore, POST project_suspend, POST project_resume, POST project_hold,
+        POST project_release
     """,
     "listen": """
-        POST request_watch, POST request_unwatch, PUT mail_choices, POST notices_read, POST webhooks,
-        POST webhook_rotate, POST webhook_ping, POST webhook_replay, POST webhook_switch_on,
-        POST webhook_switch_off, PUT webhook, DELETE webhook
+        POST request_watch, POST request_unwatch, PUT mail_choices, POST notices_read,
+        POST webhooks, POST webhook_rotate, POST webhook_ping, POST webhook_replay,
+        POST webhook_switch_on, POST webhook_switch_off, PUT webhook, DELETE webhook
     """,
     "any token": """
         POST current_revoke
