@@ -15,6 +15,7 @@ from projects.queries.viewers import live_delegations
 from projects.states import NoticeKind
 
 from .delegations import revoke
+from .routing import mark_unit
 
 
 def end_authority(user: User, now: datetime) -> None:
@@ -26,7 +27,9 @@ def end_authority(user: User, now: datetime) -> None:
     for each in sorted(own, key=lambda each: len(each.ancestors), reverse=True):
         goes_on = Delegation.objects.filter(relied_upon(now), pk=each.pk).exists()
         _tell_once(each, user.left_at or now, now, goes_on=goes_on)
-        if not goes_on:
+        if goes_on:
+            mark_unit(each.unit, now)
+        else:
             revoke(delegation=each, actor=None, now=now)
 
 

@@ -1,6 +1,7 @@
 """People leave the site and come back: what they held, what they owned, and who takes it over."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -20,15 +21,17 @@ from projects.models import (
     ProjectKind,
     Unit,
     User,
+    in_force,
 )
 from projects.queries.viewers import Viewer
 from projects.states import ChangeState, Power, ProjectState, Role
-from quotas.actions.delegations import name_deputy
+from quotas.actions.delegations import Bound, delegate, name_deputy
 from quotas.actions.ended_authority import left_as_links
 from quotas.actions.leaving import finish_leaving, leave_site, return_to_site
 from quotas.actions.members import set_member
 from quotas.actions.orphans import offer_orphan, offer_orphans
 from quotas.actions.project_changes import accept, decline, lapse_changes, offer
+from quotas.models import Assignment, QuotaRequest
 from quotas.queries.orphans import ownerless
 from quotas.tasks import sweep_leavers
 
@@ -190,6 +193,36 @@ def test_authority_by_which_others_decide_goes_on_without_them(site: Site) -> No
     assert finish_leaving(NOW + 4 * DAY) == 1
     assert not left_as_links(NOW + 5 * DAY).exists()
     assert finish_leaving(NOW + 5 * DAY) == 0
+
+
+@pytest.mark.parametrize("below", [False, True])
+def test_what_waits_for_who_left_waits_for_the_next_one(
+    site: Site, below: bool, django_capture_on_commit_callbacks: Any
+) -> None:
+    if below:
+        hand_on_below(site)
+    asked = ask(site, {site.vcpu.slug: 10})
+    assert waits_for(asked) == ({"mallory"} if below else {"dana"})
+    with django_capture_on_commit_callbacks(execute=True):
+        gone(site, "mallory" if below else "dana", NOW + DAY)
+    assert waits_for(asked) == ({"dana"} if below else {"erin"})
+
+
+def waits_for(asked: QuotaRequest) -> set[str]:
+    rows = Assignment.objects.filter(in_force(NOW + 2 * DAY), line__request=asked, kind="decide")
+    return set(rows.values_list("user__subject", flat=True))
+
+
+def hand_on_below(site: Site) -> None:
+    """Mallory decides for ATLAS by Dana, and lets Rita decide a little by hers."""
+    above = site.delegations["dana"]
+    above = site.delegations["dana"]
+    for grantor, user, most in ((site.dana, site.mallory, 64), (site.mallory, site.rita, 1)):
+        above = delegate(
+            parent=above, grantor=grantor, user=user, powers=[Power.DECIDE_QUOTA],
+            unit=site.units["atlas"], depth=above.depth - 1, starts_at=NOW, ends_at=None,
+            now=NOW, bounds=[Bound(site.vcpu.resource, per_decision=most)],
+        )  # fmt: skip
 
 
 def test_a_deputy_of_a_closed_account_decides_nothing(site: Site) -> None:
