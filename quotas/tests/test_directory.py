@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
 from portal.testing.waiting import wait_until
 from projects.actions.arrivals import set_groups_of
@@ -228,6 +229,23 @@ def test_its_age_and_what_was_refused_stand_in_the_metrics(slapd: Any, client: A
     assert 'remit_directory_age_seconds{part="people"}' in said
     assert "remit_directory_up 1.0" in said
     assert "remit_directory_refused 1.0" in said
+
+
+def test_operators_see_what_was_not_believed_and_why_it_failed(slapd: Any, client: Any) -> None:
+    otto = User.objects.create(subject="otto", name="Otto", is_operator=True, password="!")
+    client.force_login(otto, backend="projects.auth.ProviderBackend")
+    page = reverse("endpoint_list")
+    assert "was not read yet" in client.get(page).content.decode()
+    read()
+    assert "directory" not in client.get(page).content.decode().lower()
+    for n in range(2, 12):
+        slapd.remove(slapd.names.person_dn(f"p{n}"))
+    read(1)
+    said = client.get(page).content.decode()
+    assert "10 of 12" in said
+    slapd.kill()
+    read_directory()
+    assert "contact LDAP server" in client.get(page).content.decode()
 
 
 def test_a_worker_reads_it_and_writes_down_that_it_could_not(slapd: Any) -> None:

@@ -1,5 +1,6 @@
 """The endpoints for those who run and repair the cloud: how each is, what failed, try again."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -10,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.lib import pace
 from portal.lib.access import shows
 from portal.lib.errors import Forbidden, NotVisible
+from projects.queries.directory import directory_standing
 from projects.queries.viewers import Viewer
 from projects.rules import may_operate, may_read_operations
 from projects.states import Power
@@ -36,6 +38,9 @@ def endpoint_list(request: HttpRequest) -> HttpResponse:
         "tab": "endpoints",
         "rows": with_news(endpoint_rows(viewer), viewer.now),
         "sees_all": viewer.sees_everything,
+        "directory": directory_standing()
+        if settings.DIRECTORY and viewer.sees_everything
+        else None,
         "is_unlimited": viewer.sees_everything and pace.is_on() and not pace.is_up(),
     }
     return render(request, "operations/endpoint_list.html", context)
