@@ -38,6 +38,7 @@ PROJECT_MOVES = {
     (ProjectState.SUSPENDED, "close"): ProjectState.CLOSING,
     # Within the countdown.
     (ProjectState.CLOSING, "keep"): ProjectState.ACTIVE,
+    (ProjectState.CLOSING, "keep suspended"): ProjectState.SUSPENDED,
     (ProjectState.CLOSING, "finish"): ProjectState.CLOSED,
 }
 # It exists in the clouds, with its quota and its people.

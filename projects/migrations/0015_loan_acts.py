@@ -4,23 +4,71 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('projects', '0014_directory_and_absences'),
+        ("projects", "0014_directory_and_absences"),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='projectact',
-            name='projectact_kind_known',
+            model_name="projectact",
+            name="projectact_kind_known",
         ),
         migrations.AlterField(
-            model_name='projectact',
-            name='kind',
-            field=models.CharField(choices=[('propose', 'proposed'), ('open', 'opened'), ('drop', 'not opened'), ('rename', 'renamed'), ('suspend', 'suspended'), ('resume', 'resumed'), ('extend', 'extended'), ('move', 'moved to another unit'), ('hand over', 'handed to another owner'), ('hold', 'kept from ending'), ('release', 'no longer kept from ending'), ('close', 'closing'), ('keep', 'kept after all'), ('finish', 'closed'), ('give back', 'quota given back'), ('loan end', 'loan ended'), ('loan extend', 'loan extended'), ('loan keep', 'loan made permanent')], max_length=12),
+            model_name="projectact",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("propose", "proposed"),
+                    ("open", "opened"),
+                    ("drop", "not opened"),
+                    ("rename", "renamed"),
+                    ("suspend", "suspended"),
+                    ("resume", "resumed"),
+                    ("extend", "extended"),
+                    ("move", "moved to another unit"),
+                    ("hand over", "handed to another owner"),
+                    ("hold", "kept from ending"),
+                    ("release", "no longer kept from ending"),
+                    ("close", "closing"),
+                    ("keep", "kept after all"),
+                    ("finish", "closed"),
+                    ("give back", "quota given back"),
+                    ("loan end", "loan ended"),
+                    ("loan extend", "loan extended"),
+                    ("loan keep", "loan made permanent"),
+                ],
+                max_length=12,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='projectact',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['propose', 'open', 'drop', 'rename', 'suspend', 'resume', 'extend', 'move', 'hand over', 'hold', 'release', 'close', 'keep', 'finish', 'give back', 'loan end', 'loan extend', 'loan keep'])), name='projectact_kind_known'),
+            model_name="projectact",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "kind__in",
+                        [
+                            "propose",
+                            "open",
+                            "drop",
+                            "rename",
+                            "suspend",
+                            "resume",
+                            "extend",
+                            "move",
+                            "hand over",
+                            "hold",
+                            "release",
+                            "close",
+                            "keep",
+                            "finish",
+                            "give back",
+                            "loan end",
+                            "loan extend",
+                            "loan keep",
+                        ],
+                    )
+                ),
+                name="projectact_kind_known",
+            ),
         ),
     ]

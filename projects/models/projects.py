@@ -38,6 +38,8 @@ class Project(models.Model):
     state = models.CharField(max_length=10, choices=ProjectState, default=ProjectState.ACTIVE)
     # The last day, site time; null: it stays until somebody closes it.
     ends_on = models.DateField(null=True, blank=True)
+    # Since when nobody works in it in the clouds, also as it closes; null: people do.
+    suspended_at = models.DateTimeField(null=True, blank=True)
     # While closing: the last day on which it can still be kept.
     closes_on = models.DateField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
@@ -70,6 +72,8 @@ class Project(models.Model):
     @property
     def is_open(self) -> bool:
         """Whether people can work in it in the clouds: until the countdown to its end is over."""
+        if self.suspended_at is not None:
+            return False
         counts_down = self.state == ProjectState.CLOSING and self.closes_on is not None
         return self.state == ProjectState.ACTIVE or counts_down
 

@@ -41,7 +41,7 @@ def suspend(
     with transaction.atomic():
         desk = _taken(project, version, actor, now, operator=True)
         said = clean_text(reason, field="reason", required=True, most=MAX_REASON)
-        move_project(desk.project, "suspend")
+        move_project(desk.project, "suspend", suspended_at=now)
         _note(desk, ProjectActKind.SUSPEND, "project suspended", said)
         wake_identities(desk.project)
     return desk.project
@@ -54,7 +54,7 @@ def resume(
     with transaction.atomic():
         desk = _taken(project, version, actor, now, operator=True)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
-        move_project(desk.project, "resume")
+        move_project(desk.project, "resume", suspended_at=None)
         _note(desk, ProjectActKind.RESUME, "project resumed", said)
         wake_identities(desk.project)
     return desk.project
@@ -112,7 +112,9 @@ def keep(
             raise Invalid(errors)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
         before = desk.project.ends_on
-        move_project(desk.project, "keep", closes_on=None, ends_on=ends_on)
+        # Closing is no way out of a suspension: only who may resume it ends that.
+        verb = "keep" if desk.project.suspended_at is None else "keep suspended"
+        move_project(desk.project, verb, closes_on=None, ends_on=ends_on)
         _note(
             desk,
             ProjectActKind.KEEP,

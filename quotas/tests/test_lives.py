@@ -76,6 +76,16 @@ def test_a_suspended_project_keeps_its_quota_and_asks_for_nothing_until_it_is_re
     assert sorted(told) == ["project resumed", "project suspended"]
 
 
+def test_closing_and_keeping_is_no_way_out_of_a_suspension(site: Site) -> None:
+    suspend(project=site.project, reason="An incident.", actor=site.otto, now=NOW)
+    close(project=site.project, actor=site.alice, now=NOW)
+    assert not project_of(site).is_open
+    keep(project=site.project, ends_on=None, actor=site.alice, now=NOW)
+    assert project_of(site).state == ProjectState.SUSPENDED
+    resume(project=site.project, actor=site.otto, now=NOW)
+    assert project_of(site).is_open
+
+
 def test_closing_withdraws_what_waits_and_can_be_undone_until_the_countdown_is_over(
     site: Site,
 ) -> None:
