@@ -168,7 +168,8 @@ def test_what_was_never_opened_is_in_no_list_unless_it_is_asked_for(site: Site) 
         assert url not in shown(site, "mallory", where)
     assert url in shown(site, "mallory", "/projects/?state=dropped")
     page = shown(site, "mallory", url)
-    assert "never opened" in page
+    assert "asked for the project" in page
+    assert "Nothing was approved, and the project was never opened" in page
     assert "/projects/new/?name=Higgs+Reco" in page
 
 
