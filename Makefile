@@ -12,6 +12,8 @@ OIDC_PROVIDER := oidc-provider@9.13.3
 NODE_MODULES := .cache/node/node_modules
 # Compiled where its headers are; without them the tests of directories say so themselves.
 LDAP := $(if $(wildcard /usr/include/ldap.h),requirements-ldap.txt)
+# What Django reads of locale/ is not kept in git: each install makes what is missing or old.
+COMPILE_WORDS = $(BIN)/python -m contrib.messages compile
 # Processes that share `make test`; each has servers of its own.
 PROCESSES ?= 2
 # A site that has everything production asks for, for the checks that read its settings.
@@ -80,6 +82,10 @@ contract: install-dev ## Call every operation of the API in many ways, at random
 examples: install-dev ## Record the examples of the API's document that are missing or do not fit any more
 	$(BIN)/pytest -q quotas/tests/record_examples.py
 
+.PHONY: messages
+messages: install-dev ## Gather what is shown to people for translators, into locale/
+	$(BIN)/python -m contrib.messages update
+
 .PHONY: pictures
 pictures: install-dev $(NODE_MODULES)/axe-core ## Make the README's pictures anew, from the demo site in a browser
 	PICTURES=docs/pictures $(BIN)/pytest quotas/tests/test_looks.py
@@ -94,11 +100,13 @@ clean: ## Remove what was made here, except the data of `make run`
 install: ## Make .venv hold what Remit runs on
 	@$(or $(PYTHON),$(error Remit needs Python 3.11 or newer, and no python3 was found)) \
 		portal/lib/bootstrap.py requirements.txt
+	@$(COMPILE_WORDS)
 
 .PHONY: install-dev
 install-dev: ## Make .venv hold what checks and tests need too
 	@$(or $(PYTHON),$(error Remit needs Python 3.11 or newer, and no python3 was found)) \
 		portal/lib/bootstrap.py requirements.txt requirements-dev.txt $(LDAP)
+	@$(COMPILE_WORDS)
 
 # Without npm the browser tests say so themselves.
 $(NODE_MODULES)/axe-core: Makefile

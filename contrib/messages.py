@@ -1,0 +1,161 @@
+"""Words for translators: `make messages` gathers them, and every install compiles them.
+
+`update` brings each locale/<language>/LC_MESSAGES/django.po up to date with the strings in
+code and pages; `compile` makes what Django reads, where it is missing or older. Both with
+Babel, so that no gettext of the system is needed.
+"""
+
+import io
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from django.utils.translation.template import templatize
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCALE = ROOT / "locale"
+PLACES = ("projects", "quotas", "portal", "templates", "contrib")
+# Their words are not shown to people.
+SILENT = {"tests", "testing", "migrations", "clouds"}
+SINGLE, PLURAL, CONTEXT = None, (1, 2), ((1, "c"), 2)
+KEYWORDS = {
+    "_": SINGLE,
+    "_lazy": SINGLE,
+    "_noop": SINGLE,
+    "gettext": SINGLE,
+    "gettext_lazy": SINGLE,
+    "gettext_noop": SINGLE,
+    "ngettext": PLURAL,
+    "ngettext_lazy": PLURAL,
+    "pgettext": CONTEXT,
+    "pgettext_lazy": CONTEXT,
+    "npgettext": ((1, "c"), 2, 3),
+    "npgettext_lazy": ((1, "c"), 2, 3),
+}
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd](?!\w)|\{\w*\}")
+
+
+class Found(NamedTuple):
+    """One string: where it stands, itself (two of it where it counts), and its context."""
+
+    place: str
+    words: str | tuple[str, ...]
+    context: str | None
+
+
+def main() -> None:
+    match sys.argv[1:]:
+        case ["update"]:
+            template = gathered()
+            for path in catalogues():
+                update(path, template)
+        case ["compile"]:
+            for path in catalogues():
+                compile_stale(path)
+        case _:
+            sys.exit("messages: say `update` or `compile`.")
+
+
+def catalogues() -> list[Path]:
+    """The .po files, one a language."""
+    return sorted(LOCALE.glob("*/LC_MESSAGES/django.po"))
+
+
+def read(path: Path) -> Catalog:
+    """What stands in a .po file; its language is the name of its folder."""
+    with path.open("rb") as file:
+        return read_po(file, locale=path.parents[1].name)
+
+
+def gathered() -> Catalog:
+    """Every string of ours that is shown to people, without a translation."""
+    template = Catalog(project="Remit", charset="utf-8")
+    for found in strings():
+        template.add(found.words, locations=[(found.place, 0)], context=found.context)
+    for message in template:
+        # Babel takes the "% d" of "80 % done" for a placeholder.
+        if not any(PLACEHOLDER.search(words) for words in forms(message.id)):
+            message.flags.discard("python-format")
+    return template
+
+
+def strings() -> Iterator[Found]:
+    for path in sources():
+        place = path.relative_to(ROOT).as_posix()
+        text = path.read_text()
+        if path.suffix == ".html" or path.suffix == ".txt":
+            text = as_python(text, place)
+        code = io.BytesIO(text.encode())
+        for _line, words, _comments, context in extract("python", code, keywords=KEYWORDS):
+            yield Found(place, words, context)
+
+
+def sources() -> Iterator[Path]:
+    for place in PLACES:
+        for path in sorted((ROOT / place).rglob("*")):
+            if path.suffix not in {".py", ".html", ".txt"} or not path.is_file():
+                continue
+            if path.suffix != ".py" and place != "templates":
+                continue
+            if SILENT.isdisjoint(path.relative_to(ROOT).parts):
+                yield path
+
+
+def as_python(template: str, place: str) -> str:
+    """The calls of gettext that a template's tags stand for, one on each line."""
+    calls = templatize(template, origin=place)
+    return "\n".join(line.strip() for line in calls.splitlines())
+
+
+def forms(words: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    """Singular and plural of a message's id or string, or the one that it has."""
+    return (words,) if isinstance(words, str) else tuple(words)
+
+
+def placeholders(words: str) -> list[str]:
+    """What is filled in later, sorted: it must agree with the translation's."""
+    return sorted(PLACEHOLDER.findall(words))
+
+
+def is_translated(message: Message) -> bool:
+    said = message.string
+    return bool(said) and all(forms(said or "")) and not message.fuzzy
+
+
+def update(path: Path, template: Catalog) -> None:
+    """Add what is new, drop what is gone, keep what is translated; guess nothing."""
+    catalogue = read(path)
+    made, revised = catalogue.creation_date, catalogue.revision_date
+    catalogue.update(template, no_fuzzy_matching=True)
+    # Git knows when: a date here would make a change of every run.
+    catalogue.creation_date, catalogue.revision_date = made, revised
+    catalogue.fuzzy = False
+    text = io.BytesIO()
+    write_po(text, catalogue, width=100, ignore_obsolete=True, include_lineno=False)
+    if text.getvalue() != path.read_bytes():
+        path.write_bytes(text.getvalue())
+    messages = [message for message in catalogue if message.id]
+    left = sum(not is_translated(message) for message in messages)
+    print(f"{path.relative_to(ROOT)}: {len(messages)} strings, {left} to translate.")
+
+
+def compile_stale(path: Path) -> None:
+    """Make the .mo beside a .po, unless it is newer already."""
+    compiled = path.with_suffix(".mo")
+    if compiled.exists() and compiled.stat().st_mtime_ns >= path.stat().st_mtime_ns:
+        return
+    # Put in place whole: a web server may be reading the old one.
+    half = compiled.with_suffix(".new")
+    with half.open("wb") as file:
+        write_mo(file, read(path))
+    half.replace(compiled)
+
+
+if __name__ == "__main__":
+    main()
