@@ -43,6 +43,10 @@ def make_ground() -> Site:
         Delegation.objects.filter(pk=site.delegations[name].pk).update(depth=depth)
     for project, place in (("p-two", "it"), ("p-three", "trigger")):
         join(make_project(site, project, place, SINCE), site.alice, Role.OWNER, SINCE)
+    for name in ("otto", "erin"):
+        held = site.delegations[name]
+        held.powers = [*held.powers, Power.DECIDE_PROJECTS]
+        held.save(update_fields=["powers"])
     moment = _hand_on(site, SINCE + MINUTE)
     _decide_and_wait(site, moment)
     return site
@@ -54,13 +58,14 @@ def _hand_on(site: Site, moment: datetime) -> datetime:
     Below them Bob and the shifters of the trigger; Rita and Audrey stand in for two. All of it
     within tight bounds.
     """
-    vcpu, both = site.vcpu.resource, [Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES]
+    vcpu = site.vcpu.resource
+    all_three = [Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES, Power.DECIDE_PROJECTS]
     coordinators = make_group("coordinators", site.mallory, since=SINCE)
     shifters = make_group("shifters", site.bob, since=SINCE)
     board = make_group("board", site.audrey, since=SINCE)
     join(site.project, board, Role.MEMBER, SINCE)
     ours = delegate(
-        parent=site.delegations["erin"], grantor=site.erin, group=coordinators, powers=both,
+        parent=site.delegations["erin"], grantor=site.erin, group=coordinators, powers=all_three,
         unit=site.units["atlas"], depth=3, starts_at=moment, ends_at=None, now=moment,
         bounds=[Bound(vcpu, None, 60, 30, 150, 10)],
     )  # fmt: skip

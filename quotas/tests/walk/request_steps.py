@@ -5,10 +5,12 @@ from typing import Any
 import hypothesis.strategies as st
 
 from portal.lib.errors import Invalid, NoRoom
-from projects.models import User
+from projects.models import Project, User
+from projects.states import Role
 from quotas.actions import decide, endorse, policies, requests
 from quotas.actions.envelopes import change
 from quotas.actions.funding import Seen
+from quotas.actions.proposing import Proposal, propose
 from quotas.actions.rerouting import work_off
 from quotas.actions.wishes import Wish
 from quotas.models import Policy, RequestLine
@@ -55,6 +57,27 @@ class RequestSteps(Invariants):
             work_off(self.clock)
             rows = self.lines("open")
             self.decides([each for each in rows if each.request_id == asked.pk], 0, by, trim)
+
+    @step(
+        times=3, unit=NUMBERS, which=NUMBERS, steps=st.integers(1, 90), by=NUMBERS, member=NUMBERS,
+    )  # fmt: skip
+    def proposes_and_is_answered(
+        self, unit: int, which: int, steps: int, by: int, member: int
+    ) -> None:
+        """A project with somebody in it, who must not be the one to open it."""
+        offering = pick([self.site.vcpu, *self.site.offerings.values()], which)
+        proposal = Proposal(
+            name=f"walk {Project.objects.count()}", purpose="walk", unit=pick(self.units(), unit),
+            users={pick(self.people(), member): Role.MEMBER},
+        )  # fmt: skip
+        asked = self.try_(
+            propose, proposal=proposal, actor=self.site.alice,
+            wish=Wish({offering.slug: steps * offering.resource.step}, "walk"),
+        )  # fmt: skip
+        if asked is not None:
+            work_off(self.clock)
+            rows = self.lines("open")
+            self.decides([each for each in rows if each.request_id == asked.pk], 0, by, 0)
 
     @step(which=NUMBERS, wanted=st.integers(0, 260))
     def amends(self, which: int, wanted: int) -> None:
@@ -153,7 +176,7 @@ class RequestSteps(Invariants):
 
     def decider(self, slow: Slow, row: Row, by: int) -> User:
         """Mostly somebody who may, and now and then one who could but for a part in the matter."""
-        held = slow.mandates(slow.unit_of(row), DECIDE)
+        held = slow.deciding(row)
         able = {each for leaf in held for each in slow.holders(leaf)}
         free = {each for leaf in held for each in slow.free(leaf, row)}
         return self.likely(able - free if by % 5 == 2 else able, by)

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from quotas.tests.walk.slow_amounts import SlowAmounts
-from quotas.tests.walk.slow_chains import DECIDE, Row
+from quotas.tests.walk.slow_chains import DECIDE, OPEN, Row
 
 
 class Slow(SlowAmounts):
@@ -30,6 +30,15 @@ class Slow(SlowAmounts):
         unit: int = self.projects[line["project_id"]]["unit_id"]
         return unit
 
+    def deciding(self, line: Row) -> list[int]:
+        """Delegations by which a line can be decided: of a project that is not open yet, those
+        with both powers."""
+        held = self.mandates(self.unit_of(line), DECIDE)
+        if self.projects[line["project_id"]]["state"] != "proposed":
+            return held
+        opening = set(self.mandates(self.unit_of(line), OPEN))
+        return [leaf for leaf in held if leaf in opening]
+
     def increase(self, line: Row) -> int:
         held = self.stored.quotas.get((line["project_id"], line["offering_id"]), 0)
         return int(line["wanted"]) - held
@@ -43,7 +52,7 @@ class Slow(SlowAmounts):
                 increase is None
                 or self.allows(leaf, line["offering_id"], line["project_id"], DECIDE, increase)
             )
-            for leaf in self.held(person, self.unit_of(line), DECIDE)
+            for leaf in self.deciding(line)
         )
 
     def turns(
@@ -55,7 +64,7 @@ class Slow(SlowAmounts):
         """
         offering, increase = line["offering_id"], self.increase(line)
         levels: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for leaf in self.mandates(self.unit_of(line), DECIDE):
+        for leaf in self.deciding(line):
             if self.free(leaf, line) and self.reaches(leaf, offering):
                 levels[self.nearness(leaf)].append(leaf)
         nearest_first = [levels[each] for each in sorted(levels, reverse=True)]
@@ -83,7 +92,7 @@ class Slow(SlowAmounts):
 
     def why_nobody(self, line: Row) -> str | None:
         """Why nobody at all can decide a line; None: somebody can."""
-        held = self.mandates(self.unit_of(line), DECIDE)
+        held = self.deciding(line)
         free = [leaf for leaf in held if self.free(leaf, line)]
         if any(self.reaches(leaf, line["offering_id"]) for leaf in free):
             return None

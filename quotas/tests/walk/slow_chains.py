@@ -19,7 +19,7 @@ from quotas.models import (
 )
 
 Row = dict[str, Any]
-DECIDE, MANAGE = "decide quota", "manage envelopes"
+DECIDE, MANAGE, OPEN = "decide quota", "manage envelopes", "decide projects"
 
 
 class Act(NamedTuple):

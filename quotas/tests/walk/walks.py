@@ -21,7 +21,7 @@ ABOUT: Mapping[str, tuple[str, ...]] = {
         "asks_and_is_answered",
     ),
     "amounts": ("asks_and_is_answered", "funds", "takes_over", "makes_a_rule", "hands_on"),
-    "time": ("time_passes", "asks", "endorses", "names_a_deputy", "asks_and_is_answered"),
+    "time": ("time_passes", "asks", "endorses", "names_a_deputy", "approves"),
 }  # fmt: skip
 # How far: to be quick in `make test`, and to be thorough. One that fails is made short in the
 # long ones alone: the quick ones say at once that something is wrong.
