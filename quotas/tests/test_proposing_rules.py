@@ -37,7 +37,8 @@ def test_a_rule_opens_a_project_where_its_delegation_may(site: Site) -> None:
     assert project.state == ProjectState.ACTIVE
     decision = Decision.objects.get(request=asked)
     assert (decision.actor, decision.person) == (None, site.erin)
-    assert decision.policy_version.policy == made
+    assert decision.policy_version is not None
+    assert [decision.policy_version] == list(made.versions.all())
     assert list(verify()) == []
 
 

@@ -85,8 +85,8 @@ def escalation_takes_the_line_from_the_nearer(patch: pytest.MonkeyPatch) -> None
 def routing_knows_no_roles_of_groups(patch: pytest.MonkeyPatch) -> None:
     real = deciders._interests
 
-    def of_people(roles: Any, memberships: Any, mandates: Any) -> Any:
-        return real([each for each in roles if each[1] is not None], memberships, mandates)
+    def of_people(roles: Any, *rest: Any) -> Any:
+        return real([each for each in roles if each[1] is not None], *rest)
 
     patch.setattr(deciders, "_interests", of_people)
 
