@@ -29,7 +29,7 @@ from quotas.states import DriftKind
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
-from .fields import Filters
+from .fields import Filters, Slug
 from .jobs import answer_started
 from .operations import ACT, reader_of
 from .pages import answer_page, page_of
@@ -56,8 +56,8 @@ class DriftFilters(Filters):
         choices=[SHOWN, IGNORED, ENDED], default=SHOWN, help_text="Which list."
     )
     kind = serializers.ChoiceField(choices=DriftKind.values, required=False)
-    endpoint = serializers.SlugField(required=False)
-    project = serializers.SlugField(required=False)
+    endpoint = Slug(required=False)
+    project = Slug(required=False)
 
 
 @shows("own")

@@ -115,9 +115,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("changes/<int:pk>/", project_changes.change_detail, name="api_change"),
     path("changes/<int:pk>/accept/", project_changes.change_accept, name="api_change_accept"),
     path("changes/<int:pk>/decline/", project_changes.change_decline, name="api_change_decline"),
-    path(
-        "changes/<int:pk>/withdraw/", project_changes.change_withdraw, name="api_change_withdraw"
-    ),
+    path("changes/<int:pk>/withdraw/", project_changes.change_withdraw, name="api_change_withdraw"),
     path("projects/<slug:slug>/accounts/", projects.account_list, name="api_accounts"),
     path("projects/<slug:slug>/transfers/", projects.transfer_list, name="api_transfers"),
     path("projects/<slug:slug>/usage/", projects.usage_list, name="api_usage"),

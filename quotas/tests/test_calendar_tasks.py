@@ -93,9 +93,12 @@ def test_a_slice_goes_on_behind_the_last_project(
 def test_who_cannot_be_served_now_holds_up_nobody_else(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
+    def refuse() -> None:
+        raise Conflict("Not now.")
+
     with one_of_many("project", site.project.pk):
         ends_on("atlas-reco", NOW.date())
-        raise Conflict("Not now.")
+        refuse()
     assert site.project.ends_on is None
     assert caplog.messages == [
         f"project {site.project.pk} is left for the next sweep: Not now."

@@ -20,9 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("subject", metavar="SUBJECT")
         parser.add_argument("--issuer", default="", help="which identity provider, if several do")
-        parser.add_argument(
-            "--by", metavar="SUBJECT", required=True, help="which operator says so"
-        )
+        parser.add_argument("--by", metavar="SUBJECT", required=True, help="which operator says so")
         parser.add_argument("--reason", default="", help="why; needed as somebody leaves")
         parser.add_argument("--back", action="store_true", help="they are here again")
 

@@ -94,8 +94,8 @@ def test_rows_of_people_are_found_added_and_taken_out_without_javascript(site: S
     # A group that one is in is found by its name; a stranger finds none.
     group = alice.post("/projects/new/", form | {"search": "recons"}).content.decode()
     assert 'value="group:' in group
-    text = browser(site, "mallory").post("/projects/new/", form | {"search": "recons"})
-    assert 'value="group:' not in text.content.decode()
+    found = browser(site, "mallory").post("/projects/new/", form | {"search": "recons"})
+    assert 'value="group:' not in found.content.decode()
 
 
 def test_the_preview_names_who_decides_without_those_who_would_work_in_it(site: Site) -> None:
