@@ -5,6 +5,7 @@ code and pages; `compile` makes what Django reads, where it is missing or older.
 Babel, so that no gettext of the system is needed.
 """
 
+import ast
 import io
 import re
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
@@ -20,7 +22,8 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "locale"
-PLACES = ("projects", "quotas", "portal", "templates", "contrib")
+PLACES = ("projects", "quotas", "portal", "contrib")
+PROBLEMS = ROOT / "quotas" / "problems" / "known.yaml"
 # Their words are not shown to people.
 SILENT = {"tests", "testing", "migrations", "clouds"}
 SINGLE, PLURAL, CONTEXT = None, (1, 2), ((1, "c"), 2)
@@ -89,28 +92,56 @@ def strings() -> Iterator[Found]:
     for path in sources():
         place = path.relative_to(ROOT).as_posix()
         text = path.read_text()
-        if path.suffix == ".html" or path.suffix == ".txt":
-            text = as_python(text, place)
-        code = io.BytesIO(text.encode())
-        for _line, words, _comments, context in extract("python", code, keywords=KEYWORDS):
+        if path.suffix == ".py":
+            found = in_python(text)
+        elif path == PROBLEMS:
+            found = in_problems(text)
+        else:
+            found = in_template(text, place)
+        for words, context in found:
             yield Found(place, words, context)
+
+
+def in_python(text: str) -> Iterator[tuple[str | tuple[str, ...], str | None]]:
+    """The strings written out in calls of gettext; Babel would take any that stand within."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    for node in sorted(calls, key=lambda call: call.lineno):
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        if name not in KEYWORDS:
+            continue
+        given = [
+            each.value if isinstance(each, ast.Constant) and isinstance(each.value, str) else ""
+            for each in node.args
+        ]
+        context = given.pop(0) if "pgettext" in name else None
+        words = tuple(given[:2]) if "ngettext" in name or "npgettext" in name else given[0]
+        if all(forms(words)):
+            yield words, context
+
+
+def in_template(text: str, place: str) -> Iterator[tuple[str | tuple[str, ...], str | None]]:
+    """The calls of gettext that a template's tags stand for, one on each line."""
+    calls = templatize(text, origin=place)
+    code = io.BytesIO("\n".join(line.strip() for line in calls.splitlines()).encode())
+    for _line, words, _comments, context in extract("python", code, keywords=KEYWORDS):
+        yield words, context
+
+
+def in_problems(text: str) -> Iterator[tuple[str, None]]:
+    """What is known of errors is told in the reader's language too."""
+    for entry in yaml.safe_load(text):
+        for field in ("title", "people", "operators", "fix"):
+            said = entry[field]
+            yield (said["en"] if isinstance(said, dict) else said).strip(), None
 
 
 def sources() -> Iterator[Path]:
     for place in PLACES:
-        for path in sorted((ROOT / place).rglob("*")):
-            if path.suffix not in {".py", ".html", ".txt"} or not path.is_file():
-                continue
-            if path.suffix != ".py" and place != "templates":
-                continue
+        for path in sorted((ROOT / place).rglob("*.py")):
             if SILENT.isdisjoint(path.relative_to(ROOT).parts):
                 yield path
-
-
-def as_python(template: str, place: str) -> str:
-    """The calls of gettext that a template's tags stand for, one on each line."""
-    calls = templatize(template, origin=place)
-    return "\n".join(line.strip() for line in calls.splitlines())
+    yield PROBLEMS
+    yield from sorted((ROOT / "templates").rglob("*.*"))
 
 
 def forms(words: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
