@@ -7,6 +7,7 @@ Babel, so that no gettext of the system is needed.
 
 import ast
 import io
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -41,7 +42,8 @@ KEYWORDS = {
     "npgettext": ((1, "c"), 2, 3),
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
-PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd](?!\w)|\{\w*\}")
+PLACEHOLDER = re.compile(r"%\(\w[\w.]*\)[sd]|%[sd](?!\w)|%%|\{\w*\}|</?\w+[^>]*>")
+PYTHON_FORMAT = re.compile(r"%(?:\(|[sd](?!\w))")
 
 
 class Found(NamedTuple):
@@ -83,7 +85,7 @@ def gathered() -> Catalog:
         template.add(found.words, locations=[(found.place, 0)], context=found.context)
     for message in template:
         # Babel takes the "% d" of "80 % done" for a placeholder.
-        if not any(PLACEHOLDER.search(words) for words in forms(message.id)):
+        if not any(PYTHON_FORMAT.search(words) for words in forms(message.id)):
             message.flags.discard("python-format")
     return template
 
@@ -150,8 +152,24 @@ def forms(words: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def placeholders(words: str) -> list[str]:
-    """What is filled in later, sorted: it must agree with the translation's."""
+    """What is filled in later, and tags, sorted: these must agree with the translation's."""
     return sorted(PLACEHOLDER.findall(words))
+
+
+def disagreements(catalogue: Catalog) -> Iterator[tuple[str, str]]:
+    """Translations that fill in something else than their string, with that string.
+
+    A singular may leave its count out, as "one more" does.
+    """
+    for message in catalogue:
+        if not message.id:
+            continue
+        *singular, most = (placeholders(words) for words in forms(message.id))
+        for number, words in enumerate(forms(message.string or "")):
+            said = placeholders(words)
+            if said == most or (singular and number == 0 and set(said) <= set(most)) or not words:
+                continue
+            yield forms(message.id)[0], words
 
 
 def is_translated(message: Message) -> bool:
@@ -176,16 +194,17 @@ def update(path: Path, template: Catalog) -> None:
     print(f"{path.relative_to(ROOT)}: {len(messages)} strings, {left} to translate.")
 
 
-def compile_stale(path: Path) -> None:
-    """Make the .mo beside a .po, unless it is newer already."""
+def compile_stale(path: Path) -> bool:
+    """Make the .mo beside a .po, unless it is newer already; whether it was made."""
     compiled = path.with_suffix(".mo")
     if compiled.exists() and compiled.stat().st_mtime_ns >= path.stat().st_mtime_ns:
-        return
-    # Put in place whole: a web server may be reading the old one.
-    half = compiled.with_suffix(".new")
+        return False
+    # Put in place whole: a web server, or another install, may be at work here.
+    half = compiled.with_suffix(f".{os.getpid()}.new")
     with half.open("wb") as file:
         write_mo(file, read(path))
     half.replace(compiled)
+    return True
 
 
 if __name__ == "__main__":
