@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "portal.testing.garbage",
+    "portal.testing.language",
     "portal.testing.needs",
     "portal.testing.spread",
     "portal.testing.figures",
