@@ -48,6 +48,7 @@ TYPES: dict[str, tuple[str, str]] = {
     "delegation.delegated": ("delegation", "delegated"),
     "delegation.revoked": ("delegation", "revoked"),
     "delegation.ends_soon": ("delegation", "ends soon"),
+    "delegation.holder_left": ("delegation", "holder left"),
     "delegation.delegate_joined": ("delegation", "delegate joined"),
     "policy.made": ("policy", "policy made"),
     "policy.revised": ("policy", "policy revised"),

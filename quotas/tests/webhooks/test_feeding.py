@@ -207,6 +207,7 @@ def test_every_verb_that_the_code_names_as_it_is_has_a_type() -> None:
 SITE_WIDE = {
     "job started", "issued", "letter sent again", "resume", "limit taken in", "limit left out",
     "group made", "group renamed", "group changed", "person arrived", "person changed",
+    "person left", "person returned",
 }  # fmt: skip
 
 
