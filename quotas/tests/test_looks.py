@@ -20,7 +20,7 @@ from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Browser, expect
 
-from contrib.testing.clouds import SandboxSite
+from contrib.sandbox.control import RunningSandbox, running_sandbox
 from portal.testing.browser import PICTURES, Person
 from portal.testing.processes import ROOT, RunningSite, running_site
 from portal.testing.servers import DatabaseCopy
@@ -69,19 +69,28 @@ IS_SHARED = "PYTEST_XDIST_WORKER" in os.environ
 
 
 @pytest.fixture(scope="module")
-def demo(module_database: DatabaseCopy, sandbox_site: SandboxSite) -> Iterator[RunningSite]:
+def sandbox_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    """The demo's projects have the names of other tests' projects, and stay."""
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def demo(
+    module_database: DatabaseCopy, sandbox_of_its_own: RunningSandbox
+) -> Iterator[RunningSite]:
     """The demo site, its projects in the sandbox, all its targets true.
 
     Nobody works any more, so that what a look is prepared with stays as it is.
     """
-    own = {"SANDBOX": "on", "CLOUDS_YAML": str(sandbox_site.clouds_yaml)}
+    own = {"SANDBOX": "on", "CLOUDS_YAML": str(sandbox_of_its_own.clouds_yaml)}
     subprocess.run(
         [sys.executable, "manage.py", "load_demo"], cwd=ROOT, check=True, timeout=120,
         env={**os.environ, **module_database.environment, **own},
     )  # fmt: skip
     # Long enough that what was read is still fresh when it is looked at.
     observed = {"OBSERVE_SECONDS": "3600"}
-    with running_site(module_database, sandbox_site.clouds_yaml, **observed) as running:
+    with running_site(module_database, sandbox_of_its_own.clouds_yaml, **observed) as running:
         workers = (running.start_worker(), running.start_beat())
         running.start_web()
         wait_until(

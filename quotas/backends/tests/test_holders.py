@@ -1,5 +1,7 @@
 """Finding people and groups in Keystone, taking roles back, and listing and deleting projects."""
 
+from uuid import uuid4
+
 import pytest
 
 from contrib.testing.clouds import Site
@@ -189,7 +191,7 @@ def test_projects_of_our_domain_are_listed_page_by_page(
     keystone: Region, driver: KeystoneDriver, project: IdentityProject, domain: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    second = make_project(keystone, "remit:another")
+    second = make_project(keystone, f"remit:{uuid4()}")
     body = {"project": {"name": f"in-{domain[:8]}", "domain_id": domain}}
     keystone.site.plain.done("POST", "identity", "/projects", body)
     monkeypatch.setattr(KeystoneDriver, "page_size", 1)
