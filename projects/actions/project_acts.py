@@ -8,6 +8,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict
+from portal.lib.locks import share_rows
 from projects.models import Delegation, Project, ProjectAct, User
 from projects.states import PROJECT_MOVES, ProjectActKind, ProjectState
 
@@ -23,7 +24,13 @@ def act(
     snapshot: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> ProjectAct:
-    """Write an act down. actor: None, the calendar; data: ids, days and figures."""
+    """Write an act down. actor: None, the calendar; data: ids, days and figures.
+
+    A delegation that it rests on is held, with its chain, as it is until the transaction ends;
+    raises Conflict where it was revoked while the actor waited for locks.
+    """
+    if delegation is not None:
+        _hold(delegation)
     return ProjectAct.objects.create(
         project=project,
         kind=kind,
@@ -34,6 +41,12 @@ def act(
         snapshot=dict(snapshot or {}),
         at=now,
     )
+
+
+def _hold(delegation: Delegation) -> None:
+    links = Delegation.objects.filter(pk__in=delegation.chain_ids).only("pk", "revoked_at")
+    if any(link.revoked_at is not None for link in share_rows(links)):
+        raise Conflict(_("Somebody else was first. Look again."))
 
 
 def move_project(project: Project, verb: str, **changes: Any) -> None:

@@ -6,9 +6,10 @@ import pytest
 from django.core.management import call_command
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, NoRoom, NotVisible, Stale
-from projects.models import Membership, Notice, Project, ProjectAct, ProjectChange, User
+from projects.models import Delegation, Membership, Notice, Project, ProjectAct, ProjectChange, User
 from projects.queries.viewers import Viewer, roles_in
 from projects.states import ChangeKind, ChangeState, Power, ProjectActKind, Role
+from quotas.actions.changing import extend
 from quotas.actions.envelopes import fund
 from quotas.actions.ledger import Cause, post
 from quotas.actions.members import leave, set_member
@@ -138,6 +139,16 @@ def test_owners_extend_within_the_bound_and_ask_for_more(site: Site) -> None:
     act = ProjectAct.objects.filter(project=site.project, kind=ProjectActKind.EXTEND).last()
     assert act is not None
     assert act.delegation == site.delegations["erin"]
+
+
+def test_an_act_rests_on_no_delegation_that_was_revoked_while_its_actor_waited(site: Site) -> None:
+    stale = site.delegations["erin"]
+    Delegation.objects.filter(pk=site.delegations["otto"].pk).update(revoked_at=NOW)
+    assert site.delegations["otto"].pk in stale.chain_ids
+    with pytest.raises(Conflict, match="was first"):
+        extend(
+            site.project, date(2028, 1, 1), actor=site.erin, delegation=stale, reason="", now=NOW
+        )
 
 
 def test_a_project_moves_with_all_it_has_by_the_yes_of_who_decides_there(site: Site) -> None:
