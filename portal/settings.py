@@ -42,7 +42,21 @@ from portal.mail import (  # noqa: F401 - Django reads them here
     SITE_URL,
 )
 from portal.production import Production, refusals
+from portal.projects import (  # noqa: F401 - Django reads them here
+    CALENDAR_SECONDS,
+    END_NOTICE_DAYS,
+    LEAVER_RETURN_DAYS,
+    PERSONAL_PROJECT_PRESET,
+    PERSONAL_PROJECT_UNIT,
+    PROJECT_GRACE_DAYS,
+    PROJECT_NAME_PATTERN,
+    PROJECT_OFFER_DAYS,
+    PROJECT_RENEW_DAYS,
+    PROJECTS_MUST_END,
+    PROPOSALS_AT_ONCE,
+)
 from portal.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - Django reads them here
+from portal.schedule import beat_schedule
 from portal.signing_in import (  # noqa: F401 - Django and axes read them here
     AXES_CLIENT_IP_CALLABLE,
     AXES_COOLOFF_TIME,
@@ -58,6 +72,16 @@ from portal.signing_in import (  # noqa: F401 - Django and axes read them here
     OIDC_GROUPS_CLAIM,
     OIDC_NAME,
     registration,
+)
+from portal.webhooks import (  # noqa: F401 - Django reads them here
+    WEBHOOK_ALLOW_HTTP,
+    WEBHOOK_ALLOW_PRIVATE,
+    WEBHOOK_CONCURRENCY,
+    WEBHOOK_DISABLE_DAYS,
+    WEBHOOK_GIVE_UP_DAYS,
+    WEBHOOK_LOG_DAYS,
+    WEBHOOK_REFUSE,
+    WEBHOOK_TIMEOUT_SECONDS,
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -222,11 +246,6 @@ if CALL_TIMEOUT_SECONDS >= LEASE_SECONDS:
     )
 
 
-def _every(seconds: float, task: str) -> dict[str, object]:
-    """`expires`: sweeps that piled up while the workers were away would all do the same."""
-    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 1.0)}}
-
-
 # --- Waiting for a decision -------------------------------------------------------------
 
 # Working days until deciders are reminded (0: never) and until a request goes one level up;
@@ -236,89 +255,12 @@ ESCALATE_AFTER_DAYS = env.integer("ESCALATE_AFTER_DAYS", 5, low=1, high=250)
 # Days of the week on which nobody is expected to decide; Monday is 0.
 WEEKEND = env.weekdays("WEEKEND", ("sat", "sun"))
 
-# --- Projects -----------------------------------------------------------------------------
-
-# What a project may be called, as a regular expression; the clouds are told the name.
-PROJECT_NAME_PATTERN = env.text("PROJECT_NAME_PATTERN", r"[^\W_][\w .-]*")
-# Whether whoever asks for a project must say until when.
-PROJECTS_MUST_END = env.boolean("PROJECTS_MUST_END", False)
-# For how many days from today an owner can extend a project without asking anybody.
-PROJECT_RENEW_DAYS = env.integer("PROJECT_RENEW_DAYS", 365, low=0, high=3660)
-# Days in which whom a project is offered to can accept it.
-PROJECT_OFFER_DAYS = env.integer("PROJECT_OFFER_DAYS", 14, low=1, high=366)
-# How many days before a project or a loan ends its owners and managers are told.
-END_NOTICE_DAYS = env.days("END_NOTICE_DAYS", (60, 27, 7))
-# Days from when a project begins to close until what it has goes back: it can be kept meanwhile.
-PROJECT_GRACE_DAYS = env.integer("PROJECT_GRACE_DAYS", 14, low=0, high=366)
-# After an absence of at most so many days somebody has the roles again that ended with it.
-LEAVER_RETURN_DAYS = env.integer("LEAVER_RETURN_DAYS", 30, low=0, high=366)
-# How often the calendar is looked at: who is to be told, what ends, what became free meanwhile.
-CALENDAR_SECONDS = env.seconds("CALENDAR_SECONDS", 300, low=1, high=21_600)
-# Where everybody gets a project of their own as they first sign in, and with what: the slugs of a
-# unit and of a preset. Who decides there, or a rule of theirs, grants it.
-PERSONAL_PROJECT_UNIT = env.text("PERSONAL_PROJECT_UNIT")
-PERSONAL_PROJECT_PRESET = env.text("PERSONAL_PROJECT_PRESET")
-if bool(PERSONAL_PROJECT_UNIT) != bool(PERSONAL_PROJECT_PRESET):
-    raise env.Refused(["PERSONAL_PROJECT_UNIT and PERSONAL_PROJECT_PRESET go together: set both."])
-# How many proposed projects of one person wait at once.
-PROPOSALS_AT_ONCE = env.integer("PROPOSALS_AT_ONCE", 10, low=1, high=1000)
-
-# --- Webhooks -----------------------------------------------------------------------------
-
-# Networks beside the public ones that webhooks may call: WEBHOOK_ALLOW_PRIVATE=10.1.0.0/16,…; and
-# public ones that they may not, as a site's own.
-WEBHOOK_ALLOW_PRIVATE = env.networks("WEBHOOK_ALLOW_PRIVATE")
-WEBHOOK_REFUSE = env.networks("WEBHOOK_REFUSE")
-WEBHOOK_ALLOW_HTTP = env.boolean("WEBHOOK_ALLOW_HTTP", default=False)
-# For all of one call, from the name to the head of the answer.
-WEBHOOK_TIMEOUT_SECONDS = env.seconds("WEBHOOK_TIMEOUT_SECONDS", 10, low=0.5, high=60)
-# Calls under way at one webhook at once, all workers together.
-WEBHOOK_CONCURRENCY = env.integer("WEBHOOK_CONCURRENCY", 2, low=1, high=50)
-# A call is tried for so long, a webhook that only fails for so much longer.
-WEBHOOK_GIVE_UP_DAYS = env.integer("WEBHOOK_GIVE_UP_DAYS", 3, low=1, high=30)
-WEBHOOK_DISABLE_DAYS = env.integer("WEBHOOK_DISABLE_DAYS", 5, low=1, high=60)
-WEBHOOK_LOG_DAYS = env.integer("WEBHOOK_LOG_DAYS", 30, low=1, high=365)
-
-CELERY_BEAT_SCHEDULE = {
-    "sweep-due": _every(SWEEP_SECONDS, "quotas.tasks.sweep_due"),
-    "sweep-observe": _every(OBSERVE_SWEEP_SECONDS, "quotas.tasks.sweep_observe"),
-    # Who was not found in an identity service, a few at a time; each less and less often.
-    "observe-missing": _every(30.0, "quotas.tasks.observe_missing"),
-    # For whoever proposes a project: the age of what was read is shown.
-    "observe-names": _every(3_600.0, "quotas.tasks.observe_names"),
-    # What nobody was woken for, as a role whose time ran out.
-    "sweep-identities": _every(300.0, "quotas.tasks.sweep_identities"),
-    "sweep-jobs": _every(10.0, "quotas.tasks.sweep_jobs"),
-    "sweep-remedies": _every(30.0, "quotas.tasks.sweep_remedies"),
-    # What marks say is begun right after their commit; this finds what was left of them.
-    "sweep-marks": _every(10.0, "quotas.tasks.sweep_marks"),
-    # Only for lines that nobody in force could decide; every other change routes at once.
-    "sweep-routes": _every(30.0, "quotas.tasks.sweep_routes"),
-    # Whatever time alone changes, as what is consumed of a window, is looked at once a day.
-    "sweep-all-routes": _every(86_400.0, "quotas.tasks.sweep_all_routes"),
-    "sweep-waiting": _every(60.0, "quotas.tasks.sweep_waiting"),
-    # Each end is told of once; more than once a day, as a beat that was restarted forgets.
-    "sweep-ends": _every(21_600.0, "quotas.tasks.sweep_ends"),
-    # What people who left still hold, and projects that nobody owns any more.
-    "sweep-leavers": _every(CALENDAR_SECONDS, "quotas.tasks.sweep_leavers"),
-    **(
-        {"read-directory": _every(DIRECTORY_SECONDS, "quotas.tasks.read_directory")}
-        if DIRECTORY
-        else {}
-    ),
-    "sweep-calendar": _every(CALENDAR_SECONDS, "quotas.tasks.sweep_calendar"),
-    "sweep-emptying": _every(CALENDAR_SECONDS, "quotas.tasks.sweep_emptying"),
-    # What is too old counts as none anyway: this only keeps the table small.
-    "sweep-kept-answers": _every(3_600.0, "quotas.tasks.sweep_kept_answers"),
-    # Reads the record for webhooks, and wakes those who call them.
-    "sweep-webhooks": _every(SWEEP_SECONDS, "projects.tasks.sweep_webhooks"),
-    "sweep-old-calls": _every(3_600.0, "projects.tasks.sweep_old_calls"),
-    # Reads notices into letters, and wakes those who send them.
-    "sweep-mail": _every(SWEEP_SECONDS, "quotas.tasks.sweep_mail"),
-    "sweep-old-mail": _every(3_600.0, "quotas.tasks.sweep_old_mail"),
-    # Sessions that are over hold nobody in; this only keeps the table small.
-    "sweep-sessions": _every(21_600.0, "projects.tasks.sweep_sessions"),
-}
+CELERY_BEAT_SCHEDULE = beat_schedule(
+    sweep=SWEEP_SECONDS,
+    observe=OBSERVE_SWEEP_SECONDS,
+    calendar=CALENDAR_SECONDS,
+    directory=DIRECTORY_SECONDS if DIRECTORY else None,
+)
 
 # --- The application ------------------------------------------------------------------
 
