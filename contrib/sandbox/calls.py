@@ -90,6 +90,13 @@ def enveloped(service: str, refusal: Refusal) -> Answer:
     if service == "identity" or status == 401:
         content["title"] = _TITLES.get(status, "Error")
         return Answer(status, {"error": content}, refusal.headers)
+    if service == "network":
+        content = {"type": "HTTPBadRequest", "message": refusal.message, "detail": ""}
+        return Answer(status, {"NeutronError": content}, refusal.headers)
+    if service == "balancer":
+        side = "Client" if status < 500 else "Server"
+        content = {"faultcode": side, "faultstring": refusal.message, "debuginfo": None}
+        return Answer(status, content, refusal.headers)
     return Answer(status, {_FAULTS.get(status, "computeFault"): content}, refusal.headers)
 
 

@@ -5,9 +5,10 @@ It has no authentication: the server listens on loopback only. `control.py` is i
 
 import json
 import secrets
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from contrib.sandbox import compute, volume
+from contrib.sandbox import balancer, compute, network, share, volume
 from contrib.sandbox.bench_api import bench_control
 from contrib.sandbox.calls import Answer
 from contrib.sandbox.identity import forget_project
@@ -16,7 +17,20 @@ from contrib.sandbox.state import Group, Listing, Project, Usage, User, new_id
 if TYPE_CHECKING:
     from contrib.sandbox.server import Server
 
-_KEYS = {"compute": compute.DEFAULTS, "volume": volume.DEFAULTS}
+_KEYS = {
+    "compute": compute.DEFAULTS,
+    "volume": volume.DEFAULTS,
+    "network": network.DEFAULTS,
+    "share": share.DEFAULTS,
+    "balancer": balancer.DEFAULTS,
+}
+# What is the sum over the types of the service, unless it is set by itself.
+_TOTALS = {
+    "volume": ("volumes", "gigabytes", "snapshots"),
+    "share": ("shares", "gigabytes", "snapshots", "snapshot_gigabytes"),
+}
+# Nothing is in a pool or of a policy where there is none.
+_PARTS = {"balancer": (("member", "pool"), ("l7rule", "l7policy"))}
 
 
 def control(
@@ -98,14 +112,16 @@ def _set_usage(server: "Server", body: Any) -> Answer:
             rows.setdefault(key, Usage()).used = value
         for key, value in reserved.items():
             rows.setdefault(key, Usage()).reserved = value
-        if service == "volume":
-            _add_up(rows, named={*used, *reserved})
+        for part, whole in _PARTS.get(service, ()):
+            if rows.get(part, Usage()).used and not rows.get(whole, Usage()).used:
+                raise ValueError(f"a {part} needs a {whole}")
+        _add_up(rows, _TOTALS.get(service, ()), named={*used, *reserved})
         return Answer(200, {"project": project.id})
 
 
-def _add_up(rows: dict[str, Usage], named: set[str]) -> None:
+def _add_up(rows: dict[str, Usage], totals: Iterable[str], named: set[str]) -> None:
     """The totals of all types, unless the call named them itself."""
-    for total in ("volumes", "gigabytes", "snapshots"):
+    for total in totals:
         parts = [key for key in rows if key.startswith(f"{total}_")]
         if total in named or not any(key in named for key in parts):
             continue

@@ -17,6 +17,9 @@ _DOMAIN = {"id": DOMAIN, "name": "Default"}
 _CATALOGUE = {
     "compute": ("nova", "compute/v2.1"),
     "volumev3": ("cinderv3", "volume/v3/{project_id}"),
+    "network": ("neutron", "network"),
+    "sharev2": ("manilav2", "share/v2"),
+    "load-balancer": ("octavia", "balancer"),
 }
 
 

@@ -3,14 +3,21 @@
 import threading
 import urllib.parse
 
-from contrib.sandbox import compute, identity, volume
+from contrib.sandbox import balancer, compute, identity, network, share, volume
 from contrib.sandbox.bench import Bench
 from contrib.sandbox.calls import NOT_FOUND, Answer, Call, Refusal, enveloped
 from contrib.sandbox.control_api import control
 from contrib.sandbox.serving import BenchHandler, Listener
 from contrib.sandbox.state import Cloud
 
-SERVICES = {"identity": identity.handle, "compute": compute.handle, "volume": volume.handle}
+SERVICES = {
+    "identity": identity.handle,
+    "compute": compute.handle,
+    "volume": volume.handle,
+    "network": network.handle,
+    "share": share.handle,
+    "balancer": balancer.handle,
+}
 
 
 class Server(Listener):

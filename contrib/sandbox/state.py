@@ -19,6 +19,7 @@ from typing import Any
 DOMAIN = "default"
 REGIONS = {"geneva": "xena", "prevessin": "2026.1"}
 VOLUME_TYPES = ("storage-a", "storage-b", "storage-c")
+SHARE_TYPES = ("storage-a", "storage-b", "storage-c")
 ROLES = ("admin", "member", "reader", "service")
 
 
@@ -120,6 +121,14 @@ class Cloud:
 
     def usage_of(self, region: str, service: str, project_id: str) -> dict[str, Usage]:
         return self.usage.setdefault(f"{region}/{service}/{project_id}", {})
+
+    def holders(self, what: str, region: str, service: str) -> list[str]:
+        """The projects of which there are "limits" or "usage" rows, by id; hold `lock`."""
+        rows: dict[str, Any] = getattr(self, what)
+        start = f"{region}/{service}/"
+        return sorted(
+            key.removeprefix(start) for key, row in rows.items() if row and key.startswith(start)
+        )
 
     def project_called(self, name_or_id: str) -> Project | None:
         """By id, else by name."""

@@ -33,6 +33,7 @@ class PlainClient:
         user: str | None = None,
         password: str | None = None,
     ) -> None:
+        self.headers: dict[str, str] = {}  # sent with every call
         login = yaml.safe_load(clouds_yaml.read_text())["clouds"][cloud]["auth"]
         self._identity = login["auth_url"].rstrip("/")
         self._token = ""
@@ -71,7 +72,9 @@ class PlainClient:
 
     def _request(self, method: str, url: str, body: Any) -> urllib.request.Request:
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json", "X-Auth-Token": self._token}
+        headers = {
+            "Content-Type": "application/json", "X-Auth-Token": self._token, **self.headers
+        }  # fmt: skip
         return urllib.request.Request(url, data, headers, method=method)  # noqa: S310 -- of ours
 
     def call(

@@ -19,6 +19,8 @@ from quotas.backends.base import (
     KeySpec,
     ProjectPage,
     QuotaDriver,
+    Survey,
+    SurveyDriver,
 )
 from quotas.backends.errors import BackendError, Kind
 from quotas.backends.registry import Registry
@@ -40,4 +42,6 @@ __all__ = [
     "ProjectPage",
     "QuotaDriver",
     "Registry",
+    "Survey",
+    "SurveyDriver",
 ]

@@ -59,6 +59,23 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Survey:
+    """What a service says of all its projects at once: {project id: {key: Figure}}.
+
+    A project that is not in it uses nothing of `counted`, and of `bounded` it has what the
+    service gives to everybody; so does a project without the key. A figure whose key is not
+    among `counted` says nothing of use (None), one that is not among `bounded` nothing of the
+    limit. `gaps` says in words what could not be looked into, as a part of the service that
+    is down: what is used there is missing from the figures. Empty: nothing is missing.
+    """
+
+    figures: Mapping[str, Mapping[str, Figure]]
+    counted: frozenset[str]
+    bounded: frozenset[str]
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class KeySpec:
     """A key that a driver counts. One of the service's own is `step` base units.
 
@@ -100,10 +117,26 @@ class QuotaDriver(Protocol):
         """
 
     def write(self, project_id: str, values: Mapping[str, int], *, timeout: float) -> None:
-        """Set these limits, and only these, in one call, never by force.
+        """Set these limits, and only these, in as few calls as the service allows, never by force.
 
         A return means that the service said yes, not that it is so: read it back.
-        Raises `BackendError`; `uncertain` when the limits may have been set all the same.
+        Raises `BackendError`; `uncertain` when limits may have been set all the same, some of
+        several too.
+        """
+
+
+class SurveyDriver(QuotaDriver, Protocol):
+    """A quota driver of a service that can be asked about all projects at once.
+
+    Optional: who looks at many projects asks whether the driver has `survey`, and reads one
+    project after the other where it has not.
+    """
+
+    def survey(self, keys: Iterable[str] | None = None, *, timeout: float) -> Survey:
+        """Figures of every project, in as few calls as the service allows.
+
+        Only of the keys that the driver can tell so: `counted` and `bounded` of the answer say
+        which; the rest needs `read`. Without `keys`: all that it can tell.
         """
 
 

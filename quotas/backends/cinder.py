@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from quotas.backends.base import KeySpec
-from quotas.backends.quotasets import LARGEST, QuotaSets
+from quotas.backends.counting import LARGEST
+from quotas.backends.quotasets import QuotaSets
 from quotas.backends.sorting import Rule
 
 
 class CinderDriver(QuotaSets):
     """The quota driver for Cinder. Gigabytes are GiB; `*` is a volume type's name."""
 
+    SERVICE = "Cinder"
     SERVICE_TYPE = "block-storage"
     SPECS = (
         KeySpec("volumes", "", 1, LARGEST),

@@ -5,13 +5,15 @@ that Keystone does not know. No options.
 """
 
 from quotas.backends.base import KeySpec
-from quotas.backends.quotasets import LARGEST, QuotaSets
+from quotas.backends.counting import LARGEST
+from quotas.backends.quotasets import QuotaSets
 from quotas.backends.sorting import Rule
 
 
 class NovaDriver(QuotaSets):
     """The quota driver for Nova. `ram` is in MiB."""
 
+    SERVICE = "Nova"
     SERVICE_TYPE = "compute"
     SPECS = (
         KeySpec("cores", "", 1, LARGEST),

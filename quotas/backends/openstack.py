@@ -8,7 +8,7 @@ leaves here as a `BackendError`.
 import functools
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from keystoneauth1 import exceptions as ks_errors
 from openstack import exceptions as sdk_errors
 
 from quotas.backends.base import EndpointConfig
-from quotas.backends.deadline import Deadline, http_session
+from quotas.backends.deadline import Deadline, TimeLeft, http_session
 from quotas.backends.errors import BackendError, Kind, words_of
 from quotas.backends.sorting import Rule, sort_answer, sort_failure
 
@@ -96,7 +96,7 @@ class Service:
         *,
         timeout: float,
         body: Mapping[str, Any] | None = None,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str | Sequence[str]] | None = None,
     ) -> dict[str, Any]:
         """One request, or two where the token had run out; the answer's JSON object.
 
@@ -118,6 +118,31 @@ class Service:
 
         response = self._within(timeout, ask, write=(method, path) if is_write else None)
         return self._answer(response, is_write)
+
+    def rows(
+        self,
+        path: str,
+        name: str,
+        left: TimeLeft,
+        *,
+        query: Mapping[str, str | Sequence[str]] | None = None,
+        page: int = 1000,
+    ) -> Iterator[dict[str, Any]]:
+        """All rows of a list, {name: [..]}, page by page; each row has an "id".
+
+        For lists that take `limit` and `marker` and link to the next page as "<name>_links".
+        """
+        asked = {**(query or {}), "limit": str(page)}
+        while True:
+            answer = self.call("GET", path, query=asked, timeout=left())
+            rows = answer.get(name)
+            if not isinstance(rows, list):
+                raise broken(str(answer))
+            yield from (checked_row(row) for row in rows)
+            links = answer.get(f"{name}_links") or []
+            if not rows or not any(link.get("rel") == "next" for link in links):
+                return
+            asked["marker"] = checked_row(rows[-1])["id"]
 
     def home_domain(self, *, timeout: float) -> str | None:
         """The domain of the project that we are signed in to. Raises `BackendError`."""
@@ -215,6 +240,13 @@ class Service:
         if not isinstance(answer, dict):
             raise broken(response.text, response.status_code, uncertain=is_write)
         return answer
+
+
+def checked_row(row: Any) -> dict[str, Any]:
+    """A row of a list; raises for what is none."""
+    if not isinstance(row, dict) or "id" not in row:
+        raise broken(str(row))
+    return row
 
 
 def broken(words: str, status: int | None = None, *, uncertain: bool = False) -> BackendError:

@@ -1,100 +1,90 @@
-"""What Nova and Cinder share: quota sets with the same shape of question and answer."""
+"""What Nova, Cinder, Neutron and Manila share: one address with all limits of a project, which
+a detail call answers with what is used, and which takes the keys that are to change.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-from quotas.backends.base import UNLIMITED, EndpointConfig, Figure, KeySpec
-from quotas.backends.errors import BackendError, Kind
+from quotas.backends.base import EndpointConfig, Figure
+from quotas.backends.counting import Counting, checked_id, whole
 from quotas.backends.openstack import Service, broken
 from quotas.backends.sorting import Rule
 
-LARGEST: Final = 2**31 - 1
-"""Quota columns are 32-bit integers; above it services answer 400, or 500."""
 
-
-class QuotaSets:
+class QuotaSets(Counting):
     """A driver for `os-quota-sets`; subclasses fill in the differences."""
 
     SERVICE_TYPE: ClassVar[str]
-    SPECS: ClassVar[Sequence[KeySpec]]
     RULES: ClassVar[Sequence[Rule]]
     MICROVERSIONS: ClassVar[tuple[tuple[int, int], tuple[int, int]] | None] = None
-    # The detail call: what is added to the path, and the query.
+    # The address of a project's limits, and what holds them in bodies.
+    PATH: ClassVar[str] = "/os-quota-sets/{}"
+    ENVELOPE: ClassVar[str] = "quota_set"
+    # The detail call: what is added to the path, the query, and what it calls use.
     DETAIL_PATH: ClassVar[str] = ""
     DETAIL_QUERY: ClassVar[Mapping[str, str]] = {}
+    USED: ClassVar[str] = "in_use"
 
     def __init__(self, config: EndpointConfig) -> None:
         self._service = Service(
             config, self.SERVICE_TYPE, rules=self.RULES, microversions=self.MICROVERSIONS
         )
 
-    @classmethod
-    def specs(cls) -> Sequence[KeySpec]:
-        return cls.SPECS
-
-    @classmethod
-    def spec(cls, key: str) -> KeySpec | None:
-        for known in cls.SPECS:
-            start, star, end = known.key.partition("*")
-            if known.key == key:
-                return known if not star else None
-            if star and key.startswith(start) and key.endswith(end) and len(key) > len(start + end):
-                return replace(known, key=key)
-        return None
-
     def read(
         self, project_id: str, keys: Iterable[str] | None = None, *, timeout: float
     ) -> dict[str, Figure]:
-        answer = self._service.call(
-            "GET", _path(project_id) + self.DETAIL_PATH, query=self.DETAIL_QUERY, timeout=timeout
+        return self._figures(
+            self._rows(project_id, self.DETAIL_PATH, self.DETAIL_QUERY, timeout), keys
         )
-        rows = answer.get("quota_set")
+
+    def write(self, project_id: str, values: Mapping[str, int], *, timeout: float) -> None:
+        self.check(values)
+        path = self._path(project_id)
+        if values:
+            self._put(path, values, timeout=timeout)
+
+    def _path(self, project_id: str) -> str:
+        return self.PATH.format(checked_id(project_id))
+
+    def _rows(
+        self, project_id: str, more: str, query: Mapping[str, str], timeout: float
+    ) -> dict[str, Any]:
+        """{key: what the service says of it}."""
+        answer = self._service.call(
+            "GET", self._path(project_id) + more, query=query, timeout=timeout
+        )
+        rows = answer.get(self.ENVELOPE)
         if not isinstance(rows, dict):
             raise broken(str(answer))
+        return rows
+
+    def _figures(self, rows: Mapping[str, Any], keys: Iterable[str] | None) -> dict[str, Figure]:
         wanted = rows if keys is None else keys
         return {
-            key: _figure(key, rows[key])
+            key: self._figure(key, rows[key])
             for key in wanted
             if key in rows and self.spec(key) is not None
         }
 
-    def write(self, project_id: str, values: Mapping[str, int], *, timeout: float) -> None:
-        for key, value in values.items():
-            if self.spec(key) is None:
-                raise BackendError(
-                    Kind.REFUSED, "unknown_key", f"{self.SERVICE_TYPE} counts no {key!r}"
-                )
-            # Text too, which Nova would take for its digits.
-            if type(value) is not int or value <= UNLIMITED:
-                raise BackendError(
-                    Kind.REFUSED, "bad_request", f"{key} must be from 0 to {LARGEST}, not {value!r}"
-                )
-            if value > LARGEST:
-                raise BackendError(
-                    Kind.REFUSED, "above_maximum", f"{key} must be at most {LARGEST}, not {value}"
-                )
-        if not values:
-            return
+    def _figure(self, key: str, row: Any) -> Figure:
+        try:
+            figures = (row["limit"], row[self.USED], row.get("reserved", 0))
+        except (AttributeError, KeyError, TypeError) as error:
+            raise broken(f"{key}: {row}") from error
+        if not whole(*figures):
+            raise broken(f"{key}: {row}")
+        return Figure(*figures)
+
+    def _put(
+        self,
+        path: str,
+        values: Mapping[str, int],
+        *,
+        query: Mapping[str, str] | None = None,
+        timeout: float,
+    ) -> None:
         answer = self._service.call(
-            "PUT", _path(project_id), body={"quota_set": dict(values)}, timeout=timeout
+            "PUT", path, body={self.ENVELOPE: dict(values)}, query=query, timeout=timeout
         )
-        if not isinstance(answer.get("quota_set"), dict):
+        if not isinstance(answer.get(self.ENVELOPE), dict):
             raise broken(str(answer), uncertain=True)
-
-
-def _path(project_id: str) -> str:
-    if not project_id or not project_id.replace("-", "").isalnum():
-        raise BackendError(Kind.REFUSED, "bad_request", f"not a project's id: {project_id!r}")
-    return f"/os-quota-sets/{project_id}"
-
-
-def _figure(key: str, row: Any) -> Figure:
-    try:
-        figures = [row["limit"], row["in_use"], row.get("reserved", 0)]
-    except (AttributeError, KeyError, TypeError) as error:
-        raise broken(f"{key}: {row}") from error
-    # A bool is an int to Python, and no number to anybody else.
-    if not all(type(figure) is int for figure in figures):
-        raise broken(f"{key}: {row}")
-    return Figure(*figures)

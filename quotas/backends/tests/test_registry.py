@@ -9,7 +9,7 @@ import pytest
 from quotas.backends import EndpointConfig, KeySpec, Registry
 from quotas.backends.cinder import CinderDriver
 from quotas.backends.nova import NovaDriver
-from quotas.backends.quotasets import LARGEST
+from quotas.backends.counting import LARGEST
 from quotas.backends.registry import GROUP, UnknownDriver
 from quotas.backends.tests.conftest import REGISTRY
 
