@@ -9,5 +9,6 @@ pytest_plugins = [
     "portal.testing.servers",
     "portal.testing.browser",
     "contrib.testing.clouds",
+    "contrib.testing.ceph",
     "contrib.testing.provider",
 ]

@@ -41,7 +41,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.end())
     if options.clouds_yaml is not None:
-        write_private(options.clouds_yaml, cloud.clouds_yaml(f"{server.url}/identity/v3"))
+        write_private(options.clouds_yaml, cloud.clouds_yaml(server.url))
     print(f"sandbox cloud: http://{HOST}:{server.server_address[1]}", flush=True)
     server.serve_forever(poll_interval=0.1)
     server.server_close()

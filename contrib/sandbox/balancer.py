@@ -66,7 +66,7 @@ def _all(call: Call) -> list[dict[str, Any]]:
 def _update(call: Call, project_id: str) -> Answer:
     given = (call.body or {}).get("quota")
     if not isinstance(given, dict):
-        raise Refusal(400, "Missing argument: \"quota\"")
+        raise Refusal(400, 'Missing argument: "quota"')
     unknown = [key for key in given if key not in (*DEFAULTS, *_SPELLINGS)]
     if unknown:
         raise Refusal(400, f"Unknown attribute for argument quotas.quota: {', '.join(unknown)}")
@@ -83,9 +83,7 @@ def _integer(key: str, value: Any) -> int:
     try:
         number = int(value)
     except (TypeError, ValueError):
-        raise Refusal(
-            400, f"Invalid input for field/attribute {key}. Value: '{value}'. "
-        ) from None
+        raise Refusal(400, f"Invalid input for field/attribute {key}. Value: '{value}'. ") from None
     bound = "greater or equal to -1" if number < -1 else f"lower or equal to {MOST}"
     if not -1 <= number <= MOST:
         raise Refusal(

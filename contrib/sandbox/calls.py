@@ -87,9 +87,12 @@ def enveloped(service: str, refusal: Refusal) -> Answer:
     """The refusal as its service words it; a 401 comes from the token check before them all."""
     status = refusal.status
     content: dict[str, Any] = {"code": status, "message": refusal.message}
-    if service == "identity" or status == 401:
+    if service == "identity" or (status == 401 and service != "storage"):
         content["title"] = _TITLES.get(status, "Error")
         return Answer(status, {"error": content}, refusal.headers)
+    if service == "storage":
+        code = {"Code": refusal.message, "Message": "", "RequestId": "tx0", "HostId": "0-default"}
+        return Answer(status, code, refusal.headers)
     if service == "network":
         content = {"type": "HTTPBadRequest", "message": refusal.message, "detail": ""}
         return Answer(status, {"NeutronError": content}, refusal.headers)

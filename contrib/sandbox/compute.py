@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from contrib.sandbox import access
 from contrib.sandbox.calls import NOT_FOUND, Answer, Call, Refusal, signed_in
 from contrib.sandbox.state import Usage
 
@@ -59,6 +60,8 @@ def handle(call: Call) -> Answer:
             answer = _update(call, project_id, minor)
         case ("DELETE", "os-quota-sets", project_id):
             answer = _delete(call, project_id)
+        case (_, "flavors", *rest):
+            answer = access.handle(call, access.FLAVOR, rest) or Answer(404, NOT_FOUND)
         case _:
             return Answer(404, NOT_FOUND)
     answer.headers.update(headers)

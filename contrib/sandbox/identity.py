@@ -7,7 +7,7 @@ import urllib.parse
 from dataclasses import asdict, replace
 from typing import Any
 
-from contrib.sandbox import listing, people
+from contrib.sandbox import listing, people, unified
 from contrib.sandbox.calls import NOT_FOUND, UNAUTHORIZED, Answer, Call, Refusal, signed_in
 from contrib.sandbox.people import require_admin
 from contrib.sandbox.state import DOMAIN, Cloud, Project, Token, new_id
@@ -45,7 +45,8 @@ def handle(call: Call) -> Answer:
             return _add_tag(call, project_id, tag)
         case ("DELETE", "projects", project_id, "tags", tag):
             return _drop_tag(call, project_id, tag)
-    return people.handle(call, parts[1:]) or Answer(404, NOT_FOUND)
+    found = people.handle(call, parts[1:]) or unified.handle(call, parts[1:])
+    return found or Answer(404, NOT_FOUND)
 
 
 def _version(call: Call) -> dict[str, Any]:
@@ -261,6 +262,7 @@ def _one_project(call: Call, project_id: str) -> Answer:
 def forget_project(cloud: Cloud, project_id: str) -> None:
     """What Keystone forgets with a project; the services keep their rows, as real ones do."""
     del cloud.projects[project_id]
+    cloud.unified = [row for row in cloud.unified if row["project_id"] != project_id]
     cloud.grants = {grant for grant in cloud.grants if grant[0] != project_id}
     cloud.tokens = {
         name: token for name, token in cloud.tokens.items() if token.project_id != project_id

@@ -3,7 +3,7 @@
 import threading
 import urllib.parse
 
-from contrib.sandbox import balancer, compute, identity, network, share, volume
+from contrib.sandbox import balancer, compute, identity, network, share, storage, volume
 from contrib.sandbox.bench import Bench
 from contrib.sandbox.calls import NOT_FOUND, Answer, Call, Refusal, enveloped
 from contrib.sandbox.control_api import control
@@ -17,6 +17,7 @@ SERVICES = {
     "network": network.handle,
     "share": share.handle,
     "balancer": balancer.handle,
+    "storage": storage.handle,
 }
 
 

@@ -182,8 +182,6 @@ def _list(call: Call, what: str) -> Answer:
                     size = total // count + (total % count if number == 0 else 0)
                     row = {"id": f"{project}-{what}-{name}-{number}", "project_id": project}
                     share = f"{project}-shares-{name}-0"
-                    rows.append(
-                        {**row, size_key: size, "share_type_name": name, "share_id": share}
-                    )
+                    rows.append({**row, size_key: size, "share_type_name": name, "share_id": share})
     offset, limit = int(call.query.get("offset", 0)), int(call.query.get("limit", 1000))
     return Answer(200, {what: sorted(rows, key=lambda row: row["id"])[offset : offset + limit]})

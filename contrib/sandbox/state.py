@@ -68,6 +68,48 @@ class Usage:
     reserved: int = 0
 
 
+@dataclass
+class Offer:
+    """A flavor or a volume type, and who may use it where it is private."""
+
+    id: str
+    name: str
+    is_public: bool = True
+    projects: list[str] = field(default_factory=list)
+
+
+def _no_quota() -> dict[str, int]:
+    return {"enabled": 0, "max_size": -1, "max_objects": -1}
+
+
+@dataclass
+class StorageUser:
+    """A user of the object storage; buckets are {name: {object: bytes}}."""
+
+    uid: str
+    access_key: str = field(default_factory=lambda: secrets.token_hex(10).upper())
+    secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(30))
+    max_buckets: int = 1000
+    quotas: dict[str, dict[str, int]] = field(
+        default_factory=lambda: {"user": _no_quota(), "bucket": _no_quota()}
+    )
+    buckets: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def total(self) -> tuple[int, int]:
+        """Bytes and objects of all buckets."""
+        sizes = [size for bucket in self.buckets.values() for size in bucket.values()]
+        return sum(sizes), len(sizes)
+
+
+@dataclass
+class Gateway:
+    """The object storage of a region; the keys are its administrator's."""
+
+    access_key: str = field(default_factory=lambda: secrets.token_hex(10).upper())
+    secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(30))
+    users: dict[str, StorageUser] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Listing:
     """How Keystone lists.
@@ -102,6 +144,12 @@ class Cloud:
         # By "region/service/project", then by key: rows of their own, defaults are not here.
         self.limits: dict[str, dict[str, int]] = {}
         self.usage: dict[str, dict[str, Usage]] = {}
+        # Keystone's registered limits and limits of projects, as it shows them.
+        self.registered: list[dict[str, Any]] = []
+        self.unified: list[dict[str, Any]] = []
+        # By "region/kind", then by id.
+        self.offers: dict[str, dict[str, Offer]] = {}
+        self.gateways: dict[str, Gateway] = {}
         # Tokens live with the process: a restart makes every client sign in again.
         self.tokens: dict[str, Token] = {}
         if path is not None and path.exists():
@@ -149,17 +197,33 @@ class Cloud:
     def admin(self) -> User:
         return next(user for user in self.users.values() if user.name == "admin")
 
-    def clouds_yaml(self, auth_url: str) -> str:
-        """A clouds.yaml with the one cloud `sandbox`. JSON is YAML."""
+    def gateway(self, region: str) -> Gateway:
+        return self.gateways.setdefault(region, Gateway())
+
+    def clouds_yaml(self, root: str) -> str:
+        """A clouds.yaml with the one cloud `sandbox`, at this address. JSON is YAML."""
         login = {
-            "auth_url": auth_url,
+            "auth_url": f"{root}/identity/v3",
             "username": self.admin.name,
             "password": self.admin.password,
             "project_name": "admin",
             "user_domain_id": DOMAIN,
             "project_domain_id": DOMAIN,
         }
-        cloud = {"auth": login, "regions": sorted(self.regions), "identity_api_version": "3"}
+        storage = {
+            region: {
+                "url": f"{root}/{region}/storage",
+                "access_key": self.gateway(region).access_key,
+                "secret_key": self.gateway(region).secret_key,
+            }
+            for region in sorted(self.regions)
+        }
+        cloud = {
+            "auth": login,
+            "regions": sorted(self.regions),
+            "identity_api_version": "3",
+            "rgw": storage,
+        }
         return json.dumps({"clouds": {"sandbox": cloud}}, indent=2) + "\n"
 
     def _found(self) -> None:
@@ -171,6 +235,7 @@ class Cloud:
             self.projects[home.id] = home
             admin_role = next(key for key, name in self.roles.items() if name == "admin")
             self.grants.add((home.id, admin.id, admin_role))
+            self._furnish()
 
     def _load(self, kept: dict[str, Any]) -> None:
         self.domains = dict(kept.get("domains", self.domains))
@@ -184,6 +249,23 @@ class Cloud:
             key: {name: Usage(**row) for name, row in rows.items()}
             for key, rows in kept["usage"].items()
         }
+        self.registered = list(kept.get("registered", []))
+        self.unified = list(kept.get("unified", []))
+        self.offers = {
+            key: {row["id"]: Offer(**row) for row in rows}
+            for key, rows in kept.get("offers", {}).items()
+        }
+        for region, row in kept.get("gateways", {}).items():
+            users = {each["uid"]: StorageUser(**each) for each in row.pop("users")}
+            self.gateways[region] = Gateway(**row, users=users)
+        self._furnish()
+
+    def _furnish(self) -> None:
+        """What each region has from the start."""
+        for region in self.regions:
+            self.gateway(region)
+            types = {name: Offer(name, name) for name in VOLUME_TYPES}
+            self.offers.setdefault(f"{region}/Volume type", types)
 
     def _save(self) -> None:
         if self._path is None:
@@ -202,6 +284,19 @@ class Cloud:
                     "usage": {
                         key: {name: asdict(row) for name, row in rows.items()}
                         for key, rows in self.usage.items()
+                    },
+                    "registered": self.registered,
+                    "unified": self.unified,
+                    "offers": {
+                        key: [asdict(row) for row in rows.values()]
+                        for key, rows in self.offers.items()
+                    },
+                    "gateways": {
+                        region: {
+                            **asdict(gateway),
+                            "users": [asdict(user) for user in gateway.users.values()],
+                        }
+                        for region, gateway in self.gateways.items()
                     },
                 },
                 indent=1,

@@ -8,6 +8,7 @@ of its own for that key before.
 import re
 from typing import Any
 
+from contrib.sandbox import access
 from contrib.sandbox.calls import NOT_FOUND, Answer, Call, Refusal, signed_in
 from contrib.sandbox.state import VOLUME_TYPES, Usage
 
@@ -40,9 +41,8 @@ def handle(call: Call) -> Answer:
     if len(parts) > 2 and parts[1] != token.project_id:
         raise Refusal(400, "Malformed request url")
     match (call.method, *parts[2:]):
-        case ("GET", "types"):
-            rows = [{"id": name, "name": name, "is_public": True} for name in VOLUME_TYPES]
-            answer = Answer(200, {"volume_types": rows})
+        case (_, "types", *rest):
+            answer = access.handle(call, access.TYPE, rest) or Answer(404, NOT_FOUND)
         case ("GET", "os-quota-sets", project_id):
             answer = _show(call, project_id)
         case ("GET", "os-quota-sets", project_id, "defaults"):

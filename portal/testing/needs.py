@@ -50,6 +50,13 @@ def _openstack() -> str:
     return ""
 
 
+def _ceph() -> str:
+    # Its daemons are started by hand, which only root may.
+    if not shutil.which("radosgw") or not shutil.which("ceph-osd"):
+        return "Ceph is not installed: make test-system"
+    return _root()
+
+
 def _slapd() -> str:
     if importlib.util.find_spec("ldap") is None:
         return "python-ldap is not there: make test-system, then make test"
@@ -63,6 +70,7 @@ def _root() -> str:
 
 _CHECKS: dict[str, Callable[[], str]] = {
     "axe": _axe,
+    "ceph": _ceph,
     "chromium": _chromium,
     "curl": _curl,
     "node": _node,

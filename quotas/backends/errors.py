@@ -28,8 +28,9 @@ class BackendError(Exception):
 
     transient    rate_limited, unavailable, server_error, conflict, version, broken_answer
     refused      project_gone, name_taken, tag_twice, list_truncated, bad_name, holder_gone,
-                 not_held, unknown_role, below_usage, above_maximum, unknown_key, bad_request,
-                 forbidden, credentials, not_found, no_endpoint, configuration, unexpected
+                 not_held, unknown_role, below_usage, above_maximum, unknown_key, not_private,
+                 bad_request, forbidden, credentials, not_found, no_endpoint, configuration,
+                 unexpected
     unreachable  no_connection, tls, timeout, dropped
     """
 

@@ -67,9 +67,7 @@ class OctaviaDriver(Counting):
             raise broken(str(answer))
         known = [key for key in wanted if _limit(limits, key) is not None]
         use = self._use({_one_name(key) for key in known}, left, project_id)
-        return {
-            key: Figure(_limit(limits, key), use[_one_name(key)][project_id]) for key in known
-        }
+        return {key: Figure(_limit(limits, key), use[_one_name(key)][project_id]) for key in known}
 
     def write(self, project_id: str, values: Mapping[str, int], *, timeout: float) -> None:
         self.check(values)

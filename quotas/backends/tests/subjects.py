@@ -138,9 +138,7 @@ class CinderSubject(CloudSubject):
         return ("volumes", f"gigabytes_{self.volume_type}")
 
     def use(self, project_id: str, key: str, count: int) -> None:
-        self.site.set_volumes(
-            self.region, project_id, count, gib=1, volume_type=self.volume_type
-        )
+        self.site.set_volumes(self.region, project_id, count, gib=1, volume_type=self.volume_type)
 
 
 class NeutronSubject(CloudSubject):
@@ -177,9 +175,7 @@ class ManilaSubject(CloudSubject):
         return "storage-a" if self.is_sandbox else "zone-a"
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        return _with_version(self.plain).done(
-            method, self.service, path, body, region=self.region
-        )
+        return _with_version(self.plain).done(method, self.service, path, body, region=self.region)
 
     def limits(self, project_id: str) -> Mapping[str, int]:
         found = dict(self.ask("GET", f"/quota-sets/{project_id}")["quota_set"])

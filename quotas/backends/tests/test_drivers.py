@@ -1,7 +1,5 @@
 """Every driver on the conformance suite: the sandbox, and real services of two releases."""
 
-from pathlib import Path
-
 import pytest
 
 from contrib.testing.clouds import Site
@@ -11,7 +9,7 @@ from quotas.backends.conformance import (
     SurveyConformance,
     UsageConformance,
 )
-from quotas.backends.tests import subjects
+from quotas.backends.tests import capabilities, subjects
 from quotas.backends.tests.subjects import CloudSubject
 
 
@@ -56,3 +54,17 @@ class TestOctavia(
     OnClouds, QuotaConformance, UsageConformance, SurveyConformance, FailureConformance
 ):
     of = subjects.OctaviaSubject
+
+
+class TestKeystoneLimits(
+    OnClouds, QuotaConformance, UsageConformance, SurveyConformance, FailureConformance
+):
+    of = capabilities.KeystoneLimitsSubject
+
+
+class TestFlavorAccess(OnClouds, QuotaConformance, SurveyConformance, FailureConformance):
+    of = capabilities.FlavorAccessSubject
+
+
+class TestTypeAccess(OnClouds, QuotaConformance, SurveyConformance, FailureConformance):
+    of = capabilities.TypeAccessSubject

@@ -8,8 +8,8 @@ import pytest
 
 from quotas.backends import EndpointConfig, KeySpec, Registry
 from quotas.backends.cinder import CinderDriver
-from quotas.backends.nova import NovaDriver
 from quotas.backends.counting import LARGEST
+from quotas.backends.nova import NovaDriver
 from quotas.backends.registry import GROUP, UnknownDriver
 from quotas.backends.tests.conftest import REGISTRY
 
