@@ -18,8 +18,8 @@ from typing import ClassVar
 from quotas.backends.base import UNLIMITED, EndpointConfig, Figure, KeySpec, Survey
 from quotas.backends.counting import Counting, checked_id, unknown_key
 from quotas.backends.deadline import TimeLeft
-from quotas.backends.errors import BackendError, Kind
-from quotas.backends.openstack import Service, broken
+from quotas.backends.errors import BackendError, Kind, broken
+from quotas.backends.openstack import Service
 from quotas.backends.sorting import Rule
 
 

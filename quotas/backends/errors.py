@@ -53,6 +53,17 @@ class BackendError(Exception):
         super().__init__(f"{kind}/{code}: {self.words}")
 
 
+def broken(words: str, status: int | None = None, *, uncertain: bool = False) -> BackendError:
+    """An answer that is not what the service's API says, shown by how it begins."""
+    return BackendError(
+        Kind.TRANSIENT,
+        "broken_answer",
+        f"not the answer of this API: {words_of(words)[:200]}",
+        http_status=status,
+        uncertain=uncertain,
+    )
+
+
 def words_of(body: str) -> str:
     """The sentence inside an answer, whichever envelope the service puts it in.
 

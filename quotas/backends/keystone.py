@@ -27,7 +27,7 @@ from quotas.backends.base import (
     ProjectPage,
 )
 from quotas.backends.deadline import TimeLeft
-from quotas.backends.errors import BackendError, Kind
+from quotas.backends.errors import BackendError, Kind, broken
 from quotas.backends.keystone_rows import (
     check_name,
     check_tag,
@@ -38,7 +38,7 @@ from quotas.backends.keystone_rows import (
     project_of,
     project_path,
 )
-from quotas.backends.openstack import Service, broken
+from quotas.backends.openstack import Service
 from quotas.backends.sorting import Rule
 
 _RULES = (

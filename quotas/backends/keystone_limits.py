@@ -20,10 +20,10 @@ from typing import Any, Final
 from quotas.backends.base import EndpointConfig, Figure, KeySpec, Survey
 from quotas.backends.counting import LARGEST, Counting, checked_id, unknown_key, whole
 from quotas.backends.deadline import TimeLeft
-from quotas.backends.errors import BackendError, Kind
+from quotas.backends.errors import BackendError, Kind, broken
 from quotas.backends.keystone_rows import cut
 from quotas.backends.nova import NovaDriver
-from quotas.backends.openstack import Service, broken
+from quotas.backends.openstack import Service
 from quotas.backends.sorting import Rule
 
 _RULES = (

@@ -4,8 +4,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from quotas.backends.base import HeldRole, Holder, HolderKind, IdentityProject
-from quotas.backends.errors import BackendError, Kind
-from quotas.backends.openstack import broken
+from quotas.backends.errors import BackendError, Kind, broken
 
 NAME_MAX: Final = 64
 TAG_MAX: Final = 255

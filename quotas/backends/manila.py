@@ -16,8 +16,8 @@ from typing import Any, Final
 from quotas.backends.base import Figure, KeySpec, Survey
 from quotas.backends.counting import LARGEST, member, unknown_key, whole
 from quotas.backends.deadline import TimeLeft
-from quotas.backends.errors import BackendError
-from quotas.backends.openstack import broken, checked_row
+from quotas.backends.errors import BackendError, broken
+from quotas.backends.openstack import checked_row
 from quotas.backends.quotasets import QuotaSets
 from quotas.backends.sorting import Rule
 

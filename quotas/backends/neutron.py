@@ -15,8 +15,7 @@ from typing import ClassVar, Final
 from quotas.backends.base import Figure, KeySpec, Survey
 from quotas.backends.counting import LARGEST, whole
 from quotas.backends.deadline import TimeLeft
-from quotas.backends.errors import BackendError
-from quotas.backends.openstack import broken
+from quotas.backends.errors import BackendError, broken
 from quotas.backends.quotasets import QuotaSets
 from quotas.backends.sorting import Rule
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 from quotas.backends.base import EndpointConfig, Figure, KeySpec, Survey
 from quotas.backends.counting import Counting, checked_id, whole
 from quotas.backends.deadline import TimeLeft
-from quotas.backends.errors import BackendError, Kind
-from quotas.backends.openstack import Service, broken
+from quotas.backends.errors import BackendError, Kind, broken
+from quotas.backends.openstack import Service
 from quotas.backends.sorting import Rule
 
 MOST: Final = 2_000_000_000

@@ -22,7 +22,7 @@ from openstack import exceptions as sdk_errors
 
 from quotas.backends.base import EndpointConfig
 from quotas.backends.deadline import Deadline, TimeLeft, http_session
-from quotas.backends.errors import BackendError, Kind, words_of
+from quotas.backends.errors import BackendError, Kind, broken
 from quotas.backends.sorting import Rule, sort_answer, sort_failure
 
 Answer = TypeVar("Answer")
@@ -247,17 +247,6 @@ def checked_row(row: Any) -> dict[str, Any]:
     if not isinstance(row, dict) or "id" not in row:
         raise broken(str(row))
     return row
-
-
-def broken(words: str, status: int | None = None, *, uncertain: bool = False) -> BackendError:
-    """An answer that is not what the service's API says, shown by how it begins."""
-    return BackendError(
-        Kind.TRANSIENT,
-        "broken_answer",
-        f"not the answer of this API: {words_of(words)[:200]}",
-        http_status=status,
-        uncertain=uncertain,
-    )
 
 
 def _text(version: tuple[int | float, ...]) -> str:

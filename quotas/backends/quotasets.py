@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from quotas.backends.base import EndpointConfig, Figure
 from quotas.backends.counting import Counting, checked_id, whole
-from quotas.backends.openstack import Service, broken
+from quotas.backends.errors import broken
+from quotas.backends.openstack import Service
 from quotas.backends.sorting import Rule
 
 

@@ -15,8 +15,7 @@ from requests.auth import AuthBase
 
 from quotas.backends.base import EndpointConfig
 from quotas.backends.deadline import Deadline, http_session
-from quotas.backends.errors import BackendError, Kind
-from quotas.backends.openstack import broken
+from quotas.backends.errors import BackendError, Kind, broken
 from quotas.backends.sorting import Rule, sort_answer, sort_failure
 
 # Where files are looked for that the endpoint does not name, as openstacksdk does.

@@ -26,8 +26,7 @@ from requests_aws4auth import AWS4Auth
 from quotas.backends.base import UNLIMITED, EndpointConfig, Figure, KeySpec, Survey
 from quotas.backends.counting import LARGEST, Counting, checked_id, whole
 from quotas.backends.deadline import TimeLeft
-from quotas.backends.errors import BackendError, Kind
-from quotas.backends.openstack import broken
+from quotas.backends.errors import BackendError, Kind, broken
 from quotas.backends.rest import Rest, entry_of
 from quotas.backends.sorting import Rule
 
