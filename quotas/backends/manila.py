@@ -140,11 +140,11 @@ class ManilaDriver(QuotaSets):
         counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
         types: dict[str, str | None] = {}
         for row in self._rows_of_all("shares", left):
-            types[row["id"]] = share_type = row.get("share_type_name")
+            types[str(row["id"])] = share_type = row.get("share_type_name")
             use = _one("shares", "gigabytes", row.get("size"), share_type)
             counted[str(row.get("project_id"))].update(use)
         for row in self._rows_of_all("snapshots", left):
-            share_type = types.get(row.get("share_id"))
+            share_type = types.get(str(row.get("share_id")))
             use = _one("snapshots", "snapshot_gigabytes", row.get("share_size"), share_type)
             counted[str(row.get("project_id"))].update(use)
         seen = {key for use in counted.values() for key in use} | set(_SURVEYED)
