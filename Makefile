@@ -39,7 +39,7 @@ test: install-dev $(NODE_MODULES)/axe-core $(NODE_MODULES)/oidc-provider ## Run 
 	$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-system
-test-system: ## Install what tests need from the system: browser, fonts, MariaDB, OpenStack's services
+test-system: ## Install what tests need from the system: browser, fonts, MariaDB, Ceph, OpenStack's services
 	.ci/test-system
 
 .PHONY: check
@@ -53,7 +53,7 @@ check: install-dev ## Lint, format, types, import directions, migrations and pro
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 .PHONY: cloud
-cloud: ## Start real Keystone, Nova and Cinder in two regions (the first time installs them)
+cloud: ## Start real OpenStack services in two regions (the first time installs them)
 	$(PYTHON) -m contrib.testing.openstack install
 	$(PYTHON) -m contrib.testing.openstack up
 

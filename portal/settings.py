@@ -223,6 +223,13 @@ QUOTA_DRIVERS = {
     "keystone": "quotas.backends.keystone:KeystoneDriver",
     "nova": "quotas.backends.nova:NovaDriver",
     "cinder": "quotas.backends.cinder:CinderDriver",
+    "neutron": "quotas.backends.neutron:NeutronDriver",
+    "manila": "quotas.backends.manila:ManilaDriver",
+    "octavia": "quotas.backends.octavia:OctaviaDriver",
+    "rgw": "quotas.backends.rgw:RgwDriver",
+    "keystone_limits": "quotas.backends.keystone_limits:KeystoneLimitsDriver",
+    "flavor_access": "quotas.backends.access:FlavorAccessDriver",
+    "type_access": "quotas.backends.access:TypeAccessDriver",
 }
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 60, low=2, high=600)
 CALL_TIMEOUT_SECONDS = env.seconds("CALL_TIMEOUT_SECONDS", 20, low=0.1, high=300)

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from contrib.testing.leftovers import Leftovers
 
 PROGRAM = Path(__file__).resolve().parents[1] / "clouds" / "openstack-up"
-STATE = Path(
-    os.environ.get("OPENSTACK_STATE", Path.home() / ".cache" / "remit-openstack")
-).absolute()
+STATE = Path(os.environ.get("OPENSTACK_STATE", Path.home() / ".cache" / "remit-cloud")).absolute()
 REGIONS = ("region-one", "region-two")  # Xena and 2026.1
 VOLUME_TYPES = ("zone-a", "zone-b", "zone-c")
 CLOUD = "admin"
@@ -34,7 +32,7 @@ def environment() -> dict[str, str]:
     """What `openstack-up` runs with, unless the environment says otherwise."""
     return {
         "OPENSTACK_PORT": "17000",
-        "OPENSTACK_SERVICES": "placement nova cinder",
+        "OPENSTACK_SERVICES": "placement nova cinder neutron manila octavia",
         **os.environ,
         "OPENSTACK_STATE": str(STATE),
     }

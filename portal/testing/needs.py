@@ -43,7 +43,7 @@ def _curl() -> str:
 
 def _openstack() -> str:
     # Where contrib/testing/openstack.py keeps them; the mark is the last thing it makes.
-    default = Path.home() / ".cache" / "remit-openstack"
+    default = Path.home() / ".cache" / "remit-cloud"
     state = Path(os.environ.get("OPENSTACK_STATE", default)).expanduser()
     if not (state / ".remit-installed").exists():
         return "the OpenStack services are not installed: make test-system"

@@ -1,4 +1,6 @@
-"""What drivers promise, on the sandbox and on real services of two releases alike."""
+"""Projects in Keystone, and what Nova and Cinder do beside what every driver promises
+(test_drivers.py): on the sandbox and on real services of two releases alike.
+"""
 
 from collections.abc import Callable
 
@@ -106,68 +108,11 @@ def test_update_of_a_deleted_project_is_refused(
 # --- limits -----------------------------------------------------------------------------
 
 
-def test_nova_writes_only_the_keys_given(region: Region, project: IdentityProject) -> None:
-    before = region.site.plain.compute_limits(region.name, project.external_id)
-    region.nova.write(project.external_id, {"cores": 48, "ram": 98304}, timeout=TIMEOUT)
-
-    after = region.site.plain.compute_limits(region.name, project.external_id)
-    assert after == {**before, "cores": 48, "ram": 98304}
-    assert region.nova.read(project.external_id, timeout=TIMEOUT) == {
-        "cores": Figure(48, 0, 0),
-        "ram": Figure(98304, 0, 0),
-        "instances": Figure(before["instances"], 0, 0),
-    }
-
-
-def test_cinder_writes_a_type_and_its_total_in_one_call(
-    region: Region, project: IdentityProject
-) -> None:
-    before = region.site.plain.volume_limits(region.name, project.external_id)
-    wanted = {f"gigabytes_{region.volume_type}": 500, "gigabytes": 700, "volumes": 12}
-    region.cinder.write(project.external_id, wanted, timeout=TIMEOUT)
-
-    after = region.site.plain.volume_limits(region.name, project.external_id)
-    assert after == {**before, **wanted}
-    assert region.cinder.read(project.external_id, wanted, timeout=TIMEOUT) == {
-        key: Figure(value, 0, 0) for key, value in wanted.items()
-    }
-
-
-def test_zero_is_a_limit(region: Region, project: IdentityProject) -> None:
-    region.nova.write(project.external_id, {"cores": 0}, timeout=TIMEOUT)
-    region.cinder.write(project.external_id, {"volumes": 0}, timeout=TIMEOUT)
-    assert region.nova.read(project.external_id, ["cores"], timeout=TIMEOUT) == {
-        "cores": Figure(0, 0, 0)
-    }
-    assert region.cinder.read(project.external_id, ["volumes"], timeout=TIMEOUT) == {
-        "volumes": Figure(0, 0, 0)
-    }
-
-
-def test_the_largest_limit_is_taken_and_the_next_refused(
-    region: Region, project: IdentityProject
-) -> None:
-    for driver, key in ((region.nova, "cores"), (region.cinder, "volumes")):
-        driver.write(project.external_id, {key: 2**31 - 1}, timeout=TIMEOUT)
-        assert driver.read(project.external_id, [key], timeout=TIMEOUT)[key].limit == 2**31 - 1
-        with pytest.raises(BackendError) as excinfo:
-            driver.write(project.external_id, {key: 2**31}, timeout=TIMEOUT)
-        assert refusal(excinfo) == (Kind.REFUSED, "above_maximum", None)
-
-
 def test_no_limit_is_told_from_a_number(region: Region, project: IdentityProject) -> None:
     key = f"gigabytes_{region.volume_type}"
     found = region.cinder.read(project.external_id, [key, "gigabytes"], timeout=TIMEOUT)
     assert found[key].is_unlimited
     assert not found["gigabytes"].is_unlimited
-
-
-def test_unlimited_is_never_written(region: Region, project: IdentityProject) -> None:
-    for driver, key in ((region.nova, "cores"), (region.cinder, "volumes")):
-        with pytest.raises(BackendError) as excinfo:
-            driver.write(project.external_id, {key: -1}, timeout=TIMEOUT)
-        assert refusal(excinfo) == (Kind.REFUSED, "bad_request", None)
-        assert not driver.read(project.external_id, [key], timeout=TIMEOUT)[key].is_unlimited
 
 
 def test_usage_comes_from_the_detail_call(region: Region, project: IdentityProject) -> None:
@@ -184,29 +129,6 @@ def test_usage_comes_from_the_detail_call(region: Region, project: IdentityProje
     keys = ["volumes", "gigabytes", f"gigabytes_{region.volume_type}"]
     cinder = region.cinder.read(project.external_id, keys, timeout=TIMEOUT)
     assert [cinder[key].used for key in keys] == [2, 8, 8]
-
-
-def test_usage_falls(region: Region, project: IdentityProject) -> None:
-    region.site.set_instances(region.name, project.external_id, 2)
-    region.site.set_volumes(
-        region.name, project.external_id, 2, gib=1, volume_type=region.volume_type
-    )
-    region.site.set_instances(region.name, project.external_id, 1)
-    region.site.set_volumes(
-        region.name, project.external_id, 1, gib=1, volume_type=region.volume_type
-    )
-    assert region.nova.read(project.external_id, ["cores"], timeout=TIMEOUT)["cores"].used == 1
-    assert (
-        region.cinder.read(project.external_id, ["volumes"], timeout=TIMEOUT)["volumes"].used == 1
-    )
-
-
-def test_a_key_that_is_not_there_is_absent(region: Region, project: IdentityProject) -> None:
-    keys = ["volumes", "gigabytes_no-such-type"]
-    found = region.cinder.read(project.external_id, keys, timeout=TIMEOUT)
-    assert set(found) == {"volumes"}
-    # Nova has it; the driver does not count it.
-    assert region.nova.read(project.external_id, ["key_pairs"], timeout=TIMEOUT) == {}
 
 
 def test_an_unknown_type_is_refused_and_nothing_written(
@@ -267,23 +189,7 @@ def test_nova_refuses_a_deleted_project(
     assert read.value.words == written.value.words == words
 
 
-def test_cinder_does_not_notice_a_deleted_project(
-    region: Region, project: IdentityProject, delete_behind: Callable[[IdentityProject], None]
-) -> None:
-    """Why delivery asks the identity service itself."""
-    delete_behind(project)
-    region.cinder.write(project.external_id, {"volumes": 5}, timeout=TIMEOUT)
-    found = region.cinder.read(project.external_id, ["volumes"], timeout=TIMEOUT)
-    assert found == {"volumes": Figure(5, 0, 0)}
-
-
 def test_a_disabled_project_has_limits(region: Region, project: IdentityProject) -> None:
     region.identity.update(project.external_id, is_enabled=False, timeout=TIMEOUT)
     region.nova.write(project.external_id, {"cores": 5}, timeout=TIMEOUT)
     assert region.nova.read(project.external_id, ["cores"], timeout=TIMEOUT)["cores"].limit == 5
-
-
-def test_an_empty_write_is_no_call(region: Region, project: IdentityProject) -> None:
-    # Cinder answers an empty set with 400, Nova with 200.
-    region.cinder.write(project.external_id, {}, timeout=TIMEOUT)
-    region.nova.write(project.external_id, {}, timeout=TIMEOUT)

@@ -36,7 +36,7 @@ def test_one_name_for_two_drivers_is_an_error(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("neutron", "no driver is called 'neutron'; there are cinder, keystone, nova"),
+        ("swift", "no driver is called 'swift'; there are cinder, keystone, nova"),
         ("", "no driver is called ''"),
     ],
 )

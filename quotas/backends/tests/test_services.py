@@ -1,0 +1,142 @@
+"""What single services do their own way, on the sandbox and on real services of two releases."""
+
+from pathlib import Path
+
+import pytest
+
+from contrib.testing.clouds import Site
+from quotas.backends import UNLIMITED, BackendError, Figure, Kind
+from quotas.backends.conformance.relay import Relay
+from quotas.backends.tests import capabilities, subjects
+from quotas.backends.tests.conftest import TIMEOUT
+from quotas.backends.tests.subjects import CloudSubject
+
+
+class OnClouds:
+    of: type[CloudSubject]
+
+    @pytest.fixture(params=[0, 1], ids=["xena", "2026.1"])
+    def subject(self, request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> CloudSubject:
+        return self.of(site, request.param, tmp_path)
+
+
+class TestManila(OnClouds):
+    of = subjects.ManilaSubject
+
+    def test_a_project_and_its_types_rise_and_fall_together(
+        self, subject: subjects.ManilaSubject
+    ) -> None:
+        driver, project = subject.driver(subject.address), subject.new_project()
+        of_type = f"shares_{subject.share_type}"
+        # Of a type there may be no more than of all when it is set: 50 at first.
+        for shares, gigabytes in ((80, 900), (20, 3000), (500, 4)):
+            wanted = {
+                of_type: shares,
+                "shares": shares,
+                f"gigabytes_{subject.share_type}": gigabytes,
+                "gigabytes": gigabytes,
+            }
+            driver.write(project, wanted, timeout=TIMEOUT)
+            found = driver.read(project, wanted, timeout=TIMEOUT)
+            assert {key: figure.limit for key, figure in found.items()} == wanted
+
+    def test_a_type_above_its_project_is_refused(self, subject: subjects.ManilaSubject) -> None:
+        driver, project = subject.driver(subject.address), subject.new_project()
+        with pytest.raises(BackendError) as excinfo:
+            driver.write(project, {f"shares_{subject.share_type}": 51}, timeout=TIMEOUT)
+        assert (excinfo.value.kind, excinfo.value.code) == (Kind.REFUSED, "above_maximum")
+        assert "must be less than 50" in excinfo.value.words
+
+
+class TestOctavia(OnClouds):
+    of = subjects.OctaviaSubject
+
+    def test_both_spellings_are_one_limit(self, subject: subjects.OctaviaSubject) -> None:
+        project = subject.new_project()
+        with Relay(subject.address) as relay:
+            driver = subject.driver(relay.address)
+            driver.write(project, {"loadbalancer": 3, "health_monitor": 4}, timeout=TIMEOUT)
+            assert [call.body for call in relay.writes()] == [
+                b'{"quota": {"load_balancer": 3, "health_monitor": 4}}'
+            ]
+            keys = ["loadbalancer", "load_balancer", "healthmonitor", "health_monitor"]
+            found = driver.read(project, keys, timeout=TIMEOUT)
+            assert [found[key].limit for key in keys] == [3, 3, 4, 4]
+            relay.forget()
+            with pytest.raises(BackendError) as excinfo:
+                both = {"load_balancer": 1, "loadbalancer": 1}
+                driver.write(project, both, timeout=TIMEOUT)
+            assert (excinfo.value.code, relay.calls) == ("bad_request", [])
+
+    def test_only_the_lists_that_are_asked_for_are_read(
+        self, subject: subjects.OctaviaSubject
+    ) -> None:
+        project = subject.new_project()
+        with Relay(subject.address) as relay:
+            driver = subject.driver(relay.address)
+            driver.read(project, ["pool", "member"], timeout=TIMEOUT)
+            paths = [call.path.partition("?")[0] for call in relay.calls]
+            assert paths == [f"/v2/lbaas/quotas/{project}", "/v2/lbaas/pools"]
+            relay.forget()
+            driver.read(project, timeout=TIMEOUT)
+            assert len(relay.calls) == 6
+
+
+class TestKeystoneLimits(OnClouds):
+    of = capabilities.KeystoneLimitsSubject
+
+    def test_a_limit_becomes_zero_though_keystone_ignores_it(
+        self, subject: capabilities.KeystoneLimitsSubject
+    ) -> None:
+        driver, project = subject.driver(subject.address), subject.new_project()
+        for value in (5, 0, 7):
+            driver.write(project, {"servers": value}, timeout=TIMEOUT)
+            assert subject.limits(project)["servers"] == value
+            found = driver.read(project, ["servers"], timeout=TIMEOUT)
+            assert found == {"servers": Figure(value, 0, 0)}
+
+    def test_keystone_itself_answers_yes_to_zero_and_changes_nothing(
+        self, subject: capabilities.KeystoneLimitsSubject
+    ) -> None:
+        """Why the driver takes such a limit away and makes it anew."""
+        driver, project = subject.driver(subject.address), subject.new_project()
+        driver.write(project, {"servers": 5}, timeout=TIMEOUT)
+        limit = subject.ask("GET", f"/limits?project_id={project}")["limits"][0]
+        subject.ask("PATCH", f"/limits/{limit['id']}", {"limit": {"resource_limit": 0}})
+        assert subject.limits(project)["servers"] == 5
+
+
+@pytest.mark.parametrize(
+    "of", [capabilities.FlavorAccessSubject, capabilities.TypeAccessSubject], ids=["flavor", "type"]
+)
+class TestAccess:
+    @pytest.fixture(params=[0, 1], ids=["xena", "2026.1"])
+    def subject(
+        self,
+        request: pytest.FixtureRequest,
+        site: Site,
+        tmp_path: Path,
+        of: type[capabilities.AccessSubject],
+    ) -> capabilities.AccessSubject:
+        return of(site, request.param, tmp_path)
+
+    def test_what_is_public_is_unlimited_and_not_granted(
+        self, subject: capabilities.AccessSubject
+    ) -> None:
+        driver, public = capabilities.public_one(subject)
+        project = subject.new_project()
+        assert driver.read(project, [public], timeout=TIMEOUT) == {public: Figure(UNLIMITED)}
+        with pytest.raises(BackendError) as excinfo:
+            driver.write(project, {subject.keys[0]: 1, public: 1}, timeout=TIMEOUT)
+        assert (excinfo.value.kind, excinfo.value.code) == (Kind.REFUSED, "not_private")
+        assert set(subject.limits(project).values()) == {0}
+
+    def test_a_key_may_be_an_id(self, subject: capabilities.AccessSubject) -> None:
+        driver, project = subject.driver(subject.address), subject.new_project()
+        name = subject.keys[0]
+        external_id = subject.ids[name]
+        driver.write(project, {external_id: 1}, timeout=TIMEOUT)
+        assert driver.read(project, [external_id, name], timeout=TIMEOUT) == {
+            external_id: Figure(1),
+            name: Figure(1),
+        }
