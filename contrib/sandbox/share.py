@@ -103,7 +103,10 @@ def _keys(suffix: str) -> dict[str, int]:
 def _limits(call: Call, project_id: str) -> dict[str, int]:
     own = call.cloud.limits_of(call.region or "", "share", project_id)
     suffix = _suffix(call)
-    return {key: own.get(key + suffix, default) for key, default in _keys(suffix).items()}
+    # A type without a limit of its own has the project's.
+    return {
+        key: own.get(key + suffix, own.get(key, default)) for key, default in _keys(suffix).items()
+    }
 
 
 def _usage(call: Call, project_id: str, key: str) -> Usage:

@@ -1,9 +1,9 @@
 """Manila's quotas: shares, gigabytes, snapshots and replicas, in total and per share type.
 
 Manila stores limits for projects that do not exist and refuses a limit below usage. The limits
-of a share type are an address of their own, so a call each; none may be above the project's
-limit of the same kind, though the project's may be lowered below it afterwards. So what rises
-in the project is written before its types, and what falls after them.
+of a share type are an address of their own, so a call each. A type without a limit of its own
+has the project's; none may be above the project's, though that may be lowered below it afterwards.
+So what rises in the project is written before its types, and what falls after them.
 
 Use of one project is one call, and one for each share type that is asked for. For all projects
 at once it is counted from the lists of shares and snapshots. No options.

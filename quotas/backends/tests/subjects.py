@@ -179,10 +179,8 @@ class ManilaSubject(CloudSubject):
 
     def limits(self, project_id: str) -> Mapping[str, int]:
         found = dict(self.ask("GET", f"/quota-sets/{project_id}")["quota_set"])
-        path = f"/quota-sets/{project_id}?share_type={self.share_type}"
-        of_type = dict(self.ask("GET", path)["quota_set"])
-        found |= {f"{key}_{self.share_type}": value for key, value in of_type.items()}
-        return {key: value for key, value in found.items() if type(value) is int}
+        found.pop("id")
+        return found
 
     def use(self, project_id: str, key: str, count: int) -> None:
         if isinstance(self.site, SandboxSite):
@@ -209,6 +207,12 @@ class ShareTypeSubject(ManilaSubject):
     @property
     def usable(self) -> Sequence[str]:  # type: ignore[override]  # of the site
         return self.keys
+
+    def limits(self, project_id: str) -> Mapping[str, int]:
+        path = f"/quota-sets/{project_id}?share_type={self.share_type}"
+        found = dict(self.ask("GET", path)["quota_set"])
+        found.pop("id")
+        return {f"{key}_{self.share_type}": value for key, value in found.items()}
 
     def new_project(self) -> str:
         return self._opened(super().new_project())
@@ -265,15 +269,14 @@ class OctaviaSubject(CloudSubject):
         return str(made["id"])
 
     def _use_members(self, project_id: str, count: int) -> None:
-        pools = self.ask("GET", f"/v2/lbaas/pools?project_id={project_id}")["pools"]
-        pool = pools[0]["id"] if pools else self._make(project_id, "pool")
-        path = f"/v2/lbaas/pools/{pool}/members"
-        rows = self.ask("GET", path)["members"]
-        for row in rows[count:]:
-            self.ask("DELETE", f"{path}/{row['id']}")
-        for number in range(count - len(rows)):
-            member = {"address": f"192.0.2.{len(rows) + number + 1}", "protocol_port": 80}
-            self.ask("POST", path, {"member": {**member, "project_id": project_id}})
+        # Anew each time: nobody removes the row of a member here, and its pool would go on listing
+        # it, as no real one does.
+        self.use(project_id, "pool", 0)
+        pool = self._make(project_id, "pool")
+        for number in range(count):
+            member = {"address": f"192.0.2.{number + 1}", "protocol_port": 80}
+            fields = {"member": {**member, "project_id": project_id}}
+            self.ask("POST", f"/v2/lbaas/pools/{pool}/members", fields)
 
     def _subnet(self, project_id: str) -> str:
         def network(path: str, body: Any) -> Any:
