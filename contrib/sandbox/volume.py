@@ -10,6 +10,7 @@ from typing import Any
 
 from contrib.sandbox import access
 from contrib.sandbox.calls import NOT_FOUND, Answer, Call, Refusal, signed_in
+from contrib.sandbox.paging import linked_page
 from contrib.sandbox.state import VOLUME_TYPES, Usage
 
 LARGEST = 2**31 - 1
@@ -43,6 +44,8 @@ def handle(call: Call) -> Answer:
     match (call.method, *parts[2:]):
         case (_, "types", *rest):
             answer = access.handle(call, access.TYPE, rest) or Answer(404, NOT_FOUND)
+        case ("GET", "volumes" | "snapshots" as what, "detail"):
+            answer = linked_page(call, f"/v3/{what}/detail", what, _rows(call, what))
         case ("GET", "os-quota-sets", project_id):
             answer = _show(call, project_id)
         case ("GET", "os-quota-sets", project_id, "defaults"):
@@ -58,6 +61,26 @@ def handle(call: Call) -> Answer:
             return Answer(404, NOT_FOUND)
     answer.headers.update(headers)
     return answer
+
+
+def _rows(call: Call, what: str) -> list[dict[str, Any]]:
+    """Volumes or snapshots, made up from what is used of each type; all space is the volumes'."""
+    owner = "os-vol-tenant-attr:tenant_id"
+    if what == "snapshots":
+        owner = "os-extended-snapshot-attributes:project_id"
+    rows = []
+    with call.cloud.lock:
+        for project in call.cloud.holders("usage", call.region or "", "volume"):
+            for name in VOLUME_TYPES:
+                count = _usage(call, project, f"{what}_{name}").used
+                space = _usage(call, project, f"gigabytes_{name}").used
+                total = space if what == "volumes" else 0
+                for number in range(count):
+                    size = total // count + (total % count if number == 0 else 0)
+                    row = {"id": f"{project}-{what}-{name}-{number}", owner: project, "size": size}
+                    volume = f"{project}-volumes-{name}-0"
+                    rows.append({**row, "volume_type": name, "volume_id": volume})
+    return rows
 
 
 def _release(call: Call) -> str:

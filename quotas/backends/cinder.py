@@ -6,12 +6,14 @@ had a limit of its own for that key before. Both are for the caller to look afte
 No options.
 """
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from quotas.backends.base import KeySpec
+from quotas.backends.base import Figure, KeySpec, Survey
 from quotas.backends.counting import LARGEST
-from quotas.backends.quotasets import QuotaSets
+from quotas.backends.deadline import TimeLeft
+from quotas.backends.quotasets import QuotaSets, use_of_one
 from quotas.backends.sorting import Rule
 
 
@@ -34,3 +36,25 @@ class CinderDriver(QuotaSets):
         Rule(400, r"bad key\(s\)", "unknown_key"),
     )
     DETAIL_QUERY: ClassVar[Mapping[str, str]] = {"usage": "True"}
+
+    def survey(self, keys: Iterable[str] | None = None, *, timeout: float) -> Survey:
+        left = TimeLeft(timeout)
+        everywhere = {"all_tenants": "1"}
+        counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        types: dict[str, str | None] = {}
+        for row in self._service.rows("/volumes/detail", "volumes", left, query=everywhere):
+            types[str(row["id"])] = its_type = row.get("volume_type")
+            use = use_of_one("volumes", "gigabytes", row.get("size"), its_type)
+            counted[str(row.get("os-vol-tenant-attr:tenant_id"))].update(use)
+        for row in self._service.rows("/snapshots/detail", "snapshots", left, query=everywhere):
+            its_type = types.get(str(row.get("volume_id")))
+            use = use_of_one("snapshots", "gigabytes", row.get("size"), its_type)
+            counted[str(row.get("os-extended-snapshot-attributes:project_id"))].update(use)
+        totals = {each.key for each in self.SPECS if "*" not in each.key}
+        seen = totals | {key for use in counted.values() for key in use}
+        asked = seen if keys is None else {key for key in keys if self.spec(key) is not None}
+        figures = {
+            project: {key: Figure(None, use[key]) for key in asked}
+            for project, use in counted.items()
+        }
+        return Survey(figures, counted=frozenset(asked), bounded=frozenset())

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from quotas.backends.base import Figure, KeySpec, Survey
-from quotas.backends.counting import LARGEST, member, unknown_key, whole
+from quotas.backends.counting import LARGEST, member, unknown_key
 from quotas.backends.deadline import TimeLeft
 from quotas.backends.errors import BackendError, broken
 from quotas.backends.openstack import checked_row
-from quotas.backends.quotasets import QuotaSets
+from quotas.backends.quotasets import QuotaSets, use_of_one
 from quotas.backends.sorting import Rule
 
 GIB: Final = 2**30
@@ -141,11 +141,11 @@ class ManilaDriver(QuotaSets):
         types: dict[str, str | None] = {}
         for row in self._rows_of_all("shares", left):
             types[str(row["id"])] = share_type = row.get("share_type_name")
-            use = _one("shares", "gigabytes", row.get("size"), share_type)
+            use = use_of_one("shares", "gigabytes", row.get("size"), share_type)
             counted[str(row.get("project_id"))].update(use)
         for row in self._rows_of_all("snapshots", left):
             share_type = types.get(str(row.get("share_id")))
-            use = _one("snapshots", "snapshot_gigabytes", row.get("share_size"), share_type)
+            use = use_of_one("snapshots", "snapshot_gigabytes", row.get("share_size"), share_type)
             counted[str(row.get("project_id"))].update(use)
         seen = {key for use in counted.values() for key in use} | set(_SURVEYED)
         asked = seen if keys is None else {key for key in keys if _is_surveyed(key)}
@@ -197,13 +197,3 @@ def _rises(now: Figure | None, wanted: int) -> bool:
 def _is_surveyed(key: str) -> bool:
     split = _split(key)
     return (key if split is None else split[0]) in _SURVEYED
-
-
-def _one(count: str, space: str, size: Any, share_type: str | None) -> Counter[str]:
-    """What one share or snapshot uses."""
-    if not whole(size):
-        raise broken(f"a size is no number: {size!r}")
-    use = Counter({count: 1, space: size})
-    if share_type:
-        use.update({f"{count}_{share_type}": 1, f"{space}_{share_type}": size})
-    return use

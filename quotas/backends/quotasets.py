@@ -2,6 +2,7 @@
 a detail call answers with what is used, and which takes the keys that are to change.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -89,3 +90,13 @@ class QuotaSets(Counting):
         )
         if not isinstance(answer.get(self.ENVELOPE), dict):
             raise broken(str(answer), uncertain=True)
+
+
+def use_of_one(count: str, space: str, size: Any, its_type: str | None) -> Counter[str]:
+    """What one volume, share or snapshot uses: {key: units}, in total and of its type."""
+    if not whole(size):
+        raise broken(f"a size is no number: {size!r}")
+    use = Counter({count: 1, space: size})
+    if its_type:
+        use.update({f"{count}_{its_type}": 1, f"{space}_{its_type}": size})
+    return use

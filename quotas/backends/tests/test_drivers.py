@@ -30,7 +30,9 @@ class TestNova(OnClouds, QuotaConformance, UsageConformance, FailureConformance)
     of = subjects.NovaSubject
 
 
-class TestCinder(OnClouds, QuotaConformance, UsageConformance, FailureConformance):
+class TestCinder(
+    OnClouds, QuotaConformance, UsageConformance, SurveyConformance, FailureConformance
+):
     of = subjects.CinderSubject
 
 
