@@ -45,7 +45,7 @@ class Gate(Protocol):
 
 @dataclass
 class Match:
-    service: str | None = None  # identity, compute, volume
+    service: str | None = None  # identity, compute, volume, network, share, balancer, storage
     region: str | None = None
     method: str | None = None
     path: str = ""  # a regular expression, searched in the path with its query

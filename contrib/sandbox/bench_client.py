@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Self
 
 
 class BenchClient:
-    """A client of the control calls. Services are "identity", "compute" and "volume"; what
-    matches calls is service, region, method, path and body (patterns), skip and count."""
+    """A client of the control calls. Services are "identity", "compute", "volume", "network",
+    "share", "balancer" and "storage"; what matches calls is service, region, method, path and body
+    (patterns), skip and count."""
 
     CONTROL: ClassVar[str]
 

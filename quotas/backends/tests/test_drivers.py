@@ -2,7 +2,7 @@
 
 import pytest
 
-from contrib.testing.clouds import Site
+from contrib.testing.clouds import SandboxSite, Site
 from quotas.backends.conformance import (
     FailureConformance,
     QuotaConformance,
@@ -26,25 +26,19 @@ class OnClouds:
         return cls.of(site, request.param, tmp_path_factory.mktemp("subject"))
 
 
-class TestNova(OnClouds, QuotaConformance, UsageConformance, FailureConformance):
+class TestNova(OnClouds, QuotaConformance, UsageConformance):
     of = subjects.NovaSubject
 
 
-class TestCinder(
-    OnClouds, QuotaConformance, UsageConformance, SurveyConformance, FailureConformance
-):
+class TestCinder(OnClouds, QuotaConformance, UsageConformance, SurveyConformance):
     of = subjects.CinderSubject
 
 
-class TestNeutron(
-    OnClouds, QuotaConformance, UsageConformance, SurveyConformance, FailureConformance
-):
+class TestNeutron(OnClouds, QuotaConformance, UsageConformance, SurveyConformance):
     of = subjects.NeutronSubject
 
 
-class TestManila(
-    OnClouds, QuotaConformance, UsageConformance, SurveyConformance, FailureConformance
-):
+class TestManila(OnClouds, QuotaConformance, UsageConformance, SurveyConformance):
     of = subjects.ManilaSubject
 
 
@@ -52,21 +46,45 @@ class TestShareTypes(OnClouds, QuotaConformance, UsageConformance, SurveyConform
     of = subjects.ShareTypeSubject
 
 
-class TestOctavia(
-    OnClouds, QuotaConformance, UsageConformance, SurveyConformance, FailureConformance
-):
+class TestOctavia(OnClouds, QuotaConformance, UsageConformance, SurveyConformance):
     of = subjects.OctaviaSubject
 
 
-class TestKeystoneLimits(
-    OnClouds, QuotaConformance, UsageConformance, SurveyConformance, FailureConformance
-):
+class TestKeystoneLimits(OnClouds, QuotaConformance, UsageConformance, SurveyConformance):
     of = capabilities.KeystoneLimitsSubject
 
 
-class TestFlavorAccess(OnClouds, QuotaConformance, SurveyConformance, FailureConformance):
+class TestFlavorAccess(OnClouds, QuotaConformance, SurveyConformance):
     of = capabilities.FlavorAccessSubject
 
 
-class TestTypeAccess(OnClouds, QuotaConformance, SurveyConformance, FailureConformance):
+class TestTypeAccess(OnClouds, QuotaConformance, SurveyConformance):
     of = capabilities.TypeAccessSubject
+
+
+class TestFailures(FailureConformance):
+    """What a driver makes of a service that fails is the same wherever that is."""
+
+    @pytest.fixture(
+        scope="class",
+        params=[
+            subjects.NovaSubject,
+            subjects.CinderSubject,
+            subjects.NeutronSubject,
+            subjects.ManilaSubject,
+            subjects.OctaviaSubject,
+            capabilities.KeystoneLimitsSubject,
+            capabilities.FlavorAccessSubject,
+            capabilities.TypeAccessSubject,
+        ],
+        ids=lambda of: of.__name__.removesuffix("Subject"),
+    )
+    @classmethod
+    def subject(
+        cls,
+        request: pytest.FixtureRequest,
+        sandbox_site: SandboxSite,
+        tmp_path_factory: pytest.TempPathFactory,
+    ) -> CloudSubject:
+        made: CloudSubject = request.param(sandbox_site, 1, tmp_path_factory.mktemp("subject"))
+        return made
