@@ -7,9 +7,12 @@ import stat
 import subprocess
 import sys
 import threading
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from contrib.sandbox.control import RunningSandbox, running_sandbox
 from contrib.sandbox.program import ROOT
@@ -56,6 +59,43 @@ def test_state_outlives_the_process(tmp_path: Path, end: str) -> None:
         assert plain.project(project["id"]) == project
         found = plain.done("GET", "compute", f"{path}/detail", region="geneva")["quota_set"]
         assert found["cores"] == {"limit": 7, "in_use": 3, "reserved": 1}
+
+
+def test_limits_in_keystone_flavors_and_storage_outlive_the_process(tmp_path: Path) -> None:
+    where = {"service_id": "service-nova", "region_id": "geneva", "resource_name": "servers"}
+    storage = "/geneva/storage/admin/user"
+    with running_sandbox(tmp_path) as sandbox:
+        plain = plain_of(sandbox)
+        project = make_project(plain, "p-kept")
+        fields = {"registered_limits": [{**where, "default_limit": 3}]}
+        plain.done("POST", "identity", "/registered_limits", fields)
+        own = {**where, "project_id": project, "resource_limit": 5}
+        plain.done("POST", "identity", "/limits", {"limits": [own]})
+        flavor = {"name": "private", "os-flavor-access:is_public": False}
+        made = plain.done("POST", "compute", "/flavors", {"flavor": flavor}, region="geneva")
+        path = f"/flavors/{made['flavor']['id']}"
+        grant = {"addTenantAccess": {"tenant": project}}
+        plain.done("POST", "compute", f"{path}/action", grant, region="geneva")
+        keys = yaml.safe_load(sandbox.clouds_yaml.read_text())["clouds"]["sandbox"]["rgw"]["geneva"]
+        signed = {"Authorization": f"AWS4-HMAC-SHA256 Credential={keys['access_key']}/x/s3"}
+        stored = ask(sandbox, "PUT", f"{storage}?uid=someone", signed)
+
+        sandbox.kill()
+        sandbox.start()
+
+        plain = plain_of(sandbox)
+        limits = plain.done("GET", "identity", f"/limits?project_id={project}")["limits"]
+        assert [row["resource_limit"] for row in limits] == [5]
+        access = plain.done("GET", "compute", f"{path}/os-flavor-access", region="geneva")
+        assert [row["tenant_id"] for row in access["flavor_access"]] == [project]
+        assert ask(sandbox, "GET", f"{storage}?uid=someone", signed) == stored
+        assert sandbox.clouds_yaml.read_text().count(keys["access_key"]) == 1
+
+
+def ask(sandbox: RunningSandbox, method: str, path: str, headers: dict[str, str]) -> Any:
+    request = urllib.request.Request(sandbox.url + path, headers=headers, method=method)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read())
 
 
 def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
@@ -126,9 +166,10 @@ def test_totals_follow_the_types(sandbox: RunningSandbox) -> None:
     [
         (("nobody", "geneva", "compute", {"cores": 1}), "no project is called 'nobody'"),
         (("admin", "atlantis", "compute", {"cores": 1}), "no region is called 'atlantis'"),
-        (("admin", "geneva", "network", {"cores": 1}), "no service is called 'network'"),
+        (("admin", "geneva", "weather", {"cores": 1}), "no service is called 'weather'"),
         (("admin", "geneva", "compute", {"volumes": 1}), "compute counts no 'volumes'"),
         (("admin", "geneva", "compute", {"cores": -1}), "usage of cores is a number from 0 on"),
+        (("admin", "geneva", "balancer", {"member": 1}), "a member needs a pool"),
     ],
 )
 def test_usage_of_nothing_is_refused(
