@@ -72,7 +72,7 @@ def _update(call: Call, project_id: str) -> Answer:
         raise Refusal(400, f"Unknown attribute for argument quotas.quota: {', '.join(unknown)}")
     # Those without underscores come last, and so win.
     ordered = sorted(given.items(), key=lambda item: item[0] in _SPELLINGS)
-    wanted = {_SPELLINGS.get(key, key): _integer(key, value) for key, value in ordered}
+    wanted = {str(_SPELLINGS.get(key, key)): _integer(key, value) for key, value in ordered}
     with call.cloud.change():
         if not call.ignores_writes:
             call.cloud.limits_of(call.region or "", "balancer", project_id).update(wanted)

@@ -174,7 +174,7 @@ def _list(call: Call, what: str) -> Answer:
     """Shares or snapshots, made up from what is used of each type; pages by offset."""
     space = "gigabytes" if what == "shares" else "snapshot_gigabytes"
     size_key = "size" if what == "shares" else "share_size"
-    rows = []
+    rows: list[dict[str, Any]] = []
     with call.cloud.lock:
         for project in call.cloud.holders("usage", call.region or "", "share"):
             for name in SHARE_TYPES:

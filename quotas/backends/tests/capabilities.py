@@ -42,7 +42,7 @@ class KeystoneLimitsSubject(CloudSubject):
 
     @property
     def endpoint(self) -> str:
-        return self.plain._identity
+        return str(self.plain._identity)
 
     @cached_property
     def _compute(self) -> str:
