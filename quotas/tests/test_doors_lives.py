@@ -178,15 +178,16 @@ def _status(answer: Any) -> int:
 def rows() -> dict[str, list[Any]]:
     """What the verbs could change, without moments."""
     return {
-        "projects": list(Project.objects.values_list("state", "unit", "ends_on", "closes_on",
-                                                     "version")),
+        "projects": list(Project.objects.order_by("pk").values_list(
+            "state", "unit", "ends_on", "closes_on", "version")),
         "members": list(Membership.objects.order_by("user", "pk").values_list("user", "role")),
         "acts": list(ProjectAct.objects.order_by("pk").values_list("kind", "actor", "delegation",
                                                                    "reason", "data")),
         "changes": list(ProjectChange.objects.order_by("pk").values_list(
             "kind", "state", "to_user", "to_unit", "until_on", "then_role", "reason", "answer",
             "answered_by", "version")),
-        "holds": list(ProjectHold.objects.values_list("reason", "until_on", "released_by")),
+        "holds": list(ProjectHold.objects.order_by("pk").values_list(
+            "reason", "until_on", "released_by")),
         "accounts": list(Account.objects.order_by("pk").values_list("unit", "project", "balance")),
         "transfers": list(Transfer.objects.order_by("pk").values_list("kind", "amount", "actor")),
         "events": list(Event.objects.order_by("pk").values_list("verb", "actor")),
