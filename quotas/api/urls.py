@@ -111,6 +111,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<slug:slug>/release/", lives.project_release, name="api_project_release"),
     path("projects/<slug:slug>/loans/<int:pk>/extend/", loans.loan_extend, name="api_loan_extend"),
     path("projects/<slug:slug>/loans/<int:pk>/keep/", loans.loan_keep, name="api_loan_keep"),
+    path("projects/<slug:slug>/loans/<int:pk>/ask/", loans.loan_ask, name="api_loan_ask"),
     path("changes/", project_changes.change_list, name="api_changes"),
     path("changes/<int:pk>/", project_changes.change_detail, name="api_change"),
     path("changes/<int:pk>/accept/", project_changes.change_accept, name="api_change_accept"),

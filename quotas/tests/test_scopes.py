@@ -43,7 +43,7 @@ TABLE: dict[str, str] = {
         POST request_withdraw, POST request_comment, POST request_nudge, PUT request,
         DELETE request, POST projects, POST project_rename, POST members, DELETE member,
         POST project_leave, POST project_extend, POST project_move, POST project_offer,
-        POST project_close, POST project_keep, POST change_withdraw
+        POST project_close, POST project_keep, POST change_withdraw, POST loan_ask
     """,
     "decide": """
         POST request_approve, POST request_decline, POST request_return, POST request_endorse,

@@ -129,6 +129,8 @@ LIVES: dict[str, list[Sample]] = {
     "loan_list": [get(PROJECT)],
     "loan_extend": [post(of_loan, extended)],
     "loan_keep": [post(of_loan, seen)],
+    "loan_ask": [post(of_loan, until)],
+    "api_loan_ask": [post(of_loan, until)],
     "api_loan_extend": [post(of_loan, extended)],
     "api_loan_keep": [post(of_loan, seen)],
     "project_people": [get(PROJECT), get(PROJECT, "?q=erin")],
