@@ -172,6 +172,8 @@ LIVES: dict[str, list[Sample]] = {
     "api_project_leave": [post(with_another_owner)],
     "api_project_life": [get(PROJECT)],
     "api_project_acts": [get(PROJECT)],
+    "api_project_timeline": [get(PROJECT)],
+    "api_project_missing": [get(PROJECT)],
     "api_project_extend": [post(PROJECT, until)],
     "api_project_move": [post(PROJECT, into_it)],
     "api_project_offer": [
