@@ -6,11 +6,10 @@ from rest_framework.request import Request
 from portal.lib.access import shows
 from quotas.queries.timeline_events import events_of_project, events_of_request, told
 
-from .asked import filters, viewer_in, visible_project
+from .asked import filters, viewer_in, visible_project, visible_request
 from .describe import LIST, operation
 from .doors import api_view
 from .pages import answer_page, page_of
-from .requests import visible_request
 from .shapes.timelines import TimelineEntrySerializer
 
 

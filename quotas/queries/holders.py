@@ -14,7 +14,6 @@ from quotas.states import Missing
 
 from .identity_rules import roles_of, rule_for
 
-
 # No rule finds them: the operators' file says who they are.
 BY_HAND = "by hand"
 _WORDS = {

@@ -59,20 +59,19 @@ def events_of_project(project: Project) -> QuerySet[Event]:
 
 
 def events_of_request(quota_request: QuotaRequest) -> QuerySet[Event]:
-    """Every act about a request, and what services said of what it was granted, until it was true."""
-    own = Event.objects.filter(subject_kind="request", subject_id=quota_request.pk)
-    granted = own.filter(verb="approved").aggregate(first=Min("pk"))["first"]
-    if granted is None:
-        rows = own
-    else:
+    """Every act about a request, and what services said of its grants until they were true."""
+    own = Q(subject_kind="request", subject_id=quota_request.pk)
+    granted = Event.objects.filter(own, verb="approved").aggregate(first=Min("pk"))["first"]
+    if granted is not None:
         delivered = Delivery.objects.filter(
             Q(applied_at__isnull=True) | Q(applied_at__gte=OuterRef("at")),
             decision_line__decision__request=quota_request, target=OuterRef("subject_id"),
         )  # fmt: skip
-        about = Q(subject_kind="target", verb__in=DELIVERING, pk__gt=granted) & Q(Exists(delivered))
-        about &= Q(project=quota_request.project_id)
-        rows = Event.objects.filter(Q(subject_kind="request", subject_id=quota_request.pk) | about)
-    return rows.exclude(verb__in=UNTOLD).select_related("actor")
+        own |= Q(
+            Exists(delivered), project=quota_request.project_id, subject_kind="target",
+            verb__in=DELIVERING, pk__gt=granted,
+        )  # fmt: skip
+    return Event.objects.filter(own).exclude(verb__in=UNTOLD).select_related("actor")
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class Command(BaseCommand):
         for each in verify(since=options["since"], progress=self._progress):
             found += 1
             if options["json"]:
-                row = {"decision": each.decision, "act": each.act}
+                row: dict[str, Any] = {"decision": each.decision, "act": each.act}
                 row |= {"project_act": each.project_act, "what": each.what}
                 row |= {"expected": _plain(each.expected), "found": _plain(each.found)}
                 self.stdout.write(json.dumps(row))
