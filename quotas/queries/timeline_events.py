@@ -109,7 +109,7 @@ class _Known:
         whom = self._whom(event)
         sentence = sentence_of(
             event, who=self._who(event, rule), whom=str(whom) if whom else "",
-            unit=self._unit(event), service=endpoint.name if endpoint else "",
+            unit=self._unit(event), endpoint=endpoint,
             change=str(change.get_kind_display()) if change else "",
         )  # fmt: skip
         return Told(

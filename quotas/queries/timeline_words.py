@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from projects.models import Event
 from projects.states import Role
+from quotas.models import Endpoint
 
 # {verb: words with %(who)s, %(whom)s, %(role)s, %(unit)s, %(service)s}
 SENTENCES: dict[str, Promise] = {
@@ -80,6 +81,8 @@ SENTENCES: dict[str, Promise] = {
     "webhook disabled": gettext_lazy("A webhook failed for long and is called no more"),
     "webhook deleted": gettext_lazy("%(who)s deleted a webhook"),
 }
+# At an identity service.
+KNOWN = gettext_lazy("%(service)s knows the project")
 # {verb: (icon, tone)}; a verb that is not here has the plain one.
 MARKS = {
     "submitted": ("pencil", "busy"),
@@ -132,13 +135,15 @@ MARKS = {
 
 
 def sentence_of(
-    event: Event, *, who: str, whom: str = "", unit: str = "", service: str = "", change: str = ""
-) -> str:
+    event: Event, *, who: str, whom: str = "", unit: str = "", endpoint: Endpoint | None = None,
+    change: str = "",
+) -> str:  # fmt: skip
     """What happened, in the reader's language; of a verb that has no words its name."""
     words = {"who": who, "whom": whom or _("somebody"), "unit": unit or _("another unit"),
-             "service": service or _("a service"), "change": change,
+             "service": endpoint.name if endpoint else _("a service"), "change": change,
              "role": _role(event)}  # fmt: skip
-    found = SENTENCES.get(event.verb)
+    is_known = event.verb == "applied" and endpoint is not None and endpoint.identity_id is None
+    found = KNOWN if is_known else SENTENCES.get(event.verb)
     if found is None:
         return _("%(who)s: %(verb)s") % {"who": who, "verb": event.verb.replace("_", " ")}
     return str(found) % words

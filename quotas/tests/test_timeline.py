@@ -19,9 +19,8 @@ from quotas.actions.members import set_member
 from quotas.actions.project_changes import ask_extension
 from quotas.actions.requests import submit
 from quotas.actions.wishes import Wish
-from quotas.models import QuotaRequest, Target
+from quotas.models import Delivery, QuotaRequest
 from quotas.queries.timeline_words import SENTENCES
-from quotas.states import TargetState
 from quotas.tests.api import caller, results
 from quotas.tests.counting import assert_flat
 from quotas.tests.site import Site
@@ -44,9 +43,10 @@ ELSEWHERE = {
 def lived(site_today: Site) -> Site:
     """Asked, written, granted, read back; somebody joined; suspended, resumed; a wish waits."""
     site, now = site_today, timezone.now()
-    held = site.delegations["erin"]
-    held.powers = [*held.powers, Power.DECIDE_PROJECTS]
-    held.save(update_fields=["powers"])
+    for name in ("otto", "erin"):
+        held = site.delegations[name]
+        held.powers = [*held.powers, Power.DECIDE_PROJECTS]
+        held.save(update_fields=["powers"])
     asked = submit(
         project=site.project, wish=Wish({site.vcpu.slug: 8}, FORMULA), actor=site.alice, now=now
     )
@@ -56,12 +56,11 @@ def lived(site_today: Site) -> Site:
         quota_request=asked, granted={line.pk: 4}, seen={line.pk: 0}, version=asked.version,
         reason="Half of it.", actor=site.dana, now=now,
     )  # fmt: skip
-    for target in Target.objects.filter(project=site.project, endpoint__slug="nova"):
-        Target.objects.filter(pk=target.pk).update(state=TargetState.APPLIED, next_try_at=None)
-        Event.objects.create(
-            verb="applied", at=now, project=site.project, subject_kind="target",
-            subject_id=target.pk, data={"endpoint": "nova", "generation": 1},
-        )  # fmt: skip
+    target = Delivery.objects.get().target
+    Event.objects.create(
+        verb="applied", at=now, project=site.project, subject_kind="target",
+        subject_id=target.pk, data={"endpoint": target.endpoint.slug, "generation": 1},
+    )  # fmt: skip
     set_member(project=site.project, user=site.mallory, role=Role.READER, actor=site.alice, now=now)
     lives.suspend(project=site.project, reason="Too loud.", actor=site.erin, now=now)
     lives.resume(project=site.project, actor=site.erin, now=now)
@@ -82,7 +81,7 @@ def test_a_projects_timeline_tells_all_with_words_and_amounts(lived: Site) -> No
     assert (found["approved"]["amounts"], found["approved"]["text"]) == (
         {lived.vcpu.slug: 4}, "Half of it.",
     )  # fmt: skip
-    assert found["applied"]["endpoint"] == "nova"
+    assert found["applied"]["endpoint"] == Delivery.objects.get().target.endpoint.slug
     assert found["role given"]["whom"]["name"] == str(lived.mallory)
     assert found["role given"]["sentence"] == f"{lived.alice} gave {lived.mallory} the role reader"
     suspended = found["project suspended"]

@@ -203,17 +203,17 @@ def change_group() -> None:
 def _answerer(verb: str, words: str, *, needs_reason: bool = False) -> click.Command:
     @click.command(name=verb, help=words)
     @click.argument("number", metavar="CHANGE", type=click.IntRange(1))
-    @click.option("--reason", default="", required=needs_reason, help="A word to whoever asked.")
+    @click.option("--reason", required=needs_reason, help="A word to whoever asked.")
     @yes_option
     @with_options
     @pass_run
-    def answer(run: Run, number: int, reason: str, yes: bool) -> int:
+    def answer(run: Run, number: int, reason: str | None, yes: bool) -> int:
         found = run.site.get(address("changes", number))
         confirm(run, f"{verb.capitalize()} change {number} of {found['project']['slug']}?", yes=yes)
         # What was read goes with the answer: one that changed meanwhile is refused.
         body: dict[str, Any] = {"version": found["version"]}
         if verb != "withdraw":
-            body["answer"] = reason
+            body["answer"] = reason or ""
         done = run.site.post(address("changes", number, verb), body)
         if run.screen.as_json:
             run.screen.json(done)

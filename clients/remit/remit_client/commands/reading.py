@@ -80,9 +80,12 @@ def members(run: Run, slug: str, given: Sequence[str]) -> None:
 
     With --set a role is given, or changed, before.
     """
-    held = run.site.pages(address("projects", slug, "members")) if given else []
-    for each in given:
-        run.site.post(address("projects", slug, "members"), _role(each, held))
+    roles = [_role(each) for each in given]
+    held = run.site.pages(address("projects", slug, "members")) if roles else []
+    for kind, public_id, role in roles:
+        seen = next((each["role"] for each in held if each["holder"]["id"] == public_id), None)
+        body = {kind: public_id, "role": role, "seen": seen}
+        run.site.post(address("projects", slug, "members"), body)
     rows = run.site.pages(address("projects", slug, "members"))
     if run.screen.as_json:
         return run.screen.json(rows)
@@ -102,14 +105,13 @@ def members(run: Run, slug: str, given: Sequence[str]) -> None:
     return None
 
 
-def _role(text: str, held: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The role that `person:…=member` gives, and the one that is seen; raises Wrong."""
+def _role(text: str) -> tuple[str, str, str]:
+    """(person or group, id, role) of `person:…=member`; raises Wrong."""
     who, __, role = text.partition("=")
     kind, __, public_id = who.partition(":")
     if kind not in ("person", "group") or not public_id or not role:
         raise Wrong(f"“{text}” gives nobody a role: write person:…=member.")
-    seen = [each["role"] for each in held if each["holder"]["id"] == public_id]
-    return {kind: public_id, "role": role, "seen": seen[0] if seen else None}
+    return kind, public_id, role
 
 
 @click.command(short_help="List what can be asked for.")
