@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
+from portal.lib.together import Rows, together
 from projects.models import Event, Group, Project, ProjectAct, ProjectChange, Unit, User
 from projects.states import ProjectActKind
 from quotas.models import (
@@ -101,6 +102,14 @@ class _Known:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = events
+        # Always asked, so that a project's page costs the same before somebody joined it; 0 is
+        # nobody's id, without which nothing would be asked.
+        users, groups = together(
+            Rows(User.objects.filter(pk__in=[0, *self._ids("user")])),
+            Rows(Group.objects.filter(pk__in=[0, *self._ids("group")])),
+        )
+        self.users: dict[int, User] = {each.pk: each for each in users}
+        self.groups: dict[int, Group] = {each.pk: each for each in groups}
 
     def told(self, event: Event) -> Told:
         act, change, decision = self._act(event), self._change(event), self._decision(event)
@@ -186,14 +195,6 @@ class _Known:
     def endpoints(self) -> Mapping[str, Endpoint]:
         slugs = {each.data["endpoint"] for each in self.events if "endpoint" in each.data}
         return Endpoint.objects.in_bulk(slugs, field_name="slug") if slugs else {}
-
-    @cached_property
-    def users(self) -> Mapping[int, User]:
-        return User.objects.in_bulk(self._ids("user"))
-
-    @cached_property
-    def groups(self) -> Mapping[int, Group]:
-        return Group.objects.in_bulk(self._ids("group"))
 
     @cached_property
     def units(self) -> Mapping[int, Unit]:
