@@ -102,8 +102,9 @@ class _Known:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = events
-        # Always asked, so that a project's page costs the same before somebody joined it; 0 is
-        # nobody's id, without which nothing would be asked.
+        # Always asked, so that a project's page costs the same before somebody joined it, or
+        # something was decided; 0 is no row's id, without which nothing would be asked.
+        self.granted = self._granted()
         users, groups = together(
             Rows(User.objects.filter(pk__in=[0, *self._ids("user")])),
             Rows(Group.objects.filter(pk__in=[0, *self._ids("group")])),
@@ -220,14 +221,11 @@ class _Known:
             for each in self.events
             if each.subject_kind == "request" and "decision" in each.data
         }
-        if not ids:
-            return {}
-        return Decision.objects.select_related("policy_version__policy").in_bulk(ids)
+        return Decision.objects.select_related("policy_version__policy").in_bulk([0, *ids])
 
-    @cached_property
-    def granted(self) -> Mapping[int, dict[str, int]]:
+    def _granted(self) -> Mapping[int, dict[str, int]]:
         """{decision id: {offering: granted, or endorsed}}"""
-        rows = DecisionLine.objects.filter(decision__in=self.decisions).values_list(
+        rows = DecisionLine.objects.filter(decision__in=[0, *self.decisions]).values_list(
             "decision", "line__offering__slug", "granted", "endorsed"
         )
         found: dict[int, dict[str, int]] = {}
