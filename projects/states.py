@@ -74,6 +74,7 @@ class ChangeKind(models.TextChoices):
     EXTEND = "extend", _("until another day")
     MOVE = "move", _("into another unit")
     HAND_OVER = "hand over", _("to another owner")
+    LOAN = "loan", _("a loan for longer, or for good")
 
 
 class ChangeState(models.TextChoices):

@@ -68,6 +68,7 @@ VERBS: dict[str, str] = {
     "project resumed": "A suspended project works on.",
     "project closing": "A project's countdown has begun.",
     "project kept": "A closing project is kept after all.",
+    "project gave back": "A closing project gave back what is not in use.",
     "project closed": "A project is closed for good: all that it had went back.",
     "loan returned": "Quota that was lent went back, as far as it was not in use.",
     "loan extended": "Quota that was lent goes back on a later day.",

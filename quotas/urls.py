@@ -74,6 +74,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<slug:slug>/loans/", loans.loan_list, name="loan_list"),
     path("projects/<slug:slug>/loans/<int:pk>/extend/", loans.loan_extend, name="loan_extend"),
     path("projects/<slug:slug>/loans/<int:pk>/keep/", loans.loan_keep, name="loan_keep"),
+    path("projects/<slug:slug>/loans/<int:pk>/ask/", loans.loan_ask, name="loan_ask"),
     path("changes/", project_changes.change_list, name="change_list"),
     path("changes/<int:pk>/", project_changes.change_detail, name="change_detail"),
     path("changes/<int:pk>/accept/", project_changes.change_accept, name="change_accept"),

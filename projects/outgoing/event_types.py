@@ -64,6 +64,7 @@ TYPES: dict[str, tuple[str, str]] = {
     "project.resumed": ("project", "project resumed"),
     "project.closing": ("project", "project closing"),
     "project.kept": ("project", "project kept"),
+    "project.gave_back": ("project", "project gave back"),
     "project.closed": ("project", "project closed"),
     "project.loan_returned": ("project", "loan returned"),
     "project.loan_extended": ("project", "loan extended"),

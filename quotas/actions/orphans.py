@@ -24,7 +24,7 @@ from quotas.queries.orphans import (
     with_last_owner,
 )
 
-from .project_changes import note_change, settle_change
+from .change_rows import note_change, settle_change
 from .project_desk import ProjectDesk, take_project
 from .wishes import clean_text
 

@@ -21,6 +21,7 @@ from projects.models import (
     ProjectHold,
 )
 from projects.states import ChangeKind, Power, ProjectState
+from quotas.actions.posting import Journal
 from quotas.models import Account, Transfer
 from quotas.tests.api import caller
 from quotas.tests.site import Site
@@ -252,3 +253,42 @@ def test_who_waits_finds_it_and_nobody_else(house: Site) -> None:
     assert [each["id"] for each in found] == [pk]
     assert caller(house, "bob").get("changes/", mine="true").json()["results"] == []
     assert caller(house, "mallory").get("changes/").json()["results"] == []
+
+
+LOAN_ACTS = [
+    (DONE, "alice", {"until_on": day(100), "reason": "Run 4."}),
+    (DONE, "alice", {"until_on": None, "reason": ""}),
+    (403, "bob", {"until_on": day(100)}),
+    (403, "dana", {"until_on": day(100)}),
+    (404, "mallory", {"until_on": day(100)}),
+    (422, "alice", {"until_on": day(-1)}),
+]
+
+
+@pytest.mark.parametrize(("status", "person", "sent"), LOAN_ACTS)
+def test_both_doors_ask_for_a_longer_loan_alike(
+    house: Site, status: int, person: str, sent: dict[str, Any]
+) -> None:
+    account = Account.objects.get(project=house.project)
+    source = Account.objects.get(offering=house.vcpu, unit=house.units["atlas"])
+    journal = Journal(actor=None, now=timezone.now())
+    ends_at = timezone.now() + timedelta(days=5)
+    journal.increase(line=None, account=account, source=source, amount=3, ends_at=ends_at)
+    journal.write()
+    args, found = ["atlas-reco", journal.opened[0].pk], []
+    form = {key: value for key, value in sent.items() if value is not None}
+    if sent["until_on"] is None:
+        form["for_good"] = "true"
+    for name, body in (("loan_ask", form), ("api_loan_ask", sent)):
+        client = Client()
+        client.force_login(house.people[person])
+        with transaction.atomic():
+            if name == "loan_ask":
+                answer: Any = client.post(reverse(name, args=args), body)
+                said = DONE if answer.status_code == 302 else answer.status_code
+            else:
+                said = _status(client.post(reverse(name, args=args), body, JSON))
+            found.append((said, rows()))
+            transaction.set_rollback(True)
+    assert (found[0][0], found[1][0]) == (status, status)
+    assert found[0][1] == found[1][1]

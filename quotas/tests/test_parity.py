@@ -76,6 +76,7 @@ TWINS: dict[str, tuple[str, ...]] = {
     "unit_steward": ("PUT api_unit_steward",),
     "loan_extend": ("POST api_loan_extend",),
     "loan_keep": ("POST api_loan_keep",),
+    "loan_ask": ("POST api_loan_ask",),
     "change_accept": ("POST api_change_accept",),
     "change_decline": ("POST api_change_decline",),
     "change_withdraw": ("POST api_change_withdraw",),

@@ -36,14 +36,15 @@ TABLE: dict[str, str] = {
         GET job, GET job_items, GET drifts, GET coverage, GET unanswered, GET drift, GET tokens,
         GET current_token, GET token, GET service_accounts, GET service_account, GET webhooks,
         GET mail_choices, GET mail, GET letters, GET groups, GET project_life, GET project_acts,
-        GET changes, GET change, GET webhook_types, GET webhook, GET webhook_calls, GET events
+        GET changes, GET change, GET webhook_types, GET webhook, GET webhook_calls, GET events,
+        GET project_timeline, GET request_timeline, GET project_missing
     """,
     "ask": """
         POST preview, POST requests, POST request_submit, POST request_amend, POST request_answer,
         POST request_withdraw, POST request_comment, POST request_nudge, PUT request,
         DELETE request, POST projects, POST project_rename, POST members, DELETE member,
         POST project_leave, POST project_extend, POST project_move, POST project_offer,
-        POST project_close, POST project_keep, POST change_withdraw
+        POST project_close, POST project_keep, POST change_withdraw, POST loan_ask
     """,
     "decide": """
         POST request_approve, POST request_decline, POST request_return, POST request_endorse,

@@ -134,11 +134,15 @@ def _show(
     members = members_of(project, viewer.now)
     text = request.GET.get("q", "").strip()[:MAX_FIND].replace("\0", "")
     held = {each.user_id for each in members if each.user_id}
+    owners = [each for each in members if verbs.counts_as_owner(each)]
     found = find_delegates(text, viewer.now) if may_manage and text else []
     context: dict[str, Any] = {
         "here": "projects",
         "project": project,
         "members": members,
+        # Taken from whom, it would be nobody's.
+        "last_owner": owners[0] if len(owners) == 1 else None,
+        "is_last_owner": len(owners) == 1 and owners[0].user_id == viewer.user.pk,
         "own": any(each.user_id == viewer.user.pk for each in members),
         "missing_holders": missing_holders(project, viewer.now),
         "changes": [each for each in open_changes(project) if each.to_user_id],
