@@ -34,7 +34,7 @@ class OrphanFilters(Filters):
 @shows("orphans")
 @operation(
     "list_orphans", "List projects that nobody owns any more",
-    answers=page_of(OrphanSerializer, "id", "-id"), refuses=(*LIST, 403), tag=TAG,
+    answers=page_of(OrphanSerializer, "name", "-name"), refuses=(*LIST, 403), tag=TAG,
     filters=[OrphanFilters],
     about="Of the units for which you decide projects; all for operators and auditors.",
 )  # fmt: skip

@@ -38,7 +38,7 @@ class PersonFilters(Filters):
 
 @shows("people")
 @operation(
-    "list_people", "List people", answers=page_of(PersonDetail, "id", "-id"),
+    "list_people", "List people", answers=page_of(PersonDetail, "name", "-name"),
     refuses=(*LIST, 403), tag=TAG, filters=[PersonFilters], about="For operators and auditors.",
 )  # fmt: skip
 @api_view(["GET"])
