@@ -37,7 +37,8 @@ TABLE: dict[str, str] = {
         GET current_token, GET token, GET service_accounts, GET service_account, GET webhooks,
         GET mail_choices, GET mail, GET letters, GET groups, GET project_life, GET project_acts,
         GET changes, GET change, GET people, GET person, GET person_leaving, GET orphans,
-        GET directory, GET directory_runs, GET webhook_types, GET webhook, GET webhook_calls, GET events
+        GET directory, GET directory_runs, GET webhook_types, GET webhook, GET webhook_calls,
+        GET events
     """,
     "ask": """
         POST preview, POST requests, POST request_submit, POST request_amend, POST request_answer,
