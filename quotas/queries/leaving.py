@@ -118,7 +118,7 @@ def _left_alone(user: User, now: datetime) -> list[LeftAlone]:
             | Q(group__isnull=False, group__gone_at__isnull=True),
             project=OuterRef("pk"), role=Role.OWNER,
         )
-        .exclude(user=user, user__isnull=False)
+        .exclude(user=user)
     )  # fmt: skip
     rows = (
         Project.objects.filter(Exists(own), state__in=(ProjectState.PROPOSED, *WORKS))
