@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from projects.models import Absence, Membership, User
+from projects.models import Absence, DirectoryRun, Membership, User
 from projects.states import Role
 from quotas.tests.access.case import Case
 from quotas.tests.access.sending import Sample, get, nothing, post
@@ -30,6 +30,21 @@ def an_orphan(case: Case) -> dict[str, Any]:
     return {"slug": "atlas-reco"}
 
 
+def with_an_orphan(case: Case) -> dict[str, Any]:
+    an_orphan(case)
+    return {}
+
+
+def with_a_reading(case: Case) -> dict[str, Any]:
+    """Of the directory; a part of it was not believed."""
+    refused = [{"part": "people", "id": None, "gone": 10, "known": 12}]
+    now = timezone.now()
+    DirectoryRun.objects.create(
+        started_at=now, ended_at=now, has_all_people=True, counts={"people": 2}, refused=refused
+    )
+    return {}
+
+
 def because(case: Case) -> dict[str, Any]:
     return {"reason": "tests"}
 
@@ -45,21 +60,21 @@ LEAVING: dict[str, list[Sample]] = {
     "person_detail": [get(bob)],
     "person_leave": [get(bob), post(bob, because)],
     "person_return": [get(who_left), post(who_left)],
-    "orphan_list": [get(), get(query="?offered=no")],
+    "orphan_list": [get(with_an_orphan), get(query="?offered=no")],
     "orphan_offer": [
         get(an_orphan), get(an_orphan, "?q=erin"), post(an_orphan, to_erin),
     ],
-    "directory_state": [get()],
+    "directory_state": [get(with_a_reading)],
     # API
     "api_people": [get(), get(query="?name=bob&left=false")],
     "api_person": [get(bob)],
     "api_person_leaving": [get(bob)],
     "api_person_leave": [post(bob, because)],
     "api_person_return": [post(who_left, nothing)],
-    "api_orphans": [get(), get(query="?offered=false")],
+    "api_orphans": [get(with_an_orphan), get(query="?offered=false")],
     "api_orphan_offer": [
         post(an_orphan, lambda case: {"person": str(case.site.erin.public_id)}),
     ],
-    "api_directory": [get()],
-    "api_directory_runs": [get()],
+    "api_directory": [get(with_a_reading)],
+    "api_directory_runs": [get(with_a_reading)],
 }  # fmt: skip
