@@ -18,10 +18,10 @@ from projects.models import (
     User,
 )
 from projects.queries.tokens import tokens_in_force
-from projects.states import STANDING, ChangeState, ProjectState, Role
+from projects.states import STANDING, ProjectState, Role
 
 from .left_authority import deputies_named_by, parted
-from .orphans import WORKS, Candidate, candidates_of
+from .orphans import WORKS, Candidate, candidates_of, open_offers
 
 OVER = (ProjectState.CLOSED, ProjectState.DROPPED)
 # What becomes of a project that nobody would own any more.
@@ -65,19 +65,22 @@ def leaving_of(user: User, now: datetime) -> Leaving:
     """As it would be now; some fifteen queries for any number of rows."""
     ending, links = parted(user, now)
     theirs = Q(user=user) | Q(service_account__owner=user)
-    offers = ProjectChange.objects.filter(to_user=user, state=ChangeState.OPEN)
     accounts = ServiceAccount.objects.filter(owner=user, closed_at__isnull=True)
     return Leaving(
         roles=list(held_roles(user)),
         alone=_left_alone(user, now),
         ending=ending,
         links=links,
-        deputies=list(deputies_named_by(user, now).select_related("user", "unit").order_by("pk")),
-        offers=list(offers.select_related("project").order_by("pk")),
+        deputies=list(_named(deputies_named_by(user, now))),
+        offers=list(open_offers().filter(to_user=user).order_by("pk")),
         accounts=list(accounts.select_related("project", "unit").order_by("name", "pk")),
         token_count=tokens_in_force(now).filter(theirs).count(),
         is_operator=user.is_operator,
     )
+
+
+def _named(rows: QuerySet[Delegation]) -> QuerySet[Delegation]:
+    return rows.select_related("user", "group", "unit").order_by("pk")
 
 
 def held_roles(user: User) -> QuerySet[Membership]:

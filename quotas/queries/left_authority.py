@@ -34,7 +34,7 @@ def parted(user: User, now: datetime) -> tuple[list[Delegation], list[Delegation
 
     From the leaves up, as one of theirs may hang from another; two queries.
     """
-    held = list(unended(now).filter(user=user).select_related("unit", "grantor"))
+    held = list(unended(now).filter(user=user).select_related("user", "group", "unit"))
     below = unended(now).filter(parent__in=[each.pk for each in held], is_deputy=False)
     children: dict[int | None, set[int]] = {}
     for child, parent in below.values_list("pk", "parent"):
