@@ -119,15 +119,19 @@ def rows() -> dict[str, list[Any]]:
     return {
         "people": list(User.objects.order_by("pk").values_list("is_active", "is_operator")),
         "absences": list(Absence.objects.values_list("user", "reason", "left_by", "back_by")),
-        "members": list(Membership.objects.order_by("user", "pk").values_list(
-            "user", "role", "ends_at__isnull")),
-        "delegations": list(Delegation.objects.order_by("pk").values_list(
-            "pk", "revoked_at__isnull")),
+        "members": _standing(Membership, "user", "role", "ends_at"),
+        "delegations": _standing(Delegation, "pk", "user", "revoked_at"),
         "changes": list(ProjectChange.objects.order_by("pk").values_list(
             "kind", "state", "asked_by", "to_user", "reason")),
         "events": list(Event.objects.order_by("pk").values_list("verb", "actor")),
         "notices": list(Notice.objects.order_by("person", "pk").values_list("person", "kind")),
     }  # fmt: skip
+
+
+def _standing(model: Any, *columns: str) -> list[Any]:
+    """The rows, and of the last column only whether it is set."""
+    found = model.objects.order_by("user", "pk").values_list(*columns)
+    return [(*each[:-1], each[-1] is None) for each in found]
 
 
 Door = Callable[[Site, Act], int]
