@@ -22,28 +22,28 @@ def somebody(name: str) -> Facts:
 
 
 def who_left() -> dict[str, Any]:
-    """Nadia, who owned a project alone and left two days ago; made once."""
+    """Noor, who owned a project alone and left two days ago; made once."""
     now = timezone.now()
     left = now - timedelta(days=2)
-    nadia, is_new = User.objects.get_or_create(
-        subject="nadia",
+    noor, is_new = User.objects.get_or_create(
+        subject="noor",
         defaults={
-            "name": "Nadia Roy", "is_active": False, "left_at": left, "password": "!",
+            "name": "Noor Haddad", "is_active": False, "left_at": left, "password": "!",
             "supervisor": User.objects.get(subject="hilda"),
         },
     )  # fmt: skip
     if is_new:
-        Absence.objects.create(user=nadia, starts_at=left, reason="Her contract is over.")
+        Absence.objects.create(user=noor, starts_at=left, reason="Her contract is over.")
         made = Project.objects.create(
             slug="beam-tests", name="beam-tests", unit=Unit.objects.get(slug="cms"),
             state=ProjectState.ACTIVE, purpose="Test beams of the forward detector",
             created_at=now,
         )  # fmt: skip
         Membership.objects.create(
-            project=made, user=nadia, role=Role.OWNER, starts_at=left - timedelta(days=90),
+            project=made, user=noor, role=Role.OWNER, starts_at=left - timedelta(days=90),
             ends_at=left,
         )  # fmt: skip
-    return {"public_id": nadia.public_id}
+    return {"public_id": noor.public_id}
 
 
 def an_orphan() -> dict[str, Any]:
