@@ -192,7 +192,7 @@ LOOKS: dict[str, Look] = {
     "unit_steward": Look("erin", slug("atlas"), "?q=d"),
     "person_list": Look("otto", lambda: who_left() and {}),
     "person_detail": Look("otto", somebody("dana")),
-    "person_leave": Look("otto", somebody("erin")),
+    "person_leave": Look("otto", somebody("alice")),
     "person_return": Look("otto", who_left),
     "orphan_list": Look("otto", lambda: an_orphan() and {}),
     "orphan_offer": Look("otto", an_orphan),
