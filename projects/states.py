@@ -211,3 +211,5 @@ class NoticeKind(models.TextChoices):
     TOKEN_ENDS = "token ends", _("token ends soon")
     # A unit, or the whole site, may soon have nobody who decides.
     COVERAGE = "coverage", _("deciders")
+    # For operators: what the directory said was not believed.
+    DIRECTORY = "directory", _("directory")

@@ -93,6 +93,7 @@ VERBS: dict[str, str] = {
     "person arrived": "Somebody signed in at the identity provider for the first time.",
     "person changed": "The identity provider gives another name or mail address for somebody.",
     "group gone": "The directory lists a group no more; nobody is in it.",
+    "directory refused": "Too many would go by the directory at once; operators were told.",
     "person left": "Somebody is not at the site any more: their roles and their authority ended.",
     "person returned": "Somebody who had left is back.",
     "holder left": "Whoever holds a delegation has left; `data.goes_on`: others hold by it.",

@@ -11,7 +11,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from projects.queries.viewers import Viewer
-from projects.rules import may_decide_somewhere, may_read_mail, may_read_operations
+from projects.rules import (
+    may_decide_somewhere,
+    may_read_mail,
+    may_read_operations,
+    may_read_people,
+)
 from projects.views.viewer import viewer_of
 from quotas.queries.operations import clouds_now
 from quotas.queries.requests import queue
@@ -28,6 +33,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "now": viewer.now,
         "is_operator": may_read_operations(viewer),
         "reads_mail": may_read_mail(viewer),
+        "reads_people": may_read_people(viewer),
         "queue_count": _once(lambda: _queue_count(viewer)),
         "cloud_state": _once(_cloud_state),
     }

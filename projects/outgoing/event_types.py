@@ -85,6 +85,7 @@ TYPES: dict[str, tuple[str, str]] = {
     "user.role_ended": ("user", "role ended"),
     "group.role_given": ("group", "role given"),
     "group.role_ended": ("group", "role ended"),
+    "directory.refused": ("directory", "directory refused"),
     "unit.made": ("unit", "unit made"),
     "unit.renamed": ("unit", "unit renamed"),
     "unit.moved": ("unit", "unit moved"),

@@ -25,7 +25,7 @@ JSON = "application/json"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 TAGS = {
-    "people": "Who calls, and with which powers.",
+    "people": "Who calls and with which powers, who is at the site and who has left.",
     "catalogue": "What can be asked for: regions, zones, resources, offerings and presets.",
     "units": "The organisation, what its units have to give out, and who gave it to them.",
     "ledger": "Who has what of each offering, and each movement of it.",

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from projects.models import ApiToken, Delegation, Notice, Project, Unit, User, Webhook
+from projects.models import (
+    ApiToken,
+    Delegation,
+    DirectoryRun,
+    Notice,
+    Project,
+    Unit,
+    User,
+    Webhook,
+)
 from projects.queries.delegations import visible_delegations
 from projects.queries.service_accounts import visible_tokens
 from projects.queries.viewers import SEE_DELEGATIONS, Viewer, below, visible_projects
@@ -20,9 +29,9 @@ from quotas.models import QuotaRequest, RequestLine
 from quotas.queries.requests import visible_requests
 from quotas.states import LineState
 
-Subject = QuotaRequest | Delegation | Unit | Webhook | ApiToken | Project
+Subject = QuotaRequest | Delegation | Unit | Webhook | ApiToken | Project | DirectoryRun
 # What is found by its own id; of all else a notice is about the project, or the unit.
-THINGS = ("request", "delegation", "unit", "webhook", "token", "project")
+THINGS = ("request", "delegation", "unit", "webhook", "token", "project", "directory")
 
 SHOWN = 8  # on the first page
 # Of a request that waits for the reader's decision.
@@ -81,6 +90,9 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     if ids["project"]:
         for project in visible_projects(viewer).filter(pk__in=ids["project"]):
             found["project", project.pk] = project
+    if ids["directory"] and viewer.sees_everything:
+        for run in DirectoryRun.objects.filter(pk__in=ids["directory"]):
+            found["directory", run.pk] = run
     still_open = _still_open(each for each in notices if each.kind in TASKS)
     return [
         NoticeRow(

@@ -32,6 +32,7 @@ from quotas.tests.looks_clouds import (
     some_drift,
     some_trouble,
 )
+from quotas.tests.looks_people import an_orphan, some_readings, somebody, who_left
 from quotas.tests.looks_programs import (
     Facts,
     a_program,
@@ -189,6 +190,13 @@ LOOKS: dict[str, Look] = {
     "project_people": Look("alice", slug("atlas-reco"), "?q=e"),
     "project_life": Look("alice", slug("atlas-reco"), "?unit=cms"),
     "unit_steward": Look("erin", slug("atlas"), "?q=d"),
+    "person_list": Look("otto", lambda: who_left() and {}),
+    "person_detail": Look("otto", somebody("dana")),
+    "person_leave": Look("otto", somebody("alice")),
+    "person_return": Look("otto", who_left),
+    "orphan_list": Look("otto", lambda: an_orphan() and {}),
+    "orphan_offer": Look("otto", an_orphan),
+    "directory_state": Look("otto", some_readings),
     "loan_list": Look("dana", slug("atlas-reco")),
     "change_list": Look("erin", lambda: a_wish_to_last() and {}),
     "change_detail": Look("erin", a_wish_to_last),

@@ -120,3 +120,16 @@ class OfferForm(LifeForm):
         label=_("Your role then"), required=False, choices=[(NO_ROLE, _("none")), *Role.choices]
     )
     reason = _why()
+
+
+class PersonLeaveForm(LifeForm):
+    verb = "leave-site"
+    reason = _why(is_needed=True)
+
+
+class OrphanForm(LifeForm):
+    """`holder`: "person:<uuid>", who shall own it."""
+
+    verb = "offer-orphan"
+    holder = forms.CharField(required=False, max_length=100, widget=forms.HiddenInput)
+    reason = _why()
