@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from projects.models import ApiToken, Delegation, Project, Unit, Webhook
 from projects.states import NoticeKind
-from quotas.models import QuotaRequest
+from quotas.models import Announcement, QuotaRequest
 
 from .notices import TASKS, NoticeRow
 from .project_notices import OF_KINDS, OF_PROJECTS, Look
@@ -100,6 +100,8 @@ def what_of(row: NoticeRow) -> str:
         return _("The token “%(name)s”") % {"name": row.subject.name}
     if isinstance(row.subject, Project):
         return row.subject.name
+    if isinstance(row.subject, Announcement):
+        return row.subject.subject
     return row.subject.label if isinstance(row.subject, Unit) else ""
 
 
@@ -116,6 +118,8 @@ def url_of(row: NoticeRow) -> str:
         return reverse("token_detail", args=[row.subject.public_id])
     if isinstance(row.subject, Project):
         return reverse("project_detail", args=[row.subject.slug])
+    if isinstance(row.subject, Announcement):
+        return reverse("announcement_detail", args=[row.subject.pk])
     if isinstance(row.subject, Unit):
         return reverse("unit_detail", args=[row.subject.slug])
     return ""

@@ -16,13 +16,14 @@ from projects.queries.service_accounts import visible_tokens
 from projects.queries.viewers import SEE_DELEGATIONS, Viewer, below, visible_projects
 from projects.queries.webhooks import own_webhooks
 from projects.states import NoticeKind
-from quotas.models import QuotaRequest, RequestLine
+from quotas.models import Announcement, QuotaRequest, RequestLine
+from quotas.queries.announcements import visible_announcements
 from quotas.queries.requests import visible_requests
-from quotas.states import LineState
+from quotas.states import ANNOUNCED, LineState
 
-Subject = QuotaRequest | Delegation | Unit | Webhook | ApiToken | Project
+Subject = QuotaRequest | Delegation | Unit | Webhook | ApiToken | Project | Announcement
 # What is found by its own id; of all else a notice is about the project, or the unit.
-THINGS = ("request", "delegation", "unit", "webhook", "token", "project")
+THINGS = ("request", "delegation", "unit", "webhook", "token", "project", "announcement")
 
 SHOWN = 8  # on the first page
 # Of a request that waits for the reader's decision.
@@ -81,6 +82,11 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     if ids["project"]:
         for project in visible_projects(viewer).filter(pk__in=ids["project"]):
             found["project", project.pk] = project
+    if ids["announcement"]:
+        # Of one that was withdrawn nothing is told any more, to whom it was sent least of all.
+        told = visible_announcements(viewer).filter(state__in=ANNOUNCED)
+        for announcement in told.filter(pk__in=ids["announcement"]):
+            found["announcement", announcement.pk] = announcement
     still_open = _still_open(each for each in notices if each.kind in TASKS)
     return [
         NoticeRow(
