@@ -169,8 +169,12 @@ def _checked(words: Words, now: datetime) -> tuple[dict[str, Any], list[Zone]]:
         if not said["subject"]:
             errors["subject"] = [_("Nothing of it can be seen. Type it anew.")]
     zones = _audience(words, errors)
-    if words.banner_until is not None and words.banner_until <= now:
-        errors["banner_until"] = [_("It must lie in the future; leave it empty for no banner.")]
+    until = words.banner_until
+    # As far beyond the last moment at which it could be sent.
+    if until is not None and not now < until <= now + 2 * MOST_AHEAD:
+        errors["banner_until"] = [
+            _("It must lie in the future, within two years; leave it empty for no banner.")
+        ]
     if errors:
         raise Invalid(errors)
     roles = [each.value for each in Role if each in words.roles]

@@ -27,6 +27,7 @@ from quotas.models import (
     Resource,
     Zone,
 )
+from quotas.tests.announcements.writing import announced
 from quotas.tests.api import approval, caller
 from quotas.tests.counting import assert_all_flat
 from quotas.tests.site import Site, join, make_group, make_project
@@ -98,6 +99,11 @@ def grow_delegations(site: Site) -> None:
         )
 
 
+def grow_announcements(site: Site) -> None:
+    for _number in range(MANY):
+        announced(site)
+
+
 def grow_groups(site: Site) -> None:
     """Groups with many people in them, each in the project."""
     now = timezone.now()
@@ -141,6 +147,7 @@ LISTS: list[tuple[Callable[[Site], None], dict[str, str]]] = [
     (grow_acts, {"units/atlas/acts/": "dana", "units/atlas/transfers/": "dana"}),
     (grow_delegations, {"delegations/": "dana"}),
     (grow_groups, {"groups/": "erin"}),
+    (grow_announcements, {"announcements/": "alice"}),
     (
         grow_project,
         {
@@ -173,6 +180,7 @@ def _few(site: Site) -> None:
     """One request that waits and one that was granted, so that no list is empty."""
     now = timezone.now()
     make_group("few")
+    announced(site)
     for number, offering in enumerate((site.vcpu, site.space)):
         asked = requests.submit(
             project=site.project, wish=Wish({offering.slug: 5 * offering.resource.step}, "tests"),

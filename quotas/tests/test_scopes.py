@@ -36,7 +36,8 @@ TABLE: dict[str, str] = {
         GET job, GET job_items, GET drifts, GET coverage, GET unanswered, GET drift, GET tokens,
         GET current_token, GET token, GET service_accounts, GET service_account, GET webhooks,
         GET mail_choices, GET mail, GET letters, GET groups, GET project_life, GET project_acts,
-        GET changes, GET change, GET webhook_types, GET webhook, GET webhook_calls, GET events
+        GET changes, GET change, GET webhook_types, GET webhook, GET webhook_calls, GET events,
+        GET announcements, GET announcement
     """,
     "ask": """
         POST preview, POST requests, POST request_submit, POST request_amend, POST request_answer,
@@ -66,7 +67,8 @@ TABLE: dict[str, str] = {
         POST limit_leave_out, POST limit_take_in, POST problem_retry, POST problem_skip,
         POST problem_remedy, POST drifts_restore, POST drifts_ignore, POST drift_restore,
         POST drift_ignore, POST project_suspend, POST project_resume, POST project_hold,
-        POST project_release
+        POST project_release, POST announcements, PUT announcement, POST announcement_preview,
+        POST announcement_schedule, POST announcement_withdraw
     """,
     "listen": """
         POST request_watch, POST request_unwatch, PUT mail_choices, POST notices_read,
