@@ -20,7 +20,6 @@ from quotas.models import Announcement, Zone
 from quotas.queries.announcements import (
     Audience,
     Reach,
-    called,
     reach_of,
     told_count,
     visible_announcements,
@@ -225,5 +224,7 @@ def _reach(reach: Reach, zones: list[Zone]) -> dict[str, Any]:
     return {
         "reach": reach,
         "by_role": [(Role(role).label, count) for role, count in reach.by_role.items()],
-        "by_zone": [(called(each), reach.by_zone.get(each.pk, 0)) for each in zones],
+        "by_zone": [
+            (f"{each.name} ({each.region.name})", reach.by_zone.get(each.pk, 0)) for each in zones
+        ],
     }

@@ -3,6 +3,7 @@
 import html
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -14,6 +15,7 @@ from quotas.actions import announcements
 from quotas.models import Announcement
 from quotas.states import AnnouncementState
 from quotas.tests.announcements.writing import HOUR, announced, draft_of, send
+from quotas.tests.api import caller, results
 from quotas.tests.counting import assert_all_flat, count_queries
 from quotas.tests.mail.acting import write_and_post
 from quotas.tests.mail.conftest import SITE_URL
@@ -157,7 +159,7 @@ def test_the_form_shows_whom_it_would_reach_before_anything_is_kept(site_today: 
     part = text_of(otto.post(reverse("announcement_preview"), form))
     assert "2 people would be told now" in part
     assert "Alice, Bob" in part
-    assert "owner 1 member 1 geneva.compute-a 2" in part
+    assert "owner 1 member 1 compute-a (geneva) 2" in part
     page = otto.post(reverse("announcement_new"), form | {"do": "preview"})
     assert "2 people would be told now" in text_of(page)
     assert Announcement.objects.count() == 1
@@ -188,6 +190,24 @@ def test_pages_cost_the_same_for_few_and_for_many(site_today: Site) -> None:
         },
         lambda: [announced(site_today) for _number in range(20)],
     )
+
+
+def test_a_notice_tells_of_it_until_it_is_withdrawn(site_today: Site) -> None:
+    made = announced(site_today)
+    alice = caller(site_today, "alice")
+
+    def notice() -> tuple[str, Any]:
+        (row,) = results(alice.get("notices/"))
+        return row["sentence"], row["subject"]
+
+    said = "Otto announces something: Compute stands still on Sunday"
+    assert notice() == (said, {"kind": "announcement", "id": str(made.pk)})
+    page = client_of(site_today, "alice").post(
+        reverse("notice_read"), {"open": str(Notice.objects.get(person=site_today.alice).pk)}
+    )
+    assert page["Location"] == reverse("announcement_detail", args=[made.pk])
+    announcements.withdraw(announcement=made, actor=site_today.otto, now=timezone.now())
+    assert notice() == ("About something that you may no longer see", None)
 
 
 def test_a_letter_has_its_words_and_one_each(mailed: Site, server: MailServer) -> None:
