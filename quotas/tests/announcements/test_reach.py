@@ -93,7 +93,8 @@ def test_people_of_groups_are_reached_and_each_once(site: Site) -> None:
 
 
 def nobody_leads(site: Site) -> None:
-    Membership.objects.filter(user=site.alice).update(ends_at=NOW)
+    before = NOW - timedelta(days=1)
+    Membership.objects.filter(user=site.alice).update(starts_at=before, ends_at=NOW)
 
 
 def alice_cannot_sign_in(site: Site) -> None:

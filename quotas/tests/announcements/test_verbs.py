@@ -157,9 +157,8 @@ def test_a_scheduled_one_cannot_get_a_banner_that_is_over_by_then(site: Site) ->
 
 def test_each_verb_is_recorded_without_words_of_anybody(site: Site) -> None:
     made = draft_of(site, NOW)
-    change(made, site.otto, NOW)
-    later(made, site.otto, NOW)
-    withdraw(made, site.otto, NOW)
+    for verb in (change, later, withdraw):
+        made = verb(made, site.otto, NOW)
     events = Event.objects.filter(subject_kind="announcement", subject_id=made.pk).order_by("pk")
     assert list(events.values_list("verb", "data")) == [
         ("announcement made", {}),
