@@ -180,7 +180,6 @@ def _few(site: Site) -> None:
     """One request that waits and one that was granted, so that no list is empty."""
     now = timezone.now()
     make_group("few")
-    announced(site)
     for number, offering in enumerate((site.vcpu, site.space)):
         asked = requests.submit(
             project=site.project, wish=Wish({offering.slug: 5 * offering.resource.step}, "tests"),
@@ -194,3 +193,4 @@ def _few(site: Site) -> None:
     preset = Preset.objects.create(slug="small", name="Small", region=Region.objects.get())
     PresetLine.objects.create(preset=preset, offering=site.vcpu, increase=1)
     Capacity.objects.create(offering=site.vcpu, amount=10, as_of="2020-01-01")
+    announced(site)
