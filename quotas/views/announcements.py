@@ -204,7 +204,11 @@ def _form(
     status: int = 200,
 ) -> HttpResponse:
     context = _frame(viewer) | {"form": form, "announcement": announcement}
-    context |= _reach_of_form(form, viewer)
+    if announcement is not None and not form.is_bound:
+        reach = reach_of(Audience.of(announcement), viewer.now, viewer.user)
+        context |= _reach(reach, list(announcement.zones.all()))
+    else:
+        context |= _reach_of_form(form, viewer)
     return render(request, "announcements/form.html", context, status=status)
 
 
