@@ -118,6 +118,14 @@ VERBS: dict[str, str] = {
     "webhook taken over": "A webhook has another owner, who may see what it is told.",
     "webhook disabled": "A webhook failed for long and is called no more.",
     "webhook deleted": "A webhook was deleted.",
+    # Announcements
+    "announcement made": "An operator wrote an announcement; nobody is told yet.",
+    "announcement changed": "What an announcement says, or who is told, was changed.",
+    "announcement scheduled": "An announcement is to be sent; `data.starts_at` is when.",
+    "announcement put back": "Who had scheduled it is no operator any more; it is a draft again.",
+    "announced": "People are told from now on; `data.people` is how many there were to tell.",
+    "announcement sent": "Everybody was told; `data.told` is how many.",
+    "announcement withdrawn": "It is shown to nobody any more, and nobody else is told.",
     # The house
     "job started": "Long work was begun.",
     "catalogue loaded": "The site's file was loaded.",

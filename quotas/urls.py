@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from quotas.views import (
+    announcements,
     bulk,
     catalogue,
     coverage,
@@ -296,6 +297,21 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "operations/endpoints/<slug:slug>/limits/<int:limit_id>/take-in/",
         problems.limit_take_in,
         name="limit_take_in",
+    ),
+    path("announcements/", announcements.announcement_list, name="announcement_list"),
+    path("announcements/new/", announcements.announcement_new, name="announcement_new"),
+    path("announcements/preview/", announcements.announcement_preview, name="announcement_preview"),
+    path("announcements/<int:pk>/", announcements.announcement_detail, name="announcement_detail"),
+    path("announcements/<int:pk>/edit/", announcements.announcement_edit, name="announcement_edit"),
+    path(
+        "announcements/<int:pk>/schedule/",
+        announcements.announcement_schedule,
+        name="announcement_schedule",
+    ),
+    path(
+        "announcements/<int:pk>/withdraw/",
+        announcements.announcement_withdraw,
+        name="announcement_withdraw",
     ),
     path("jobs/", jobs.job_list, name="job_list"),
     path("jobs/<int:number>/", jobs.job_detail, name="job_detail"),

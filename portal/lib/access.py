@@ -65,6 +65,8 @@ ROWS: dict[str, dict[str, int]] = {
     "take back": _row(HIDDEN, decider=OK, operator=NO, auditor=NO),
     # Endpoints and deliveries, in the services' own words.
     "operations": _row(NO, repairer=OK, operator=OK, auditor=OK),
+    # An announcement that nobody is told of yet, or any more.
+    "unsent announcement": _row(HIDDEN, operator=OK, auditor=OK),
     # Long work: of whoever started it (in the tests an operator).
     "job": _row(HIDDEN, operator=OK, auditor=OK),
     # Where deciders are missing: who audits, or decides and can hand that on.

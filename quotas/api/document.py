@@ -36,6 +36,7 @@ TAGS = {
     "policies": "Rules that grant at once what fits them.",
     "tokens": "How programs call: tokens, and the service accounts that hold them.",
     "webhooks": "Being told by a call of what happens, and what became of each call.",
+    "announcements": "What operators tell the people of projects.",
     "notices": "What you were told of.",
     "mail": "What you get by mail, and whether it goes out.",
     "operations": "Services, and what must become true at each.",

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 # The scheme registers itself by being imported.
 from . import (  # noqa: F401
     accounts,
+    announcements,
     authority,
     bearers,
     catalogue,
@@ -220,6 +221,23 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "problems/<str:cause>/<slug:slug>/remedy/",
         problems.problem_remedy,
         name="api_problem_remedy",
+    ),
+    path("announcements/", announcements.announcement_list, name="api_announcements"),
+    path(
+        "announcements/preview/",
+        announcements.announcement_preview,
+        name="api_announcement_preview",
+    ),
+    path("announcements/<int:pk>/", announcements.announcement_detail, name="api_announcement"),
+    path(
+        "announcements/<int:pk>/schedule/",
+        announcements.announcement_schedule,
+        name="api_announcement_schedule",
+    ),
+    path(
+        "announcements/<int:pk>/withdraw/",
+        announcements.announcement_withdraw,
+        name="api_announcement_withdraw",
     ),
     path("jobs/", jobs.job_list, name="api_jobs"),
     path("jobs/<int:pk>/", jobs.job_detail, name="api_job"),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from projects.models import ApiToken, Delegation, DirectoryRun, Project, Unit, Webhook
 from projects.states import NoticeKind
-from quotas.models import QuotaRequest
+from quotas.models import Announcement, QuotaRequest
 
 from .notices import TASKS, NoticeRow
 from .project_notices import OF_KINDS, OF_PROJECTS, Look
@@ -109,6 +109,8 @@ def what_of(row: NoticeRow) -> str:
         return _("the directory's reading of %(day)s") % {
             "day": date_format(timezone.localtime(row.subject.started_at), "DATE_FORMAT")
         }
+    if isinstance(row.subject, Announcement):
+        return row.subject.subject
     return row.subject.label if isinstance(row.subject, Unit) else ""
 
 
@@ -127,6 +129,8 @@ def url_of(row: NoticeRow) -> str:
         return reverse("project_detail", args=[row.subject.slug])
     if isinstance(row.subject, DirectoryRun):
         return reverse("directory_state")
+    if isinstance(row.subject, Announcement):
+        return reverse("announcement_detail", args=[row.subject.pk])
     if isinstance(row.subject, Unit):
         return reverse("unit_detail", args=[row.subject.slug])
     return ""

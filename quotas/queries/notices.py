@@ -25,13 +25,18 @@ from projects.queries.service_accounts import visible_tokens
 from projects.queries.viewers import SEE_DELEGATIONS, Viewer, below, visible_projects
 from projects.queries.webhooks import own_webhooks
 from projects.states import NoticeKind
-from quotas.models import QuotaRequest, RequestLine
+from quotas.models import Announcement, QuotaRequest, RequestLine
+from quotas.queries.announcements import visible_announcements
 from quotas.queries.requests import visible_requests
-from quotas.states import LineState
+from quotas.states import ANNOUNCED, LineState
 
-Subject = QuotaRequest | Delegation | Unit | Webhook | ApiToken | Project | DirectoryRun
+Subject = (
+    QuotaRequest | Delegation | Unit | Webhook | ApiToken | Project | DirectoryRun | Announcement
+)
 # What is found by its own id; of all else a notice is about the project, or the unit.
-THINGS = ("request", "delegation", "unit", "webhook", "token", "project", "directory")
+THINGS = (
+    "request", "delegation", "unit", "webhook", "token", "project", "directory", "announcement",
+)  # fmt: skip
 
 SHOWN = 8  # on the first page
 # Of a request that waits for the reader's decision.
@@ -93,6 +98,11 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     if ids["directory"] and viewer.sees_everything:
         for run in DirectoryRun.objects.filter(pk__in=ids["directory"]):
             found["directory", run.pk] = run
+    if ids["announcement"]:
+        # Of one that was withdrawn nothing is told any more, to whom it was sent least of all.
+        told = visible_announcements(viewer).filter(state__in=ANNOUNCED)
+        for announcement in told.filter(pk__in=ids["announcement"]):
+            found["announcement", announcement.pk] = announcement
     still_open = _still_open(each for each in notices if each.kind in TASKS)
     return [
         NoticeRow(

@@ -22,6 +22,7 @@ from projects.outgoing.stopping import stop_url
 from projects.states import ChangeKind, LetterState, NoticeKind
 from quotas.models import Account, Decision, DecisionKind, Policy, RequestLine
 from quotas.states import LineState
+from quotas.tests.looks_announcements import a_draft, a_sent_one
 from quotas.tests.looks_clouds import (
     a_cause,
     a_deleted_project,
@@ -265,4 +266,9 @@ LOOKS: dict[str, Look] = {
     "service_account_take_over": Look("erin", a_program("ticket-bot")),
     "service_account_close": Look("alice", a_program("nightly")),
     "project_plan": Look("otto", slug("atlas-reco"), "?show=all"),
+    "announcement_new": Look("otto"),
+    "announcement_edit": Look("otto", a_draft),
+    # Last, as their readers have a banner from then on.
+    "announcement_detail": Look("otto", a_sent_one),
+    "announcement_list": Look("alice", lambda: a_sent_one() and {}),
 }
