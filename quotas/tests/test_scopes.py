@@ -36,9 +36,9 @@ TABLE: dict[str, str] = {
         GET job, GET job_items, GET drifts, GET coverage, GET unanswered, GET drift, GET tokens,
         GET current_token, GET token, GET service_accounts, GET service_account, GET webhooks,
         GET mail_choices, GET mail, GET letters, GET groups, GET project_life, GET project_acts,
-         GET changes, GET change, GET people, GET person, GET person_leaving, GET orphans,
-         GET directory, GET directory_runs, GET webhook_types, GET webhook, GET webhook_calls,
-         GET events, GET project_timeline, GET request_timeline, GET project_missing,
+        GET changes, GET change, GET people, GET person, GET person_leaving, GET orphans,
+        GET directory, GET directory_runs, GET webhook_types, GET webhook, GET webhook_calls,
+        GET events, GET project_timeline, GET request_timeline, GET project_missing,
         GET announcements, GET announcement
     """,
     "ask": """

@@ -22,7 +22,13 @@ class NoticeSubject(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(
         choices=[
-            "request", "delegation", "unit", "webhook", "token", "project", "directory",
+            "request",
+            "delegation",
+            "unit",
+            "webhook",
+            "token",
+            "project",
+            "directory",
             "announcement",
         ]
     )
