@@ -16,16 +16,12 @@ from django.utils.translation import gettext as _
 from portal.lib.errors import Conflict, Invalid
 from projects.actions.events import record
 from projects.actions.project_acts import act, move_project
-from projects.models import Membership, Project, ProjectChange, User
+from projects.models import Membership, Project, User
 from projects.outgoing.notices import tell_all_of
-from projects.states import (
-    ChangeState,
-    NoticeKind,
-    ProjectActKind,
-    ProjectState,
-)
+from projects.states import NoticeKind, ProjectActKind, ProjectState
 from quotas.models import Target
 
+from .change_rows import withdraw_wishes
 from .project_desk import ProjectDesk, renewable_until, take_project
 from .proposing import end_errors
 from .targets import wake_targets
@@ -84,9 +80,7 @@ def begin_closing(
     move_project(project, "close", closes_on=closes_on)
     actor = desk.viewer.user if desk else None
     withdraw_all(project, actor=actor, now=now)
-    ProjectChange.objects.filter(project=project, state=ChangeState.OPEN).update(
-        state=ChangeState.WITHDRAWN, answered_at=now, answered_by=actor
-    )
+    withdraw_wishes(project, actor, now)
     act(
         project, ProjectActKind.CLOSE, actor=actor, now=now, reason=reason,
         data={"closes_on": closes_on}, **shown(desk.warrant if desk else None),
