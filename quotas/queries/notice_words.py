@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from portal.lib.moments import full_day_words
 from projects.models import ApiToken, Delegation, DirectoryRun, Project, Unit, Webhook
 from projects.states import NoticeKind
 from quotas.models import Announcement, QuotaRequest
@@ -107,7 +107,7 @@ def what_of(row: NoticeRow) -> str:
         return row.subject.name
     if isinstance(row.subject, DirectoryRun):
         return _("the directory's reading of %(day)s") % {
-            "day": date_format(timezone.localtime(row.subject.started_at), "DATE_FORMAT")
+            "day": full_day_words(timezone.localdate(row.subject.started_at))
         }
     if isinstance(row.subject, Announcement):
         return row.subject.subject

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from portal.templatetags.ui import age, day, state_of, warns
+from projects.states import Power
 from quotas.models import Endpoint, Limit, Loan, Target
 from quotas.queries.figures import last_day
 from quotas.queries.preview import Warn
@@ -74,6 +75,12 @@ def last_day_of(context: Context, end: datetime) -> SafeString:
 def loan_day(context: Context, loan: Loan) -> SafeString:
     """`{% loan_day loan %}`: the last day of a loan."""
     return day(context, last_day(loan.ends_at))
+
+
+@register.filter
+def power_words(powers: Iterable[str]) -> str:
+    """`{{ delegation.powers|power_words }}`: "decide quota, manage members"."""
+    return ", ".join(str(Power(each).label) for each in powers)
 
 
 @register.simple_tag
