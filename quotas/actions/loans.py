@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
 from portal.lib.locks import lock
+from portal.lib.moments import full_day_words
 from projects.actions.events import record
 from projects.actions.project_acts import act
 from projects.models import Project, ProjectAct, User
@@ -20,6 +21,7 @@ from projects.queries.viewers import Viewer
 from projects.states import NoticeKind, ProjectActKind, ProjectState
 from quotas.models import Loan
 from quotas.queries.authority import Mandate, interested, own_mandates
+from quotas.queries.figures import last_day
 
 from .calendar import end_of, managers_of
 from .change_rows import lapse_wishes
@@ -76,6 +78,9 @@ def check_later(loan: Loan, until_on: date, now: datetime) -> None:
     """Raise Invalid unless a loan can last until that day, Conflict where it does already."""
     errors: dict[str, list[str]] = {}
     check_until(until_on, errors, now)
+    if not errors and end_of(until_on) < loan.ends_at:
+        words = {"day": full_day_words(last_day(loan.ends_at))}
+        errors["until_on"] = [_("It lasts until %(day)s: choose a later day.") % words]
     if errors:
         raise Invalid(errors)
     if end_of(until_on) == loan.ends_at:
