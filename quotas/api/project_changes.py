@@ -12,6 +12,7 @@ from portal.lib.access import shows
 from projects.models import ProjectChange
 from projects.states import ChangeKind, ChangeState
 from quotas.actions import project_changes
+from quotas.queries.changes import changed_changes
 from quotas.queries.lives import visible_changes, waiting_changes
 from quotas.queries.loan_changes import with_loans
 
@@ -36,8 +37,8 @@ class ChangeFilters(Filters):
 @shows("own")
 @operation(
     "list_changes", "List what of projects waits for a yes",
-    answers=page_of(ChangeSerializer, "-id", "id"), refuses=LIST, tag=TAG,
-    filters=[ChangeFilters],
+    answers=page_of(ChangeSerializer, "-id", "id", changed=changed_changes), refuses=LIST,
+    tag=TAG, filters=[ChangeFilters],
 )  # fmt: skip
 @api_view(["GET"])
 def change_list(request: Request) -> HttpResponseBase:
