@@ -22,6 +22,7 @@ COUNTED = {
     "left": _("people who left"),
     "returned": _("people who are back"),
     "failed": _("people left for the next reading"),
+    "unreadable": _("entries that cannot be read"),
     "groups": _("groups listed"),
     "groups_gone": _("groups gone"),
     "group_joined": _("joined a group"),
@@ -57,7 +58,7 @@ def directory_standing() -> DirectoryStanding:
 class RefusedPart:
     """What a reading left as it was: `gone` of `known` would have gone at once.
 
-    part: "people", "groups", or "group", whose members they are.
+    part: "people", "groups", "group", whose members they are, or "members", those of all groups.
     """
 
     part: str

@@ -157,7 +157,7 @@ class OrphanOfferInput(WhyInput):
 class RefusedPartSerializer(serializers.Serializer[Any]):
     """`gone` of `known` would have gone at once; `group`: of which they are members."""
 
-    part = serializers.ChoiceField(choices=("people", "groups", "group"))
+    part = serializers.ChoiceField(choices=("people", "groups", "group", "members"))
     group = serializers.UUIDField(source="group.public_id", allow_null=True, default=None)
     gone = serializers.IntegerField()
     known = serializers.IntegerField()
