@@ -159,6 +159,18 @@ def test_names_of_others_write_no_header_and_no_line(mailed: Site, server: MailS
     assert (to.display_name, to.addr_spec) == ("Ålïce écila, “the, 1st”", "alice@example.org")
 
 
+def test_a_name_longer_than_a_line_is_one_name_of_one_reader(
+    mailed: Site, server: MailServer
+) -> None:
+    name = "Alice-Alexandra, <mallory@example.org>, guest of the department (until further notice)"
+    User.objects.filter(subject="alice").update(name=name)
+    grant(mailed, ask(mailed, NOW), NOW)
+    assert write_and_post() == 1
+    (to,) = server.letters[0].message["To"].addresses
+    assert to.addr_spec == "alice@example.org"
+    assert to.display_name.startswith("Alice-Alexandra, <mallory@example.org>, guest")
+
+
 def test_a_very_long_name_makes_a_long_subject_and_no_more(
     mailed: Site, server: MailServer
 ) -> None:
