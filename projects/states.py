@@ -98,7 +98,6 @@ class EndingKind(models.TextChoices):
 
     PROJECT = "project", _("project")
     LOAN = "loan", _("loan")
-    MEMBERSHIP = "membership", _("membership")
 
 
 class Power(models.TextChoices):

@@ -141,7 +141,7 @@ class ProjectHold(models.Model):
 class EndNotice(models.Model):
     """That people were told of an end so many days before: each once, also after a crash.
 
-    `subject_id` is the project's, the loan's or the membership's. Another end is told anew.
+    `subject_id` is the project's or the loan's. Another end is told anew.
     """
 
     subject_kind = models.CharField(max_length=10, choices=EndingKind)

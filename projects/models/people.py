@@ -62,6 +62,10 @@ class User(AbstractBaseUser):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["issuer", "subject"], name="user_known_by_subject"),
+            # Whoever left signs in no more, whatever else is written of them.
+            models.CheckConstraint(
+                condition=Q(left_at__isnull=True) | Q(is_active=False), name="user_left_is_closed"
+            ),
         ]
         indexes: ClassVar = [
             GinIndex(SearchVector("name", "subject", config="simple"), name="user_search"),

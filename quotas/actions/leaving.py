@@ -18,7 +18,15 @@ from projects.actions.people import set_operator
 from projects.actions.projects import set_role
 from projects.actions.tokens import end_all_of_person
 from projects.actions.units import hold_places
-from projects.models import Absence, Delegation, Membership, Project, ProjectChange, User
+from projects.models import (
+    Absence,
+    Delegation,
+    Membership,
+    Project,
+    ProjectChange,
+    ProjectKind,
+    User,
+)
 from projects.queries.viewers import Viewer
 from projects.states import ChangeKind, ChangeState, ProjectState, Role
 from quotas.queries.leaving import OVER, held_roles, open_absence, roles_given_back
@@ -160,7 +168,7 @@ def _left_alone(project: Project, now: datetime) -> None:
     if project.state == ProjectState.PROPOSED:
         withdraw_all(project, actor=None, now=now)
         drop_if_over(project, actor=None, now=now)
-    elif project.kind == "personal" and project.state in ENDING:
+    elif project.kind == ProjectKind.PERSONAL and project.state in ENDING:
         begin_closing(project, site_day(now), reason="", desk=None, now=now)
 
 

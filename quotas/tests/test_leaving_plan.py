@@ -228,7 +228,9 @@ def grow(site: Site) -> None:
     now = timezone.now()
     for number in range(20):
         made = make_project(site, f"more-{number}", "atlas", now)
-        owner = User.objects.create(subject=f"owner-{number}", supervisor=site.rita, left_at=now)
+        owner = User.objects.create(
+            subject=f"owner-{number}", supervisor=site.rita, left_at=now, is_active=False
+        )
         Membership.objects.create(
             project=made, user=owner, role=Role.OWNER, starts_at=now - DAY, ends_at=now
         )
