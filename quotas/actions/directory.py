@@ -17,10 +17,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from portal.lib.errors import Conflict, DomainError
-from projects.actions.events import record_many
+from projects.actions.events import record, record_many
 from projects.actions.listing import change_members, list_groups, list_people
 from projects.directory.base import Directory, DirectoryFailed, GroupEntry, PersonEntry
 from projects.models import Absence, DirectoryRun, Group, GroupMembership, User
+from projects.outgoing.notices import tell
+from projects.states import NoticeKind
 
 from .leaving import leave_site, return_to_site
 
@@ -90,10 +92,27 @@ def _sync(directory: Directory, now: datetime, confirm: bool, tell: Told) -> Dir
         run.error = str(error)[:500]
     run.ended_at = max(now, timezone.now())
     run.save()
+    _tell_refused(run, now)
     if run.error or run.refused:
         facts = {"run": run.pk, "refused": run.refused, "words": run.error}
         logger.warning("the directory was not believed in all", extra=facts)
     return run
+
+
+def _tell_refused(run: DirectoryRun, now: datetime) -> None:
+    """Tell the operators of parts that were refused, once: not again with each reading."""
+    before = DirectoryRun.objects.filter(pk__lt=run.pk, error="").order_by("-pk").first()
+    known = {(each["part"], each["id"]) for each in before.refused} if before else set()
+    news = {(each["part"], each["id"]) for each in run.refused} - known
+    if not news:
+        return
+    with transaction.atomic():
+        event = record(
+            "directory refused", actor=None, now=now, subject_kind="directory",
+            subject_id=run.pk, parts=len(news),
+        )  # fmt: skip
+        operators = User.objects.filter(is_operator=True, is_active=True)
+        tell(event, operators.values_list("pk", flat=True), NoticeKind.DIRECTORY)
 
 
 def _people(sync: _Sync) -> None:

@@ -28,6 +28,7 @@ from quotas.models import Target
 from .project_desk import ProjectDesk, take_project
 from .proposing import end_errors
 from .targets import wake_targets
+from .warrants import shown
 from .wishes import clean_text
 from .withdrawing import withdraw_all
 
@@ -87,8 +88,7 @@ def begin_closing(
     )
     act(
         project, ProjectActKind.CLOSE, actor=actor, now=now, reason=reason,
-        delegation=desk.delegation if desk and not desk.is_owner else None,
-        data={"closes_on": closes_on},
+        data={"closes_on": closes_on}, **shown(desk.warrant if desk else None),
     )  # fmt: skip
     tell_people("project closing", project, actor, now)
 
@@ -149,8 +149,7 @@ def _note(
 ) -> None:
     actor, now = desk.viewer.user, desk.viewer.now
     act(
-        desk.project, kind, actor=actor, now=now, reason=reason,
-        delegation=None if desk.is_owner else desk.delegation, data=data,
+        desk.project, kind, actor=actor, now=now, reason=reason, data=data, **shown(desk.warrant)
     )  # fmt: skip
     tell_people(verb, desk.project, actor, now)
 

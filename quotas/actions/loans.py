@@ -6,7 +6,6 @@ when it was granted: it is judged by the bounds as written, and consumes nothing
 """
 
 from datetime import date, datetime
-from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -19,15 +18,16 @@ from projects.models import Project, ProjectAct, User
 from projects.outgoing.notices import tell_all_of
 from projects.queries.viewers import Viewer
 from projects.states import NoticeKind, ProjectActKind, ProjectState
-from quotas.models import Loan, Offering
+from quotas.models import Loan
 from quotas.queries.authority import Mandate, interested, own_mandates
 
 from .calendar import end_of, managers_of
+from .change_rows import lapse_wishes
 from .holdings import lock_holdings
 from .lives import MAX_REASON
 from .posting import Journal
 from .project_desk import ProjectDesk, take_project
-from .proof import RULE_VERSION, link_terms, memberships
+from .warrants import Warrant, shown
 from .wishes import check_until, clean_text
 
 WORKS = (ProjectState.ACTIVE, ProjectState.SUSPENDED)
@@ -42,17 +42,8 @@ def extend_loan(
     where it is paid back, Stale, Invalid.
     """
     with transaction.atomic():
-        desk, held, mandate = _taken(loan, seen, actor, now)
-        errors: dict[str, list[str]] = {}
-        check_until(until_on, errors, now)
-        if errors:
-            raise Invalid(errors)
-        ends_at = end_of(until_on)
-        if ends_at == held.ends_at:
-            raise Conflict(_("It lasts until that day already."))
-        done = _act(desk, held, mandate, ProjectActKind.LOAN_EXTEND, reason, {"until": until_on})
-        _anew(desk, held, ends_at, done)
-        _note("loan extended", desk, held)
+        desk, held = _taken(loan, seen, actor, now)
+        lend_on(desk, held, until_on, reason=reason)
     return Loan.objects.filter(account=held.account_id).latest("pk")
 
 
@@ -61,11 +52,30 @@ def make_permanent(
 ) -> Project:
     """Let the project have for good what is outstanding; see extend_loan."""
     with transaction.atomic():
-        desk, held, mandate = _taken(loan, seen, actor, now)
-        done = _act(desk, held, mandate, ProjectActKind.LOAN_KEEP, reason, {})
-        _anew(desk, held, None, done)
-        _note("loan made permanent", desk, held)
+        desk, held = _taken(loan, seen, actor, now)
+        lend_on(desk, held, None, reason=reason)
     return desk.project
+
+
+def lend_on(desk: ProjectDesk, loan: Loan, until_on: date | None, *, reason: str) -> None:
+    """Leave a locked loan until another day; None: for good. What waited for that is over."""
+    mandate = mandate_over(desk.viewer, desk.project, loan)
+    if until_on is not None:
+        check_later(loan, until_on, desk.viewer.now)
+    done = _act(desk, loan, mandate, until_on, reason)
+    _anew(desk, loan, None if until_on is None else end_of(until_on), done)
+    _note("loan made permanent" if until_on is None else "loan extended", desk, loan)
+    lapse_wishes(loan, desk.viewer.now)
+
+
+def check_later(loan: Loan, until_on: date, now: datetime) -> None:
+    """Raise Invalid unless a loan can last until that day, Conflict where it does already."""
+    errors: dict[str, list[str]] = {}
+    check_until(until_on, errors, now)
+    if errors:
+        raise Invalid(errors)
+    if end_of(until_on) == loan.ends_at:
+        raise Conflict(_("It lasts until that day already."))
 
 
 def may_change_loans(viewer: Viewer, project: Project) -> list[Mandate]:
@@ -85,62 +95,73 @@ def may_change_loans(viewer: Viewer, project: Project) -> list[Mandate]:
     return free
 
 
-def _taken(loan: Loan, seen: int, actor: User, now: datetime) -> tuple[ProjectDesk, Loan, Mandate]:
-    """The project and the loan, locked, and by what the actor decides about so much."""
+def mandate_over(viewer: Viewer, project: Project, loan: Loan) -> Mandate:
+    """The nearest of the person's by which what is outstanding could be granted at once.
+
+    Raises Forbidden.
+    """
+    free, offering = may_change_loans(viewer, project), loan.account.offering
+    for each in free:
+        if each.allows(offering, loan.outstanding):
+            return each
+    most = max((each.most(offering).amount or 0) for each in free)
+    raise Forbidden(
+        _("Your remit does not allow as much at once: somebody above you can do it."),
+        offering=offering.slug, most=most, asked=loan.outstanding,
+    )  # fmt: skip
+
+
+def may_lend_on(viewer: Viewer, project: Project, loan: Loan) -> bool:
+    """Whether the person could leave it longer or for good."""
+    try:
+        mandate_over(viewer, project, loan)
+    except Forbidden:
+        return False
+    return True
+
+
+def project_of(loan: Loan) -> Project:
+    """Whose it is; raises NotVisible."""
     project = Project.objects.filter(accounts__loans=loan.pk).first()
     if project is None:
         raise NotVisible(_("There is no such loan."))
-    desk = take_project(project, actor, now)
-    free = may_change_loans(desk.viewer, desk.project)
-    desk.check_state(*WORKS)
-    rows = Loan.objects.filter(pk=loan.pk).select_related("account__offering__resource")
+    return project
+
+
+def lock_loan(loan_id: int) -> Loan:
+    """A loan of a locked project, locked; raises Conflict where it was paid back."""
+    rows = Loan.objects.filter(pk=loan_id).select_related("account__offering__resource")
     held = lock(rows)[0]
     if held.outstanding == 0:
         raise Conflict(_("It was paid back already."))
+    return held
+
+
+def _taken(loan: Loan, seen: int, actor: User, now: datetime) -> tuple[ProjectDesk, Loan]:
+    """The project and the loan, locked."""
+    desk = take_project(project_of(loan), actor, now)
+    may_change_loans(desk.viewer, desk.project)
+    desk.check_state(*WORKS)
+    held = lock_loan(loan.pk)
     if held.outstanding != seen:
         sentence = _("Another amount is outstanding by now. Look again.")
         raise Stale(sentence, seen=seen, now=held.outstanding)
-    return desk, held, _allowed(free, held.account.offering, held.outstanding)
-
-
-def _allowed(mandates: list[Mandate], offering: Offering, amount: int) -> Mandate:
-    """The nearest that could grant as much at once."""
-    for each in mandates:
-        if each.allows(offering, amount):
-            return each
-    most = max((each.most(offering).amount or 0) for each in mandates)
-    raise Forbidden(
-        _("Your remit does not allow as much at once: somebody above you can do it."),
-        offering=offering.slug, most=most, asked=amount,
-    )  # fmt: skip
+    return desk, held
 
 
 def _act(
-    desk: ProjectDesk, loan: Loan, mandate: Mandate, kind: ProjectActKind, reason: str,
-    data: dict[str, object],
-) -> ProjectAct:  # fmt: skip
+    desk: ProjectDesk, loan: Loan, mandate: Mandate, until_on: date | None, reason: str
+) -> ProjectAct:
     said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
     facts = {"loan": loan.pk, "offering": loan.account.offering.slug, "amount": loan.outstanding}
+    warrant = Warrant(desk.viewer, mandate, desk.project, desk.project.unit, facts)
+    until = {} if until_on is None else {"until": until_on}
     return act(
-        desk.project, kind, actor=desk.viewer.user, now=desk.viewer.now, reason=said,
-        delegation=mandate.delegation, snapshot=_proof(desk, mandate, facts),
-        data={**facts, "before": loan.ends_at.isoformat(), **data},
+        desk.project,
+        ProjectActKind.LOAN_KEEP if until_on is None else ProjectActKind.LOAN_EXTEND,
+        actor=desk.viewer.user, now=desk.viewer.now, reason=said,
+        data={**facts, "before": loan.ends_at.isoformat(), **until}, **shown(warrant),
     )  # fmt: skip
-
-
-def _proof(desk: ProjectDesk, mandate: Mandate, facts: dict[str, Any]) -> dict[str, Any]:
-    """The terms of the chain by which it was allowed, as of a decision."""
-    return {
-        "rule_version": RULE_VERSION,
-        "person": desk.viewer.user.pk,
-        "effective_people": sorted({desk.viewer.user.pk, *mandate.deputised}),
-        "memberships": memberships(desk.viewer, [mandate]),
-        "project": desk.project.pk,
-        "unit": desk.project.unit_id,
-        "unit_path": desk.project.unit.path,
-        "chain": [link_terms(link, mandate.bounds[link.pk]) for link in mandate.chain],
-        **facts,
-    }
 
 
 def _anew(desk: ProjectDesk, loan: Loan, ends_at: datetime | None, done: ProjectAct) -> None:

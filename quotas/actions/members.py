@@ -89,12 +89,16 @@ def change_role(
 def owners_of(project: Project, now: datetime) -> Collection[Membership]:
     """The memberships by which somebody owns it: of people whose account is in use, of groups."""
     held = Membership.objects.live(now).filter(project=project, role=Role.OWNER)
-    return [
-        each
-        for each in held.select_related("user", "group")
-        if (each.user is not None and each.user.is_active and each.user.left_at is None)
-        or (each.group is not None and each.group.gone_at is None)
-    ]
+    return [each for each in held.select_related("user", "group") if counts_as_owner(each)]
+
+
+def counts_as_owner(held: Membership) -> bool:
+    """Whether somebody owns it by this membership that is in force."""
+    if held.role != Role.OWNER:
+        return False
+    if held.user is not None:
+        return held.user.is_active and held.user.left_at is None
+    return held.group is not None and held.group.gone_at is None
 
 
 def _check_owner_left(project: Project, now: datetime) -> None:

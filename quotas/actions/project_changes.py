@@ -1,38 +1,32 @@
-"""Changes of a project that somebody else agrees to: a later end, another unit, another owner.
+"""Changes of a project that somebody else agrees to: another end, unit or owner, a longer loan.
 
-Asked for by its owners; decided by who decides projects where it is to be, or, of an offer, by
-whom it is made to. Who may decide it at once asks nobody.
+Asked for by its owners; decided by who decides projects where it is to be, of an offer by whom
+it is made to, of a loan by who could lend as much. Who may decide it at once asks nobody.
 """
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
 from portal.lib.locks import lock
-from projects.actions.events import record
-from projects.models import GroupMembership, Project, ProjectChange, Unit, User
-from projects.outgoing.notices import tell
+from projects.models import Project, ProjectChange, Unit, User
 from projects.queries.viewers import Viewer
-from projects.states import (
-    CHANGE_MOVES,
-    ChangeKind,
-    ChangeState,
-    NoticeKind,
-    Power,
-    ProjectState,
-    Role,
-)
-from quotas.queries.authority import Mandate, mandates_for, with_free_holder
+from projects.states import ChangeKind, ChangeState, ProjectState, Role
+from quotas.models import Loan
+from quotas.queries.authority import Mandate
 
+from . import loans
+from .change_rows import ask_change, note_change, place_of, settle_change
 from .changing import extend, hand_over, move
 from .one_by_one import one_of_many
 from .project_desk import ProjectDesk, deciding_projects, renewable_until, take_project
 from .proposing import end_errors
+from .warrants import Warrant
 from .wishes import clean_text
 
 MAX_REASON = 500
@@ -56,10 +50,10 @@ def ask_extension(
         if until_on == desk.project.ends_on:
             raise Invalid({"until_on": [_("It lasts until that day already.")]})
         if desk.mandates or (desk.is_owner and until_on <= renewable_until(now)):
-            delegation = None if desk.is_owner else desk.delegation
-            extend(desk.project, until_on, actor=actor, delegation=delegation, reason=said, now=now)
+            warrant = desk.warrant
+            extend(desk.project, until_on, actor=actor, warrant=warrant, reason=said, now=now)
             return None
-        return _ask(desk, ChangeKind.EXTEND, said, until_on=until_on)
+        return ask_change(desk, ChangeKind.EXTEND, said, until_on=until_on)
 
 
 def ask_move(
@@ -76,10 +70,11 @@ def ask_move(
             raise Invalid({"unit": [_("It is in %(unit)s already.") % {"unit": unit.label}]})
         there = deciding_projects(desk.viewer, desk.project, unit.path)
         if desk.mandates and there:
-            move(desk.project, unit, actor=actor, delegation=there[0].delegation, reason=said,
-                 now=now)  # fmt: skip
+            left = desk.warrant_by(desk.mandates, desk.project.unit)
+            warrant = Warrant(desk.viewer, there[0], desk.project, unit, left=left)
+            move(desk.project, unit, actor=actor, warrant=warrant, reason=said, now=now)
             return None
-        return _ask(desk, ChangeKind.MOVE, said, to_unit=unit)
+        return ask_change(desk, ChangeKind.MOVE, said, to_unit=unit)
 
 
 def offer(
@@ -104,8 +99,27 @@ def offer(
         if then not in ("", *Role.values):
             raise Invalid({"then": [_("There is no such role.")]})
         expires_at = now + timedelta(days=settings.PROJECT_OFFER_DAYS)
-        return _ask(desk, ChangeKind.HAND_OVER, said, to_user=user, then_role=then,
+        return ask_change(desk, ChangeKind.HAND_OVER, said, to_user=user, then_role=then,
                     expires_at=expires_at)  # fmt: skip
+
+
+def ask_loan(
+    *, loan: Loan, until_on: date | None, reason: str = "", actor: User, now: datetime
+) -> ProjectChange:
+    """Ask for a loan of one's project to last until another day; None: to have it for good.
+
+    Raises NotVisible, Forbidden, Invalid, Conflict where it is paid back or asked for already.
+    """
+    with transaction.atomic():
+        desk = take_project(loans.project_of(loan), actor, now)
+        if not desk.is_manager:
+            raise Forbidden(_("Only an owner or a manager of the project can do that."))
+        desk.check_state(*WORKS)
+        held = loans.lock_loan(loan.pk)
+        said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
+        if until_on is not None:
+            loans.check_later(held, until_on, now)
+        return ask_change(desk, ChangeKind.LOAN, said, loan=held.pk, until_on=until_on)
 
 
 def accept(
@@ -120,19 +134,24 @@ def accept(
         desk.check_state(*WORKS, ProjectState.CLOSING)
         # First the answer: what it does must not find it waiting any more.
         settle_change(held, "accept", said, actor, now)
-        delegation = mandates[0].delegation if mandates else None
-        if held.kind == ChangeKind.EXTEND and held.until_on is not None:
-            if errors := end_errors(held.until_on, now):
-                raise Conflict(errors["ends_on"][0])
-            extend(desk.project, held.until_on, actor=actor, delegation=delegation, reason=said,
-                   now=now)  # fmt: skip
-        elif held.kind == ChangeKind.MOVE and held.to_unit is not None:
-            move(desk.project, held.to_unit, actor=actor, delegation=delegation, reason=said,
-                 now=now)  # fmt: skip
-        else:
-            hand_over(desk.project, held, now=now)
+        _do(desk, held, desk.warrant_by(mandates, held.to_unit or desk.project.unit), said)
         note_change(held, "change accepted", actor, now)
     return desk.project
+
+
+def _do(desk: ProjectDesk, change: ProjectChange, warrant: Warrant | None, said: str) -> None:
+    """What was agreed to."""
+    actor, now = desk.viewer.user, desk.viewer.now
+    if change.loan is not None:
+        loans.lend_on(desk, loans.lock_loan(change.loan), change.until_on, reason=said)
+    elif change.kind == ChangeKind.EXTEND and change.until_on is not None:
+        if errors := end_errors(change.until_on, now):
+            raise Conflict(errors["ends_on"][0])
+        extend(desk.project, change.until_on, actor=actor, warrant=warrant, reason=said, now=now)
+    elif change.kind == ChangeKind.MOVE and change.to_unit is not None:
+        move(desk.project, change.to_unit, actor=actor, warrant=warrant, reason=said, now=now)
+    else:
+        hand_over(desk.project, change, now=now)
 
 
 def decline(
@@ -160,8 +179,11 @@ def withdraw_change(*, change: ProjectChange, version: int, actor: User, now: da
 
 
 def lapse_changes(now: datetime, most: int = 100) -> int:
-    """End what nobody answered in time; how many."""
-    due = ProjectChange.objects.filter(state=ChangeState.OPEN, expires_at__lte=now)
+    """End what nobody answered in time, or asks about a loan that is paid back; how many."""
+    owed = Loan.objects.filter(pk=OuterRef("loan"), outstanding__gt=0)
+    due = ProjectChange.objects.filter(
+        Q(expires_at__lte=now) | Q(kind=ChangeKind.LOAN) & ~Exists(owed), state=ChangeState.OPEN
+    )
     ids = list(due.order_by("expires_at", "pk").values_list("pk", flat=True)[:most])
     for pk in ids:
         with one_of_many("project change", pk):
@@ -183,21 +205,6 @@ def _desk(
     return desk
 
 
-def _ask(desk: ProjectDesk, kind: ChangeKind, reason: str, **what: object) -> ProjectChange:
-    actor, now = desk.viewer.user, desk.viewer.now
-    try:
-        with transaction.atomic():
-            asked = ProjectChange.objects.create(
-                project=desk.project, kind=kind, asked_by=actor, reason=reason, created_at=now,
-                **what,
-            )  # fmt: skip
-    except IntegrityError as error:
-        raise Conflict(_("The same waits for an answer already: withdraw that first.")) from error
-    asked.project = desk.project
-    note_change(asked, "change asked", actor, now)
-    return asked
-
-
 def _take(change: ProjectChange, actor: User, now: datetime) -> tuple[ProjectDesk, ProjectChange]:
     """The project locked, then the change. To whom it is offered need not see the project."""
     viewer = Viewer.of(actor, now)
@@ -213,7 +220,9 @@ def may_answer(viewer: Viewer, change: ProjectChange) -> bool:
     """Whether the person is whom it waits for."""
     if change.kind == ChangeKind.HAND_OVER:
         return change.to_user_id == viewer.user.pk and viewer.place is None
-    return bool(deciding_projects(viewer, change.project, _place(change)))
+    if change.loan is not None:
+        return loans.may_lend_on(viewer, change.project, Loan.objects.get(pk=change.loan))
+    return bool(deciding_projects(viewer, change.project, place_of(change)))
 
 
 def check_answers(viewer: Viewer, change: ProjectChange) -> list[Mandate]:
@@ -222,15 +231,13 @@ def check_answers(viewer: Viewer, change: ProjectChange) -> list[Mandate]:
         if change.to_user_id != viewer.user.pk or viewer.place is not None:
             raise Forbidden(_("It is offered to %(name)s.") % {"name": change.to_user})
         return []
-    mandates = deciding_projects(viewer, change.project, _place(change))
+    if change.loan is not None:
+        return [loans.mandate_over(viewer, change.project, Loan.objects.get(pk=change.loan))]
+    mandates = deciding_projects(viewer, change.project, place_of(change))
     if not mandates:
         words = {"unit": change.to_unit.label if change.to_unit else change.project.unit.label}
         raise Forbidden(_("Only who decides projects for %(unit)s can answer that.") % words)
     return mandates
-
-
-def _place(change: ProjectChange) -> str:
-    return change.to_unit.path if change.to_unit is not None else change.project.unit.path
 
 
 def _check_open(change: ProjectChange, version: int) -> None:
@@ -239,42 +246,3 @@ def _check_open(change: ProjectChange, version: int) -> None:
         raise Conflict(_("It is %(state)s already.") % words, state=change.state)
     if change.version != version:
         raise Stale(_("It has changed since you opened it. Look again."), version=change.version)
-
-
-def settle_change(
-    change: ProjectChange, verb: str, answer: str, actor: User | None, now: datetime
-) -> None:
-    """Move it by compare-and-set; raises Conflict where somebody was first."""
-    after = CHANGE_MOVES[ChangeState.OPEN, verb]
-    moved = ProjectChange.objects.filter(pk=change.pk, state=ChangeState.OPEN).update(
-        state=after, answer=answer, answered_by=actor, answered_at=now, version=F("version") + 1
-    )
-    if not moved:
-        raise Conflict(_("Somebody else was first. Look again."))
-    change.refresh_from_db(fields=["state", "answer", "answered_by", "answered_at", "version"])
-
-
-def note_change(change: ProjectChange, verb: str, actor: User | None, now: datetime) -> None:
-    """Record it, and tell whom it waits for, or who waited."""
-    event = record(
-        verb, actor=actor, now=now, project=change.project, unit=change.project.unit,
-        subject_kind="project_change", subject_id=change.pk, kind=change.kind,
-    )  # fmt: skip
-    if change.state == ChangeState.OPEN:
-        tell(event, _whom(change, now), NoticeKind.CHANGE_ASKED)
-    elif change.asked_by_id is not None:
-        tell(event, [change.asked_by_id], NoticeKind.CHANGE_ANSWERED)
-
-
-def _whom(change: ProjectChange, now: datetime) -> list[int]:
-    """Ids of those who can answer: of deciders the nearest level."""
-    if change.to_user_id is not None:
-        return [change.to_user_id]
-    mandates = with_free_holder(
-        mandates_for(_place(change), Power.DECIDE_PROJECTS, now), change.project, now
-    )
-    nearest = [each for each in mandates if each.nearness == mandates[0].nearness]
-    groups = [each.delegation.group_id for each in nearest if each.delegation.group_id]
-    members = GroupMembership.objects.live(now).filter(group__in=groups)
-    people = {each.delegation.user_id for each in nearest if each.delegation.user_id}
-    return sorted(people | set(members.values_list("user", flat=True)))

@@ -20,6 +20,7 @@ from projects.states import TokenScope
 from quotas.actions import lives, members, project_changes, project_holds
 from quotas.actions.project_desk import renewable_until
 from quotas.queries.lives import acts_of, going_back, hold_on, open_changes, redraws
+from quotas.queries.loan_changes import with_loans
 
 from .asked import body, filters, viewer_in, visible_project
 from .describe import LIST, READ, WRITE, Etag, operation
@@ -181,7 +182,7 @@ def project_offer(request: Request, slug: str) -> Response:
         )  # fmt: skip
     except Invalid as error:
         raise renamed(error, user="person") from None
-    return tagged(ChangeSerializer(change).data, change.version, status=201)
+    return tagged(ChangeSerializer(*with_loans([change])).data, change.version, status=201)
 
 
 @shows("halt project")
@@ -308,5 +309,6 @@ def _answer(viewer: Viewer, slug: str) -> Response:
 def _outcome(viewer: Viewer, slug: str, change: ProjectChange | None) -> Response:
     project = visible_project(viewer, slug)
     roles = {"roles": roles_by_project(viewer, [project])}
-    shown = OutcomeSerializer({"project": project, "change": change}, context=roles).data
+    waits = with_loans([change])[0] if change is not None else None
+    shown = OutcomeSerializer({"project": project, "change": waits}, context=roles).data
     return tagged(shown, project.version)

@@ -12,6 +12,7 @@ from quotas.models import Account, Offering
 
 from .accounts import nearest_sources
 from .leftovers import leftovers_of
+from .loan_changes import agreeable, with_loans
 
 
 def visible_changes(viewer: Viewer) -> QuerySet[ProjectChange]:
@@ -33,7 +34,10 @@ def waiting_changes(viewer: Viewer) -> QuerySet[ProjectChange]:
     own = Membership.objects.live(viewer.now).filter(
         viewer.own(), project=OuterRef("project"), role__in=ROLES_ABOVE_READER
     )
-    asked = (here | there) & ~Q(Exists(own)) if paths else Q(pk__in=[])
+    asked = (here | there) if paths else Q(pk__in=[])
+    if loans := agreeable(viewer):
+        asked |= Q(pk__in=loans)
+    asked &= ~Q(Exists(own))
     offered = Q(to_user=viewer.user) if viewer.place is None else Q(pk__in=[])
     rows = ProjectChange.objects.filter(asked | offered, state=ChangeState.OPEN)
     return _with_names(rows).order_by("created_at", "pk")
@@ -41,7 +45,7 @@ def waiting_changes(viewer: Viewer) -> QuerySet[ProjectChange]:
 
 def open_changes(project: Project) -> list[ProjectChange]:
     """What of a project waits for somebody's yes."""
-    return list(_with_names(project.changes.filter(state=ChangeState.OPEN)).order_by("pk"))
+    return with_loans(_with_names(project.changes.filter(state=ChangeState.OPEN)).order_by("pk"))
 
 
 def _with_names(rows: QuerySet[ProjectChange]) -> QuerySet[ProjectChange]:

@@ -22,7 +22,9 @@ from quotas.actions.project_changes import (
     offer,
     withdraw_change,
 )
+from quotas.actions.warrants import Warrant
 from quotas.models import Account, TransferKind
+from quotas.queries.authority import mandates_of
 
 from .site import NOW, Site, make_group, make_site
 
@@ -142,13 +144,13 @@ def test_owners_extend_within_the_bound_and_ask_for_more(site: Site) -> None:
 
 
 def test_an_act_rests_on_no_delegation_that_was_revoked_while_its_actor_waited(site: Site) -> None:
-    stale = site.delegations["erin"]
+    viewer, unit = Viewer.of(site.erin, NOW), site.project.unit
+    stale = mandates_of(viewer, unit.path, Power.DECIDE_PROJECTS)[0]
+    warrant = Warrant(viewer, stale, site.project, unit)
     Delegation.objects.filter(pk=site.delegations["otto"].pk).update(revoked_at=NOW)
-    assert site.delegations["otto"].pk in stale.chain_ids
+    assert site.delegations["otto"].pk in stale.delegation.chain_ids
     with pytest.raises(Conflict, match="was first"):
-        extend(
-            site.project, date(2028, 1, 1), actor=site.erin, delegation=stale, reason="", now=NOW
-        )
+        extend(site.project, date(2028, 1, 1), actor=site.erin, warrant=warrant, reason="", now=NOW)
 
 
 def test_a_project_moves_with_all_it_has_by_the_yes_of_who_decides_there(site: Site) -> None:

@@ -36,14 +36,17 @@ TABLE: dict[str, str] = {
         GET job, GET job_items, GET drifts, GET coverage, GET unanswered, GET drift, GET tokens,
         GET current_token, GET token, GET service_accounts, GET service_account, GET webhooks,
         GET mail_choices, GET mail, GET letters, GET groups, GET project_life, GET project_acts,
-        GET changes, GET change, GET webhook_types, GET webhook, GET webhook_calls, GET events
+        GET changes, GET change, GET people, GET person, GET person_leaving, GET orphans,
+        GET directory, GET directory_runs, GET webhook_types, GET webhook, GET webhook_calls,
+        GET events, GET project_timeline, GET request_timeline, GET project_missing,
+        GET announcements, GET announcement
     """,
     "ask": """
         POST preview, POST requests, POST request_submit, POST request_amend, POST request_answer,
         POST request_withdraw, POST request_comment, POST request_nudge, PUT request,
         DELETE request, POST projects, POST project_rename, POST members, DELETE member,
         POST project_leave, POST project_extend, POST project_move, POST project_offer,
-        POST project_close, POST project_keep, POST change_withdraw
+        POST project_close, POST project_keep, POST change_withdraw, POST loan_ask
     """,
     "decide": """
         POST request_approve, POST request_decline, POST request_return, POST request_endorse,
@@ -66,7 +69,9 @@ TABLE: dict[str, str] = {
         POST limit_leave_out, POST limit_take_in, POST problem_retry, POST problem_skip,
         POST problem_remedy, POST drifts_restore, POST drifts_ignore, POST drift_restore,
         POST drift_ignore, POST project_suspend, POST project_resume, POST project_hold,
-        POST project_release
+        POST project_release, POST person_leave, POST person_return, POST orphan_offer,
+        POST announcements, PUT announcement, POST announcement_preview,
+        POST announcement_schedule, POST announcement_withdraw
     """,
     "listen": """
         POST request_watch, POST request_unwatch, PUT mail_choices, POST notices_read,

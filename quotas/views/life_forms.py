@@ -84,6 +84,24 @@ class LoanExtendForm(LoanKeepForm):
     )
 
 
+class LoanAskForm(LifeForm):
+    """Until when, or for good: the button says which."""
+
+    verb = "loan"
+    until_on = DayField(label=_("Until the end of"))
+    for_good = forms.BooleanField(required=False)
+    reason = _why()
+
+    def clean(self) -> dict[str, Any]:
+        sent: dict[str, Any] = super().clean() or {}
+        is_for_good = sent.pop("for_good", False)
+        if is_for_good:
+            sent["until_on"] = None
+        elif sent.get("until_on") is None and "until_on" not in self.errors:
+            self.add_error("until_on", _("Choose the last day."))
+        return sent
+
+
 class MemberForm(LifeForm):
     """Who, as "person:<uuid>", the role, and the one that the page showed."""
 
@@ -101,4 +119,17 @@ class OfferForm(LifeForm):
     then = forms.ChoiceField(
         label=_("Your role then"), required=False, choices=[(NO_ROLE, _("none")), *Role.choices]
     )
+    reason = _why()
+
+
+class PersonLeaveForm(LifeForm):
+    verb = "leave-site"
+    reason = _why(is_needed=True)
+
+
+class OrphanForm(LifeForm):
+    """`holder`: "person:<uuid>", who shall own it."""
+
+    verb = "offer-orphan"
+    holder = forms.CharField(required=False, max_length=100, widget=forms.HiddenInput)
     reason = _why()

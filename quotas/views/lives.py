@@ -171,6 +171,7 @@ def _show(
     may_change = (may_ask(roles) or decides) and project.state in WORKS
     is_owner = Role.OWNER in roles
     may_end = is_owner or decides or viewer.is_operator
+    back = going_back(project) if may_end else []
     context: dict[str, Any] = {
         "here": "projects",
         "project": project,
@@ -178,7 +179,8 @@ def _show(
         "changes": open_changes(project),
         "may_withdraw": may_ask(roles),
         "acts": acts_of(project)[:ACTS_SHOWN],
-        "going_back": going_back(project) if may_end else [],
+        "going_back": back,
+        "in_use_count": sum(1 for each in back if each.stays),
         "renewable_until": renewable_until(viewer.now),
         "may_change": may_change,
         "may_renew": is_owner or decides,
@@ -204,8 +206,10 @@ def _move(request: HttpRequest, project: Project, bound: LifeForm | None) -> dic
     slug = request.GET.get("unit", "") or (request.POST.get("unit", "") if bound else "")
     units = Unit.objects.filter(retired_at__isnull=True).exclude(pk=project.unit_id)
     chosen = units.filter(slug=slug).first() if is_slug(slug) else None
+    drawn = redraws(project, chosen) if chosen else []
     return {
         "units": units.order_by("path"),
         "chosen": chosen,
-        "redraws": redraws(project, chosen) if chosen else [],
+        "redraws": drawn,
+        "short_count": sum(1 for each in drawn if each.short),
     }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.lib.access import shows
 from portal.lib.errors import Invalid
 from projects.models import Project, User
+from projects.queries.directory import directory_standing
 from projects.queries.viewers import Viewer, roles_in
 from projects.states import Role
 from projects.views.viewer import viewer_of
@@ -134,13 +136,18 @@ def _show(
     members = members_of(project, viewer.now)
     text = request.GET.get("q", "").strip()[:MAX_FIND].replace("\0", "")
     held = {each.user_id for each in members if each.user_id}
+    owners = [each for each in members if verbs.counts_as_owner(each)]
     found = find_delegates(text, viewer.now) if may_manage and text else []
     context: dict[str, Any] = {
         "here": "projects",
         "project": project,
         "members": members,
+        # Taken from whom, it would be nobody's.
+        "last_owner": owners[0] if len(owners) == 1 else None,
+        "is_last_owner": len(owners) == 1 and owners[0].user_id == viewer.user.pk,
         "own": any(each.user_id == viewer.user.pk for each in members),
         "missing_holders": missing_holders(project, viewer.now),
+        "directory": directory_standing() if settings.DIRECTORY else None,
         "changes": [each for each in open_changes(project) if each.to_user_id],
         "may_manage": may_manage,
         "may_name": may_name,

@@ -18,6 +18,7 @@ from projects.views.viewer import viewer_of
 from quotas.actions import project_changes as verbs
 from quotas.forms import version_in
 from quotas.queries.lives import redraws, visible_changes, waiting_changes
+from quotas.queries.loan_changes import with_loans
 
 MOST = 50
 
@@ -27,7 +28,7 @@ MOST = 50
 def change_list(request: HttpRequest) -> HttpResponse:
     """What waits for the reader."""
     viewer = viewer_of(request)
-    context = {"here": "home", "changes": list(waiting_changes(viewer)[:MOST])}
+    context = {"here": "home", "changes": with_loans(waiting_changes(viewer)[:MOST])}
     return render(request, "projects/changes.html", context)
 
 
@@ -90,4 +91,4 @@ def _change(viewer: Viewer, pk: int) -> ProjectChange:
     found = visible_changes(viewer).filter(pk=pk).first()
     if found is None:
         raise NotVisible(_("There is no such change, or it is not for you to see."))
-    return found
+    return with_loans([found])[0]

@@ -58,7 +58,7 @@ class Works:
             wait_until(predicate, seconds, what)
         except AssertionError as error:
             rows = list(
-                Target.objects.values_list(
+                Target.objects.order_by("pk").values_list(
                     "project__slug", "endpoint__slug", "state", "error_code", "error_words"
                 )
             )
