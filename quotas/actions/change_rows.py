@@ -11,11 +11,17 @@ from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict
 from projects.actions.events import record
-from projects.models import GroupMembership, ProjectChange, User
+from projects.models import GroupMembership, Project, ProjectChange, User
 from projects.outgoing.notices import tell
 from projects.states import CHANGE_MOVES, ChangeKind, ChangeState, NoticeKind, Power
 from quotas.models import Loan
-from quotas.queries.authority import Mandate, mandates_for, nearest, with_free_holder
+from quotas.queries.authority import (
+    Mandate,
+    interested,
+    mandates_for,
+    nearest,
+    with_free_holder,
+)
 
 from .project_desk import ProjectDesk
 
@@ -51,10 +57,32 @@ def settle_change(
 
 def lapse_wishes(loan: Loan, now: datetime) -> None:
     """End what is asked about a loan that is there no more."""
-    asked = ProjectChange.objects.filter(loan=loan.pk, state=ChangeState.OPEN)
-    for each in asked.select_related("project__unit"):
+    for each in _open_ones(loan=loan.pk):
         settle_change(each, "lapse", "", None, now)
         note_change(each, "change lapsed", None, now)
+
+
+def withdraw_wishes(project: Project, actor: User | None, now: datetime) -> None:
+    """End all that is asked about a project that begins to close."""
+    for each in _open_ones(project=project):
+        settle_change(each, "withdraw", "", actor, now)
+        note_change(each, "change withdrawn", actor, now)
+
+
+def agree_to_fulfilled(project: Project, actor: User | None, now: datetime) -> None:
+    """Call agreed what was asked for and is so by now: the project lasts as long, or is there."""
+    for each in _open_ones(project=project):
+        lasts = each.kind == ChangeKind.EXTEND and (
+            project.ends_on is None or (each.until_on or project.ends_on) <= project.ends_on
+        )
+        if lasts or (each.kind == ChangeKind.MOVE and each.to_unit_id == project.unit_id):
+            settle_change(each, "accept", "", actor, now)
+            note_change(each, "change accepted", actor, now)
+
+
+def _open_ones(**of: object) -> list[ProjectChange]:
+    rows = ProjectChange.objects.filter(state=ChangeState.OPEN, **of)
+    return list(rows.select_related("project__unit").order_by("pk"))
 
 
 def note_change(change: ProjectChange, verb: str, actor: User | None, now: datetime) -> None:
@@ -82,13 +110,19 @@ def _whom(change: ProjectChange, now: datetime) -> list[int]:
     groups = [each.delegation.group_id for each in asked if each.delegation.group_id]
     members = GroupMembership.objects.live(now).filter(group__in=groups)
     people = {each.delegation.user_id for each in asked if each.delegation.user_id}
-    return sorted(people | set(members.values_list("user", flat=True)))
+    people.update(members.values_list("user", flat=True))
+    return sorted(people - interested(people, change.project, now) - {change.asked_by_id})
 
 
 def _nearest(change: ProjectChange, now: datetime) -> list[Mandate]:
     """Of a loan the nearest whose bounds allow as much; else the nearest at all."""
     power = Power.DECIDE_QUOTA if change.loan is not None else Power.DECIDE_PROJECTS
-    held = with_free_holder(mandates_for(place_of(change), power, now), change.project, now)
+    there = [
+        each
+        for each in mandates_for(place_of(change), power, now)
+        if change.asked_by_id not in each.effective_people
+    ]
+    held = with_free_holder(there, change.project, now)
     if change.loan is not None and held:
         loan = Loan.objects.select_related("account__offering").get(pk=change.loan)
         return nearest(held, loan.account.offering, loan.outstanding)

@@ -6,12 +6,12 @@ from django.db.models import F
 
 from portal.lib.errors import Conflict
 from projects.actions.events import record
-from projects.actions.project_acts import act
+from projects.actions.project_acts import act, hold_authority
 from projects.actions.projects import place_project
-from projects.actions.units import hold_path
 from projects.models import Project, ProjectChange, Unit, User
 from projects.states import ProjectActKind, Role
 
+from .change_rows import agree_to_fulfilled
 from .holdings import lock_holdings, take_along
 from .members import change_role
 from .routing import mark_project
@@ -34,6 +34,7 @@ def extend(
         "project extended", actor=actor, now=now, project=project, unit=project.unit,
         subject_kind="project", subject_id=project.pk,
     )  # fmt: skip
+    agree_to_fulfilled(project, actor, now)
 
 
 def move(
@@ -42,17 +43,20 @@ def move(
 ) -> None:  # fmt: skip
     """Put it into another unit, and let it draw all that it has from there. Raises NoRoom.
 
-    warrant: over `unit`, as its path stands.
+    unit: held; warrant: over it.
     """
     before = project.unit_id
-    unit = hold_path(unit)
+    holdings = lock_holdings(project, unit=unit)
+    if warrant is not None:
+        hold_authority(warrant.delegations)
     done = act(
         project, ProjectActKind.MOVE, actor=actor, now=now, reason=reason,
         data={"before": before, "after": unit.pk}, **shown(warrant),
     )  # fmt: skip
-    take_along(lock_holdings(project, unit=unit), done)
+    take_along(holdings, done)
     place_project(project=project, unit=unit, actor=actor, now=now)
     mark_project(project, now)
+    agree_to_fulfilled(project, actor, now)
 
 
 def hand_over(project: Project, change: ProjectChange, *, now: datetime) -> None:

@@ -10,22 +10,19 @@ from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Invalid
 from projects.actions.events import record
 from projects.actions.project_acts import act, move_project
-from projects.models import Membership, Project, ProjectChange, User
+from projects.models import Membership, Project, User
 from projects.outgoing.notices import tell_all_of
-from projects.states import (
-    ChangeState,
-    NoticeKind,
-    ProjectActKind,
-    ProjectState,
-)
+from projects.states import NoticeKind, ProjectActKind, ProjectState
 from quotas.models import Target
 
-from .project_desk import ProjectDesk, take_project
+from .change_rows import withdraw_wishes
+from .project_desk import ProjectDesk, renewable_until, take_project
 from .proposing import end_errors
 from .targets import wake_targets
 from .warrants import shown
@@ -83,9 +80,7 @@ def begin_closing(
     move_project(project, "close", closes_on=closes_on)
     actor = desk.viewer.user if desk else None
     withdraw_all(project, actor=actor, now=now)
-    ProjectChange.objects.filter(project=project, state=ChangeState.OPEN).update(
-        state=ChangeState.WITHDRAWN, answered_at=now, answered_by=actor
-    )
+    withdraw_wishes(project, actor, now)
     act(
         project, ProjectActKind.CLOSE, actor=actor, now=now, reason=reason,
         data={"closes_on": closes_on}, **shown(desk.warrant if desk else None),
@@ -102,13 +97,16 @@ def keep(
     actor: User,
     now: datetime,
 ) -> Project:
-    """Keep a closing project after all, until another last day; within its countdown only."""
+    """Keep a closing project after all, until another last day; within its countdown only.
+
+    An owner no longer than they could have extended it to without anybody's yes.
+    """
     with transaction.atomic():
         desk = _taken(project, version, actor, now, owner=True, operator=True)
         desk.check_state(ProjectState.CLOSING)
         if desk.project.closes_on is None or desk.project.closes_on < desk.today:
             raise Conflict(_("Its countdown is over; what it had is going back."))
-        if errors := end_errors(ends_on, now):
+        if errors := end_errors(ends_on, now) or _beyond_an_owner(desk, ends_on):
             raise Invalid(errors)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
         before = desk.project.ends_on
@@ -123,6 +121,19 @@ def keep(
             data={"before": before, "after": ends_on},
         )
     return desk.project
+
+
+def _beyond_an_owner(desk: ProjectDesk, ends_on: date | None) -> dict[str, list[str]]:
+    """What is wrong with a later end than an owner could give it: closing is no way to one."""
+    before = desk.project.ends_on
+    others_may = desk.mandates or (desk.viewer.is_operator and not desk.is_manager)
+    if others_may or before is None:
+        return {}
+    last = max(before, renewable_until(desk.viewer.now))
+    if ends_on is not None and ends_on <= last:
+        return {}
+    words = {"day": date_format(last, "DATE_FORMAT")}
+    return {"ends_on": [_("Choose %(day)s at the latest; you can ask for more then.") % words]}
 
 
 def wake_identities(project: Project) -> None:

@@ -23,7 +23,7 @@ from quotas.queries.authority import Mandate, interested, own_mandates
 
 from .calendar import end_of, managers_of
 from .change_rows import lapse_wishes
-from .holdings import lock_holdings
+from .holdings import Holdings, lock_holdings
 from .lives import MAX_REASON
 from .posting import Journal
 from .project_desk import ProjectDesk, take_project
@@ -43,7 +43,8 @@ def extend_loan(
     """
     with transaction.atomic():
         desk, held = _taken(loan, seen, actor, now)
-        lend_on(desk, held, until_on, reason=reason)
+        mandate = mandate_over(desk.viewer, desk.project, held)
+        lend_on(desk, held, until_on, mandate=mandate, reason=reason)
     return Loan.objects.filter(account=held.account_id).latest("pk")
 
 
@@ -53,17 +54,20 @@ def make_permanent(
     """Let the project have for good what is outstanding; see extend_loan."""
     with transaction.atomic():
         desk, held = _taken(loan, seen, actor, now)
-        lend_on(desk, held, None, reason=reason)
+        mandate = mandate_over(desk.viewer, desk.project, held)
+        lend_on(desk, held, None, mandate=mandate, reason=reason)
     return desk.project
 
 
-def lend_on(desk: ProjectDesk, loan: Loan, until_on: date | None, *, reason: str) -> None:
+def lend_on(
+    desk: ProjectDesk, loan: Loan, until_on: date | None, *, mandate: Mandate, reason: str
+) -> None:
     """Leave a locked loan until another day; None: for good. What waited for that is over."""
-    mandate = mandate_over(desk.viewer, desk.project, loan)
     if until_on is not None:
         check_later(loan, until_on, desk.viewer.now)
+    holdings = lock_holdings(desk.project, only=[loan.account_id])
     done = _act(desk, loan, mandate, until_on, reason)
-    _anew(desk, loan, None if until_on is None else end_of(until_on), done)
+    _anew(holdings, loan, None if until_on is None else end_of(until_on), done)
     _note("loan made permanent" if until_on is None else "loan extended", desk, loan)
     lapse_wishes(loan, desk.viewer.now)
 
@@ -78,7 +82,9 @@ def check_later(loan: Loan, until_on: date, now: datetime) -> None:
         raise Conflict(_("It lasts until that day already."))
 
 
-def may_change_loans(viewer: Viewer, project: Project) -> list[Mandate]:
+def may_change_loans(
+    viewer: Viewer, project: Project, *, asked_by: int | None = None
+) -> list[Mandate]:
     """By what the person decides about the project's loans; raises Forbidden where by nothing."""
     mandates = own_mandates(viewer, project)
     if not mandates:
@@ -86,21 +92,24 @@ def may_change_loans(viewer: Viewer, project: Project) -> list[Mandate]:
         sentence = _("You hold no delegation that lets you decide quota for %(unit)s.")
         raise Forbidden(sentence % words, unit=project.unit.slug)
     people = {viewer.user.pk, *(each for mandate in mandates for each in mandate.deputised)}
-    barred = interested(people, project, viewer.now)
+    barred: set[int | None] = {*interested(people, project, viewer.now), asked_by}
     free = [each for each in mandates if not barred & set(each.deputised)]
     if viewer.user.pk in barred or not free:
         words = {"project": project.name}
-        sentence = _("You, or whom you stand in for, hold a role in %(project)s: others decide.")
+        sentence = _("You, or whom you stand in for, have a part in %(project)s: others decide.")
         raise Forbidden(sentence % words, project=project.slug)
     return free
 
 
-def mandate_over(viewer: Viewer, project: Project, loan: Loan) -> Mandate:
+def mandate_over(
+    viewer: Viewer, project: Project, loan: Loan, *, asked_by: int | None = None
+) -> Mandate:
     """The nearest of the person's by which what is outstanding could be granted at once.
 
-    Raises Forbidden.
+    asked_by: the id of whoever wants it, in whose stead nobody agrees. Raises Forbidden.
     """
-    free, offering = may_change_loans(viewer, project), loan.account.offering
+    free = may_change_loans(viewer, project, asked_by=asked_by)
+    offering = loan.account.offering
     for each in free:
         if each.allows(offering, loan.outstanding):
             return each
@@ -109,15 +118,6 @@ def mandate_over(viewer: Viewer, project: Project, loan: Loan) -> Mandate:
         _("Your remit does not allow as much at once: somebody above you can do it."),
         offering=offering.slug, most=most, asked=loan.outstanding,
     )  # fmt: skip
-
-
-def may_lend_on(viewer: Viewer, project: Project, loan: Loan) -> bool:
-    """Whether the person could leave it longer or for good."""
-    try:
-        mandate_over(viewer, project, loan)
-    except Forbidden:
-        return False
-    return True
 
 
 def project_of(loan: Loan) -> Project:
@@ -164,9 +164,8 @@ def _act(
     )  # fmt: skip
 
 
-def _anew(desk: ProjectDesk, loan: Loan, ends_at: datetime | None, done: ProjectAct) -> None:
+def _anew(holdings: Holdings, loan: Loan, ends_at: datetime | None, done: ProjectAct) -> None:
     """Pay it back to whom it is owed, and draw as much from there again."""
-    holdings = lock_holdings(desk.project, only=[loan.account_id])
     account, source = holdings.by_id[loan.account_id], holdings.by_id[loan.source_id]
     amount = loan.outstanding
     own = [each for each in holdings.loans[account.pk] if each.pk == loan.pk]

@@ -1,9 +1,10 @@
 """Changes of a project that somebody else agrees to: another end, unit or owner, a longer loan.
 
-Asked for by its owners; decided by who decides projects where it is to be, of an offer by whom
-it is made to, of a loan by who could lend as much. Who may decide it at once asks nobody.
+Asked for by who owns or manages it; decided by who decides projects where it is to be, of an offer
+by whom it is made to, of a loan by who could lend as much. Who may decide it at once asks nobody.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -14,8 +15,10 @@ from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
 from portal.lib.locks import lock
+from projects.actions.project_acts import hold_authority
+from projects.actions.units import hold_path
 from projects.models import Project, ProjectChange, Unit, User
-from projects.queries.viewers import Viewer
+from projects.queries.viewers import Viewer, roles_in
 from projects.states import ChangeKind, ChangeState, ProjectState, Role
 from quotas.models import Loan
 from quotas.queries.authority import Mandate
@@ -64,6 +67,7 @@ def ask_move(
     with transaction.atomic():
         desk = _desk(project, version, actor, now, decides=decides)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
+        unit = hold_path(unit)
         if unit.retired_at is not None:
             raise Invalid({"unit": [_("%(unit)s is retired.") % {"unit": unit.label}]})
         if unit.pk == desk.project.unit_id:
@@ -129,21 +133,23 @@ def accept(
     with transaction.atomic():
         desk, held = _take(change, actor, now)
         mandates = check_answers(desk.viewer, held)
-        _check_open(held, version)
+        _check_open(held, version, now)
         said = clean_text(answer, field="answer", required=False, most=MAX_REASON)
         desk.check_state(*WORKS, ProjectState.CLOSING)
         # First the answer: what it does must not find it waiting any more.
         settle_change(held, "accept", said, actor, now)
-        _do(desk, held, desk.warrant_by(mandates, held.to_unit or desk.project.unit), said)
+        _do(desk, held, mandates, said)
         note_change(held, "change accepted", actor, now)
     return desk.project
 
 
-def _do(desk: ProjectDesk, change: ProjectChange, warrant: Warrant | None, said: str) -> None:
+def _do(desk: ProjectDesk, change: ProjectChange, mandates: Sequence[Mandate], said: str) -> None:
     """What was agreed to."""
     actor, now = desk.viewer.user, desk.viewer.now
+    warrant = desk.warrant_by(mandates, change.to_unit or desk.project.unit)
     if change.loan is not None:
-        loans.lend_on(desk, loans.lock_loan(change.loan), change.until_on, reason=said)
+        loan = loans.lock_loan(change.loan)
+        loans.lend_on(desk, loan, change.until_on, mandate=mandates[0], reason=said)
     elif change.kind == ChangeKind.EXTEND and change.until_on is not None:
         if errors := end_errors(change.until_on, now):
             raise Conflict(errors["ends_on"][0])
@@ -151,6 +157,7 @@ def _do(desk: ProjectDesk, change: ProjectChange, warrant: Warrant | None, said:
     elif change.kind == ChangeKind.MOVE and change.to_unit is not None:
         move(desk.project, change.to_unit, actor=actor, warrant=warrant, reason=said, now=now)
     else:
+        _check_offers_yet(change, now)
         hand_over(desk.project, change, now=now)
 
 
@@ -160,9 +167,10 @@ def decline(
     """Say no, with a reason for who asked."""
     with transaction.atomic():
         desk, held = _take(change, actor, now)
-        check_answers(desk.viewer, held)
-        _check_open(held, version)
+        mandates = check_answers(desk.viewer, held)
+        _check_open(held, version, now)
         said = clean_text(answer, field="answer", required=True, most=MAX_REASON)
+        hold_authority(each.delegation for each in mandates[:1])
         settle_change(held, "decline", said, actor, now)
         note_change(held, "change declined", actor, now)
 
@@ -173,7 +181,7 @@ def withdraw_change(*, change: ProjectChange, version: int, actor: User, now: da
         desk, held = _take(change, actor, now)
         if not desk.is_manager:
             raise Forbidden(_("Only an owner or a manager of the project can do that."))
-        _check_open(held, version)
+        _check_open(held, version, now)
         settle_change(held, "withdraw", "", actor, now)
         note_change(held, "change withdrawn", actor, now)
 
@@ -209,40 +217,64 @@ def _take(change: ProjectChange, actor: User, now: datetime) -> tuple[ProjectDes
     """The project locked, then the change. To whom it is offered need not see the project."""
     viewer = Viewer.of(actor, now)
     desk = take_project(change.project, actor, now, sees=may_answer(viewer, change))
+    to_unit = hold_path(change.to_unit) if change.to_unit is not None else None
     held = lock(
         ProjectChange.objects.filter(pk=change.pk).select_related("to_user", "to_unit", "asked_by")
     )[0]
-    held.project = desk.project
+    held.project, held.to_unit = desk.project, to_unit
     return desk, held
 
 
 def may_answer(viewer: Viewer, change: ProjectChange) -> bool:
     """Whether the person is whom it waits for."""
-    if change.kind == ChangeKind.HAND_OVER:
-        return change.to_user_id == viewer.user.pk and viewer.place is None
-    if change.loan is not None:
-        return loans.may_lend_on(viewer, change.project, Loan.objects.get(pk=change.loan))
-    return bool(deciding_projects(viewer, change.project, place_of(change)))
+    try:
+        check_answers(viewer, change)
+    except Forbidden:
+        return False
+    return True
 
 
 def check_answers(viewer: Viewer, change: ProjectChange) -> list[Mandate]:
-    """By what the person answers it, nothing for an offer; raises Forbidden for all others."""
+    """By what the person answers it, nothing for an offer; raises Forbidden for all others.
+
+    Nobody answers what they asked for, nor does who stands in for them: also once they have
+    left the project.
+    """
     if change.kind == ChangeKind.HAND_OVER:
         if change.to_user_id != viewer.user.pk or viewer.place is not None:
             raise Forbidden(_("It is offered to %(name)s.") % {"name": change.to_user})
         return []
+    asked_by = change.asked_by_id
+    if asked_by == viewer.user.pk:
+        raise Forbidden(_("You asked for it: somebody else must answer."))
     if change.loan is not None:
-        return [loans.mandate_over(viewer, change.project, Loan.objects.get(pk=change.loan))]
-    mandates = deciding_projects(viewer, change.project, place_of(change))
+        loan = Loan.objects.get(pk=change.loan)
+        return [loans.mandate_over(viewer, change.project, loan, asked_by=asked_by)]
+    found = deciding_projects(viewer, change.project, place_of(change))
+    mandates = [each for each in found if asked_by not in each.deputised]
     if not mandates:
         words = {"unit": change.to_unit.label if change.to_unit else change.project.unit.label}
         raise Forbidden(_("Only who decides projects for %(unit)s can answer that.") % words)
     return mandates
 
 
-def _check_open(change: ProjectChange, version: int) -> None:
-    if change.state != ChangeState.OPEN:
-        words = {"state": change.get_state_display()}
-        raise Conflict(_("It is %(state)s already.") % words, state=change.state)
+def _check_offers_yet(change: ProjectChange, now: datetime) -> None:
+    """Raise Conflict where who offers a project was made to give it up since.
+
+    What somebody offered who left the site goes on.
+    """
+    who = change.asked_by
+    if who is None or who.left_at is not None:
+        return
+    if Role.OWNER not in roles_in(Viewer.of(who, now), change.project):
+        raise Conflict(_("%(name)s offered it, and owns it no more.") % {"name": who})
+
+
+def _check_open(change: ProjectChange, version: int, now: datetime) -> None:
+    state = ChangeState(change.state)
+    if state == ChangeState.OPEN and change.expires_at is not None and change.expires_at <= now:
+        state = ChangeState.LAPSED
+    if state != ChangeState.OPEN:
+        raise Conflict(_("It is %(state)s already.") % {"state": state.label}, state=state)
     if change.version != version:
         raise Stale(_("It has changed since you opened it. Look again."), version=change.version)

@@ -33,6 +33,11 @@ class Warrant:
         return self.mandate.delegation
 
     @property
+    def delegations(self) -> list[Delegation]:
+        """All that it rests on."""
+        return [self.delegation, *(self.left.delegations if self.left else ())]
+
+    @property
     def snapshot(self) -> dict[str, Any]:
         """The proof as JSON values: ids, terms and figures only."""
         found = {

@@ -6,12 +6,24 @@ import pytest
 from django.core.management import call_command
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, NoRoom, NotVisible, Stale
-from projects.models import Delegation, Membership, Notice, Project, ProjectAct, ProjectChange, User
+from projects.actions.units import make_unit, move_unit
+from projects.models import (
+    Delegation,
+    Membership,
+    Notice,
+    Project,
+    ProjectAct,
+    ProjectChange,
+    Unit,
+    User,
+)
 from projects.queries.viewers import Viewer, roles_in
 from projects.states import ChangeKind, ChangeState, Power, ProjectActKind, Role
 from quotas.actions.changing import extend
+from quotas.actions.delegations import name_deputy
 from quotas.actions.envelopes import fund
 from quotas.actions.ledger import Cause, post
+from quotas.actions.lives import close
 from quotas.actions.members import leave, set_member
 from quotas.actions.project_changes import (
     accept,
@@ -116,12 +128,79 @@ def test_an_offer_can_be_declined_withdrawn_or_lapse(site: Site) -> None:
     withdraw_change(change=again, version=again.version, actor=site.alice, now=NOW)
     third = offer(project=site.project, user=site.bob, actor=site.alice, now=NOW)
     assert lapse_changes(NOW + 13 * DAY) == 0
+    with pytest.raises(Conflict, match="lapsed already"):
+        accept(change=third, version=third.version, actor=site.bob, now=NOW + 14 * DAY)
     assert lapse_changes(NOW + 15 * DAY) == 1
     third.refresh_from_db()
     with pytest.raises(Conflict, match="lapsed already"):
         accept(change=third, version=third.version, actor=site.bob, now=NOW + 15 * DAY)
     states = ProjectChange.objects.order_by("pk").values_list("state", flat=True)
     assert list(states) == ["declined", "withdrawn", "lapsed"]
+
+
+def test_whoever_is_no_owner_any_more_hands_nothing_over(site: Site) -> None:
+    group = make_group("owners", site.mallory)
+    set_member(project=site.project, group=group, role=Role.OWNER, actor=site.alice, now=NOW)
+    asked = offer(project=site.project, user=site.bob, then=Role.MANAGER, actor=site.alice, now=NOW)
+    set_member(project=site.project, user=site.alice, role=None, actor=site.mallory, now=NOW + DAY)
+    with pytest.raises(Conflict, match="Alice offered it, and owns it no more"):
+        accept(change=asked, version=asked.version, actor=site.bob, now=NOW + 2 * DAY)
+    assert (roles(site, "alice"), roles(site, "bob")) == (set(), {Role.MEMBER})
+
+
+def test_nobody_answers_what_they_asked_for_nor_does_their_deputy(site: Site) -> None:
+    set_member(project=site.project, user=site.erin, role=Role.MANAGER, actor=site.alice, now=NOW)
+    asked = ask_extension(project=site.project, until_on=date(2029, 1, 1), actor=site.erin, now=NOW)
+    assert asked is not None
+    assert list(Notice.objects.filter(kind="change asked").values_list("person", flat=True)) == [
+        site.otto.pk
+    ]
+    leave(project=site.project, actor=site.erin, now=NOW + DAY)
+    name_deputy(
+        holder=site.erin,
+        user=site.mallory,
+        starts_at=NOW + DAY,
+        ends_at=NOW + 9 * DAY,
+        now=NOW + DAY,
+    )
+    for person, words in ((site.erin, "You asked for it"), (site.mallory, "Only who decides")):
+        with pytest.raises(Forbidden, match=words):
+            accept(change=asked, version=asked.version, actor=person, now=NOW + 2 * DAY)
+    accept(change=asked, version=asked.version, actor=site.otto, now=NOW + 2 * DAY)
+
+
+def test_what_was_asked_for_and_is_done_at_once_waits_no_more(site: Site) -> None:
+    longer = ask_extension(
+        project=site.project, until_on=date(2029, 1, 1), actor=site.alice, now=NOW
+    )
+    there = ask_move(project=site.project, unit=site.units["it"], actor=site.alice, now=NOW)
+    assert longer is not None
+    assert there is not None
+    ask_extension(project=site.project, until_on=date(2028, 1, 1), actor=site.otto, now=NOW)
+    longer.refresh_from_db()
+    assert longer.state == ChangeState.OPEN
+    ask_extension(project=site.project, until_on=date(2029, 6, 1), actor=site.otto, now=NOW)
+    ask_move(project=site.project, unit=site.units["it"], actor=site.otto, now=NOW + DAY)
+    for each in (longer, there):
+        each.refresh_from_db()
+        assert (each.state, each.answered_by) == (ChangeState.ACCEPTED, site.otto)
+    assert Notice.objects.filter(person=site.alice, kind="change answered").count() == 2
+
+
+def test_who_decides_for_the_unit_to_be_is_judged_where_that_stands_now(site: Site) -> None:
+    seen = make_unit(slug="lab", name="Lab", parent=site.units["ep"], now=NOW)
+    move_unit(unit=Unit.objects.get(pk=seen.pk), parent=site.units["it"], now=NOW)
+    assert ask_move(project=site.project, unit=seen, actor=site.erin, now=NOW) is not None
+    assert site.project.unit == site.units["atlas"]
+
+
+def test_closing_ends_what_waits_and_who_asked_is_told(site: Site) -> None:
+    asked = offer(project=site.project, user=site.bob, actor=site.alice, now=NOW)
+    close(project=site.project, actor=site.otto, now=NOW + DAY)
+    asked.refresh_from_db()
+    assert (asked.state, asked.version) == (ChangeState.WITHDRAWN, 2)
+    told = Notice.objects.filter(person=site.alice, kind="change answered")
+    assert told.get().event.verb == "change withdrawn"
 
 
 def test_owners_extend_within_the_bound_and_ask_for_more(site: Site) -> None:
