@@ -40,7 +40,7 @@ PRESETS = {
     "region-two": {"compute-a": {"vcpu": 4, "ram": "8GiB"}, "storage-a": {"space": "50GiB"}},
 }
 AMOUNTS = ("compute-a.vcpu", "compute-a.ram", "storage-a.space")
-PATIENCE = 60
+PATIENCE = 120
 MAIL_LINK = re.compile(r"https?://remit\.example\.org(/\S+)")
 
 
@@ -121,7 +121,7 @@ def standing(
     settings = provider_settings(
         provider, SITE_URL="https://remit.example.org", EMAIL_HOST=HOST, EMAIL_PORT=str(mail.port),
         DEFAULT_FROM_EMAIL="Remit <remit@example.org>", MAIL_GATHER_SECONDS="0",
-        CALENDAR_SECONDS="1",
+        OBSERVE_SECONDS="5",
     )  # fmt: skip
     with ExitStack() as stack:
         running = stack.enter_context(running_site(copy, cloud.clouds_yaml, **settings))
