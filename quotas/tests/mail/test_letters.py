@@ -281,7 +281,7 @@ def test_what_is_done_to_a_project_is_one_thread_with_its_page(
     project = mailed.project
     asked = ProjectChange.objects.create(
         project=project, kind=ChangeKind.EXTEND, asked_by=mailed.alice, created_at=NOW,
-        until_on=NOW.date(), state=ChangeState.DECLINED,
+        until_on=NOW.date(), state=ChangeState.DECLINED, answered_at=NOW,
     )  # fmt: skip
     for verb, kind, subject, number in (
         ("project suspended", NoticeKind.PROJECT, "project", project.pk),
