@@ -16,9 +16,11 @@ from .loan_changes import agreeable, with_loans
 
 
 def visible_changes(viewer: Viewer) -> QuerySet[ProjectChange]:
-    """The changes that a person may see: of projects they see, and those they are asked about."""
+    """The changes that a person may see: of projects they see, those they are asked about, and
+    those they asked for: who gave a project away hears that it was taken."""
     there = below(viewer.paths(Power.DECIDE_PROJECTS), "to_unit__path")
-    mine = Q(to_user=viewer.user) if viewer.place is None else Q(pk__in=[])
+    own = Q(to_user=viewer.user) | Q(asked_by=viewer.user)
+    mine = own if viewer.place is None else Q(pk__in=[])
     seen = Q(project__in=visible_projects(viewer).values("pk"))
     return _with_names(ProjectChange.objects.filter(seen | mine | there))
 

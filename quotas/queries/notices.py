@@ -16,6 +16,7 @@ from projects.models import (
     DirectoryRun,
     Notice,
     Project,
+    ProjectChange,
     Unit,
     User,
     Webhook,
@@ -24,18 +25,21 @@ from projects.queries.delegations import visible_delegations
 from projects.queries.service_accounts import visible_tokens
 from projects.queries.viewers import SEE_DELEGATIONS, Viewer, below, visible_projects
 from projects.queries.webhooks import own_webhooks
-from projects.states import NoticeKind
+from projects.states import ChangeState, NoticeKind
 from quotas.models import Announcement, QuotaRequest, RequestLine
 from quotas.queries.announcements import visible_announcements
+from quotas.queries.lives import visible_changes
 from quotas.queries.requests import visible_requests
 from quotas.states import ANNOUNCED, LineState
 
 Subject = (
-    QuotaRequest | Delegation | Unit | Webhook | ApiToken | Project | DirectoryRun | Announcement
-)
+    QuotaRequest | Delegation | Unit | Webhook | ApiToken | Project | ProjectChange | DirectoryRun
+    | Announcement
+)  # fmt: skip
 # What is found by its own id; of all else a notice is about the project, or the unit.
 THINGS = (
-    "request", "delegation", "unit", "webhook", "token", "project", "directory", "announcement",
+    "request", "delegation", "unit", "webhook", "token", "project", "project_change", "directory",
+    "announcement",
 )  # fmt: skip
 
 SHOWN = 8  # on the first page
@@ -49,7 +53,7 @@ class NoticeRow:
 
     notice: Notice
     subject: Subject | None
-    # It asked for a decision, and none of it waits for one any more.
+    # It asked for a decision or an answer, and none of it waits for one any more.
     is_over: bool = False
 
     @property
@@ -95,6 +99,10 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     if ids["project"]:
         for project in visible_projects(viewer).filter(pk__in=ids["project"]):
             found["project", project.pk] = project
+    if ids["project_change"]:
+        # Also for who does not see the project: it may be offered to a stranger.
+        for change in visible_changes(viewer).filter(pk__in=ids["project_change"]):
+            found["project_change", change.pk] = change
     if ids["directory"] and viewer.sees_everything:
         for run in DirectoryRun.objects.filter(pk__in=ids["directory"]):
             found["directory", run.pk] = run
@@ -105,13 +113,17 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
             found["announcement", announcement.pk] = announcement
     still_open = _still_open(each for each in notices if each.kind in TASKS)
     return [
-        NoticeRow(
-            each,
-            found.get(_key(each)),
-            is_over=each.kind in TASKS and each.event.subject_id not in still_open,
-        )
+        NoticeRow(each, subject, is_over=_is_over(each, subject, still_open))
         for each in notices
+        for subject in [found.get(_key(each))]
     ]
+
+
+def _is_over(notice: Notice, subject: Subject | None, still_open: Collection[int]) -> bool:
+    """Whether it asked for an answer that nobody waits for any more."""
+    if notice.kind == NoticeKind.CHANGE_ASKED and isinstance(subject, ProjectChange):
+        return subject.state != ChangeState.OPEN
+    return notice.kind in TASKS and notice.event.subject_id not in still_open
 
 
 def _still_open(tasks: Iterable[Notice]) -> set[int]:

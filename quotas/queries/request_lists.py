@@ -102,7 +102,7 @@ def rows_of(requests: Collection[QuotaRequest], viewer: Viewer) -> list[RequestR
     states = states_of(requests)
     lines: dict[int, list[RequestLine]] = defaultdict(list)
     for line in RequestLine.objects.filter(request__in=requests).select_related(
-        "offering__resource", "offering__zone"
+        "offering__resource", "offering__zone__region"
     ):
         lines[line.request_id].append(line)
     waits = waits_for(requests, viewer)

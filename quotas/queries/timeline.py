@@ -257,7 +257,7 @@ def proofs_of(decisions: Collection[Decision]) -> dict[int, Proof]:
     lines: dict[int, list[DecisionLine]] = defaultdict(list)
     for line in (
         DecisionLine.objects.filter(decision__in=decisions)
-        .select_related("line__offering__resource", "line__offering__zone", "source__unit")
+        .select_related("line__offering__resource", "line__offering__zone__region", "source__unit")
         .order_by("pk")
     ):
         lines[line.decision_id].append(line)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from portal.templatetags.ui import age, day, state_of, warns
 from projects.states import Power
-from quotas.models import Endpoint, Limit, Loan, Target
+from quotas.models import Endpoint, Limit, Loan, Region, Target, Zone
 from quotas.queries.figures import last_day
 from quotas.queries.preview import Warn
 from quotas.queries.troubles import Trouble, held_by, shown_state
@@ -22,6 +22,13 @@ from quotas.queries.troubles import trouble_of as find_trouble
 from quotas.states import EndpointState
 
 register = template.Library()
+
+
+@register.filter
+def place(zone: Zone, region: Region | None) -> str:
+    """`{{ zone|place:sheet.region }}`: with its region, unless that is what the page is about."""
+    is_here = region is not None and zone.region_id == region.pk
+    return zone.name if is_here else zone.place
 
 
 @register.simple_tag(takes_context=True)

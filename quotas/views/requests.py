@@ -314,7 +314,7 @@ def _own(viewer: Viewer, number: int) -> QuotaRequest:
 
 def _lines(asked: QuotaRequest, *states: LineState) -> list[RequestLine]:
     """The request's lines in these states, or all of them."""
-    lines = asked.lines.select_related("offering__resource", "offering__zone")
+    lines = asked.lines.select_related("offering__resource", "offering__zone__region")
     return list(lines.filter(state__in=states) if states else lines)
 
 
