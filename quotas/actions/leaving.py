@@ -18,16 +18,25 @@ from projects.actions.people import set_operator
 from projects.actions.projects import set_role
 from projects.actions.tokens import end_all_of_person
 from projects.actions.units import hold_places
-from projects.models import Absence, Delegation, Membership, Project, ProjectChange, User
+from projects.models import (
+    Absence,
+    Delegation,
+    Membership,
+    Project,
+    ProjectChange,
+    ProjectKind,
+    User,
+)
 from projects.queries.viewers import Viewer
 from projects.states import ChangeKind, ChangeState, ProjectState, Role
 from quotas.queries.leaving import OVER, held_roles, open_absence, roles_given_back
 from quotas.queries.left_authority import relied_upon
+from quotas.queries.orphans import owning
 
 from .calendar import site_day
 from .ended_authority import end_authority
 from .lives import begin_closing, wake_identities
-from .members import owners_of
+from .one_by_one import one_of_many
 from .opening import drop_if_over
 from .orphans import lapse_offer
 from .routing import mark_places
@@ -95,7 +104,7 @@ def finish_leaving(now: datetime, most: int = BATCH) -> int:
     """
     people = list(_still_holding(now)[:most])
     for each in people:
-        with transaction.atomic():
+        with one_of_many("person", each.pk):
             _let_go(each, None, now)
     return len(people)
 
@@ -142,7 +151,7 @@ def _let_go(user: User, actor: User | None, now: datetime) -> None:
         asked_by=user, kind=ChangeKind.HAND_OVER, state=ChangeState.OPEN
     ).exclude(then_role="").update(then_role="", version=F("version") + 1)
     for project in projects.values():
-        if not owners_of(project, now):
+        if not owning(now).filter(project=project).exists():
             _left_alone(project, now)
     end_authority(user, now)
     _wake(projects.values(), now)
@@ -160,7 +169,7 @@ def _left_alone(project: Project, now: datetime) -> None:
     if project.state == ProjectState.PROPOSED:
         withdraw_all(project, actor=None, now=now)
         drop_if_over(project, actor=None, now=now)
-    elif project.kind == "personal" and project.state in ENDING:
+    elif project.kind == ProjectKind.PERSONAL and project.state in ENDING:
         begin_closing(project, site_day(now), reason="", desk=None, now=now)
 
 

@@ -8,7 +8,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.lib.moments import full_day_words
-from projects.models import ApiToken, Delegation, DirectoryRun, Project, Unit, Webhook
+from projects.models import (
+    ApiToken,
+    Delegation,
+    DirectoryRun,
+    Project,
+    ProjectChange,
+    Unit,
+    Webhook,
+)
 from projects.states import NoticeKind
 from quotas.models import Announcement, QuotaRequest
 
@@ -71,8 +79,11 @@ def look_of(row: NoticeRow) -> Look:
     """How a notice is told; of what may not be seen nothing is."""
     if row.subject is None:
         return GONE
-    if row.is_over:
-        return replace(LOOKS[row.notice.kind], tone="")
+    look = _look(row)
+    return replace(look, tone="") if row.is_over else look
+
+
+def _look(row: NoticeRow) -> Look:
     if row.notice.kind == NoticeKind.DECIDED and row.verb in DECIDED:
         return DECIDED[row.verb]
     if row.notice.kind == NoticeKind.JOINED and row.actor is not None:
@@ -105,6 +116,8 @@ def what_of(row: NoticeRow) -> str:
         return _("The token “%(name)s”") % {"name": row.subject.name}
     if isinstance(row.subject, Project):
         return row.subject.name
+    if isinstance(row.subject, ProjectChange):
+        return row.subject.project.name
     if isinstance(row.subject, DirectoryRun):
         return _("the directory's reading of %(day)s") % {
             "day": full_day_words(timezone.localdate(row.subject.started_at))
@@ -127,6 +140,8 @@ def url_of(row: NoticeRow) -> str:
         return reverse("token_detail", args=[row.subject.public_id])
     if isinstance(row.subject, Project):
         return reverse("project_detail", args=[row.subject.slug])
+    if isinstance(row.subject, ProjectChange):
+        return reverse("change_detail", args=[row.subject.pk])
     if isinstance(row.subject, DirectoryRun):
         return reverse("directory_state")
     if isinstance(row.subject, Announcement):

@@ -16,6 +16,7 @@ from projects.models import (
     DirectoryRun,
     Notice,
     Project,
+    ProjectChange,
     Unit,
     User,
     Webhook,
@@ -24,18 +25,28 @@ from projects.queries.delegations import visible_delegations
 from projects.queries.service_accounts import visible_tokens
 from projects.queries.viewers import SEE_DELEGATIONS, Viewer, below, visible_projects
 from projects.queries.webhooks import own_webhooks
-from projects.states import NoticeKind
+from projects.states import ChangeState, NoticeKind
 from quotas.models import Announcement, QuotaRequest, RequestLine
 from quotas.queries.announcements import visible_announcements
+from quotas.queries.lives import visible_changes
 from quotas.queries.requests import visible_requests
 from quotas.states import ANNOUNCED, LineState
 
 Subject = (
-    QuotaRequest | Delegation | Unit | Webhook | ApiToken | Project | DirectoryRun | Announcement
+    QuotaRequest
+    | Delegation
+    | Unit
+    | Webhook
+    | ApiToken
+    | Project
+    | ProjectChange
+    | DirectoryRun
+    | Announcement
 )
 # What is found by its own id; of all else a notice is about the project, or the unit.
 THINGS = (
-    "request", "delegation", "unit", "webhook", "token", "project", "directory", "announcement",
+    "request", "delegation", "unit", "webhook", "token", "project", "project_change", "directory",
+    "announcement",
 )  # fmt: skip
 
 SHOWN = 8  # on the first page
@@ -49,7 +60,7 @@ class NoticeRow:
 
     notice: Notice
     subject: Subject | None
-    # It asked for a decision, and none of it waits for one any more.
+    # It asked for a decision or an answer, and waits for none any more.
     is_over: bool = False
 
     @property
@@ -95,6 +106,10 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     if ids["project"]:
         for project in visible_projects(viewer).filter(pk__in=ids["project"]):
             found["project", project.pk] = project
+    if ids["project_change"]:
+        # To whom a project is offered sees the offer, and nothing else of it.
+        for change in visible_changes(viewer).filter(pk__in=ids["project_change"]):
+            found["project_change", change.pk] = change
     if ids["directory"] and viewer.sees_everything:
         for run in DirectoryRun.objects.filter(pk__in=ids["directory"]):
             found["directory", run.pk] = run
@@ -104,14 +119,14 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
         for announcement in told.filter(pk__in=ids["announcement"]):
             found["announcement", announcement.pk] = announcement
     still_open = _still_open(each for each in notices if each.kind in TASKS)
-    return [
-        NoticeRow(
-            each,
-            found.get(_key(each)),
-            is_over=each.kind in TASKS and each.event.subject_id not in still_open,
-        )
-        for each in notices
-    ]
+    rows = [(each, found.get(_key(each))) for each in notices]
+    return [NoticeRow(each, about, _is_over(each, about, still_open)) for each, about in rows]
+
+
+def _is_over(notice: Notice, subject: Subject | None, still_open: Collection[int]) -> bool:
+    if isinstance(subject, ProjectChange):
+        return notice.kind == NoticeKind.CHANGE_ASKED and subject.state != ChangeState.OPEN
+    return notice.kind in TASKS and notice.event.subject_id not in still_open
 
 
 def _still_open(tasks: Iterable[Notice]) -> set[int]:

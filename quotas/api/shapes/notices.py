@@ -6,7 +6,15 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from projects.models import ApiToken, Delegation, DirectoryRun, Project, Unit, Webhook
+from projects.models import (
+    ApiToken,
+    Delegation,
+    DirectoryRun,
+    Project,
+    ProjectChange,
+    Unit,
+    Webhook,
+)
 from projects.states import NoticeKind
 from quotas.api.fields import Input, LineIds, Whole
 from quotas.models import Announcement, QuotaRequest
@@ -17,8 +25,9 @@ from .people import Person
 
 
 class NoticeSubject(serializers.Serializer[Any]):
-    """What it is about: the number of a request, a delegation or an announcement, the slug of a
-    project or a unit, the id of a webhook, a token or a reading of the directory."""
+    """What it is about: the number of a request, a delegation, a change of a project or an
+    announcement, the slug of a project or a unit, the id of a webhook, a token or a reading of the
+    directory."""
 
     kind = serializers.ChoiceField(
         choices=[
@@ -28,6 +37,7 @@ class NoticeSubject(serializers.Serializer[Any]):
             "webhook",
             "token",
             "project",
+            "change",
             "directory",
             "announcement",
         ]
@@ -59,6 +69,8 @@ class NoticeSerializer(serializers.Serializer[Any]):
             return {"kind": "announcement", "id": str(found.pk)}
         if isinstance(found, Project):
             return {"kind": "project", "id": found.slug}
+        if isinstance(found, ProjectChange):
+            return {"kind": "change", "id": str(found.pk)}
         if isinstance(found, Delegation):
             return {"kind": "delegation", "id": str(found.pk)}
         if isinstance(found, DirectoryRun):
