@@ -74,6 +74,11 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.name or self.subject
 
+    @property
+    def is_here(self) -> bool:
+        """Whether somebody who has not left uses the account: who can be given anything."""
+        return self.is_active and self.left_at is None
+
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """What each session is compared with: Django's own, and the moment that ended them."""
         own = str(super()._get_session_auth_hash(secret=secret))  # type: ignore[misc]  # in no stub

@@ -31,11 +31,12 @@ from projects.queries.viewers import Viewer
 from projects.states import ChangeKind, ChangeState, ProjectState, Role
 from quotas.queries.leaving import OVER, held_roles, open_absence, roles_given_back
 from quotas.queries.left_authority import relied_upon
+from quotas.queries.orphans import owning
 
 from .calendar import site_day
 from .ended_authority import end_authority
 from .lives import begin_closing, wake_identities
-from .members import owners_of
+from .one_by_one import one_of_many
 from .opening import drop_if_over
 from .orphans import lapse_offer
 from .routing import mark_places
@@ -103,7 +104,7 @@ def finish_leaving(now: datetime, most: int = BATCH) -> int:
     """
     people = list(_still_holding(now)[:most])
     for each in people:
-        with transaction.atomic():
+        with one_of_many("person", each.pk):
             _let_go(each, None, now)
     return len(people)
 
@@ -150,7 +151,7 @@ def _let_go(user: User, actor: User | None, now: datetime) -> None:
         asked_by=user, kind=ChangeKind.HAND_OVER, state=ChangeState.OPEN
     ).exclude(then_role="").update(then_role="", version=F("version") + 1)
     for project in projects.values():
-        if not owners_of(project, now):
+        if not owning(now).filter(project=project).exists():
             _left_alone(project, now)
     end_authority(user, now)
     _wake(projects.values(), now)

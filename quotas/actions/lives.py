@@ -10,10 +10,10 @@ from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Invalid
+from portal.lib.moments import full_day_words
 from projects.actions.events import record
 from projects.actions.project_acts import act, move_project
 from projects.models import Membership, Project, User
@@ -59,14 +59,15 @@ def resume(
 
 
 def close(
-    *, project: Project, reason: str = "", version: int | None = None, actor: User, now: datetime
-) -> Project:
+    *, project: Project, reason: str = "", version: int | None = None, decides: bool = True,
+    actor: User, now: datetime,
+) -> Project:  # fmt: skip
     """Begin the countdown to a project's end; what it asks for is withdrawn.
 
-    By its owners, by who decides projects there, and by operators.
+    By its owners, by who decides projects there, and by operators. decides: see `take_project`.
     """
     with transaction.atomic():
-        desk = _taken(project, version, actor, now, owner=True, operator=True)
+        desk = _taken(project, version, actor, now, owner=True, operator=True, decides=decides)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
         begin_closing(desk.project, desk.today, reason=said, desk=desk, now=now)
     return desk.project
@@ -94,6 +95,7 @@ def keep(
     ends_on: date | None,
     reason: str = "",
     version: int | None = None,
+    decides: bool = True,
     actor: User,
     now: datetime,
 ) -> Project:
@@ -102,7 +104,7 @@ def keep(
     An owner no longer than they could have extended it to without anybody's yes.
     """
     with transaction.atomic():
-        desk = _taken(project, version, actor, now, owner=True, operator=True)
+        desk = _taken(project, version, actor, now, owner=True, operator=True, decides=decides)
         desk.check_state(ProjectState.CLOSING)
         if desk.project.closes_on is None or desk.project.closes_on < desk.today:
             raise Conflict(_("Its countdown is over; what it had is going back."))
@@ -132,7 +134,7 @@ def _beyond_an_owner(desk: ProjectDesk, ends_on: date | None) -> dict[str, list[
     last = max(before, renewable_until(desk.viewer.now))
     if ends_on is not None and ends_on <= last:
         return {}
-    words = {"day": date_format(last, "DATE_FORMAT")}
+    words = {"day": full_day_words(last)}
     return {"ends_on": [_("Choose %(day)s at the latest; you can ask for more then.") % words]}
 
 
@@ -143,9 +145,9 @@ def wake_identities(project: Project) -> None:
 
 def _taken(
     project: Project, version: int | None, actor: User, now: datetime,
-    *, owner: bool = False, operator: bool = False,
+    *, owner: bool = False, operator: bool = False, decides: bool = True,
 ) -> ProjectDesk:  # fmt: skip
-    desk = take_project(project, actor, now)
+    desk = take_project(project, actor, now, decides=decides)
     desk.require(owner=owner, operator=operator)
     desk.check_version(version)
     return desk

@@ -18,7 +18,6 @@ from projects.queries.viewers import Viewer
 from projects.states import ChangeKind, ChangeState, Power
 from quotas.queries.orphans import (
     candidates_of,
-    is_here,
     ownerless,
     past_owners,
     with_last_owner,
@@ -65,7 +64,7 @@ def offer_orphan(
         desk.check_version(version)
         _check_ownerless(desk.project, now)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
-        if not is_here(user):
+        if not user.is_here:
             raise Invalid({"user": [_("%(name)s is not here any more.") % {"name": user}]})
         for each in _open_offers(desk.project):
             if each.to_user_id == user.pk:

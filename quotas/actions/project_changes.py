@@ -5,7 +5,6 @@ by whom it is made to, of a loan by who could lend as much. Who may decide it at
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
@@ -96,7 +95,7 @@ def offer(
         desk.check_version(version)
         desk.check_state(*WORKS, ProjectState.CLOSING)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
-        if not user.is_active or user.left_at is not None:
+        if not user.is_here:
             raise Invalid({"user": [_("%(name)s is not here any more.") % {"name": user}]})
         if user == actor:
             raise Invalid({"user": [_("You own it already.")]})
@@ -205,8 +204,7 @@ def lapse_changes(now: datetime, most: int = 100) -> int:
 def _desk(
     project: Project, version: int | None, actor: User, now: datetime, *, decides: bool
 ) -> ProjectDesk:
-    desk = take_project(project, actor, now)
-    desk = desk if decides else replace(desk, mandates=[])
+    desk = take_project(project, actor, now, decides=decides)
     desk.require(manager=True)
     desk.check_version(version)
     desk.check_state(*WORKS)

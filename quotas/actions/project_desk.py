@@ -96,11 +96,12 @@ def renewable_until(now: datetime) -> date:
 
 
 def take_project(
-    project: Project, actor: User, now: datetime, *, sees: bool = False
+    project: Project, actor: User, now: datetime, *, sees: bool = False, decides: bool = True
 ) -> ProjectDesk:
     """Lock a project and its place, then ask who the actor is. Raises NotVisible, Forbidden.
 
     sees: whether the actor knows of it by what they were asked, whatever else they may see.
+    decides: whether the actor uses what authority they have; else they act as part of it.
     """
     rows = lock(Project.objects.filter(pk=project.pk).select_related("unit"))
     viewer = Viewer.of(actor, now)
@@ -113,7 +114,7 @@ def take_project(
         project=rows[0],
         viewer=viewer,
         roles=roles_in(viewer, rows[0]),
-        mandates=deciding_projects(viewer, rows[0], rows[0].unit.path),
+        mandates=deciding_projects(viewer, rows[0], rows[0].unit.path) if decides else [],
     )
 
 

@@ -31,7 +31,7 @@ def set_steward(
         if seen is not None and seen != steward_version(held):
             sentence = _("Somebody else was named for %(unit)s meanwhile. Look again.")
             raise Stale(sentence % {"unit": held.label})
-        if person is not None and (not person.is_active or person.left_at is not None):
+        if person is not None and not person.is_here:
             raise Invalid({"person": [_("%(name)s is not here any more.") % {"name": person}]})
         if held.steward_id != (person.pk if person else None):
             held.steward = person

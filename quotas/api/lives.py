@@ -1,10 +1,11 @@
 """The life of a project: its people, its end, another unit, another owner, suspended and closed.
 
-What somebody does as part of a project asks for the scope `ask`, also where who decides does it
-at once; what stops or keeps work for the site's sake for `repair`.
+What somebody does as part of a project asks for the scope `ask`, and for `decide` too where they
+do it by their authority alone; what stops or keeps work for the site's sake for `repair`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -218,7 +219,7 @@ def project_resume(request: Request, slug: str) -> Response:
 )  # fmt: skip
 @api_view(["POST"])
 def project_close(request: Request, slug: str) -> Response:
-    return _live(request, slug, lives.close)
+    return _live(request, slug, partial(lives.close, decides=_decides(request)))
 
 
 @shows("end project")
@@ -236,7 +237,7 @@ def project_keep(request: Request, slug: str) -> Response:
     version = _version(request, sent, project)
     lives.keep(
         project=project, ends_on=sent["ends_on"], reason=sent["reason"], version=version,
-        actor=viewer.user, now=viewer.now,
+        decides=_decides(request), actor=viewer.user, now=viewer.now,
     )  # fmt: skip
     return _answer(viewer, slug)
 

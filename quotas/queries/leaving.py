@@ -21,7 +21,7 @@ from projects.queries.tokens import tokens_in_force
 from projects.states import STANDING, ProjectState, Role
 
 from .left_authority import deputies_named_by, parted
-from .orphans import WORKS, Candidate, candidates_of, open_offers
+from .orphans import WORKS, Candidate, candidates_of, open_offers, owning
 
 OVER = (ProjectState.CLOSED, ProjectState.DROPPED)
 # What becomes of a project that nobody would own any more.
@@ -114,15 +114,7 @@ def _left_alone(user: User, now: datetime) -> list[LeftAlone]:
     own = Membership.objects.filter(
         user=user, role=Role.OWNER, ends_at__isnull=True, project=OuterRef("pk")
     )
-    others = (
-        Membership.objects.live(now)
-        .filter(
-            Q(user__is_active=True, user__left_at__isnull=True)
-            | Q(group__isnull=False, group__gone_at__isnull=True),
-            project=OuterRef("pk"), role=Role.OWNER,
-        )
-        .exclude(user=user)
-    )  # fmt: skip
+    others = owning(now).filter(project=OuterRef("pk")).exclude(user=user)
     rows = (
         Project.objects.filter(Exists(own), state__in=(ProjectState.PROPOSED, *WORKS))
         .exclude(Exists(others))

@@ -1,5 +1,6 @@
 """Wishes for loans that last longer, or for good: with the loan at hand, and who could agree."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from projects.models import ProjectChange
@@ -30,26 +31,24 @@ def loans_of(changes: Iterable[ProjectChange]) -> dict[int, Loan]:
     ).in_bulk(ids)
 
 
-def agreeable(viewer: Viewer) -> list[int]:
-    """Ids of the open ones that the person's remit is wide enough for; two or three queries.
+def agreeable(viewer: Viewer) -> dict[int, set[int]]:
+    """{delegation id: ids of the open ones that it is wide enough for}; two or three queries.
 
-    Those in which they have a part are for the caller to leave out.
+    Those in which its holder has a part are for the caller to leave out.
     """
     paths = viewer.paths(Power.DECIDE_QUOTA)
     if not paths:
-        return []
+        return {}
     asked = ProjectChange.objects.filter(
         below(paths, "project__unit__path"), kind=ChangeKind.LOAN, state=ChangeState.OPEN
     )
     rows = list(asked.select_related("project__unit"))
     loans = loans_of(rows)
     held = mandates_held(viewer) if loans else []
-    return [
-        each.pk
-        for each in rows
-        if (loan := loans.get(each.loan or 0)) is not None
-        and any(
-            mandate.allows(loan.account.offering, loan.outstanding)
-            for mandate in deciding_for(held, each.project)
-        )
-    ]
+    found: dict[int, set[int]] = defaultdict(set)
+    for each in rows:
+        if (loan := loans.get(each.loan or 0)) is not None:
+            for mandate in deciding_for(held, each.project):
+                if mandate.allows(loan.account.offering, loan.outstanding):
+                    found[mandate.delegation.pk].add(each.pk)
+    return found

@@ -79,18 +79,17 @@ def look_of(row: NoticeRow) -> Look:
     """How a notice is told; of what may not be seen nothing is."""
     if row.subject is None:
         return GONE
-    if row.is_over:
-        return replace(_look_of_kind(row), tone="")
+    look = _look(row)
+    return replace(look, tone="") if row.is_over else look
+
+
+def _look(row: NoticeRow) -> Look:
     if row.notice.kind == NoticeKind.DECIDED and row.verb in DECIDED:
         return DECIDED[row.verb]
     if row.notice.kind == NoticeKind.JOINED and row.actor is not None:
         return JOINED_ALONE
     if row.verb in OF_PROJECTS:
         return OF_PROJECTS[row.verb]
-    return _look_of_kind(row)
-
-
-def _look_of_kind(row: NoticeRow) -> Look:
     return LOOKS.get(row.notice.kind) or OF_KINDS.get(row.notice.kind, OTHER)
 
 

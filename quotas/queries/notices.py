@@ -33,9 +33,16 @@ from quotas.queries.requests import visible_requests
 from quotas.states import ANNOUNCED, LineState
 
 Subject = (
-    QuotaRequest | Delegation | Unit | Webhook | ApiToken | Project | ProjectChange | DirectoryRun
+    QuotaRequest
+    | Delegation
+    | Unit
+    | Webhook
+    | ApiToken
+    | Project
+    | ProjectChange
+    | DirectoryRun
     | Announcement
-)  # fmt: skip
+)
 # What is found by its own id; of all else a notice is about the project, or the unit.
 THINGS = (
     "request", "delegation", "unit", "webhook", "token", "project", "project_change", "directory",
@@ -53,7 +60,7 @@ class NoticeRow:
 
     notice: Notice
     subject: Subject | None
-    # It asked for a decision or an answer, and none of it waits for one any more.
+    # It asked for a decision or an answer, and waits for none any more.
     is_over: bool = False
 
     @property
@@ -100,7 +107,7 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
         for project in visible_projects(viewer).filter(pk__in=ids["project"]):
             found["project", project.pk] = project
     if ids["project_change"]:
-        # Also for who does not see the project: it may be offered to a stranger.
+        # To whom a project is offered sees the offer, and nothing else of it.
         for change in visible_changes(viewer).filter(pk__in=ids["project_change"]):
             found["project_change", change.pk] = change
     if ids["directory"] and viewer.sees_everything:
@@ -112,17 +119,13 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
         for announcement in told.filter(pk__in=ids["announcement"]):
             found["announcement", announcement.pk] = announcement
     still_open = _still_open(each for each in notices if each.kind in TASKS)
-    return [
-        NoticeRow(each, subject, is_over=_is_over(each, subject, still_open))
-        for each in notices
-        for subject in [found.get(_key(each))]
-    ]
+    rows = [(each, found.get(_key(each))) for each in notices]
+    return [NoticeRow(each, about, _is_over(each, about, still_open)) for each, about in rows]
 
 
 def _is_over(notice: Notice, subject: Subject | None, still_open: Collection[int]) -> bool:
-    """Whether it asked for an answer that nobody waits for any more."""
-    if notice.kind == NoticeKind.CHANGE_ASKED and isinstance(subject, ProjectChange):
-        return subject.state != ChangeState.OPEN
+    if isinstance(subject, ProjectChange):
+        return notice.kind == NoticeKind.CHANGE_ASKED and subject.state != ChangeState.OPEN
     return notice.kind in TASKS and notice.event.subject_id not in still_open
 
 

@@ -16,14 +16,18 @@ WORKS = (ProjectState.ACTIVE, ProjectState.SUSPENDED)
 
 
 def ownerless(now: datetime) -> QuerySet[Project]:
-    """Shared projects in use of which no owner is here: no person, no group that exists."""
-    owners = Membership.objects.live(now).filter(
+    """Shared projects in use of which no owner is here."""
+    rows = Project.objects.filter(state__in=WORKS, kind=ProjectKind.SHARED)
+    return rows.exclude(Exists(owning(now).filter(project=OuterRef("pk"))))
+
+
+def owning(now: datetime) -> QuerySet[Membership]:
+    """By which projects are owned: by people who are here, and by groups that exist."""
+    return Membership.objects.live(now).filter(
         Q(user__is_active=True, user__left_at__isnull=True)
         | Q(group__isnull=False, group__gone_at__isnull=True),
-        project=OuterRef("pk"), role=Role.OWNER,
+        role=Role.OWNER,
     )  # fmt: skip
-    rows = Project.objects.filter(state__in=WORKS, kind=ProjectKind.SHARED)
-    return rows.exclude(Exists(owners))
 
 
 def orphans_of(viewer: Viewer) -> QuerySet[Project]:
@@ -78,7 +82,7 @@ def candidates_of(
         owner = owners.get(each.last_owner_id or 0)  # type: ignore[attr-defined]  # annotated
         tried = said_no.get(each.pk, set())
         wanted = [Candidate(one, True) for one in _nearest(stewards, each.unit.path)]
-        if owner is not None and owner.supervisor is not None and is_here(owner.supervisor):
+        if owner is not None and owner.supervisor is not None and owner.supervisor.is_here:
             wanted.append(Candidate(owner.supervisor, False))
         found[each.pk] = _once(each for each in wanted if each.user.pk not in tried)
     return found
@@ -134,11 +138,6 @@ def offered(rows: QuerySet[Project], *, is_offered: bool) -> QuerySet[Project]:
     return rows.filter(waits) if is_offered else rows.exclude(waits)
 
 
-def is_here(person: User) -> bool:
-    """Whether somebody can be offered anything."""
-    return person.is_active and person.left_at is None
-
-
 def _stewards(paths: Iterable[str], without: int | None) -> dict[str, User]:
     above = {path for each in paths for path in ancestor_paths(each)}
     units = Unit.objects.filter(path__in=above, steward__isnull=False).select_related("steward")
@@ -147,7 +146,7 @@ def _stewards(paths: Iterable[str], without: int | None) -> dict[str, User]:
     return {
         each.path: each.steward
         for each in units
-        if each.steward is not None and is_here(each.steward)
+        if each.steward is not None and each.steward.is_here
     }
 
 

@@ -110,7 +110,7 @@ def test_closing_and_keeping_is_no_way_to_a_later_end_than_an_owner_may_set(site
     Project.objects.update(ends_on=date(2026, 12, 1))
     close(project=site.project, actor=site.alice, now=NOW)
     for day in (date(2027, 11, 21), None):
-        with pytest.raises(Invalid, match="20, 2027 at the latest"):
+        with pytest.raises(Invalid, match="at the latest"):
             keep(project=site.project, ends_on=day, actor=site.alice, now=NOW)
     keep(project=site.project, ends_on=date(2027, 11, 20), actor=site.alice, now=NOW)
     close(project=site.project, actor=site.alice, now=NOW)

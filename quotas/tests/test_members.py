@@ -31,12 +31,16 @@ from quotas.actions.project_changes import (
     ask_move,
     decline,
     lapse_changes,
+    may_answer,
     offer,
     withdraw_change,
 )
 from quotas.actions.warrants import Warrant
 from quotas.models import Account, TransferKind
 from quotas.queries.authority import mandates_of
+from quotas.queries.lives import waiting_changes
+from quotas.queries.notice_words import sentence_of, url_of
+from quotas.queries.notices import notice_rows, notices_of
 
 from .site import NOW, Site, make_group, make_site
 
@@ -57,6 +61,21 @@ def site() -> Site:
 
 def roles(site: Site, name: str) -> set[str]:
     return set(roles_in(Viewer.of(site.people[name], NOW + DAY), site.project))
+
+
+def told(site: Site, name: str) -> tuple[str, str]:
+    """What somebody reads of the first change that waits for them, and where it leads."""
+    viewer = Viewer.of(site.people[name], NOW)
+    row = notice_rows(list(notices_of(viewer).filter(kind="change asked")), viewer)[0]
+    return sentence_of(row), url_of(row)
+
+
+def answers(site: Site, change: ProjectChange) -> set[str]:
+    """Whose answer it waits for, as their lists say and as the verb does."""
+    viewers = {name: Viewer.of(user, NOW + 2 * DAY) for name, user in site.people.items()}
+    listed = {name for name, each in viewers.items() if change in waiting_changes(each)}
+    assert listed == {name for name, each in viewers.items() if may_answer(each, change)}
+    return listed
 
 
 def give(site: Site, amount: int) -> None:
@@ -91,6 +110,16 @@ def test_managers_name_everybody_but_owners_and_members_nobody(site: Site) -> No
         set_member(project=site.project, user=site.bob, role=None, actor=zoe, now=NOW)
 
 
+def test_who_manages_members_of_a_unit_names_everybody_but_themselves_as_owner(site: Site) -> None:
+    held = site.delegations["erin"]
+    held.powers = [*held.powers, Power.MANAGE_MEMBERS]
+    held.save(update_fields=["powers"])
+    of_theirs, of_others = make_group("theirs", site.erin), make_group("others", site.bob)
+    with pytest.raises(Forbidden, match="makes themselves an owner"):
+        set_member(project=site.project, group=of_theirs, role=Role.OWNER, actor=site.erin, now=NOW)
+    set_member(project=site.project, group=of_others, role=Role.OWNER, actor=site.erin, now=NOW)
+
+
 def test_a_project_never_loses_its_last_owner(site: Site) -> None:
     with pytest.raises(Conflict, match="needs an owner"):
         leave(project=site.project, actor=site.alice, now=NOW + DAY)
@@ -112,9 +141,15 @@ def test_nobody_is_made_an_owner_without_their_yes(site: Site) -> None:
     )
     with pytest.raises(Forbidden, match="offered to Mallory"):
         accept(change=asked, version=asked.version, actor=site.bob, now=NOW)
+    # Mallory sees nothing of the project, but reads what she is asked, and answers there.
+    assert told(site, "mallory") == (
+        "Alice asks for your yes to a change of atlas-reco",
+        f"/changes/{asked.pk}/",
+    )
     accept(change=asked, version=asked.version, actor=site.mallory, now=NOW + DAY / 2)
     assert (roles(site, "mallory"), roles(site, "alice")) == ({Role.OWNER}, {Role.READER})
     assert Notice.objects.filter(person=site.alice, kind="change answered").count() == 1
+    assert told(site, "mallory")[0].endswith("it waits no more")
     act = ProjectAct.objects.get(project=site.project, kind=ProjectActKind.HAND_OVER)
     assert act.data == {"before": site.alice.pk, "after": site.mallory.pk}
 
@@ -148,24 +183,24 @@ def test_whoever_is_no_owner_any_more_hands_nothing_over(site: Site) -> None:
     assert (roles(site, "alice"), roles(site, "bob")) == (set(), {Role.MEMBER})
 
 
-def test_nobody_answers_what_they_asked_for_nor_does_their_deputy(site: Site) -> None:
+def test_nobody_answers_for_a_project_of_theirs_or_what_they_asked_for_nor_does_their_deputy(
+    site: Site,
+) -> None:
     set_member(project=site.project, user=site.erin, role=Role.MANAGER, actor=site.alice, now=NOW)
-    asked = ask_extension(project=site.project, until_on=date(2029, 1, 1), actor=site.erin, now=NOW)
+    name_deputy(holder=site.erin, user=site.mallory, starts_at=NOW, ends_at=NOW + 9 * DAY, now=NOW)
+    until = date(2029, 1, 1)
+    asked = ask_extension(project=site.project, until_on=until, actor=site.alice, now=NOW)
     assert asked is not None
-    assert list(Notice.objects.filter(kind="change asked").values_list("person", flat=True)) == [
-        site.otto.pk
-    ]
+    assert answers(site, asked) == {"otto"}
+    withdraw_change(change=asked, version=1, actor=site.alice, now=NOW)
+    asked = ask_extension(project=site.project, until_on=until, actor=site.erin, now=NOW)
+    assert asked is not None
     leave(project=site.project, actor=site.erin, now=NOW + DAY)
-    name_deputy(
-        holder=site.erin,
-        user=site.mallory,
-        starts_at=NOW + DAY,
-        ends_at=NOW + 9 * DAY,
-        now=NOW + DAY,
-    )
-    for person, words in ((site.erin, "You asked for it"), (site.mallory, "Only who decides")):
-        with pytest.raises(Forbidden, match=words):
-            accept(change=asked, version=asked.version, actor=person, now=NOW + 2 * DAY)
+    assert answers(site, asked) == {"otto"}
+    told = Notice.objects.filter(kind="change asked").values_list("person", flat=True).distinct()
+    assert set(told) == {site.otto.pk}
+    with pytest.raises(Forbidden, match="You asked for it"):
+        accept(change=asked, version=asked.version, actor=site.erin, now=NOW + 2 * DAY)
     accept(change=asked, version=asked.version, actor=site.otto, now=NOW + 2 * DAY)
 
 
@@ -199,8 +234,8 @@ def test_closing_ends_what_waits_and_who_asked_is_told(site: Site) -> None:
     close(project=site.project, actor=site.otto, now=NOW + DAY)
     asked.refresh_from_db()
     assert (asked.state, asked.version) == (ChangeState.WITHDRAWN, 2)
-    told = Notice.objects.filter(person=site.alice, kind="change answered")
-    assert told.get().event.verb == "change withdrawn"
+    answered = Notice.objects.get(person=site.alice, kind="change answered")
+    assert answered.event.verb == "change withdrawn"
 
 
 def test_owners_extend_within_the_bound_and_ask_for_more(site: Site) -> None:

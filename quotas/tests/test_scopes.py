@@ -14,7 +14,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, converters, reverse
 
-from projects.states import TokenScope
+from projects.states import Power, TokenScope
 from quotas.api.doors import Door
 from quotas.tests.site import Site
 from quotas.tests.test_access import urls
@@ -147,3 +147,18 @@ def test_a_token_of_each_scope_tries_every_verb(site_today: Site, scope: str) ->
         for method, name, pattern in operations()
     }
     assert tried == {key: takes in (scope, "any token") for key, takes in listed().items()}
+
+
+def test_a_token_without_decide_uses_no_authority_of_its_person(site_today: Site) -> None:
+    held = site_today.delegations["erin"]
+    held.powers = [*held.powers, Power.DECIDE_PROJECTS]
+    held.save(update_fields=["powers"])
+    answers = []
+    for scopes in ([TokenScope.ASK], [TokenScope.ASK, TokenScope.DECIDE]):
+        _token, text = token_for(site_today.erin, *scopes)
+        client = calling(text)
+        for verb in ("close", "keep"):
+            url = reverse(f"api_project_{verb}", kwargs={"slug": "atlas-reco"})
+            sent = {"ends_on": None} if verb == "keep" else {}
+            answers.append(client.post(url, sent, "application/json").status_code)
+    assert answers == [403, 403, 200, 200]

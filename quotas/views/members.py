@@ -147,7 +147,7 @@ def _show(
     members = members_of(project, viewer.now)
     text = (request.POST or request.GET).get("q", "").strip()[:MAX_FIND].replace("\0", "")
     held = {each.user_id for each in members if each.user_id}
-    owners = [each for each in members if verbs.counts_as_owner(each)]
+    owners = [each for each in members if each.role == Role.OWNER and each.holder_is_here]
     found = find_delegates(text, viewer.now) if may_manage and text else []
     context: dict[str, Any] = {
         "here": "projects",

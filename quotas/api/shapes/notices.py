@@ -37,7 +37,7 @@ class NoticeSubject(serializers.Serializer[Any]):
             "webhook",
             "token",
             "project",
-            "project_change",
+            "change",
             "directory",
             "announcement",
         ]
@@ -70,7 +70,7 @@ class NoticeSerializer(serializers.Serializer[Any]):
         if isinstance(found, Project):
             return {"kind": "project", "id": found.slug}
         if isinstance(found, ProjectChange):
-            return {"kind": "project_change", "id": str(found.pk)}
+            return {"kind": "change", "id": str(found.pk)}
         if isinstance(found, Delegation):
             return {"kind": "delegation", "id": str(found.pk)}
         if isinstance(found, DirectoryRun):
