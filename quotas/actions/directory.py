@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal.lib.errors import Conflict, DomainError
@@ -163,7 +163,7 @@ def _people(sync: _Sync, entries: Mapping[str, PersonEntry]) -> None:
     sync.count(missing=len(sync.missing))
     if not _may_go(sync, "people", len(sync.missing), known):
         return
-    cutoff = _cutoff(DirectoryRun.objects.filter(has_all_people=True))
+    cutoff = _cutoff(sync, DirectoryRun.objects.filter(has_all_people=True))
     if cutoff is None:
         return
     gone = list(here.filter(listed_at__lt=cutoff).order_by("pk"))
@@ -256,7 +256,7 @@ def _vanish(sync: _Sync) -> None:
     missing = here.filter(listed_at__lt=sync.now)
     if not _may_go(sync, "groups", missing.count(), here.count()):
         return
-    cutoff = _cutoff(DirectoryRun.objects.filter(has_all_groups=True))
+    cutoff = _cutoff(sync, DirectoryRun.objects.filter(has_all_groups=True))
     if cutoff is None:
         return
     for each in missing.filter(listed_at__lt=cutoff).order_by("pk"):
@@ -278,9 +278,14 @@ def _may_go(sync: _Sync, part: str, gone: int, known: int, pk: int | None = None
     return False
 
 
-def _cutoff(runs: QuerySet[DirectoryRun]) -> datetime | None:
-    """Who was last listed before it is missing in each of the last DIRECTORY_READS readings."""
-    last = runs.order_by("-started_at").values_list("started_at", flat=True)
+def _cutoff(sync: _Sync, runs: QuerySet[DirectoryRun]) -> datetime | None:
+    """Who was last listed before it is missing in each of the last DIRECTORY_READS readings.
+
+    This one, and those that came to their end: one that was killed is begun again at once, and
+    the same answer twice within a minute says no more than once.
+    """
+    counted = runs.filter(Q(ended_at__isnull=False) | Q(pk=sync.run.pk))
+    last = counted.order_by("-started_at").values_list("started_at", flat=True)
     return last[settings.DIRECTORY_READS - 1 : settings.DIRECTORY_READS].first()
 
 

@@ -139,7 +139,7 @@ def test_who_is_asked_about_a_project_that_they_do_not_see_is_led_to_their_answe
     assert sentence_of(row) == "Alice asks for your yes to a change of atlas-reco"
     assert url_of(row) == f"/changes/{asked.pk}/"
     (shown,) = results(caller(site, "mallory").get("notices/"))
-    assert shown["subject"] == {"kind": "project_change", "id": str(asked.pk)}
+    assert shown["subject"] == {"kind": "change", "id": str(asked.pk)}
     accept(change=asked, version=asked.version, actor=site.mallory, now=now)
     (row,) = read_by(site, "mallory")
     assert sentence_of(row).endswith("it waits no more")
