@@ -283,7 +283,7 @@ def error_summary(
         rows += [("", str(error)) for error in form.non_field_errors()]
         for bound in form:
             target = bound.id_for_label or bound.auto_id or ""
-            rows += [(target, _said_of(bound, error)) for error in bound.errors]
+            rows += [(target, _said_of(bound, str(error))) for error in bound.errors]
     rows += [(str(target), str(sentence)) for target, sentence in extra]
     return render("errors", rows=rows) if rows else SafeString("")
 

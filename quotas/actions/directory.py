@@ -307,10 +307,10 @@ def _whole(pages: Iterator[Sequence[E]], name: str, answer: _Answer, tell: Told)
 
 def _plain(entry: E) -> E:
     """With a name and a mail that fit: people write them themselves, as they like."""
-    name = one_line(entry.name, MOST_NAME)
+    plain = {"name": one_line(entry.name, MOST_NAME)}
     if isinstance(entry, PersonEntry):
-        return replace(entry, name=name, mail=mail_in(entry.mail))
-    return replace(entry, name=name)
+        plain["mail"] = mail_in(entry.mail)
+    return replace(entry, **plain)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ notice comes as one letter of a real mail server, whoever died on the way to it.
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def undisturbed(work: Callable[[], object]) -> object:
 @pytest.fixture(params=[undisturbed, done_dying], ids=["undisturbed", "killed at each write"])
 def run(request: pytest.FixtureRequest) -> Run:
     """Does a piece of work; both ways must end alike."""
-    return request.param  # type: ignore[no-any-return]  # one of the two above
+    return request.param
 
 
 def again(work: Callable[[], object]) -> None:
@@ -160,11 +161,12 @@ def test_who_leaves_has_left_with_all_that_they_held(
     name_deputy(holder=site.dana, user=site.audrey, starts_at=NOW, ends_at=NOW + 90 * DAY, now=NOW)
     later = NOW + DAY
     for person in (site.dana, site.alice):
-        run(lambda person=person: leave_site(user=person, actor=None, now=later))
-        again(lambda person=person: leave_site(user=person, actor=None, now=later))
+        going = partial(leave_site, user=person, actor=None, now=later)
+        run(going)
+        again(going)
     for sweep in (finish_leaving, offer_orphans):
-        run(lambda sweep=sweep: sweep(later))
-        again(lambda sweep=sweep: sweep(later))
+        run(partial(sweep, later))
+        again(partial(sweep, later))
 
     gone = User.objects.filter(left_at=later, is_active=False)
     assert set(gone.values_list("subject", flat=True)) == {"dana", "alice"}

@@ -169,9 +169,10 @@ def fund(*where_and_amounts: str) -> None:
 
 def delegate_to(user: User, unit: str) -> Delegation:
     """Erin lets somebody decide projects and quota of a unit."""
-    root, now = Delegation.objects.get(parent=None, user__subject="erin"), timezone.now()
+    erin, now = User.objects.get(subject="erin"), timezone.now()
     return delegate(
-        parent=root, grantor=root.user, unit=Unit.objects.get(slug=unit),
+        parent=Delegation.objects.get(parent=None, user=erin), grantor=erin,
+        unit=Unit.objects.get(slug=unit),
         powers=[Power.DECIDE_QUOTA, Power.DECIDE_PROJECTS], starts_at=now,
         ends_at=None, depth=0, bounds=UNBOUNDED, user=user, now=now,
     )  # fmt: skip

@@ -102,7 +102,7 @@ class World:
     def orphans(self) -> list[Orphan]:
         """The rows of their page, as an operator sees it."""
         now = timezone.now()
-        return orphan_rows(with_last_owner(ownerless(now), now).select_related("unit"))
+        return orphan_rows(list(with_last_owner(ownerless(now), now).select_related("unit")))
 
     def disagreements(self) -> list[str]:
         """Where Nova enforces something else than the ledger promises, or Keystone's project is
