@@ -6,6 +6,7 @@ from typing import Any
 from portal.lib import env
 
 DIRECTORY_URL = env.url("DIRECTORY_URL", schemes=("ldap", "ldaps"))
+DIRECTORY_START_TLS = env.boolean("DIRECTORY_START_TLS", default=False)
 # What people and groups of the directory are known by beside their ids: the provider at which
 # they sign in, so that both speak of the same rows.
 DIRECTORY_ISSUER = env.text("DIRECTORY_ISSUER") or env.text("OIDC_ISSUER") or "directory"
@@ -17,6 +18,10 @@ DIRECTORY_READS = env.integer("DIRECTORY_READS", 3, low=1, high=100)
 DIRECTORY_SHRINK_PERCENT = env.integer("DIRECTORY_SHRINK_PERCENT", 10, low=0, high=100)
 # So few may always go.
 DIRECTORY_SHRINK_LEAST = env.integer("DIRECTORY_SHRINK_LEAST", 5, low=0, high=1000)
+
+
+# "none": it says nothing of them.
+_supervisor = env.text("DIRECTORY_SUPERVISOR", "manager")
 
 
 def _password() -> str:
@@ -39,14 +44,14 @@ def _directory() -> dict[str, Any] | None:
         "groups_base": env.text("DIRECTORY_GROUPS_BASE"),
         "bind_dn": env.text("DIRECTORY_BIND_DN"),
         "password": _password(),
-        "start_tls": env.boolean("DIRECTORY_START_TLS", default=False),
+        "start_tls": DIRECTORY_START_TLS,
         "ca_file": env.text("DIRECTORY_CA_FILE"),
         "people_filter": env.text("DIRECTORY_PEOPLE_FILTER", "(objectClass=inetOrgPerson)"),
         "groups_filter": env.text("DIRECTORY_GROUPS_FILTER", "(objectClass=groupOfNames)"),
         "subject": env.text("DIRECTORY_SUBJECT", "uid"),
         "name": env.text("DIRECTORY_NAME", "cn"),
         "mail": env.text("DIRECTORY_MAIL", "mail"),
-        "supervisor": env.text("DIRECTORY_SUPERVISOR", "manager").removeprefix("none"),
+        "supervisor": "" if _supervisor == "none" else _supervisor,
         "group_id": env.text("DIRECTORY_GROUP_ID", "cn"),
         "group_name": env.text("DIRECTORY_GROUP_NAME", "cn"),
         "members_by": env.text("DIRECTORY_MEMBERS_BY", "memberOf"),

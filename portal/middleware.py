@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
@@ -11,6 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.utils import timezone, translation
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from portal.lib import request_id
 from portal.lib.access import kept_query
@@ -139,4 +141,17 @@ class DomainErrorMiddleware:
         refusal = error if isinstance(error, DomainError) else refusal_of(error)
         if refusal is None:
             return None
-        return render(request, "errors/refused.html", {"error": refusal}, status=refusal.status)
+        context = {"error": refusal, "way_back": _page_before(request)}
+        return render(request, "errors/refused.html", context, status=refusal.status)
+
+
+def _page_before(request: HttpRequest) -> str:
+    """The page of ours that led here, to look again; empty where none is told."""
+    before = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(before, {request.get_host()}, request.is_secure()):
+        return ""
+    parts = urlsplit(before)
+    # Who only looked at a page would be led to the same refusal.
+    if request.method in ("GET", "HEAD") and parts.path == request.path:
+        return ""
+    return parts._replace(scheme="", netloc="", fragment="").geturl()

@@ -23,6 +23,7 @@ class Production:
     sandbox_told_so: bool
     local_accounts: bool
     local_accounts_told_so: bool
+    plain_directory: bool
 
 
 def refusals(found: Production) -> Iterator[str]:
@@ -55,6 +56,11 @@ def refusals(found: Production) -> Iterator[str]:
         yield (
             "LOCAL_ACCOUNTS is on: passwords kept here pass by your identity provider; turn it "
             "off, or set LOCAL_ACCOUNTS_IN_PRODUCTION=on if that is the wish."
+        )
+    if found.plain_directory:
+        yield (
+            "DIRECTORY_URL is ldap:// without DIRECTORY_START_TLS: whoever is on the way could say "
+            "who is in which group; turn it on, or write ldaps://."
         )
 
 

@@ -3,7 +3,7 @@
 from portal.lib import env
 
 # What a project may be called, as a regular expression; the clouds are told the name.
-PROJECT_NAME_PATTERN = env.text("PROJECT_NAME_PATTERN", r"[^\W_][\w .-]*")
+PROJECT_NAME_PATTERN = env.pattern("PROJECT_NAME_PATTERN", r"[^\W_][\w .-]*")
 # Whether whoever asks for a project must say until when.
 PROJECTS_MUST_END = env.boolean("PROJECTS_MUST_END", False)
 # For how many days from today an owner can extend a project without asking anybody.

@@ -36,6 +36,8 @@ def beat_schedule(
         ),
         "sweep-calendar": _every(calendar, "quotas.tasks.sweep_calendar"),
         "sweep-emptying": _every(calendar, "quotas.tasks.sweep_emptying"),
+        # A moment that somebody chose is kept within this.
+        "sweep-announcements": _every(15.0, "quotas.tasks.sweep_announcements"),
         # What is too old counts as none anyway: this only keeps the table small.
         "sweep-kept-answers": _every(3_600.0, "quotas.tasks.sweep_kept_answers"),
         # Reads the record for webhooks, and wakes those who call them.

@@ -14,6 +14,8 @@ from portal.directory import (  # noqa: F401 - read by their names
     DIRECTORY_SECONDS,
     DIRECTORY_SHRINK_LEAST,
     DIRECTORY_SHRINK_PERCENT,
+    DIRECTORY_START_TLS,
+    DIRECTORY_URL,
 )
 from portal.lib import env
 from portal.lib.database_url import SCHEMES, parse_database_url
@@ -127,6 +129,7 @@ if IS_PRODUCTION:
                 sandbox_told_so=env.text("REMIT_SANDBOX") == "allow",
                 local_accounts=LOCAL_ACCOUNTS,
                 local_accounts_told_so=env.boolean("LOCAL_ACCOUNTS_IN_PRODUCTION", default=False),
+                plain_directory=DIRECTORY_URL.startswith("ldap:") and not DIRECTORY_START_TLS,
             )
         )
     )

@@ -10,7 +10,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portal.lib.openid.claims import MOST_KEY
+from portal.lib.plain import MOST_KEY
 from projects.states import TokenScope
 
 

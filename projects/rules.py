@@ -63,6 +63,16 @@ def may_read_mail(viewer: Viewer) -> bool:
     return viewer.sees_everything
 
 
+def may_read_people(viewer: Viewer) -> bool:
+    """Read who is at the site, what each holds, and what the directory says."""
+    return viewer.sees_everything
+
+
+def may_see_orphans(viewer: Viewer) -> bool:
+    """Read which projects nobody owns any more, where one decides projects."""
+    return viewer.sees_everything or bool(viewer.paths(Power.DECIDE_PROJECTS))
+
+
 def may_see_figures(viewer: Viewer, unit_path: str) -> bool:
     """Envelopes and zone fill as figures; everybody else gets a word."""
     return viewer.sees_everything or any(

@@ -74,6 +74,7 @@ class ChangeKind(models.TextChoices):
     EXTEND = "extend", _("until another day")
     MOVE = "move", _("into another unit")
     HAND_OVER = "hand over", _("to another owner")
+    LOAN = "loan", _("a loan for longer, or for good")
 
 
 class ChangeState(models.TextChoices):
@@ -97,7 +98,6 @@ class EndingKind(models.TextChoices):
 
     PROJECT = "project", _("project")
     LOAN = "loan", _("loan")
-    MEMBERSHIP = "membership", _("membership")
 
 
 class Power(models.TextChoices):
@@ -210,3 +210,5 @@ class NoticeKind(models.TextChoices):
     TOKEN_ENDS = "token ends", _("token ends soon")
     # A unit, or the whole site, may soon have nobody who decides.
     COVERAGE = "coverage", _("deciders")
+    # For operators: what the directory said was not believed.
+    DIRECTORY = "directory", _("directory")

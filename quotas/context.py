@@ -1,4 +1,4 @@
-"""What every page's frame shows: how much waits for the reader, and how the clouds are.
+"""What every page's frame shows: what was announced, how much waits, and how the clouds are.
 
 Figures are asked for when a template shows them, so a fragment pays for none of them.
 """
@@ -10,10 +10,17 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from portal.lib.together import together
 from projects.queries.viewers import Viewer
-from projects.rules import may_decide_somewhere, may_read_mail, may_read_operations
+from projects.rules import (
+    may_decide_somewhere,
+    may_read_mail,
+    may_read_operations,
+    may_read_people,
+)
 from projects.views.viewer import viewer_of
-from quotas.queries.operations import clouds_now
+from quotas.queries.announcements import Banner, banners_of, live_banners
+from quotas.queries.operations import Clouds, all_clouds, clouds_of
 from quotas.queries.requests import queue
 from quotas.queries.waiting import FRAMED
 
@@ -22,14 +29,17 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     """The variables of templates/base.html. Two queries beside the viewer's, if shown."""
     user = getattr(request, "user", None)  # an error before sign-in was looked at has none
     if user is None or not user.is_authenticated:
-        return {"cloud_state": None}
+        return {"cloud_state": None, "banners": []}
     viewer = viewer_of(request)
+    framed = cache(lambda: _framed(viewer))
     return {
         "now": viewer.now,
         "is_operator": may_read_operations(viewer),
         "reads_mail": may_read_mail(viewer),
+        "reads_people": may_read_people(viewer),
         "queue_count": _once(lambda: _queue_count(viewer)),
-        "cloud_state": _once(_cloud_state),
+        "banners": lambda: framed()[0],
+        "cloud_state": _once(lambda: _cloud_state(framed()[1])),
     }
 
 
@@ -43,8 +53,17 @@ def _queue_count(viewer: Viewer) -> int:
     return queue(viewer)[:FRAMED].count() if may_decide_somewhere(viewer) else 0
 
 
-def _cloud_state() -> dict[str, Any] | None:
-    clouds = clouds_now()
+def _framed(viewer: Viewer) -> tuple[list[Banner], Clouds]:
+    """What is announced, and the clouds, in one statement.
+
+    So a page without a banner asks nothing more than it did, and one that was just announced,
+    dismissed or withdrawn is right at once, in every process: nothing is remembered.
+    """
+    banners, clouds = together(live_banners(viewer), all_clouds())
+    return banners_of(banners), clouds_of(clouds)
+
+
+def _cloud_state(clouds: Clouds) -> dict[str, Any] | None:
     if clouds.count == 0:
         return None
     if clouds.silent_count:

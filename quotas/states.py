@@ -263,3 +263,41 @@ class ItemState(models.TextChoices):
     WAITING = "waiting", _("waiting")
     DONE = "done", _("done")
     REFUSED = "refused", _("not done")
+
+
+class AnnouncementState(models.TextChoices):
+    """How far an announcement is, from its first words until it holds no more."""
+
+    DRAFT = "draft", _("draft")
+    SCHEDULED = "scheduled", _("scheduled")
+    SENDING = "sending", _("being sent")
+    SENT = "sent", _("sent")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+
+
+ANNOUNCEMENT_MOVES: dict[tuple[AnnouncementState, str], AnnouncementState] = {
+    (AnnouncementState.DRAFT, "change"): AnnouncementState.DRAFT,
+    (AnnouncementState.SCHEDULED, "change"): AnnouncementState.SCHEDULED,
+    (AnnouncementState.DRAFT, "schedule"): AnnouncementState.SCHEDULED,
+    # For another moment.
+    (AnnouncementState.SCHEDULED, "schedule"): AnnouncementState.SCHEDULED,
+    # Who scheduled it is no operator any more as its moment comes.
+    (AnnouncementState.SCHEDULED, "put back"): AnnouncementState.DRAFT,
+    (AnnouncementState.SCHEDULED, "send"): AnnouncementState.SENDING,
+    (AnnouncementState.SENDING, "finish"): AnnouncementState.SENT,
+    **{
+        (state, "withdraw"): AnnouncementState.WITHDRAWN
+        for state in AnnouncementState
+        if state != AnnouncementState.WITHDRAWN
+    },
+}
+# Whoever signs in may read it; people are, or were, told of it.
+ANNOUNCED = (AnnouncementState.SENDING, AnnouncementState.SENT)
+
+
+class AnnouncedTo(models.TextChoices):
+    """What a project must have in the chosen zones for its people to be told."""
+
+    QUOTA = "quota", _("with quota there")
+    USAGE = "usage", _("with something in use there")
+    EITHER = "either", _("with quota or something in use there")

@@ -18,6 +18,7 @@ from projects.models import Unit
 from projects.outgoing import posting
 from projects.outgoing.kept_answers import forget_old_answers
 from projects.outgoing.letters import write_letters
+from quotas.actions.announcing import begin_due, finish_over
 from quotas.actions.calendar import (
     end_projects,
     site_day,
@@ -195,6 +196,16 @@ def sweep_calendar() -> None:
         partial(release_over, today=site_day(now)), lapse_changes, warn_of_project_ends,
         warn_of_loan_ends, end_projects,
     ):  # fmt: skip
+        for _slice in range(SLICES):
+            if act(now) == 0:
+                break
+
+
+@shared_task
+def sweep_announcements() -> None:
+    """Begin with announcements whose moment has come, and end those whose job is over."""
+    now = timezone.now()
+    for act in (begin_due, finish_over):
         for _slice in range(SLICES):
             if act(now) == 0:
                 break

@@ -65,6 +65,8 @@ ROWS: dict[str, dict[str, int]] = {
     "take back": _row(HIDDEN, decider=OK, operator=NO, auditor=NO),
     # Endpoints and deliveries, in the services' own words.
     "operations": _row(NO, repairer=OK, operator=OK, auditor=OK),
+    # An announcement that nobody is told of yet, or any more.
+    "unsent announcement": _row(HIDDEN, operator=OK, auditor=OK),
     # Long work: of whoever started it (in the tests an operator).
     "job": _row(HIDDEN, operator=OK, auditor=OK),
     # Where deciders are missing: who audits, or decides and can hand that on.
@@ -83,6 +85,8 @@ ROWS: dict[str, dict[str, int]] = {
     "halt project": _row(NO, stranger=HIDDEN, decider=OK, operator=OK),
     # ... keeping it from ending, ...
     "hold project": _row(NO, stranger=HIDDEN, operator=OK),
+    # ... offering one that nobody owns any more to somebody, ...
+    "offer orphan": _row(NO, stranger=HIDDEN, decider=OK, operator=OK),
     # ... writing a remark, ...
     "comment": _row(OK, stranger=HIDDEN, reader=NO, repairer=NO, operator=NO, auditor=NO),
     # Envelopes in figures, where their rest is, and who funded them.
@@ -100,7 +104,11 @@ ROWS: dict[str, dict[str, int]] = {
     "operate": _row(NO, repairer=OK, operator=OK),
     # How mail is sent, to whom, and what mail servers say of it.
     "mail": _row(NO, operator=OK, auditor=OK),
-    # What concerns every project at an endpoint: a limit that is left out there.
+    # Who is at the site, what each holds, and what the directory says of that.
+    "people": _row(NO, operator=OK, auditor=OK),
+    # Projects that nobody owns any more: where one decides projects.
+    "orphans": _row(NO, decider=OK, operator=OK, auditor=OK),
+    # What concerns the whole site: a limit that is left out at an endpoint, who has left.
     "operators": _row(NO, operator=OK),
 }
 

@@ -1,6 +1,7 @@
 """Strict readers of the environment: a wrong value is one sentence that names the way out."""
 
 import os
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -114,6 +115,16 @@ def days(name: str, default: Iterable[int]) -> list[int]:
             [f"{name} has {wrong[0]!r}: write numbers of days up to {MOST_DAYS}, or none."]
         )
     return sorted({int(each) for each in found}, reverse=True)
+
+
+def pattern(name: str, default: str) -> str:
+    """A regular expression."""
+    found = text(name, default)
+    try:
+        re.compile(found)
+    except re.error as error:
+        raise Refused([f"{name} is no regular expression: {error}."]) from None
+    return found
 
 
 def networks(name: str) -> list[Network]:

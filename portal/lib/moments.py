@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _A_WHILE = 100 * DAY
@@ -39,22 +40,38 @@ def short_words(moment: datetime, now: datetime) -> str:
     local, today = timezone.localtime(moment), timezone.localtime(now)
     if local.date() == today.date():
         return _("today %(time)s") % {"time": date_format(local, "H:i")}
-    return date_format(local, "j M H:i" if local.year == today.year else "j M Y")
+    if local.year != today.year:
+        return full_day_words(local.date())
+    return date_format(local, pgettext("format of a date", "j M H:i"))
 
 
 def exact_words(moment: datetime) -> str:
     """Return "Tue 17 Nov 2026, 08:02:11 CET"."""
-    return date_format(timezone.localtime(moment), "D j M Y, H:i:s T")
+    form = pgettext("format of a date", "D j M Y, H:i:s T")
+    return date_format(timezone.localtime(moment), form)
 
 
 def minute_words(moment: datetime) -> str:
     """Return "Tue 17 Nov 2026, 08:02 CET": exact enough for a sentence."""
-    return date_format(timezone.localtime(moment), "D j M Y, H:i T")
+    form = pgettext("format of a date", "D j M Y, H:i T")
+    return date_format(timezone.localtime(moment), form)
 
 
 def day_words(day: date, now: datetime) -> str:
     """Return "30 Nov" in this year, "31 Mar 2027" in others."""
-    return date_format(day, "j M" if day.year == timezone.localtime(now).year else "j M Y")
+    if day.year == timezone.localtime(now).year:
+        return short_day_words(day)
+    return full_day_words(day)
+
+
+def short_day_words(day: date) -> str:
+    """Return "30 Nov"."""
+    return date_format(day, pgettext("format of a date", "j M"))
+
+
+def full_day_words(day: date) -> str:
+    """Return "30 Nov 2026"."""
+    return date_format(day, pgettext("format of a date", "j M Y"))
 
 
 def last_day(ends_at: datetime) -> date:

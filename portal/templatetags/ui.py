@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from portal.lib import moments
 from portal.lib.amounts import format_amount, format_change, format_exact, format_pair, input_text
@@ -126,6 +127,12 @@ def state_of(kind: str, code: str, plain: bool = False) -> SafeString:
 
 
 @register.simple_tag
+def colon() -> str:
+    """`{% person who %}{% colon %} {{ what }}`: some languages put a space before it."""
+    return pgettext("between who or what it is about and what is said", ":")
+
+
+@register.simple_tag
 def person(who: Any, plain: bool = False) -> SafeString:
     """`{% person user %}`: initial and name; plain=True (prose) is the name alone."""
     return render("person", name=str(who).strip() or _("somebody (erased)"), plain=plain)
@@ -169,6 +176,12 @@ def day(context: Context, value: date) -> SafeString:
     plain = timezone.localtime(value).date() if isinstance(value, datetime) else value
     words = moments.day_words(plain, _now(context))
     return format_html('<time datetime="{}">{}</time>', plain.isoformat(), words)
+
+
+@register.filter
+def plain_day(value: date) -> str:
+    """`{{ tick|plain_day }}`: "30 Nov", where there is no place for an element."""
+    return moments.short_day_words(value)
 
 
 @register.simple_tag(takes_context=True)
@@ -270,6 +283,10 @@ def error_summary(
         rows += [("", str(error)) for error in form.non_field_errors()]
         for bound in form:
             target = bound.id_for_label or bound.auto_id or ""
-            rows += [(target, f"{bound.label}: {error}") for error in bound.errors]
+            rows += [(target, _said_of(bound, str(error))) for error in bound.errors]
     rows += [(str(target), str(sentence)) for target, sentence in extra]
     return render("errors", rows=rows) if rows else SafeString("")
+
+
+def _said_of(bound: forms.BoundField, error: str) -> str:
+    return _("%(label)s: %(words)s") % {"label": bound.label, "words": error}

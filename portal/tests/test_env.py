@@ -108,3 +108,11 @@ def test_weekdays_that_make_no_week_are_refused(
     monkeypatch.setenv("WEEKEND", value)
     with pytest.raises(env.Refused, match=words):
         env.weekdays("WEEKEND", ())
+
+
+def test_a_pattern_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROJECT_NAME_PATTERN", "[a-z]{2,}")
+    assert env.pattern("PROJECT_NAME_PATTERN", "x") == "[a-z]{2,}"
+    monkeypatch.setenv("PROJECT_NAME_PATTERN", "[a-z")
+    with pytest.raises(env.Refused, match="PROJECT_NAME_PATTERN is no regular expression"):
+        env.pattern("PROJECT_NAME_PATTERN", "x")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 
 import pytest
 from django.http import HttpRequest, HttpResponse
@@ -79,3 +80,23 @@ def test_refusal_of_the_domain_becomes_a_page_of_its_status(rf: RequestFactory) 
     assert answer is not None
     assert answer.status_code == 409
     assert b"Somebody was first." in answer.content
+
+
+@pytest.mark.parametrize(
+    ("method", "before", "link"),
+    [
+        ("POST", "http://testserver/projects/a/life/?unit=it#move", "/projects/a/life/?unit=it"),
+        ("POST", "http://elsewhere.example/projects/", None),
+        ("POST", "", None),
+        ("GET", "http://testserver/here/", None),
+    ],
+)
+def test_a_refusal_leads_back_to_the_page_of_ours_that_it_came_from(
+    rf: RequestFactory, method: str, before: str, link: str | None
+) -> None:
+    request = rf.generic(method, "/here/", headers={"Referer": before})
+    refusal = Conflict("Somebody was first.")
+    answer = DomainErrorMiddleware(never).process_exception(request, refusal)
+    assert answer is not None
+    found = re.findall(r'<a class="btn main" href="([^"]*)"', answer.content.decode())
+    assert found == ([link] if link else [])

@@ -65,6 +65,7 @@ SAFE_FACTS = Production(
     sandbox_told_so=False,
     local_accounts=False,
     local_accounts_told_so=False,
+    plain_directory=False,
 )
 
 
@@ -90,6 +91,7 @@ def test_safe_facts_are_not_refused() -> None:
         ("secure_cookies", False, "SECURE_COOKIES is off:"),
         ("sandbox", True, "SANDBOX is on beside an external DATABASE_URL:"),
         ("local_accounts", True, "LOCAL_ACCOUNTS is on:"),
+        ("plain_directory", True, "DIRECTORY_URL is ldap:// without DIRECTORY_START_TLS:"),
     ],
 )
 def test_each_unsafe_fact_is_one_sentence(fact: str, value: Any, begins: str) -> None:
@@ -107,12 +109,14 @@ def test_unsafe_production_ends_with_the_sentences_alone(tmp_path: Path) -> None
         "SECURE_COOKIES": "off",
         "SANDBOX": "on",
         "LOCAL_ACCOUNTS": "on",
+        "DIRECTORY_URL": "ldap://directory.example",
+        "DIRECTORY_PEOPLE_BASE": "ou=people",
     }
     refused = start(tmp_path, **unsafe)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert [line.split()[0] for line in refused.stderr.splitlines()] == [
         "DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DATABASE_URL",
-        "BROKER_URL", "SECURE_COOKIES", "SANDBOX", "LOCAL_ACCOUNTS",
+        "BROKER_URL", "SECURE_COOKIES", "SANDBOX", "LOCAL_ACCOUNTS", "DIRECTORY_URL",
     ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ groups, also an empty one, takes somebody out of a group, and only of those of t
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from projects.models import Group, GroupMembership, User
 
 from .events import record, record_many
 from .joining import members_changed
-from .people import end_memberships
+from .people import end_memberships, rename_groups
 
 logger = logging.getLogger(__name__)
 
@@ -85,12 +85,10 @@ def set_groups_of(
     wanted = {each.pk for each in known.values()}
     # Without the groups' locks: nearly always nothing changes, and nobody need wait for it.
     touched = wanted ^ _held(user, issuer).keys()
-    renamed = {
-        each.pk: names[key] for key, each in known.items() if names[key] not in ("", each.name)
-    }
+    renamed = {each.pk for key, each in known.items() if names[key] not in ("", each.name)}
     if not touched and not renamed:
         return frozenset(), frozenset()
-    _rename(lock(Group.objects.filter(pk__in=touched | renamed.keys())), renamed, now)
+    rename_groups(lock(Group.objects.filter(pk__in=touched | renamed)), names, now)
     held = _held(user, issuer)
     joined = (wanted - held.keys()) & touched
     left = (held.keys() - wanted) & touched
@@ -149,18 +147,6 @@ def _known(names: Mapping[str, str], issuer: str, now: datetime) -> dict[str, Gr
             "group made", now=now, subject_kind="group", facts={each.pk: {} for each in made}
         )
     return known
-
-
-def _rename(groups: Collection[Group], names: Mapping[int, str], now: datetime) -> None:
-    """Call groups, which the caller holds, as these names say: {group id: name}."""
-    renamed = [each for each in groups if names.get(each.pk, each.name) != each.name]
-    for each in renamed:
-        each.name = names[each.pk]
-    if renamed:
-        Group.objects.bulk_update(renamed, ["name"])
-        record_many(
-            "group renamed", now=now, subject_kind="group", facts={x.pk: {} for x in renamed}
-        )
 
 
 def _held(user: User, issuer: str) -> Mapping[int, GroupMembership]:

@@ -12,12 +12,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.locks import lock, share_rows
-from portal.lib.moments import last_day
+from portal.lib.moments import full_day_words, last_day
 from projects.models import Delegation, Event, Group, Unit, User
 from projects.queries.viewers import Place, Viewer, live_delegations
 from projects.rules import may_revoke
@@ -329,7 +328,7 @@ def beyond_parent(parent: Delegation, terms: Terms, unit: Unit) -> list[Beyond]:
         day = _day(parent.starts_at)
         found.append(Beyond("starts_at", _("Yours starts on %(day)s.") % {"day": day}, day))
     if parent.ends_at is not None and (terms.ends_at is None or terms.ends_at > parent.ends_at):
-        words = {"day": date_format(last_day(parent.ends_at), "j M Y")}
+        words = {"day": full_day_words(last_day(parent.ends_at))}
         sentence = _("Your last day is %(day)s: choose an end.") % words
         found.append(Beyond("ends_at", sentence, _day(parent.ends_at)))
     return found

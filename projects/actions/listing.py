@@ -16,7 +16,7 @@ from projects.models import Group, GroupMembership, User
 
 from .events import record_many
 from .joining import members_changed
-from .people import end_memberships
+from .people import end_memberships, rename_groups
 
 SLICE = 500
 T = TypeVar("T")
@@ -27,18 +27,19 @@ def list_people(
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Make these people known, with their names and supervisors of today: {subject: entry}.
 
-    Answers {key in the directory: id} of all, and figures. What an entry leaves empty is kept.
+    Answers {subject: id} of all, and figures. What an entry leaves empty is kept.
     """
     made = _make_people(issuer, people)
     ids = dict(User.objects.filter(issuer=issuer).values_list("subject", "pk"))
     by_key = {each.key: ids[each.subject] for each in people.values()}
     changed = 0
-    for some in _slices(sorted(people)):
+    for some in slices(sorted(people)):
         with transaction.atomic():
             held = lock(User.objects.filter(issuer=issuer, subject__in=some))
             changed += _bring_up_to_date(held, people, by_key, now)
             User.objects.filter(pk__in=[each.pk for each in held]).update(listed_at=now)
-    return by_key, {"people": len(people), "made": made, "changed": changed}
+    listed = {subject: ids[subject] for subject in people}
+    return listed, {"people": len(people), "made": made, "changed": changed}
 
 
 def list_groups(
@@ -47,7 +48,7 @@ def list_groups(
     """Make these groups known, by their names of today: {external id: entry}; the rows by it."""
     rows = Group.objects.filter(issuer=issuer)
     missing = sorted(groups.keys() - set(rows.values_list("external_id", flat=True)))
-    for some in _slices(missing):
+    for some in slices(missing):
         with transaction.atomic():
             Group.objects.bulk_create(
                 [Group(issuer=issuer, external_id=x, name=groups[x].name or x) for x in some],
@@ -56,10 +57,10 @@ def list_groups(
             made = rows.filter(external_id__in=some).values_list("pk", flat=True)
             record_many("group made", now=now, subject_kind="group", facts={pk: {} for pk in made})
     found: dict[str, Group] = {}
-    for some in _slices(sorted(groups)):
+    for some in slices(sorted(groups)):
         with transaction.atomic():
             held = lock(rows.filter(external_id__in=some))
-            _rename(held, groups, now)
+            rename_groups(held, {key: each.name for key, each in groups.items()}, now)
             Group.objects.filter(pk__in=[each.pk for each in held]).update(
                 listed_at=now, gone_at=None
             )
@@ -93,7 +94,7 @@ def _make_people(issuer: str, people: Mapping[str, PersonEntry]) -> int:
     missing = sorted(people.keys() - known)
     # One that no password matches; of nobody's choice, so the same may stand in all new rows.
     password = make_password(None)
-    for some in _slices(missing):
+    for some in slices(missing):
         User.objects.bulk_create(
             [
                 User(issuer=issuer, subject=x, name=people[x].name, mail=people[x].mail,
@@ -133,17 +134,7 @@ def _bring_up_to_date(
     return len(rows)
 
 
-def _rename(held: Sequence[Group], groups: Mapping[str, GroupEntry], now: datetime) -> None:
-    renamed = [x for x in held if groups[x.external_id].name not in ("", x.name)]
-    for each in renamed:
-        each.name = groups[each.external_id].name
-    if renamed:
-        Group.objects.bulk_update(renamed, ["name"])
-        record_many(
-            "group renamed", now=now, subject_kind="group", facts={x.pk: {} for x in renamed}
-        )
-
-
-def _slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """What is written, or asked for, in one statement each."""
     for start in range(0, len(items), SLICE):
         yield items[start : start + SLICE]

@@ -3,7 +3,7 @@
 None of this gives authority over quota: that comes from delegations alone.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from portal.lib.errors import Conflict
 from portal.lib.locks import lock
 from projects.models import LOCAL_ISSUER, Group, GroupMembership, User
 
-from .events import record
+from .events import record, record_many
 from .joining import members_changed
 
 
@@ -60,6 +60,17 @@ def rename_group(*, group: Group, name: str, now: datetime) -> None:
     with transaction.atomic():
         group.save(update_fields=["name"])
         _record("group renamed", group, now)
+
+
+def rename_groups(groups: Collection[Group], names: Mapping[str, str], now: datetime) -> None:
+    """Call groups, which the caller holds, as {external id: name} says; without one as before."""
+    renamed = [each for each in groups if names.get(each.external_id, "") not in ("", each.name)]
+    for each in renamed:
+        each.name = names[each.external_id]
+    if renamed:
+        Group.objects.bulk_update(renamed, ["name"])
+        facts: dict[int, dict[str, Any]] = {each.pk: {} for each in renamed}
+        record_many("group renamed", now=now, subject_kind="group", facts=facts)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Writing down what was done with a project, and moving it from state to state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ def act(
     raises Conflict where it was revoked while the actor waited for locks.
     """
     if delegation is not None:
-        _hold(delegation)
+        hold_authority([delegation])
     return ProjectAct.objects.create(
         project=project,
         kind=kind,
@@ -43,8 +43,13 @@ def act(
     )
 
 
-def _hold(delegation: Delegation) -> None:
-    links = Delegation.objects.filter(pk__in=delegation.chain_ids).only("pk", "revoked_at")
+def hold_authority(delegations: Iterable[Delegation]) -> None:
+    """Hold what somebody acts by, with all links above, as it is until the transaction ends.
+
+    Raises Conflict where a link was revoked while the actor waited for locks.
+    """
+    ids = {pk for each in delegations for pk in each.chain_ids}
+    links = Delegation.objects.filter(pk__in=ids).only("pk", "revoked_at")
     if any(link.revoked_at is not None for link in share_rows(links)):
         raise Conflict(_("Somebody else was first. Look again."))
 

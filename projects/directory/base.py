@@ -26,7 +26,6 @@ class PersonEntry:
     name: str = ""
     mail: str = ""
     supervisor: str = ""
-    unit: str = ""
 
 
 @dataclass(frozen=True)

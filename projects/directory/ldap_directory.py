@@ -44,7 +44,6 @@ class LdapConfig:
     name: str = "cn"
     mail: str = "mail"
     supervisor: str = "manager"
-    unit: str = ""
     group_id: str = "cn"
     group_name: str = "cn"
     members_by: str = "memberOf"
@@ -84,7 +83,7 @@ class LdapDirectory:
 
     def people(self) -> Iterator[Sequence[PersonEntry]]:
         config = self.config
-        wanted = [config.subject, config.name, config.mail, config.supervisor, config.unit]
+        wanted = [config.subject, config.name, config.mail, config.supervisor]
         for page in self._pages(config.people_base, config.people_filter, wanted):
             found = [self._person(dn, attributes) for dn, attributes in page]
             yield [each for each in found if each.subject]
@@ -130,7 +129,7 @@ class LdapDirectory:
                         wanted = f"{name};range={int(found['last']) + 1}-*"
                 elif key.lower() != name.lower():
                     continue
-                yield [key_of(value.decode()) for value in values]
+                yield [key_of(value.decode("utf-8", "replace")) for value in values]
 
     def _person(self, dn: str, attributes: Attributes) -> PersonEntry:
         config = self.config
@@ -141,7 +140,6 @@ class LdapDirectory:
             name=_text(attributes, config.name),
             mail=_text(attributes, config.mail),
             supervisor=key_of(supervisor) if supervisor else "",
-            unit=_text(attributes, config.unit),
         )
 
     def _pages(

@@ -12,8 +12,9 @@ class DirectoryRun(models.Model):
     """One reading of the directory: how far it came, what it changed, what it did not dare.
 
     `counts`: figures by their names. `refused`: parts that were left as they are because too
-    many would go at once: {"part": "people" | "groups" | "group", "id": a group's or null,
-    "gone": how many, "known": of how many}. `error`: why it ended early, in the directory's words.
+    many would go at once: {"part": "people" | "groups" | "group" | "members", "id": a group's or
+    null, "gone": how many, "known": of how many}; "members": those of all groups together.
+    `error`: why it ended early, in the directory's words.
     """
 
     started_at = models.DateTimeField()

@@ -49,6 +49,8 @@ class ProjectChange(models.Model):
 
     extend: until another day, decided by who decides projects for its unit. move: into
     `to_unit`, by who decides projects there. hand over: to a new owner, `to_user`, who accepts.
+    loan: the quota lent by `loan` (an id; who knows loans knows projects, not the reverse) until
+    another day, or with none for good, by who could lend as much; one of each loan at a time.
     `asked_by` null: the site asks, as the owner has left. `expires_at`: then it lapses.
     """
 
@@ -63,6 +65,7 @@ class ProjectChange(models.Model):
     )
     to_unit = models.ForeignKey(Unit, models.PROTECT, null=True, blank=True, related_name="+")
     until_on = models.DateField(null=True, blank=True)
+    loan = models.BigIntegerField(null=True, blank=True)
     # The role that who offers a project has once it is taken; empty: none.
     then_role = models.CharField(max_length=10, choices=Role, blank=True)
     reason = models.CharField(max_length=500, blank=True)
@@ -79,7 +82,8 @@ class ProjectChange(models.Model):
             models.CheckConstraint(
                 condition=Q(kind=ChangeKind.EXTEND, until_on__isnull=False)
                 | Q(kind=ChangeKind.MOVE, to_unit__isnull=False)
-                | Q(kind=ChangeKind.HAND_OVER, to_user__isnull=False),
+                | Q(kind=ChangeKind.HAND_OVER, to_user__isnull=False)
+                | Q(kind=ChangeKind.LOAN, loan__isnull=False),
                 name="projectchange_says_what",
             ),
             models.CheckConstraint(
@@ -92,8 +96,13 @@ class ProjectChange(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["project", "kind"],
-                condition=Q(state=ChangeState.OPEN),
+                condition=Q(state=ChangeState.OPEN, loan__isnull=True),
                 name="projectchange_one_open",
+            ),
+            models.UniqueConstraint(
+                fields=["loan"],
+                condition=Q(state=ChangeState.OPEN),
+                name="projectchange_one_open_of_loan",
             ),
         ]
         indexes: ClassVar = [
@@ -132,7 +141,7 @@ class ProjectHold(models.Model):
 class EndNotice(models.Model):
     """That people were told of an end so many days before: each once, also after a crash.
 
-    `subject_id` is the project's, the loan's or the membership's. Another end is told anew.
+    `subject_id` is the project's or the loan's. Another end is told anew.
     """
 
     subject_kind = models.CharField(max_length=10, choices=EndingKind)

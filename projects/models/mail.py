@@ -67,6 +67,9 @@ class Letter(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
+                condition=Q(state__in=LetterState.values), name="letter_state_known"
+            ),
+            models.CheckConstraint(
                 condition=Q(state__in=OPEN, ended_at__isnull=True)
                 | (~Q(state__in=OPEN) & Q(ended_at__isnull=False)),
                 name="letter_open_or_ended",
@@ -107,6 +110,9 @@ class MailChoice(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["person", "kind"], name="mailchoice_once"),
+            models.CheckConstraint(
+                condition=Q(way__in=MailWay.values), name="mailchoice_way_known"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -62,6 +62,10 @@ class User(AbstractBaseUser):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["issuer", "subject"], name="user_known_by_subject"),
+            # Whoever left signs in no more, whatever else is written of them.
+            models.CheckConstraint(
+                condition=Q(left_at__isnull=True) | Q(is_active=False), name="user_left_is_closed"
+            ),
         ]
         indexes: ClassVar = [
             GinIndex(SearchVector("name", "subject", config="simple"), name="user_search"),
@@ -69,6 +73,11 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name or self.subject
+
+    @property
+    def is_here(self) -> bool:
+        """Whether somebody who has not left uses the account: who can be given anything."""
+        return self.is_active and self.left_at is None
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """What each session is compared with: Django's own, and the moment that ended them."""

@@ -140,3 +140,10 @@ class Membership(models.Model):
             models.Index(fields=["user", "project"]),
             models.Index(fields=["group", "project"]),
         ]
+
+    @property
+    def holder_is_here(self) -> bool:
+        """Whether the person has not left, or the group exists."""
+        if self.user is not None:
+            return self.user.is_here
+        return self.group is not None and self.group.gone_at is None

@@ -20,7 +20,7 @@ from .mail_kinds import usual
 
 BATCH = 500
 # What is a thread of its own; all else belongs to its project, or its unit.
-THINGS = ("request", "delegation", "webhook", "token")
+THINGS = ("request", "delegation", "webhook", "token", "announcement")
 # As many notices as people read in one letter; what is more begins another.
 MOST_PARTS = 50
 

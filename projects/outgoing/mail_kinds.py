@@ -72,6 +72,9 @@ GROUPS: tuple[tuple[Promise, dict[NoticeKind, Kind]], ...] = (
                 _("Somebody joins a group that you delegated to"), MailWay.DIGEST
             ),
             NoticeKind.COVERAGE: Kind(_("Too few people decide somewhere"), MailWay.DIGEST),
+            NoticeKind.DIRECTORY: Kind(
+                _("For operators: the directory is not believed in all that it says")
+            ),
         },
     ),
     (

@@ -1,15 +1,33 @@
 """How the directory is: when it was last read as a whole, and what it was not believed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from prometheus_client.metrics_core import Metric
 
 from portal.lib.metrics import gauge
-from projects.models import DirectoryRun
+from projects.models import DirectoryRun, Group
+
+# The figures of `DirectoryRun.counts`, in the order in which they are told.
+COUNTED = {
+    "people": _("people listed"),
+    "made": _("new people"),
+    "changed": _("changed people"),
+    "missing": _("missing people"),
+    "left": _("people who left"),
+    "returned": _("people who are back"),
+    "failed": _("people left for the next reading"),
+    "unreadable": _("entries that cannot be read"),
+    "groups": _("groups listed"),
+    "groups_gone": _("groups gone"),
+    "group_joined": _("joined a group"),
+    "group_left": _("left a group"),
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +52,54 @@ def directory_standing() -> DirectoryStanding:
         people_read_at=at.filter(has_all_people=True).first(),
         groups_read_at=at.filter(has_all_groups=True).first(),
     )
+
+
+@dataclass(frozen=True)
+class RefusedPart:
+    """What a reading left as it was: `gone` of `known` would have gone at once.
+
+    part: "people", "groups", "group", whose members they are, or "members", those of all groups.
+    """
+
+    part: str
+    group: Group | None
+    gone: int
+    known: int
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A reading with the names of now beside what it refused."""
+
+    run: DirectoryRun
+    refused: Sequence[RefusedPart]
+
+    @property
+    def said(self) -> list[str]:
+        """What it changed, figure by figure; nothing of what is 0."""
+        counts = self.run.counts
+        return [f"{words}: {counts[name]}" for name, words in COUNTED.items() if counts.get(name)]
+
+
+def runs() -> QuerySet[DirectoryRun]:
+    """All readings, the newest first."""
+    return DirectoryRun.objects.order_by("-pk")
+
+
+def run_rows(found: Sequence[DirectoryRun]) -> list[RunRow]:
+    """One query for any number of them."""
+    ids = {part["id"] for each in found for part in each.refused if part["id"] is not None}
+    groups = Group.objects.in_bulk(ids) if ids else {}
+    return [
+        RunRow(
+            each,
+            [
+                RefusedPart(part["part"], groups.get(part["id"]), part["gone"], part["known"])
+                for part in each.refused
+            ],
+        )
+        for each in found
+    ]
 
 
 def collect_directory() -> Iterable[Metric]:

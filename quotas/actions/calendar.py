@@ -78,7 +78,8 @@ def warn_of_project_ends(now: datetime, most: int = BATCH) -> int:
             subject_kind=EndingKind.PROJECT, subject_id=OuterRef("pk"),
             ends_on=OuterRef("ends_on"), days_before=days,
         )  # fmt: skip
-        for each in rows.exclude(Exists(said)).order_by("ends_on", "pk")[:most]:
+        open_ones = rows.exclude(Exists(said)).select_related("unit")
+        for each in open_ones.order_by("ends_on", "pk")[:most]:
             if each.ends_on is not None:
                 told += _tell(EndingKind.PROJECT, each.pk, each, each.ends_on, days, now)
     return told
@@ -95,7 +96,7 @@ def warn_of_loan_ends(now: datetime, most: int = BATCH) -> int:
         said = EndNotice.objects.filter(
             subject_kind=EndingKind.LOAN, subject_id=OuterRef("pk"), days_before=days
         )
-        open_ones = rows.exclude(Exists(said)).select_related("account__project")
+        open_ones = rows.exclude(Exists(said)).select_related("account__project__unit")
         for each in open_ones.order_by("ends_at", "pk")[:most]:
             project = each.account.project
             if project is not None:

@@ -6,20 +6,21 @@ from django.db.models import F
 
 from portal.lib.errors import Conflict
 from projects.actions.events import record
-from projects.actions.project_acts import act
+from projects.actions.project_acts import act, hold_authority
 from projects.actions.projects import place_project
-from projects.actions.units import hold_path
-from projects.models import Delegation, Project, ProjectChange, Unit, User
+from projects.models import Project, ProjectChange, Unit, User
 from projects.states import ProjectActKind, Role
 
+from .change_rows import agree_to_fulfilled
 from .holdings import lock_holdings, take_along
 from .members import change_role
 from .routing import mark_project
+from .warrants import Warrant, shown
 
 
 def extend(
     project: Project, until_on: date | None, *, actor: User | None,
-    delegation: Delegation | None, reason: str, now: datetime,
+    warrant: Warrant | None, reason: str, now: datetime,
 ) -> None:  # fmt: skip
     """Let it last until another day; None: it stays."""
     before = project.ends_on
@@ -27,28 +28,35 @@ def extend(
     project.refresh_from_db(fields=["ends_on", "version"])
     act(
         project, ProjectActKind.EXTEND, actor=actor, now=now, reason=reason,
-        delegation=delegation, data={"before": before, "after": until_on},
+        data={"before": before, "after": until_on}, **shown(warrant),
     )  # fmt: skip
     record(
         "project extended", actor=actor, now=now, project=project, unit=project.unit,
         subject_kind="project", subject_id=project.pk,
     )  # fmt: skip
+    agree_to_fulfilled(project, actor, now)
 
 
 def move(
-    project: Project, unit: Unit, *, actor: User | None, delegation: Delegation | None,
+    project: Project, unit: Unit, *, actor: User | None, warrant: Warrant | None,
     reason: str, now: datetime,
 ) -> None:  # fmt: skip
-    """Put it into another unit, and let it draw all that it has from there. Raises NoRoom."""
+    """Put it into another unit, and let it draw all that it has from there. Raises NoRoom.
+
+    unit: held; warrant: over it.
+    """
     before = project.unit_id
-    unit = hold_path(unit)
+    holdings = lock_holdings(project, unit=unit)
+    if warrant is not None:
+        hold_authority(warrant.delegations)
     done = act(
         project, ProjectActKind.MOVE, actor=actor, now=now, reason=reason,
-        delegation=delegation, data={"before": before, "after": unit.pk},
+        data={"before": before, "after": unit.pk}, **shown(warrant),
     )  # fmt: skip
-    take_along(lock_holdings(project, unit=unit), done)
+    take_along(holdings, done)
     place_project(project=project, unit=unit, actor=actor, now=now)
     mark_project(project, now)
+    agree_to_fulfilled(project, actor, now)
 
 
 def hand_over(project: Project, change: ProjectChange, *, now: datetime) -> None:

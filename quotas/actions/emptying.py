@@ -86,6 +86,10 @@ def _empty(project: Project, now: datetime) -> None:
             data={"amounts": {slug: amount for slug, amount in given.items() if amount}},
         )  # fmt: skip
         give_back(holdings, amounts, done)
+        record(
+            "project gave back", actor=None, now=now, project=project,
+            subject_kind="project", subject_id=project.pk, act=done.pk,
+        )  # fmt: skip
     if not Account.objects.filter(project=project, balance__gt=0).exists():
         move_project(project, "finish")
         act(project, ProjectActKind.FINISH, actor=None, now=now)

@@ -6,13 +6,12 @@ stays, used by nobody, as a link of their chains, until whoever granted it reiss
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
-
 from projects.actions.events import record
 from projects.models import Delegation, Event, User
 from projects.outgoing.notices import tell
 from projects.queries.viewers import live_delegations
 from projects.states import NoticeKind
+from quotas.queries.left_authority import deputies_named_by, relied_upon, unended
 
 from .delegations import revoke
 from .routing import mark_unit
@@ -20,9 +19,9 @@ from .routing import mark_unit
 
 def end_authority(user: User, now: datetime) -> None:
     """Revoke what they held and nobody relies upon, and tell the grantors of all of it, once."""
-    for each in _unended(now).filter(grantor=user, is_deputy=True).order_by("-pk"):
+    for each in deputies_named_by(user, now).order_by("-pk"):
         revoke(delegation=each, actor=None, now=now)
-    own = _unended(now).filter(user=user).select_related("unit")
+    own = unended(now).filter(user=user).select_related("unit")
     # From the leaves up, as one of theirs may hang from another.
     for each in sorted(own, key=lambda each: len(each.ancestors), reverse=True):
         goes_on = Delegation.objects.filter(relied_upon(now), pk=each.pk).exists()
@@ -31,27 +30,6 @@ def end_authority(user: User, now: datetime) -> None:
             mark_unit(each.unit, now)
         else:
             revoke(delegation=each, actor=None, now=now)
-
-
-def relied_upon(now: datetime) -> Q:
-    """The condition on a delegation that others hold something by it; no deputy of its holder."""
-    below = Delegation.objects.filter(
-        _not_over(now), parent=OuterRef("pk"), revoked_at__isnull=True, is_deputy=False
-    )
-    return Q(Exists(below))
-
-
-def left_as_links(now: datetime) -> QuerySet[Delegation]:
-    """In force, though whoever holds them has left: to be reissued by who granted them."""
-    return live_delegations(now).filter(user__left_at__isnull=False)
-
-
-def _unended(now: datetime) -> QuerySet[Delegation]:
-    return Delegation.objects.filter(_not_over(now), revoked_at__isnull=True)
-
-
-def _not_over(now: datetime) -> Q:
-    return Q(ends_at__isnull=True) | Q(ends_at__gt=now)
 
 
 def _tell_once(delegation: Delegation, since: datetime, now: datetime, *, goes_on: bool) -> None:

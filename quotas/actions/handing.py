@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils.formats import date_format
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.lib.amounts import format_amount
-from portal.lib.moments import day_words, last_day
+from portal.lib.moments import day_words, full_day_words, last_day
 from projects.actions.delegations import Terms
 from projects.models import Delegation
 from projects.queries.viewers import live_delegations
@@ -93,16 +93,16 @@ def amount_words(bound: Bound | DelegationBound) -> str:
             if bound.period_days
             else _("%(amount)s in all") % words
         )
-    return f"{what}: {'; '.join(said)}."
+    return _("%(label)s: %(words)s") % {"label": what, "words": "; ".join(said)} + "."
 
 
 def _period(terms: Terms, now: datetime) -> str:
-    start = _("from now") if terms.starts_at <= now else (
-        _("from %(day)s") % {"day": date_format(terms.starts_at, "j M Y")}
-    )  # fmt: skip
+    start = _("from now")
+    if terms.starts_at > now:
+        start = _("from %(day)s") % {"day": full_day_words(timezone.localdate(terms.starts_at))}
     if terms.ends_at is None:
         return _("%(start)s, without end.") % {"start": start.capitalize()}
-    words = {"start": start.capitalize(), "end": date_format(last_day(terms.ends_at), "j M Y")}
+    words = {"start": start.capitalize(), "end": full_day_words(last_day(terms.ends_at))}
     return _("%(start)s until the end of %(end)s.") % words
 
 

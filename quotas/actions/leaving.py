@@ -5,28 +5,38 @@ that they did is forgotten. Each person is one transaction; what is killed is do
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from portal.lib.errors import Forbidden
+from portal.lib.errors import Conflict, Forbidden
 from portal.lib.locks import lock
 from projects.actions.events import record
 from projects.actions.people import set_operator
 from projects.actions.projects import set_role
 from projects.actions.tokens import end_all_of_person
 from projects.actions.units import hold_places
-from projects.models import Absence, Delegation, Membership, Project, ProjectChange, User
+from projects.models import (
+    Absence,
+    Delegation,
+    Membership,
+    Project,
+    ProjectChange,
+    ProjectKind,
+    User,
+)
 from projects.queries.viewers import Viewer
-from projects.states import STANDING, ChangeKind, ChangeState, ProjectState, Role
+from projects.states import ChangeKind, ChangeState, ProjectState, Role
+from quotas.queries.leaving import OVER, held_roles, open_absence, roles_given_back
+from quotas.queries.left_authority import relied_upon
+from quotas.queries.orphans import owning
 
 from .calendar import site_day
-from .ended_authority import end_authority, relied_upon
+from .ended_authority import end_authority
 from .lives import begin_closing, wake_identities
-from .members import owners_of
+from .one_by_one import one_of_many
 from .opening import drop_if_over
 from .orphans import lapse_offer
 from .routing import mark_places
@@ -35,22 +45,22 @@ from .withdrawing import withdraw_all
 
 MAX_REASON = 500
 BATCH = 50
-OVER = (ProjectState.CLOSED, ProjectState.DROPPED)
 ENDING = (ProjectState.ACTIVE, ProjectState.SUSPENDED)
 
 
 def leave_site(*, user: User, reason: str = "", actor: User | None, now: datetime) -> bool:
     """End all that a person may do here. actor: an operator; None: the directory says so.
 
-    False where they had left already. Raises Forbidden, Invalid, Conflict.
+    False where they had left already as the directory says so; an operator is told (Conflict).
+    Raises Forbidden, Invalid.
     """
     if actor is not None:
-        _check_may(actor, user, now)
+        check_may_close(actor, user, now)
     said = clean_text(reason, field="reason", required=actor is not None, most=MAX_REASON)
     with transaction.atomic():
         _let_go(user, actor, now)
         if not _close_account(user, actor, now):
-            return False
+            return _changed_nothing(actor, _("%(name)s has left already."), user)
         Absence.objects.create(user=user, starts_at=now, reason=said, left_by=actor)
         record("person left", actor=actor, now=now, subject_kind="user", subject_id=user.pk)
     user.refresh_from_db()
@@ -61,23 +71,20 @@ def return_to_site(*, user: User, reason: str = "", actor: User | None, now: dat
     """Let a person who had left sign in again.
 
     After a short absence (LEAVER_RETURN_DAYS), which mostly was a mistake, they have the roles
-    again that ended with it. Tokens and delegations are made anew, by whoever would.
+    again that ended with it. Tokens and delegations are made anew, by whoever would. False, or
+    Conflict, where they were here, as in `leave_site`.
     """
     if actor is not None:
-        _check_may(actor, user, now)
+        check_may_close(actor, user, now)
     clean_text(reason, field="reason", required=False, most=MAX_REASON)
     with transaction.atomic():
-        absence = Absence.objects.filter(user=user, ends_at__isnull=True).first()
-        is_short = absence is not None and now - absence.starts_at <= timedelta(
-            days=settings.LEAVER_RETURN_DAYS
-        )
-        back = _roles_ended_by(absence) if absence is not None and is_short else []
+        back = roles_given_back(open_absence(user), now)
         projects = _hold_projects({each.project_id for each in back})
         changed = User.objects.filter(pk=user.pk, left_at__isnull=False).update(
             is_active=True, left_at=None
         )
         if not changed:
-            return False
+            return _changed_nothing(actor, _("%(name)s has not left."), user)
         Absence.objects.filter(user=user, ends_at__isnull=True).update(ends_at=now, back_by=actor)
         for each in back:
             _give_back(projects[each.project_id], each, user, actor, now)
@@ -97,12 +104,20 @@ def finish_leaving(now: datetime, most: int = BATCH) -> int:
     """
     people = list(_still_holding(now)[:most])
     for each in people:
-        with transaction.atomic():
+        with one_of_many("person", each.pk):
             _let_go(each, None, now)
     return len(people)
 
 
-def _check_may(actor: User, user: User, now: datetime) -> None:
+def _changed_nothing(actor: User | None, sentence: str, user: User) -> bool:
+    """False for a sweep, which comes again; raises Conflict for a person, who should know."""
+    if actor is not None:
+        raise Conflict(sentence % {"name": user})
+    return False
+
+
+def check_may_close(actor: User, user: User, now: datetime) -> None:
+    """Raise Forbidden where the actor says of this person neither that they left nor returned."""
     if not Viewer.of(actor, now).is_operator:
         raise Forbidden(_("Only an operator says who has left, and who is back."))
     if actor == user:
@@ -124,10 +139,8 @@ def _close_account(user: User, actor: User | None, now: datetime) -> bool:
 def _let_go(user: User, actor: User | None, now: datetime) -> None:
     """End their roles and authority, and see to what they leave behind. May run twice."""
     offered = ProjectChange.objects.filter(to_user=user, state=ChangeState.OPEN)
-    held = Membership.objects.filter(user=user, ends_at__isnull=True).exclude(
-        project__state__in=OVER
-    )
-    ids = {*held.values_list("project", flat=True), *offered.values_list("project", flat=True)}
+    held = held_roles(user).order_by().values_list("project", flat=True)
+    ids = {*held, *offered.values_list("project", flat=True)}
     projects = _hold_projects(ids)
     for project in projects.values():
         set_role(project=project, role=None, user=user, actor=actor, now=now)
@@ -138,7 +151,7 @@ def _let_go(user: User, actor: User | None, now: datetime) -> None:
         asked_by=user, kind=ChangeKind.HAND_OVER, state=ChangeState.OPEN
     ).exclude(then_role="").update(then_role="", version=F("version") + 1)
     for project in projects.values():
-        if not owners_of(project, now):
+        if not owning(now).filter(project=project).exists():
             _left_alone(project, now)
     end_authority(user, now)
     _wake(projects.values(), now)
@@ -156,7 +169,7 @@ def _left_alone(project: Project, now: datetime) -> None:
     if project.state == ProjectState.PROPOSED:
         withdraw_all(project, actor=None, now=now)
         drop_if_over(project, actor=None, now=now)
-    elif project.kind == "personal" and project.state in ENDING:
+    elif project.kind == ProjectKind.PERSONAL and project.state in ENDING:
         begin_closing(project, site_day(now), reason="", desk=None, now=now)
 
 
@@ -164,14 +177,6 @@ def _wake(projects: Collection[Project], now: datetime) -> None:
     for each in projects:
         wake_identities(each)
     mark_places(projects=[each.pk for each in projects], now=now)
-
-
-def _roles_ended_by(absence: Absence) -> list[Membership]:
-    """What ended at that very moment, in projects that stand."""
-    rows = Membership.objects.filter(
-        user=absence.user_id, ends_at=absence.starts_at, project__state__in=STANDING
-    )
-    return list(rows.order_by("project", "pk"))
 
 
 def _give_back(

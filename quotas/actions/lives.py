@@ -13,21 +13,19 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Invalid
+from portal.lib.moments import full_day_words
 from projects.actions.events import record
 from projects.actions.project_acts import act, move_project
-from projects.models import Membership, Project, ProjectChange, User
+from projects.models import Membership, Project, User
 from projects.outgoing.notices import tell_all_of
-from projects.states import (
-    ChangeState,
-    NoticeKind,
-    ProjectActKind,
-    ProjectState,
-)
+from projects.states import NoticeKind, ProjectActKind, ProjectState
 from quotas.models import Target
 
-from .project_desk import ProjectDesk, take_project
+from .change_rows import withdraw_wishes
+from .project_desk import ProjectDesk, renewable_until, take_project
 from .proposing import end_errors
 from .targets import wake_targets
+from .warrants import shown
 from .wishes import clean_text
 from .withdrawing import withdraw_all
 
@@ -61,14 +59,15 @@ def resume(
 
 
 def close(
-    *, project: Project, reason: str = "", version: int | None = None, actor: User, now: datetime
-) -> Project:
+    *, project: Project, reason: str = "", version: int | None = None, decides: bool = True,
+    actor: User, now: datetime,
+) -> Project:  # fmt: skip
     """Begin the countdown to a project's end; what it asks for is withdrawn.
 
-    By its owners, by who decides projects there, and by operators.
+    By its owners, by who decides projects there, and by operators. decides: see `take_project`.
     """
     with transaction.atomic():
-        desk = _taken(project, version, actor, now, owner=True, operator=True)
+        desk = _taken(project, version, actor, now, owner=True, operator=True, decides=decides)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
         begin_closing(desk.project, desk.today, reason=said, desk=desk, now=now)
     return desk.project
@@ -82,13 +81,10 @@ def begin_closing(
     move_project(project, "close", closes_on=closes_on)
     actor = desk.viewer.user if desk else None
     withdraw_all(project, actor=actor, now=now)
-    ProjectChange.objects.filter(project=project, state=ChangeState.OPEN).update(
-        state=ChangeState.WITHDRAWN, answered_at=now, answered_by=actor
-    )
+    withdraw_wishes(project, actor, now)
     act(
         project, ProjectActKind.CLOSE, actor=actor, now=now, reason=reason,
-        delegation=desk.delegation if desk and not desk.is_owner else None,
-        data={"closes_on": closes_on},
+        data={"closes_on": closes_on}, **shown(desk.warrant if desk else None),
     )  # fmt: skip
     tell_people("project closing", project, actor, now)
 
@@ -99,16 +95,20 @@ def keep(
     ends_on: date | None,
     reason: str = "",
     version: int | None = None,
+    decides: bool = True,
     actor: User,
     now: datetime,
 ) -> Project:
-    """Keep a closing project after all, until another last day; within its countdown only."""
+    """Keep a closing project after all, until another last day; within its countdown only.
+
+    An owner no longer than they could have extended it to without anybody's yes.
+    """
     with transaction.atomic():
-        desk = _taken(project, version, actor, now, owner=True, operator=True)
+        desk = _taken(project, version, actor, now, owner=True, operator=True, decides=decides)
         desk.check_state(ProjectState.CLOSING)
         if desk.project.closes_on is None or desk.project.closes_on < desk.today:
             raise Conflict(_("Its countdown is over; what it had is going back."))
-        if errors := end_errors(ends_on, now):
+        if errors := end_errors(ends_on, now) or _beyond_an_owner(desk, ends_on):
             raise Invalid(errors)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
         before = desk.project.ends_on
@@ -125,6 +125,19 @@ def keep(
     return desk.project
 
 
+def _beyond_an_owner(desk: ProjectDesk, ends_on: date | None) -> dict[str, list[str]]:
+    """What is wrong with a later end than an owner could give it: closing is no way to one."""
+    before = desk.project.ends_on
+    others_may = desk.mandates or (desk.viewer.is_operator and not desk.is_manager)
+    if others_may or before is None:
+        return {}
+    last = max(before, renewable_until(desk.viewer.now))
+    if ends_on is not None and ends_on <= last:
+        return {}
+    words = {"day": full_day_words(last)}
+    return {"ends_on": [_("Choose %(day)s at the latest; you can ask for more then.") % words]}
+
+
 def wake_identities(project: Project) -> None:
     """Have the project's identity services looked at: its state, name or people are others."""
     wake_targets(list(Target.objects.filter(project=project, endpoint__identity__isnull=True)))
@@ -132,9 +145,9 @@ def wake_identities(project: Project) -> None:
 
 def _taken(
     project: Project, version: int | None, actor: User, now: datetime,
-    *, owner: bool = False, operator: bool = False,
+    *, owner: bool = False, operator: bool = False, decides: bool = True,
 ) -> ProjectDesk:  # fmt: skip
-    desk = take_project(project, actor, now)
+    desk = take_project(project, actor, now, decides=decides)
     desk.require(owner=owner, operator=operator)
     desk.check_version(version)
     return desk
@@ -149,8 +162,7 @@ def _note(
 ) -> None:
     actor, now = desk.viewer.user, desk.viewer.now
     act(
-        desk.project, kind, actor=actor, now=now, reason=reason,
-        delegation=None if desk.is_owner else desk.delegation, data=data,
+        desk.project, kind, actor=actor, now=now, reason=reason, data=data, **shown(desk.warrant)
     )  # fmt: skip
     tell_people(verb, desk.project, actor, now)
 

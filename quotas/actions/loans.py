@@ -6,28 +6,30 @@ when it was granted: it is judged by the bounds as written, and consumes nothing
 """
 
 from datetime import date, datetime
-from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
 from portal.lib.locks import lock
+from portal.lib.moments import full_day_words
 from projects.actions.events import record
 from projects.actions.project_acts import act
 from projects.models import Project, ProjectAct, User
 from projects.outgoing.notices import tell_all_of
 from projects.queries.viewers import Viewer
 from projects.states import NoticeKind, ProjectActKind, ProjectState
-from quotas.models import Loan, Offering
+from quotas.models import Loan
 from quotas.queries.authority import Mandate, interested, own_mandates
+from quotas.queries.figures import last_day
 
 from .calendar import end_of, managers_of
-from .holdings import lock_holdings
+from .change_rows import lapse_wishes
+from .holdings import Holdings, lock_holdings
 from .lives import MAX_REASON
 from .posting import Journal
 from .project_desk import ProjectDesk, take_project
-from .proof import RULE_VERSION, link_terms, memberships
+from .warrants import Warrant, shown
 from .wishes import check_until, clean_text
 
 WORKS = (ProjectState.ACTIVE, ProjectState.SUSPENDED)
@@ -42,17 +44,9 @@ def extend_loan(
     where it is paid back, Stale, Invalid.
     """
     with transaction.atomic():
-        desk, held, mandate = _taken(loan, seen, actor, now)
-        errors: dict[str, list[str]] = {}
-        check_until(until_on, errors, now)
-        if errors:
-            raise Invalid(errors)
-        ends_at = end_of(until_on)
-        if ends_at == held.ends_at:
-            raise Conflict(_("It lasts until that day already."))
-        done = _act(desk, held, mandate, ProjectActKind.LOAN_EXTEND, reason, {"until": until_on})
-        _anew(desk, held, ends_at, done)
-        _note("loan extended", desk, held)
+        desk, held = _taken(loan, seen, actor, now)
+        mandate = mandate_over(desk.viewer, desk.project, held)
+        lend_on(desk, held, until_on, mandate=mandate, reason=reason)
     return Loan.objects.filter(account=held.account_id).latest("pk")
 
 
@@ -61,14 +55,41 @@ def make_permanent(
 ) -> Project:
     """Let the project have for good what is outstanding; see extend_loan."""
     with transaction.atomic():
-        desk, held, mandate = _taken(loan, seen, actor, now)
-        done = _act(desk, held, mandate, ProjectActKind.LOAN_KEEP, reason, {})
-        _anew(desk, held, None, done)
-        _note("loan made permanent", desk, held)
+        desk, held = _taken(loan, seen, actor, now)
+        mandate = mandate_over(desk.viewer, desk.project, held)
+        lend_on(desk, held, None, mandate=mandate, reason=reason)
     return desk.project
 
 
-def may_change_loans(viewer: Viewer, project: Project) -> list[Mandate]:
+def lend_on(
+    desk: ProjectDesk, loan: Loan, until_on: date | None, *, mandate: Mandate, reason: str
+) -> None:
+    """Leave a locked loan until another day; None: for good. What waited for that is over."""
+    if until_on is not None:
+        check_later(loan, until_on, desk.viewer.now)
+    holdings = lock_holdings(desk.project, only=[loan.account_id])
+    done = _act(desk, loan, mandate, until_on, reason)
+    _anew(holdings, loan, None if until_on is None else end_of(until_on), done)
+    _note("loan made permanent" if until_on is None else "loan extended", desk, loan)
+    lapse_wishes(loan, desk.viewer.now)
+
+
+def check_later(loan: Loan, until_on: date, now: datetime) -> None:
+    """Raise Invalid unless a loan can last until that day, Conflict where it does already."""
+    errors: dict[str, list[str]] = {}
+    check_until(until_on, errors, now)
+    if not errors and end_of(until_on) < loan.ends_at:
+        words = {"day": full_day_words(last_day(loan.ends_at))}
+        errors["until_on"] = [_("It lasts until %(day)s: choose a later day.") % words]
+    if errors:
+        raise Invalid(errors)
+    if end_of(until_on) == loan.ends_at:
+        raise Conflict(_("It lasts until that day already."))
+
+
+def may_change_loans(
+    viewer: Viewer, project: Project, *, asked_by: int | None = None
+) -> list[Mandate]:
     """By what the person decides about the project's loans; raises Forbidden where by nothing."""
     mandates = own_mandates(viewer, project)
     if not mandates:
@@ -76,76 +97,80 @@ def may_change_loans(viewer: Viewer, project: Project) -> list[Mandate]:
         sentence = _("You hold no delegation that lets you decide quota for %(unit)s.")
         raise Forbidden(sentence % words, unit=project.unit.slug)
     people = {viewer.user.pk, *(each for mandate in mandates for each in mandate.deputised)}
-    barred = interested(people, project, viewer.now)
+    barred: set[int | None] = {*interested(people, project, viewer.now), asked_by}
     free = [each for each in mandates if not barred & set(each.deputised)]
     if viewer.user.pk in barred or not free:
         words = {"project": project.name}
-        sentence = _("You, or whom you stand in for, hold a role in %(project)s: others decide.")
+        sentence = _("You, or whom you stand in for, have a part in %(project)s: others decide.")
         raise Forbidden(sentence % words, project=project.slug)
     return free
 
 
-def _taken(loan: Loan, seen: int, actor: User, now: datetime) -> tuple[ProjectDesk, Loan, Mandate]:
-    """The project and the loan, locked, and by what the actor decides about so much."""
+def mandate_over(
+    viewer: Viewer, project: Project, loan: Loan, *, asked_by: int | None = None
+) -> Mandate:
+    """The nearest of the person's by which what is outstanding could be granted at once.
+
+    asked_by: the id of whoever wants it, in whose stead nobody agrees. Raises Forbidden.
+    """
+    free = may_change_loans(viewer, project, asked_by=asked_by)
+    offering = loan.account.offering
+    for each in free:
+        if each.allows(offering, loan.outstanding):
+            return each
+    most = max((each.most(offering).amount or 0) for each in free)
+    raise Forbidden(
+        _("Your remit does not allow as much at once: somebody above you can do it."),
+        offering=offering.slug, most=most, asked=loan.outstanding,
+    )  # fmt: skip
+
+
+def project_of(loan: Loan) -> Project:
+    """Whose it is; raises NotVisible."""
     project = Project.objects.filter(accounts__loans=loan.pk).first()
     if project is None:
         raise NotVisible(_("There is no such loan."))
-    desk = take_project(project, actor, now)
-    free = may_change_loans(desk.viewer, desk.project)
-    desk.check_state(*WORKS)
-    rows = Loan.objects.filter(pk=loan.pk).select_related("account__offering__resource")
+    return project
+
+
+def lock_loan(loan_id: int) -> Loan:
+    """A loan of a locked project, locked; raises Conflict where it was paid back."""
+    rows = Loan.objects.filter(pk=loan_id).select_related("account__offering__resource")
     held = lock(rows)[0]
     if held.outstanding == 0:
         raise Conflict(_("It was paid back already."))
+    return held
+
+
+def _taken(loan: Loan, seen: int, actor: User, now: datetime) -> tuple[ProjectDesk, Loan]:
+    """The project and the loan, locked."""
+    desk = take_project(project_of(loan), actor, now)
+    may_change_loans(desk.viewer, desk.project)
+    desk.check_state(*WORKS)
+    held = lock_loan(loan.pk)
     if held.outstanding != seen:
         sentence = _("Another amount is outstanding by now. Look again.")
         raise Stale(sentence, seen=seen, now=held.outstanding)
-    return desk, held, _allowed(free, held.account.offering, held.outstanding)
-
-
-def _allowed(mandates: list[Mandate], offering: Offering, amount: int) -> Mandate:
-    """The nearest that could grant as much at once."""
-    for each in mandates:
-        if each.allows(offering, amount):
-            return each
-    most = max((each.most(offering).amount or 0) for each in mandates)
-    raise Forbidden(
-        _("Your remit does not allow as much at once: somebody above you can do it."),
-        offering=offering.slug, most=most, asked=amount,
-    )  # fmt: skip
+    return desk, held
 
 
 def _act(
-    desk: ProjectDesk, loan: Loan, mandate: Mandate, kind: ProjectActKind, reason: str,
-    data: dict[str, object],
-) -> ProjectAct:  # fmt: skip
+    desk: ProjectDesk, loan: Loan, mandate: Mandate, until_on: date | None, reason: str
+) -> ProjectAct:
     said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
     facts = {"loan": loan.pk, "offering": loan.account.offering.slug, "amount": loan.outstanding}
+    warrant = Warrant(desk.viewer, mandate, desk.project, desk.project.unit, facts)
+    until = {} if until_on is None else {"until": until_on}
     return act(
-        desk.project, kind, actor=desk.viewer.user, now=desk.viewer.now, reason=said,
-        delegation=mandate.delegation, snapshot=_proof(desk, mandate, facts),
-        data={**facts, "before": loan.ends_at.isoformat(), **data},
+        desk.project,
+        ProjectActKind.LOAN_KEEP if until_on is None else ProjectActKind.LOAN_EXTEND,
+        actor=desk.viewer.user, now=desk.viewer.now, reason=said,
+        data={**facts, "before": loan.ends_at.isoformat(), **until}, **shown(warrant),
     )  # fmt: skip
 
 
-def _proof(desk: ProjectDesk, mandate: Mandate, facts: dict[str, Any]) -> dict[str, Any]:
-    """The terms of the chain by which it was allowed, as of a decision."""
-    return {
-        "rule_version": RULE_VERSION,
-        "person": desk.viewer.user.pk,
-        "effective_people": sorted({desk.viewer.user.pk, *mandate.deputised}),
-        "memberships": memberships(desk.viewer, [mandate]),
-        "project": desk.project.pk,
-        "unit": desk.project.unit_id,
-        "unit_path": desk.project.unit.path,
-        "chain": [link_terms(link, mandate.bounds[link.pk]) for link in mandate.chain],
-        **facts,
-    }
-
-
-def _anew(desk: ProjectDesk, loan: Loan, ends_at: datetime | None, done: ProjectAct) -> None:
+def _anew(holdings: Holdings, loan: Loan, ends_at: datetime | None, done: ProjectAct) -> None:
     """Pay it back to whom it is owed, and draw as much from there again."""
-    holdings = lock_holdings(desk.project, only=[loan.account_id])
     account, source = holdings.by_id[loan.account_id], holdings.by_id[loan.source_id]
     amount = loan.outstanding
     own = [each for each in holdings.loans[account.pk] if each.pk == loan.pk]

@@ -11,12 +11,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
+from projects.actions.project_acts import hold_authority
 from projects.actions.projects import set_role
 from projects.models import Event, Group, Membership, Project, User
 from projects.outgoing.notices import tell
 from projects.queries.viewers import Viewer, roles_in
 from projects.rules import may_ask
 from projects.states import NoticeKind, Power, ProjectState, Role
+from quotas.queries.orphans import owning
 
 from .lives import wake_identities
 from .project_desk import ProjectDesk, take_project
@@ -86,19 +88,8 @@ def change_role(
     return True
 
 
-def owners_of(project: Project, now: datetime) -> Collection[Membership]:
-    """The memberships by which somebody owns it: of people whose account is in use, of groups."""
-    held = Membership.objects.live(now).filter(project=project, role=Role.OWNER)
-    return [
-        each
-        for each in held.select_related("user", "group")
-        if (each.user is not None and each.user.is_active and each.user.left_at is None)
-        or (each.group is not None and each.group.gone_at is None)
-    ]
-
-
 def _check_owner_left(project: Project, now: datetime) -> None:
-    if not owners_of(project, now):
+    if not owning(now).filter(project=project).exists():
         raise Conflict(
             _("%(project)s needs an owner: offer it to somebody first.") % {"project": project.name}
         )
@@ -110,11 +101,9 @@ def _held(project: Project, user: User | None, group: Group | None) -> str:
     return found or ""
 
 
-def may_name(desk: ProjectDesk, role: str) -> bool:
-    """Whether the actor gives, and takes, this role."""
-    if desk.is_owner or manages_members(desk.viewer, desk.project):
-        return True
-    return desk.is_manager and role != Role.OWNER
+def _may_as_member(desk: ProjectDesk, role: str) -> bool:
+    """Whether the actor gives, and takes, this role by the one that they have."""
+    return desk.is_owner or (desk.is_manager and role != Role.OWNER)
 
 
 def manages_members(viewer: Viewer, project: Project) -> bool:
@@ -130,7 +119,11 @@ def check_names_people(viewer: Viewer, project: Project) -> None:
 
 
 def _check_may(desk: ProjectDesk, roles: Collection[str]) -> None:
-    if all(may_name(desk, each) for each in roles):
+    """Raise Forbidden for who names nobody of these roles; what they do it by is held."""
+    if all(_may_as_member(desk, each) for each in roles):
+        return
+    if held := desk.viewer.over(Power.MANAGE_MEMBERS, desk.project.unit.path):
+        hold_authority(held[:1])
         return
     if desk.is_manager:
         raise Forbidden(_("A manager changes nothing about owners; an owner can."))
@@ -150,7 +143,7 @@ def _check_holder(
         raise Invalid({"user": [_("Name a person or a group, one of the two.")]})
     if role is None:
         return
-    if user is not None and (not user.is_active or user.left_at is not None):
+    if user is not None and not user.is_here:
         raise Invalid({"user": [_("%(name)s is not here any more.") % {"name": user}]})
     if group is not None and group.gone_at is not None:
         raise Invalid({"group": [_("%(name)s is not there any more.") % {"name": group}]})
@@ -158,7 +151,8 @@ def _check_holder(
         raise Invalid(
             {"role": [_("Nobody is made an owner without their yes: offer the project to them.")]}
         )
-    if user == desk.viewer.user and role == Role.OWNER and held != Role.OWNER:
+    in_group = group is not None and group.pk in desk.viewer.group_ids and not desk.is_owner
+    if (user == desk.viewer.user or in_group) and role == Role.OWNER and held != Role.OWNER:
         raise Forbidden(_("Nobody makes themselves an owner."))
     count = Membership.objects.filter(project=desk.project, ends_at__isnull=True).count()
     if not held and count >= MOST_MEMBERS:

@@ -15,17 +15,16 @@ from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.locks import lock
 from projects.models import Project, ProjectChange, User
 from projects.queries.viewers import Viewer
-from projects.states import ChangeKind, ChangeState
+from projects.states import ChangeKind, ChangeState, Power
 from quotas.queries.orphans import (
     candidates_of,
-    is_here,
     ownerless,
     past_owners,
     with_last_owner,
 )
 
-from .project_changes import note_change, settle_change
-from .project_desk import ProjectDesk, take_project
+from .change_rows import note_change, settle_change
+from .project_desk import deciding_projects, take_project
 from .wishes import clean_text
 
 MAX_REASON = 500
@@ -60,15 +59,12 @@ def offer_orphan(
     """
     with transaction.atomic():
         desk = take_project(project, actor, now)
-        if not may_offer(desk.viewer, desk):
-            words = {"unit": desk.project.unit.label}
-            raise Forbidden(_("Only who decides projects for %(unit)s can do that.") % words)
+        if not may_offer(desk.viewer, desk.project):
+            raise _not_theirs(desk.project)
         desk.check_version(version)
-        if not ownerless(now).filter(pk=desk.project.pk).exists():
-            words = {"project": desk.project.name}
-            raise Conflict(_("%(project)s has an owner, or is not in use: see its page.") % words)
+        _check_ownerless(desk.project, now)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
-        if not is_here(user):
+        if not user.is_here:
             raise Invalid({"user": [_("%(name)s is not here any more.") % {"name": user}]})
         for each in _open_offers(desk.project):
             if each.to_user_id == user.pk:
@@ -77,9 +73,33 @@ def offer_orphan(
         return _offer(desk.project, user, said, actor, now)
 
 
-def may_offer(viewer: Viewer, desk: ProjectDesk) -> bool:
+def may_offer(viewer: Viewer, project: Project) -> bool:
     """Operators, and who decides projects for its unit without a part in it."""
-    return viewer.is_operator or bool(desk.mandates)
+    return viewer.is_operator or bool(deciding_projects(viewer, project, project.unit.path))
+
+
+def may_offer_somewhere(viewer: Viewer) -> bool:
+    """Whether the list of orphans is one to act upon; an auditor reads it."""
+    return viewer.is_operator or bool(viewer.paths(Power.DECIDE_PROJECTS))
+
+
+def check_offers(viewer: Viewer, project: Project) -> None:
+    """Raise Forbidden or Conflict where the person cannot offer it: asked before any lock."""
+    if not may_offer(viewer, project):
+        raise _not_theirs(project)
+    _check_ownerless(project, viewer.now)
+
+
+def _not_theirs(project: Project) -> Forbidden:
+    words = {"unit": project.unit.label}
+    sentence = _("Operators can do that, and who decides projects for %(unit)s without a part.")
+    return Forbidden(sentence % words, unit=project.unit.slug)
+
+
+def _check_ownerless(project: Project, now: datetime) -> None:
+    if not ownerless(now).filter(pk=project.pk).exists():
+        words = {"project": project.name}
+        raise Conflict(_("%(project)s has an owner, or is not in use: see its page.") % words)
 
 
 def lapse_offer(

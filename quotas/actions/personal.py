@@ -16,7 +16,7 @@ from django.utils.translation import override
 
 from portal.lib.locks import lock
 from projects.actions.project_names import MAX_NAME, free_name
-from projects.models import Membership, Project, ProjectKind, Unit, User
+from projects.models import Membership, ProjectKind, Unit, User
 from projects.states import Role
 from quotas.models import Preset, QuotaRequest
 
@@ -63,16 +63,6 @@ def has_had_one(user: User) -> bool:
     return Membership.objects.filter(
         user=user, role=Role.OWNER, project__kind=ProjectKind.PERSONAL
     ).exists()
-
-
-def personal_projects_of(user: User) -> list[Project]:
-    """Those that a person owns, for when they leave."""
-    held = Membership.objects.filter(user=user, role=Role.OWNER, ends_at__isnull=True)
-    return list(
-        Project.objects.filter(kind=ProjectKind.PERSONAL, pk__in=held.values("project")).order_by(
-            "pk"
-        )
-    )
 
 
 def name_for(user: User) -> str:

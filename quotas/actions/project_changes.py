@@ -1,38 +1,34 @@
-"""Changes of a project that somebody else agrees to: a later end, another unit, another owner.
+"""Changes of a project that somebody else agrees to: another end, unit or owner, a longer loan.
 
-Asked for by its owners; decided by who decides projects where it is to be, or, of an offer, by
-whom it is made to. Who may decide it at once asks nobody.
+Asked for by who owns or manages it; decided by who decides projects where it is to be, of an offer
+by whom it is made to, of a loan by who could lend as much. Who may decide it at once asks nobody.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, Stale
 from portal.lib.locks import lock
-from projects.actions.events import record
-from projects.models import GroupMembership, Project, ProjectChange, Unit, User
-from projects.outgoing.notices import tell
-from projects.queries.viewers import Viewer
-from projects.states import (
-    CHANGE_MOVES,
-    ChangeKind,
-    ChangeState,
-    NoticeKind,
-    Power,
-    ProjectState,
-    Role,
-)
-from quotas.queries.authority import Mandate, mandates_for, with_free_holder
+from projects.actions.project_acts import hold_authority
+from projects.actions.units import hold_path
+from projects.models import Project, ProjectChange, Unit, User
+from projects.queries.viewers import Viewer, roles_in
+from projects.states import ChangeKind, ChangeState, ProjectState, Role
+from quotas.models import Loan
+from quotas.queries.authority import Mandate
 
+from . import loans
+from .change_rows import ask_change, note_change, place_of, settle_change
 from .changing import extend, hand_over, move
 from .one_by_one import one_of_many
 from .project_desk import ProjectDesk, deciding_projects, renewable_until, take_project
 from .proposing import end_errors
+from .warrants import Warrant
 from .wishes import clean_text
 
 MAX_REASON = 500
@@ -56,10 +52,10 @@ def ask_extension(
         if until_on == desk.project.ends_on:
             raise Invalid({"until_on": [_("It lasts until that day already.")]})
         if desk.mandates or (desk.is_owner and until_on <= renewable_until(now)):
-            delegation = None if desk.is_owner else desk.delegation
-            extend(desk.project, until_on, actor=actor, delegation=delegation, reason=said, now=now)
+            warrant = desk.warrant
+            extend(desk.project, until_on, actor=actor, warrant=warrant, reason=said, now=now)
             return None
-        return _ask(desk, ChangeKind.EXTEND, said, until_on=until_on)
+        return ask_change(desk, ChangeKind.EXTEND, said, until_on=until_on)
 
 
 def ask_move(
@@ -70,16 +66,18 @@ def ask_move(
     with transaction.atomic():
         desk = _desk(project, version, actor, now, decides=decides)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
+        unit = hold_path(unit)
         if unit.retired_at is not None:
             raise Invalid({"unit": [_("%(unit)s is retired.") % {"unit": unit.label}]})
         if unit.pk == desk.project.unit_id:
             raise Invalid({"unit": [_("It is in %(unit)s already.") % {"unit": unit.label}]})
         there = deciding_projects(desk.viewer, desk.project, unit.path)
         if desk.mandates and there:
-            move(desk.project, unit, actor=actor, delegation=there[0].delegation, reason=said,
-                 now=now)  # fmt: skip
+            left = desk.warrant_by(desk.mandates, desk.project.unit)
+            warrant = Warrant(desk.viewer, there[0], desk.project, unit, left=left)
+            move(desk.project, unit, actor=actor, warrant=warrant, reason=said, now=now)
             return None
-        return _ask(desk, ChangeKind.MOVE, said, to_unit=unit)
+        return ask_change(desk, ChangeKind.MOVE, said, to_unit=unit)
 
 
 def offer(
@@ -97,15 +95,34 @@ def offer(
         desk.check_version(version)
         desk.check_state(*WORKS, ProjectState.CLOSING)
         said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
-        if not user.is_active or user.left_at is not None:
+        if not user.is_here:
             raise Invalid({"user": [_("%(name)s is not here any more.") % {"name": user}]})
         if user == actor:
             raise Invalid({"user": [_("You own it already.")]})
         if then not in ("", *Role.values):
             raise Invalid({"then": [_("There is no such role.")]})
         expires_at = now + timedelta(days=settings.PROJECT_OFFER_DAYS)
-        return _ask(desk, ChangeKind.HAND_OVER, said, to_user=user, then_role=then,
+        return ask_change(desk, ChangeKind.HAND_OVER, said, to_user=user, then_role=then,
                     expires_at=expires_at)  # fmt: skip
+
+
+def ask_loan(
+    *, loan: Loan, until_on: date | None, reason: str = "", actor: User, now: datetime
+) -> ProjectChange:
+    """Ask for a loan of one's project to last until another day; None: to have it for good.
+
+    Raises NotVisible, Forbidden, Invalid, Conflict where it is paid back or asked for already.
+    """
+    with transaction.atomic():
+        desk = take_project(loans.project_of(loan), actor, now)
+        if not desk.is_manager:
+            raise Forbidden(_("Only an owner or a manager of the project can do that."))
+        desk.check_state(*WORKS)
+        held = loans.lock_loan(loan.pk)
+        said = clean_text(reason, field="reason", required=False, most=MAX_REASON)
+        if until_on is not None:
+            loans.check_later(held, until_on, now)
+        return ask_change(desk, ChangeKind.LOAN, said, loan=held.pk, until_on=until_on)
 
 
 def accept(
@@ -115,24 +132,32 @@ def accept(
     with transaction.atomic():
         desk, held = _take(change, actor, now)
         mandates = check_answers(desk.viewer, held)
-        _check_open(held, version)
+        _check_open(held, version, now)
         said = clean_text(answer, field="answer", required=False, most=MAX_REASON)
         desk.check_state(*WORKS, ProjectState.CLOSING)
         # First the answer: what it does must not find it waiting any more.
         settle_change(held, "accept", said, actor, now)
-        delegation = mandates[0].delegation if mandates else None
-        if held.kind == ChangeKind.EXTEND and held.until_on is not None:
-            if errors := end_errors(held.until_on, now):
-                raise Conflict(errors["ends_on"][0])
-            extend(desk.project, held.until_on, actor=actor, delegation=delegation, reason=said,
-                   now=now)  # fmt: skip
-        elif held.kind == ChangeKind.MOVE and held.to_unit is not None:
-            move(desk.project, held.to_unit, actor=actor, delegation=delegation, reason=said,
-                 now=now)  # fmt: skip
-        else:
-            hand_over(desk.project, held, now=now)
+        _do(desk, held, mandates, said)
         note_change(held, "change accepted", actor, now)
     return desk.project
+
+
+def _do(desk: ProjectDesk, change: ProjectChange, mandates: Sequence[Mandate], said: str) -> None:
+    """What was agreed to."""
+    actor, now = desk.viewer.user, desk.viewer.now
+    warrant = desk.warrant_by(mandates, change.to_unit or desk.project.unit)
+    if change.loan is not None:
+        loan = loans.lock_loan(change.loan)
+        loans.lend_on(desk, loan, change.until_on, mandate=mandates[0], reason=said)
+    elif change.kind == ChangeKind.EXTEND and change.until_on is not None:
+        if errors := end_errors(change.until_on, now):
+            raise Conflict(errors["ends_on"][0])
+        extend(desk.project, change.until_on, actor=actor, warrant=warrant, reason=said, now=now)
+    elif change.kind == ChangeKind.MOVE and change.to_unit is not None:
+        move(desk.project, change.to_unit, actor=actor, warrant=warrant, reason=said, now=now)
+    else:
+        _check_offers_yet(change, now)
+        hand_over(desk.project, change, now=now)
 
 
 def decline(
@@ -141,9 +166,10 @@ def decline(
     """Say no, with a reason for who asked."""
     with transaction.atomic():
         desk, held = _take(change, actor, now)
-        check_answers(desk.viewer, held)
-        _check_open(held, version)
+        mandates = check_answers(desk.viewer, held)
+        _check_open(held, version, now)
         said = clean_text(answer, field="answer", required=True, most=MAX_REASON)
+        hold_authority(each.delegation for each in mandates[:1])
         settle_change(held, "decline", said, actor, now)
         note_change(held, "change declined", actor, now)
 
@@ -154,14 +180,17 @@ def withdraw_change(*, change: ProjectChange, version: int, actor: User, now: da
         desk, held = _take(change, actor, now)
         if not desk.is_manager:
             raise Forbidden(_("Only an owner or a manager of the project can do that."))
-        _check_open(held, version)
+        _check_open(held, version, now)
         settle_change(held, "withdraw", "", actor, now)
         note_change(held, "change withdrawn", actor, now)
 
 
 def lapse_changes(now: datetime, most: int = 100) -> int:
-    """End what nobody answered in time; how many."""
-    due = ProjectChange.objects.filter(state=ChangeState.OPEN, expires_at__lte=now)
+    """End what nobody answered in time, or asks about a loan that is paid back; how many."""
+    owed = Loan.objects.filter(pk=OuterRef("loan"), outstanding__gt=0)
+    due = ProjectChange.objects.filter(
+        Q(expires_at__lte=now) | Q(kind=ChangeKind.LOAN) & ~Exists(owed), state=ChangeState.OPEN
+    )
     ids = list(due.order_by("expires_at", "pk").values_list("pk", flat=True)[:most])
     for pk in ids:
         with one_of_many("project change", pk):
@@ -175,106 +204,75 @@ def lapse_changes(now: datetime, most: int = 100) -> int:
 def _desk(
     project: Project, version: int | None, actor: User, now: datetime, *, decides: bool
 ) -> ProjectDesk:
-    desk = take_project(project, actor, now)
-    desk = desk if decides else replace(desk, mandates=[])
+    desk = take_project(project, actor, now, decides=decides)
     desk.require(manager=True)
     desk.check_version(version)
     desk.check_state(*WORKS)
     return desk
 
 
-def _ask(desk: ProjectDesk, kind: ChangeKind, reason: str, **what: object) -> ProjectChange:
-    actor, now = desk.viewer.user, desk.viewer.now
-    try:
-        with transaction.atomic():
-            asked = ProjectChange.objects.create(
-                project=desk.project, kind=kind, asked_by=actor, reason=reason, created_at=now,
-                **what,
-            )  # fmt: skip
-    except IntegrityError as error:
-        raise Conflict(_("The same waits for an answer already: withdraw that first.")) from error
-    asked.project = desk.project
-    note_change(asked, "change asked", actor, now)
-    return asked
-
-
 def _take(change: ProjectChange, actor: User, now: datetime) -> tuple[ProjectDesk, ProjectChange]:
     """The project locked, then the change. To whom it is offered need not see the project."""
     viewer = Viewer.of(actor, now)
     desk = take_project(change.project, actor, now, sees=may_answer(viewer, change))
+    to_unit = hold_path(change.to_unit) if change.to_unit is not None else None
     held = lock(
         ProjectChange.objects.filter(pk=change.pk).select_related("to_user", "to_unit", "asked_by")
     )[0]
-    held.project = desk.project
+    held.project, held.to_unit = desk.project, to_unit
     return desk, held
 
 
 def may_answer(viewer: Viewer, change: ProjectChange) -> bool:
     """Whether the person is whom it waits for."""
-    if change.kind == ChangeKind.HAND_OVER:
-        return change.to_user_id == viewer.user.pk and viewer.place is None
-    return bool(deciding_projects(viewer, change.project, _place(change)))
+    try:
+        check_answers(viewer, change)
+    except Forbidden:
+        return False
+    return True
 
 
 def check_answers(viewer: Viewer, change: ProjectChange) -> list[Mandate]:
-    """By what the person answers it, nothing for an offer; raises Forbidden for all others."""
+    """By what the person answers it, nothing for an offer; raises Forbidden for all others.
+
+    Nobody answers what they asked for, nor does who stands in for them: also once they have
+    left the project.
+    """
     if change.kind == ChangeKind.HAND_OVER:
         if change.to_user_id != viewer.user.pk or viewer.place is not None:
             raise Forbidden(_("It is offered to %(name)s.") % {"name": change.to_user})
         return []
-    mandates = deciding_projects(viewer, change.project, _place(change))
+    asked_by = change.asked_by_id
+    if asked_by == viewer.user.pk:
+        raise Forbidden(_("You asked for it: somebody else must answer."))
+    if change.loan is not None:
+        loan = Loan.objects.get(pk=change.loan)
+        return [loans.mandate_over(viewer, change.project, loan, asked_by=asked_by)]
+    found = deciding_projects(viewer, change.project, place_of(change))
+    mandates = [each for each in found if asked_by not in each.deputised]
     if not mandates:
         words = {"unit": change.to_unit.label if change.to_unit else change.project.unit.label}
         raise Forbidden(_("Only who decides projects for %(unit)s can answer that.") % words)
     return mandates
 
 
-def _place(change: ProjectChange) -> str:
-    return change.to_unit.path if change.to_unit is not None else change.project.unit.path
+def _check_offers_yet(change: ProjectChange, now: datetime) -> None:
+    """Raise Conflict where who offers a project was made to give it up since.
+
+    What somebody offered who left the site goes on.
+    """
+    who = change.asked_by
+    if who is None or who.left_at is not None:
+        return
+    if Role.OWNER not in roles_in(Viewer.of(who, now), change.project):
+        raise Conflict(_("%(name)s offered it, and owns it no more.") % {"name": who})
 
 
-def _check_open(change: ProjectChange, version: int) -> None:
-    if change.state != ChangeState.OPEN:
-        words = {"state": change.get_state_display()}
-        raise Conflict(_("It is %(state)s already.") % words, state=change.state)
+def _check_open(change: ProjectChange, version: int, now: datetime) -> None:
+    state = ChangeState(change.state)
+    if state == ChangeState.OPEN and change.expires_at is not None and change.expires_at <= now:
+        state = ChangeState.LAPSED
+    if state != ChangeState.OPEN:
+        raise Conflict(_("It is %(state)s already.") % {"state": state.label}, state=state)
     if change.version != version:
         raise Stale(_("It has changed since you opened it. Look again."), version=change.version)
-
-
-def settle_change(
-    change: ProjectChange, verb: str, answer: str, actor: User | None, now: datetime
-) -> None:
-    """Move it by compare-and-set; raises Conflict where somebody was first."""
-    after = CHANGE_MOVES[ChangeState.OPEN, verb]
-    moved = ProjectChange.objects.filter(pk=change.pk, state=ChangeState.OPEN).update(
-        state=after, answer=answer, answered_by=actor, answered_at=now, version=F("version") + 1
-    )
-    if not moved:
-        raise Conflict(_("Somebody else was first. Look again."))
-    change.refresh_from_db(fields=["state", "answer", "answered_by", "answered_at", "version"])
-
-
-def note_change(change: ProjectChange, verb: str, actor: User | None, now: datetime) -> None:
-    """Record it, and tell whom it waits for, or who waited."""
-    event = record(
-        verb, actor=actor, now=now, project=change.project, unit=change.project.unit,
-        subject_kind="project_change", subject_id=change.pk, kind=change.kind,
-    )  # fmt: skip
-    if change.state == ChangeState.OPEN:
-        tell(event, _whom(change, now), NoticeKind.CHANGE_ASKED)
-    elif change.asked_by_id is not None:
-        tell(event, [change.asked_by_id], NoticeKind.CHANGE_ANSWERED)
-
-
-def _whom(change: ProjectChange, now: datetime) -> list[int]:
-    """Ids of those who can answer: of deciders the nearest level."""
-    if change.to_user_id is not None:
-        return [change.to_user_id]
-    mandates = with_free_holder(
-        mandates_for(_place(change), Power.DECIDE_PROJECTS, now), change.project, now
-    )
-    nearest = [each for each in mandates if each.nearness == mandates[0].nearness]
-    groups = [each.delegation.group_id for each in nearest if each.delegation.group_id]
-    members = GroupMembership.objects.live(now).filter(group__in=groups)
-    people = {each.delegation.user_id for each in nearest if each.delegation.user_id}
-    return sorted(people | set(members.values_list("user", flat=True)))

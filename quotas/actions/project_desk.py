@@ -15,10 +15,12 @@ from django.utils.translation import gettext as _
 from portal.lib.errors import Conflict, Forbidden, NotVisible, Stale
 from portal.lib.locks import lock
 from projects.actions.units import hold_place
-from projects.models import Delegation, Project, User
+from projects.models import Project, Unit, User
 from projects.queries.viewers import Viewer, roles_in, visible_projects
 from projects.states import Power, Role
 from quotas.queries.authority import Mandate, interested, mandates_of
+
+from .warrants import Warrant
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,13 @@ class ProjectDesk:
         return timezone.localdate(self.viewer.now, timezone.get_default_timezone())
 
     @property
-    def delegation(self) -> Delegation | None:
-        """Under which the actor decides here; none where they act as its owner or operator."""
-        return self.mandates[0].delegation if self.mandates else None
+    def warrant(self) -> Warrant | None:
+        """By what the actor decides here; none where they act as its owner or operator."""
+        return None if self.is_owner else self.warrant_by(self.mandates, self.project.unit)
+
+    def warrant_by(self, mandates: Sequence[Mandate], unit: Unit) -> Warrant | None:
+        """By the nearest of these mandates over a unit; none where there are none."""
+        return Warrant(self.viewer, mandates[0], self.project, unit) if mandates else None
 
     def require(
         self, *, owner: bool = False, manager: bool = False, operator: bool = False
@@ -90,11 +96,12 @@ def renewable_until(now: datetime) -> date:
 
 
 def take_project(
-    project: Project, actor: User, now: datetime, *, sees: bool = False
+    project: Project, actor: User, now: datetime, *, sees: bool = False, decides: bool = True
 ) -> ProjectDesk:
     """Lock a project and its place, then ask who the actor is. Raises NotVisible, Forbidden.
 
     sees: whether the actor knows of it by what they were asked, whatever else they may see.
+    decides: whether the actor uses what authority they have; else they act as part of it.
     """
     rows = lock(Project.objects.filter(pk=project.pk).select_related("unit"))
     viewer = Viewer.of(actor, now)
@@ -107,7 +114,7 @@ def take_project(
         project=rows[0],
         viewer=viewer,
         roles=roles_in(viewer, rows[0]),
-        mandates=deciding_projects(viewer, rows[0], rows[0].unit.path),
+        mandates=deciding_projects(viewer, rows[0], rows[0].unit.path) if decides else [],
     )
 
 

@@ -6,13 +6,17 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden
+from portal.lib.locks import lock
 from projects.actions.project_acts import act
 from projects.models import Project, ProjectHold, User
 from projects.states import ProjectActKind, ProjectState
 
 from .lives import MAX_REASON, tell_people
+from .one_by_one import one_of_many
 from .project_desk import ProjectDesk, take_project
 from .wishes import clean_text
+
+BATCH = 100
 
 
 def hold(
@@ -48,11 +52,14 @@ def release(*, project: Project, actor: User, now: datetime) -> None:
 def release_over(now: datetime, today: date) -> int:
     """Release what was held until a day that is over; how many."""
     over = ProjectHold.objects.filter(released_at__isnull=True, until_on__lt=today)
-    held = list(over.select_related("project__unit").order_by("pk")[:100])
-    for each in held:
-        with transaction.atomic():
-            _release(each.project, None, now)
-    return len(held)
+    ids = list(over.order_by("pk").values_list("project", flat=True)[:BATCH])
+    for pk in ids:
+        with one_of_many("project", pk):
+            project = lock(Project.objects.filter(pk=pk).select_related("unit"))[0]
+            # Released, or held until another day, while we waited.
+            if over.filter(project=pk).exists():
+                _release(project, None, now)
+    return len(ids)
 
 
 def _release(project: Project, actor: User | None, now: datetime) -> None:

@@ -22,7 +22,8 @@ from .spending import Spent
 # the rules of its day. 1: bounds as written, of one decision. 2: windows and totals. 3: windows
 # go on with what is replaced, and a deputy's grantor holds what they stand in by. 4: of a
 # project that is proposed one decides that there is one, too. 5: nobody stands in for whoever left.
-RULE_VERSION = 5
+# 6: what is done with a project under a delegation is proved by its chain, too.
+RULE_VERSION = 6
 
 # {line id: what each condition of a rule found}, as JSON values.
 Verdicts = Mapping[int, list[dict[str, Any]]]

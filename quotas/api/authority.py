@@ -59,8 +59,8 @@ def quota_explain(request: Request, slug: str) -> Response:
     "get_decider_coverage", "Tell where deciders are missing", answers=DeciderCoverageSerializer,
     refuses=(401, 403, 406, 503), tag="delegations",
     about="Units with fewer than two people who decide, lines that wait for nobody, authority "
-    "that ends soon, deciders who do not come, groups that grew, rules that nobody stands "
-    "behind: of the units that you audit, or decide for and can hand on.",
+    "that ends soon or was held by who left, deciders who do not come, groups that grew, rules "
+    "that nobody stands behind: of the units that you audit, or decide for and can hand on.",
 )  # fmt: skip
 @api_view(["GET"])
 def decider_coverage(request: Request) -> Response:

@@ -25,7 +25,7 @@ JSON = "application/json"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 TAGS = {
-    "people": "Who calls, and with which powers.",
+    "people": "Who calls and with which powers, who is at the site and who has left.",
     "catalogue": "What can be asked for: regions, zones, resources, offerings and presets.",
     "units": "The organisation, what its units have to give out, and who gave it to them.",
     "ledger": "Who has what of each offering, and each movement of it.",
@@ -36,6 +36,7 @@ TAGS = {
     "policies": "Rules that grant at once what fits them.",
     "tokens": "How programs call: tokens, and the service accounts that hold them.",
     "webhooks": "Being told by a call of what happens, and what became of each call.",
+    "announcements": "What operators tell the people of projects.",
     "notices": "What you were told of.",
     "mail": "What you get by mail, and whether it goes out.",
     "operations": "Services, and what must become true at each.",

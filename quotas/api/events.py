@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import HttpResponseBase
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -36,7 +36,7 @@ from .shapes.operations import EventSerializer, Feed
 class PlaceField(serializers.CharField):
     """Where a reader stands, as the feed wrote it."""
 
-    default_error_messages = {"place": _("Send back `after` as the feed gave it.")}
+    default_error_messages = {"place": gettext_lazy("Send back `after` as the feed gave it.")}
 
     def to_internal_value(self, data: Any) -> Any:
         try:
@@ -48,7 +48,9 @@ class PlaceField(serializers.CharField):
 class Verbs(serializers.CharField):
     """Verbs of the record, separated by commas."""
 
-    default_error_messages = {"verb": _("There is no verb %(verb)s; docs/events.md names all.")}
+    default_error_messages = {
+        "verb": gettext_lazy("There is no verb %(verb)s; docs/events.md names all.")
+    }
 
     def to_internal_value(self, data: Any) -> Any:
         verbs = super().to_internal_value(data).split(",")

@@ -1,10 +1,11 @@
 """The life of a project: its people, its end, another unit, another owner, suspended and closed.
 
-What somebody does as part of a project asks for the scope `ask`, also where who decides does it
-at once; what stops or keeps work for the site's sake for `repair`.
+What somebody does as part of a project asks for the scope `ask`, and for `decide` too where they
+do it by their authority alone; what stops or keeps work for the site's sake for `repair`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -20,6 +21,7 @@ from projects.states import TokenScope
 from quotas.actions import lives, members, project_changes, project_holds
 from quotas.actions.project_desk import renewable_until
 from quotas.queries.lives import acts_of, going_back, hold_on, open_changes, redraws
+from quotas.queries.loan_changes import with_loans
 
 from .asked import body, filters, viewer_in, visible_project
 from .describe import LIST, READ, WRITE, Etag, operation
@@ -181,7 +183,7 @@ def project_offer(request: Request, slug: str) -> Response:
         )  # fmt: skip
     except Invalid as error:
         raise renamed(error, user="person") from None
-    return tagged(ChangeSerializer(change).data, change.version, status=201)
+    return tagged(ChangeSerializer(*with_loans([change])).data, change.version, status=201)
 
 
 @shows("halt project")
@@ -217,7 +219,7 @@ def project_resume(request: Request, slug: str) -> Response:
 )  # fmt: skip
 @api_view(["POST"])
 def project_close(request: Request, slug: str) -> Response:
-    return _live(request, slug, lives.close)
+    return _live(request, slug, partial(lives.close, decides=_decides(request)))
 
 
 @shows("end project")
@@ -235,7 +237,7 @@ def project_keep(request: Request, slug: str) -> Response:
     version = _version(request, sent, project)
     lives.keep(
         project=project, ends_on=sent["ends_on"], reason=sent["reason"], version=version,
-        actor=viewer.user, now=viewer.now,
+        decides=_decides(request), actor=viewer.user, now=viewer.now,
     )  # fmt: skip
     return _answer(viewer, slug)
 
@@ -308,5 +310,6 @@ def _answer(viewer: Viewer, slug: str) -> Response:
 def _outcome(viewer: Viewer, slug: str, change: ProjectChange | None) -> Response:
     project = visible_project(viewer, slug)
     roles = {"roles": roles_by_project(viewer, [project])}
-    shown = OutcomeSerializer({"project": project, "change": change}, context=roles).data
+    waits = with_loans([change])[0] if change is not None else None
+    shown = OutcomeSerializer({"project": project, "change": waits}, context=roles).data
     return tagged(shown, project.version)

@@ -11,11 +11,14 @@ from portal.lib.errors import Invalid, NotVisible
 from projects.models import Group, Membership, User
 from projects.states import Role
 from quotas.actions.members import check_names_people, set_member
+from quotas.queries.holders import missing_holders
+from quotas.queries.repairers import Repairs
 
 from .asked import body, viewer_in, visible_project
-from .describe import WRITE, operation
+from .describe import READ, WRITE, operation
 from .doors import api_view
 from .shapes.lives import MemberInput
+from .shapes.missing import MissingMembers
 from .shapes.people import Member
 
 TAG = "projects"
@@ -59,6 +62,24 @@ def member_detail(request: Request, slug: str, pk: int) -> Response:
         actor=viewer.user, now=viewer.now,
     )  # fmt: skip
     return Response(status=204)
+
+
+@shows("project")
+@operation(
+    "list_missing_members", "Tell who of a project waits for a role in a cloud",
+    answers=MissingMembers, refuses=READ, tag=TAG,
+    about="No failure: all else goes on, and most get the role as soon as they are found.",
+)  # fmt: skip
+@api_view(["GET"])
+def missing_members(request: Request, slug: str) -> Response:
+    viewer = viewer_in(request)
+    project = visible_project(viewer, slug)
+    repairs = Repairs(viewer)
+    shown = {
+        "waiting": missing_holders(project, viewer.now),
+        "may_read": lambda identity: repairs.may_read_words(identity, project.unit.path),
+    }
+    return Response(MissingMembers(shown, context=shown).data)
 
 
 def _holder(sent: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What of projects waits for somebody's yes: a later end, another unit, another owner."""
+"""What of projects waits for somebody's yes: another end, unit or owner, a longer loan."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,9 @@ from portal.lib.access import shows
 from projects.models import ProjectChange
 from projects.states import ChangeKind, ChangeState
 from quotas.actions import project_changes
+from quotas.queries.changes import changed_changes
 from quotas.queries.lives import visible_changes, waiting_changes
+from quotas.queries.loan_changes import with_loans
 
 from .asked import body, filters, one, viewer_in
 from .describe import LIST, READ, WRITE, Etag, operation
@@ -35,8 +37,8 @@ class ChangeFilters(Filters):
 @shows("own")
 @operation(
     "list_changes", "List what of projects waits for a yes",
-    answers=page_of(ChangeSerializer, "-id", "id"), refuses=LIST, tag=TAG,
-    filters=[ChangeFilters],
+    answers=page_of(ChangeSerializer, "-id", "id", changed=changed_changes), refuses=LIST,
+    tag=TAG, filters=[ChangeFilters],
 )  # fmt: skip
 @api_view(["GET"])
 def change_list(request: Request) -> HttpResponseBase:
@@ -45,7 +47,7 @@ def change_list(request: Request) -> HttpResponseBase:
     for name, column in (("project", "project__slug"), ("kind", "kind"), ("state", "state")):
         if name in asked:
             rows = rows.filter(**{column: asked[name]})
-    return answer_page(request, rows, ChangeSerializer)
+    return answer_page(request, rows, ChangeSerializer, made=with_loans)
 
 
 @shows("project")
@@ -62,8 +64,9 @@ def change_detail(request: Request, pk: int) -> Response:
 @operation(
     "accept_change", "Agree to a change of a project", method="POST", body=AnswerChangeInput,
     answers=ChangeSerializer, refuses=WRITE, tag=TAG, etag=Etag.NEEDS,
-    about="Which does it. By who decides projects there; an offer by whom it is made to. 409 "
-    "`no_room` where an envelope has too little for a move.",
+    about="Which does it. By who decides projects there; an offer by whom it is made to, a "
+    "loan by who could lend as much at once. 409 `no_room` where an envelope has too little for "
+    "a move.",
 )  # fmt: skip
 @api_view(["POST"])
 def change_accept(request: Request, pk: int) -> Response:
@@ -116,4 +119,4 @@ def _again(change: ProjectChange) -> Response:
 
 
 def _answer(change: ProjectChange) -> Response:
-    return tagged(ChangeSerializer(change).data, change.version)
+    return tagged(ChangeSerializer(*with_loans([change])).data, change.version)

@@ -9,12 +9,13 @@ from rest_framework.response import Response
 from portal.lib.access import shows
 from portal.lib.errors import Invalid
 from projects.models import Unit, User
-from quotas.actions.stewards import check_may_name, set_steward
+from quotas.actions.stewards import check_may_name, set_steward, steward_version
 
 from .asked import body, one, viewer_in
-from .describe import READ, WRITE, operation
+from .describe import READ, WRITE, Etag, operation
 from .doors import api_view
 from .shapes.lives import StewardInput, StewardSerializer
+from .versions import tagged, text_matched
 
 TAG = "units"
 
@@ -22,12 +23,12 @@ TAG = "units"
 @shows("unit settings")
 @operation(
     "get_steward", "Tell who gets the projects of leavers", answers=StewardSerializer,
-    refuses=READ, tag=TAG,
+    refuses=READ, tag=TAG, etag=Etag.GIVES,
     about="What the unit itself says; null: the nearest unit above that names somebody counts.",
 )  # fmt: skip
 @operation(
     "set_steward", "Name who gets the projects of leavers", method="PUT", body=StewardInput,
-    answers=StewardSerializer, refuses=WRITE, tag=TAG,
+    answers=StewardSerializer, refuses=WRITE, tag=TAG, etag=Etag.CHECKS,
     about="They are offered each of them, and accept or decline.",
 )  # fmt: skip
 @api_view(["GET", "PUT"])
@@ -38,9 +39,9 @@ def unit_steward(request: Request, slug: str) -> Response:
         check_may_name(viewer, unit)
         unit = set_steward(
             unit=unit, person=_person(body(request, StewardInput)["person"]),
-            actor=viewer.user, now=viewer.now,
+            seen=text_matched(request, steward_version(unit)), actor=viewer.user, now=viewer.now,
         )  # fmt: skip
-    return Response(StewardSerializer(unit).data)
+    return tagged(StewardSerializer(unit).data, steward_version(unit))
 
 
 def _person(public_id: UUID | None) -> User | None:

@@ -1,12 +1,12 @@
 """Telling a project's owners and managers, once for each name, that a cloud has it already."""
 
-from django.db.models import Q
 from django.utils import timezone
 
 from projects.actions.events import record
-from projects.models import Event, GroupMembership, Membership, ProjectAct, in_force
-from projects.outgoing.notices import tell
-from projects.states import ROLES_THAT_ASK, NoticeKind, ProjectActKind
+from projects.models import Event, ProjectAct
+from projects.outgoing.notices import tell_all_of
+from projects.states import NoticeKind, ProjectActKind
+from quotas.actions.calendar import managers_of
 from quotas.models import Target
 
 NAMING = (ProjectActKind.PROPOSE, ProjectActKind.RENAME)
@@ -27,11 +27,4 @@ def tell_clash(target: Target) -> None:
         subject_kind="project", subject_id=project.pk, act=named.pk,
         endpoint=target.endpoint.slug,
     )  # fmt: skip
-    asking = Membership.objects.filter(in_force(now), project=project, role__in=ROLES_THAT_ASK)
-    through = GroupMembership.objects.filter(
-        in_force(now), Q(group__in=asking.filter(group__isnull=False).values("group"))
-    )
-    people = {*asking.filter(user__isnull=False).values_list("user", flat=True)}
-    if not people:
-        people = set(through.values_list("user", flat=True)[:100])
-    tell(event, people, NoticeKind.NAME_TAKEN)
+    tell_all_of(event, managers_of(project, now), NoticeKind.NAME_TAKEN)

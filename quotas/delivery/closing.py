@@ -5,12 +5,12 @@ limit for it any more: what still is in use keeps it.
 """
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from portal.lib.locks import lock
 from projects.states import ProjectState
 from quotas.actions.targets import services_behind, wake_targets
-from quotas.models import Endpoint, ProjectHandle, Target
+from quotas.models import ProjectHandle, Target
 from quotas.queries.identity_rules import deletes_closed
 from quotas.states import TargetState
 
@@ -37,7 +37,7 @@ def finish(lease: Lease) -> bool:
     if found is not None:
         mend(lease, handle, found)
         keep_roles(lease, handle)
-    if _unfinished(target).exists():
+    if _unfinished(services_behind(target)).exists():
         return True
     if found is not None and deletes_closed(endpoint):
         _delete(lease, handle)
@@ -47,19 +47,26 @@ def finish(lease: Lease) -> bool:
 
 def wake_closed() -> int:
     """Have closed projects forgotten whose services are done with them; how many."""
-    handles = ProjectHandle.objects.filter(project__state=ProjectState.CLOSED)
+    handles = ProjectHandle.objects.filter(
+        project=OuterRef("project"), identity=OuterRef("endpoint")
+    )
+    services = Target.objects.filter(
+        project=OuterRef("project"), endpoint__identity=OuterRef("endpoint")
+    )
     waiting = Target.objects.filter(
-        state=TargetState.APPLIED, endpoint__identity__isnull=True,
-        endpoint__in=Endpoint.objects.filter(handles__in=handles),
-        project__in=handles.values("project"),
+        Exists(handles), ~Exists(_unfinished(services)),
+        state=TargetState.APPLIED, project__state=ProjectState.CLOSED,
     ).select_related("endpoint").order_by("pk")[:FINISHED_AT_ONCE]  # fmt: skip
-    return wake_targets([each for each in waiting if not _unfinished(each).exists()])
+    return wake_targets(list(waiting))
 
 
-def _unfinished(identity: Target) -> QuerySet[Target]:
-    """The project's services where its limits are not yet what they are to be in the end."""
+def _unfinished(services: QuerySet[Target]) -> QuerySet[Target]:
+    """Those where the project's limits are not yet what they are to be in the end.
+
+    What somebody skipped stays so: nobody waits for it.
+    """
     is_true = Q(state=TargetState.APPLIED, applied_generation=F("generation"))
-    return services_behind(identity).exclude(is_true)
+    return services.exclude(is_true).exclude(state=TargetState.SKIPPED)
 
 
 def _delete(lease: Lease, handle: ProjectHandle) -> None:

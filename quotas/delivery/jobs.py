@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+import quotas.actions.announcing
 import quotas.actions.bulk
 import quotas.actions.drift
 import quotas.actions.problems  # noqa: F401 - these register their kinds of work

@@ -45,6 +45,8 @@ class _AsItIs(UnstructuredHeader, BaseHeader):
 _HEADERS = HeaderRegistry()
 for _name in ("list-unsubscribe", "references", "in-reply-to"):
     _HEADERS.map_to_type(_name, _AsItIs)
+# Of 78 characters, without the header's name, quotation marks and brackets.
+HEADER_LINE = 68
 # Folded for servers, with line ends as they want them.
 POLICY = SMTP.clone(header_factory=_HEADERS)
 
@@ -167,8 +169,13 @@ def _head(message: EmailMessage, letter: Letter, subject: str, now: datetime) ->
 
 
 def _address_of(person: User) -> Address:
-    """Their name, as a header takes it, and their address."""
-    return Address(display_name=one_line(person.name, 100), addr_spec=person.mail)
+    """Their name and their address, as one line of a header takes both.
+
+    Folded over two lines a name loses its quotation marks, and is read as addresses of its own.
+    """
+    room = HEADER_LINE - len(person.mail)
+    name = one_line(person.name, room) if room > 0 else ""
+    return Address(display_name=name, addr_spec=person.mail)
 
 
 def _is_address(text: str) -> bool:

@@ -80,15 +80,12 @@ def wake_strays() -> int:
         in_force(timezone.now()),
         project=OuterRef("handle__project"),
     )
-    strays = RoleGrant.objects.filter(~Exists(works), granted_at__isnull=False)
-    rows = strays.values_list("handle__project", "handle__identity").distinct()[:STRAYS_AT_ONCE]
-    found = Q(pk__in=[])
-    for project_id, identity_id in rows:
-        found |= Q(project=project_id, endpoint=identity_id)
-    return wake_targets(
-        list(Target.objects.filter(found, state=TargetState.APPLIED)),
-        only_in=[TargetState.APPLIED],
-    )
+    strays = RoleGrant.objects.filter(
+        ~Exists(works), granted_at__isnull=False,
+        handle__project=OuterRef("project"), handle__identity=OuterRef("endpoint"),
+    )  # fmt: skip
+    rows = Target.objects.filter(Exists(strays), state=TargetState.APPLIED).order_by("pk")
+    return wake_targets(list(rows[:STRAYS_AT_ONCE]), only_in=[TargetState.APPLIED])
 
 
 def _everybody(lease: Lease, trouble: _Trouble) -> list[WantedRoles]:

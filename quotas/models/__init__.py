@@ -1,5 +1,6 @@
 """The tables that answer: how much, and where?"""
 
+from .announcements import Announcement
 from .authority import Assignment, BoundUse, DelegationBound, RouteMark
 from .catalogue import (
     Capacity,
@@ -47,6 +48,7 @@ from .requests import (
 
 __all__ = [
     "Account",
+    "Announcement",
     "Assignment",
     "BoundUse",
     "CallPace",

@@ -46,6 +46,11 @@ class Zone(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def place(self) -> str:
+        """With its region, as zones of several regions may have one name."""
+        return f"{self.name}, {self.region.name}"
+
 
 class Resource(models.Model):
     """What is counted. Amounts are integers of `unit` ("" counts, "B" bytes), in `step`s."""

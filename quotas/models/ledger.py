@@ -11,6 +11,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from projects.models import Delegation, Project, ProjectAct, Unit, User
 
@@ -83,8 +84,8 @@ class TransferKind(models.TextChoices):
     FUND = "fund", _("funded")
     TAKE_BACK = "take back", _("taken back")
     SWEEP = "sweep", _("swept up")
-    GRANT = "grant", _("granted")
-    RETURN = "return", _("returned")
+    GRANT = "grant", pgettext_lazy("quota", "granted")
+    RETURN = "return", pgettext_lazy("quota", "returned")
     LOAN = "loan", _("lent")
     REPAY = "repay", _("loan paid back")
 

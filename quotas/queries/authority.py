@@ -178,6 +178,19 @@ def mandates_held(viewer: Viewer) -> list[Mandate]:
     return _load(viewer.delegations)
 
 
+def by_effective_people(viewer: Viewer) -> dict[frozenset[int], list[Delegation]]:
+    """The person's delegations, by the ids of all whose interest bars their use.
+
+    A query where they are somebody's deputy.
+    """
+    deputies = _load(each for each in viewer.delegations if each.is_deputy)
+    others = {each.delegation.pk: each.deputised for each in deputies}
+    found: dict[frozenset[int], list[Delegation]] = defaultdict(list)
+    for each in viewer.delegations:
+        found[frozenset({viewer.user.pk, *others.get(each.pk, ())})].append(each)
+    return found
+
+
 def mandate_of(delegation: Delegation) -> Mandate:
     """A delegation with its chain and bounds, whether it is in force or not."""
     return _load([delegation])[0]

@@ -12,7 +12,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from portal.lib.lookups import is_among, is_below
-from projects.models import Delegation, Event, Membership, Project, Unit
+from projects.models import Delegation, Event, Membership, Project, ProjectChange, Unit
 from projects.queries.events import Window, events_in
 from quotas.models import (
     Account,
@@ -74,6 +74,14 @@ def changed_projects(window: Window) -> Q:
         of_groups.values("project"),
         moved.values("pk"),
     )
+
+
+def changed_changes(window: Window) -> Q:
+    """Those that were asked for, answered or lapsed, and those of a project that is renamed."""
+    events = events_in(window)
+    renamed = _subjects(events.filter(verb="project renamed"), "project")
+    of_projects = ProjectChange.objects.filter(is_among("project", renamed))
+    return is_any_of(_subjects(events, "project_change"), of_projects.values("pk"))
 
 
 def changed_members(window: Window) -> Q:

@@ -23,6 +23,7 @@ from quotas.states import AssignmentKind, LineState, PolicyState
 
 from .coverage_units import ThinUnit, thin_units
 from .deciders import deciders_of
+from .left_authority import left_as_links, unended
 from .waiting_for import nobody_words, why_nobody
 
 SOON = timedelta(days=30)
@@ -49,6 +50,15 @@ class Ending:
 
     delegation: Delegation
     over_at: datetime
+
+
+@dataclass(frozen=True)
+class Left:
+    """Authority by which others hold something, though its holder has left: nobody uses it."""
+
+    delegation: Delegation
+    left_at: datetime
+    below_count: int
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,7 @@ class Coverage:
     unanswered: Found[RequestLine]
     roots: Found[Ending]
     ending: Found[Ending]
+    left: Found[Left]
     absent: Found[Absent]
     grown: Found[Grown]
     policies: Found[Policy]
@@ -95,8 +106,8 @@ class Coverage:
         return not any(
             len(each)
             for each in (
-                self.thin, self.stranded, self.unanswered, self.roots, self.ending, self.absent,
-                self.grown, self.policies,
+                self.thin, self.stranded, self.unanswered, self.roots, self.ending, self.left,
+                self.absent, self.grown, self.policies,
             )
         )  # fmt: skip
 
@@ -122,6 +133,7 @@ def coverage_of(viewer: Viewer) -> Coverage:
         unanswered=_cut(_unanswered(paths, now)[: MOST + 1]),
         roots=_cut(_endings(paths, now, ROOT_SOON, is_root=True)),
         ending=_cut(_endings(paths, now, SOON, is_root=False)),
+        left=_left(paths, now),
         absent=_absent(paths, now),
         grown=_grown(paths, now),
         policies=_cut(_policies(paths, now)[: MOST + 1]),
@@ -159,6 +171,28 @@ def _endings(
 ) -> list[Ending]:
     rows = ending_delegations(now, soon, is_root=is_root).filter(_there(paths))
     return [Ending(each, each.over_at) for each in rows[: MOST + 1]]  # type: ignore[attr-defined]  # annotated
+
+
+def _left(paths: Sequence[str] | None, now: datetime) -> Found[Left]:
+    below = (
+        unended(now)
+        .filter(parent=OuterRef("pk"), is_deputy=False)
+        .order_by()
+        .values("parent")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
+    rows = (
+        left_as_links(now)
+        .filter(_there(paths))
+        .annotate(
+            left_at=F("user__left_at"),
+            below_count=Coalesce(Subquery(below, output_field=IntegerField()), 0),
+        )
+        .select_related("user", "group", "unit", "grantor")
+        .order_by("left_at", "pk")
+    )
+    return _cut([Left(each, each.left_at, each.below_count) for each in rows[: MOST + 1]])
 
 
 def _decidable(now: datetime) -> Exists:

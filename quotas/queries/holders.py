@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from projects.models import Group, Membership, Project, User, in_force
 from projects.states import ProjectState
@@ -12,6 +13,29 @@ from quotas.models import Endpoint, HolderHandle
 from quotas.states import Missing
 
 from .identity_rules import roles_of, rule_for
+
+# No rule finds them: the operators' file says who they are.
+BY_HAND = "by hand"
+_WORDS = {
+    BY_HAND: _(
+        "%(name)s has no id in %(identity)s yet, and gets the role %(role)s there as soon as the "
+        "operators give it."
+    ),
+    Missing.ABSENT: _(
+        "%(name)s is not in %(identity)s yet, and gets the role %(role)s there as they appear."
+    ),
+    Missing.TWICE: _(
+        "More than one in %(identity)s could be %(name)s: the operators must say who has the role "
+        "%(role)s."
+    ),
+    Missing.SHARED: _(
+        "Whoever in %(identity)s could be %(name)s is somebody else already: the operators must "
+        "say who has the role %(role)s."
+    ),
+    Missing.NAMELESS: _(
+        "Nothing is known by which to find %(name)s in %(identity)s, for the role %(role)s."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +78,17 @@ class MissingHolder:
     @property
     def is_ambiguous(self) -> bool:
         return self.missing in (Missing.TWICE, Missing.SHARED)
+
+    @property
+    def reason(self) -> str:
+        """Why, as a code: by hand, or what looking for them came to; ABSENT before it did."""
+        return (self.missing or Missing.ABSENT) if self.is_looked_for else BY_HAND
+
+    @property
+    def sentence(self) -> str:
+        """Why, and what becomes of it, for everybody who sees the project."""
+        words = {"name": self.holder, "identity": self.identity.name, "role": self.role}
+        return str(_WORDS[self.reason]) % words
 
 
 def wanted_roles(project: Project, identity: Endpoint, now: datetime) -> list[WantedRoles]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext as _
 
 from projects.models import Project
 from projects.queries.viewers import Viewer, visible_projects
@@ -126,9 +127,19 @@ def _requests(ids: Collection[int], projects: QuerySet[Project]) -> dict[int, Su
     }
 
 
+def _recipients(ids: Collection[int], projects: QuerySet[Project]) -> dict[int, Subject]:
+    """Slices of people, by their places in the order in which they are told."""
+    return {each: Subject(_("Part %(number)s") % {"number": each}) for each in ids}
+
+
 # {subject kind: how its rows are told, of projects that the reader may see}, one query each.
 # Who adds a kind of job about something else adds a line.
-SUBJECTS: dict[str, Describe] = {"target": _targets, "drift": _drifts, "request": _requests}
+SUBJECTS: dict[str, Describe] = {
+    "target": _targets,
+    "drift": _drifts,
+    "request": _requests,
+    "recipients": _recipients,
+}
 
 
 def item_rows(items: Collection[JobItem], viewer: Viewer) -> list[ItemRow]:

@@ -19,7 +19,7 @@ from projects.outgoing.mail_choices import Wanted
 from projects.outgoing.mail_kinds import usual
 from projects.queries.viewers import Viewer
 from projects.states import MailWay, NoticeKind
-from quotas.models import Comment, Decision, DecisionLine, QuotaRequest, RequestLine
+from quotas.models import Announcement, Comment, Decision, DecisionLine, QuotaRequest, RequestLine
 
 from .notice_words import sentence_of, url_of, what_of
 from .notices import TASKS, NoticeRow, notice_rows
@@ -102,6 +102,8 @@ def _part(row: NoticeRow, behind: _Behind) -> Part:
 def _facts(row: NoticeRow, behind: _Behind) -> tuple[list[str], str]:
     """(figures, what was written) behind one notice."""
     asked = row.subject
+    if isinstance(asked, Announcement):
+        return _zones(asked), asked.text
     if not isinstance(asked, QuotaRequest):
         return [], ""
     key = (asked.pk, row.notice.event.at)
@@ -114,6 +116,11 @@ def _facts(row: NoticeRow, behind: _Behind) -> tuple[list[str], str]:
     if row.notice.kind in (*TASKS, NoticeKind.ASKED):
         return _capped(_wanted(each) for each in behind.lines[asked.pk]), asked.reason
     return [], ""
+
+
+def _zones(announcement: Announcement) -> list[str]:
+    """Return "compute-a (geneva)" for each zone that it is about."""
+    return _capped(f"{each.name} ({each.region.name})" for each in announcement.zones.all())
 
 
 def _capped(figures: Iterable[str]) -> list[str]:

@@ -2,22 +2,37 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from projects.models import Membership, Project, ProjectAct, ProjectChange, ProjectHold, Unit
+from projects.models import (
+    GroupMembership,
+    Membership,
+    Project,
+    ProjectAct,
+    ProjectChange,
+    ProjectHold,
+    Unit,
+)
 from projects.queries.viewers import Viewer, below, visible_projects
 from projects.states import ROLES_ABOVE_READER, ChangeKind, ChangeState, Power
 from quotas.models import Account, Offering
 
 from .accounts import nearest_sources
+from .authority import by_effective_people
 from .leftovers import leftovers_of
+from .loan_changes import agreeable, with_loans
+
+DECIDES = Power.DECIDE_PROJECTS
 
 
 def visible_changes(viewer: Viewer) -> QuerySet[ProjectChange]:
-    """The changes that a person may see: of projects they see, and those they are asked about."""
-    there = below(viewer.paths(Power.DECIDE_PROJECTS), "to_unit__path")
-    mine = Q(to_user=viewer.user) if viewer.place is None else Q(pk__in=[])
+    """The changes that a person may see: of projects they see, those they are asked about, and
+    those they asked for: who gave a project away hears that it was taken."""
+    there = below(viewer.paths(DECIDES), "to_unit__path")
+    own = Q(to_user=viewer.user) | Q(asked_by=viewer.user)
+    mine = own if viewer.place is None else Q(pk__in=[])
     seen = Q(project__in=visible_projects(viewer).values("pk"))
     return _with_names(ProjectChange.objects.filter(seen | mine | there))
 
@@ -25,23 +40,35 @@ def visible_changes(viewer: Viewer) -> QuerySet[ProjectChange]:
 def waiting_changes(viewer: Viewer) -> QuerySet[ProjectChange]:
     """The open ones that wait for this person's answer, the oldest first.
 
-    Not of projects in which they have a part themselves, but offers made to them.
+    Offers made to them, and what they decide: not of projects in which they, or whom they stand
+    in for, have a part, nor what one of these asked for.
     """
-    paths = viewer.paths(Power.DECIDE_PROJECTS)
-    here = below(paths, "project__unit__path") & Q(kind=ChangeKind.EXTEND)
-    there = below(paths, "to_unit__path") & Q(kind=ChangeKind.MOVE)
-    own = Membership.objects.live(viewer.now).filter(
-        viewer.own(), project=OuterRef("project"), role__in=ROLES_ABOVE_READER
-    )
-    asked = (here | there) & ~Q(Exists(own)) if paths else Q(pk__in=[])
-    offered = Q(to_user=viewer.user) if viewer.place is None else Q(pk__in=[])
-    rows = ProjectChange.objects.filter(asked | offered, state=ChangeState.OPEN)
+    asked = Q(to_user=viewer.user) if viewer.place is None else Q(pk__in=[])
+    loans = agreeable(viewer)
+    for people, delegations in by_effective_people(viewer).items():
+        paths = viewer.clipped(each for each in delegations if DECIDES in each.powers)
+        here = below(paths, "project__unit__path") & Q(kind=ChangeKind.EXTEND)
+        there = below(paths, "to_unit__path") & Q(kind=ChangeKind.MOVE)
+        wide_enough = Q(pk__in={pk for each in delegations for pk in loans.get(each.pk, ())})
+        is_barred = Q(Exists(_parts_of(people, viewer.now))) | Q(asked_by__in=people)
+        asked |= (here | there | wide_enough) & ~is_barred
+    is_over = Q(expires_at__lte=viewer.now)
+    rows = ProjectChange.objects.filter(asked, ~is_over, state=ChangeState.OPEN)
     return _with_names(rows).order_by("created_at", "pk")
+
+
+def _parts_of(people: Collection[int], now: datetime) -> QuerySet[Membership]:
+    """By which one of them has a part in the project of a change, directly or through a group."""
+    groups = GroupMembership.objects.live(now).filter(user__in=people).values("group")
+    return Membership.objects.live(now).filter(
+        Q(user__in=people) | Q(group__in=groups),
+        project=OuterRef("project"), role__in=ROLES_ABOVE_READER,
+    )  # fmt: skip
 
 
 def open_changes(project: Project) -> list[ProjectChange]:
     """What of a project waits for somebody's yes."""
-    return list(_with_names(project.changes.filter(state=ChangeState.OPEN)).order_by("pk"))
+    return with_loans(_with_names(project.changes.filter(state=ChangeState.OPEN)).order_by("pk"))
 
 
 def _with_names(rows: QuerySet[ProjectChange]) -> QuerySet[ProjectChange]:

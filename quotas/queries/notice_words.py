@@ -3,12 +3,22 @@
 from dataclasses import replace
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from projects.models import ApiToken, Delegation, Project, Unit, Webhook
+from portal.lib.moments import full_day_words
+from projects.models import (
+    ApiToken,
+    Delegation,
+    DirectoryRun,
+    Project,
+    ProjectChange,
+    Unit,
+    Webhook,
+)
 from projects.states import NoticeKind
-from quotas.models import QuotaRequest
+from quotas.models import Announcement, QuotaRequest
 
 from .notices import TASKS, NoticeRow
 from .project_notices import OF_KINDS, OF_PROJECTS, Look
@@ -48,6 +58,9 @@ LOOKS: dict[str, Look] = {
         gettext_lazy("%(what)s ends soon: make a new secret in time"), "calendar", "warn"
     ),
     NoticeKind.COVERAGE: Look(gettext_lazy("Too few people decide: %(what)s"), "warn", "warn"),
+    NoticeKind.DIRECTORY: Look(
+        gettext_lazy("Too many would have gone at once: %(what)s"), "people", "warn"
+    ),
 }
 # What exactly was decided, where the event's verb tells.
 DECIDED: dict[str, Look] = {
@@ -66,8 +79,11 @@ def look_of(row: NoticeRow) -> Look:
     """How a notice is told; of what may not be seen nothing is."""
     if row.subject is None:
         return GONE
-    if row.is_over:
-        return replace(LOOKS[row.notice.kind], tone="")
+    look = _look(row)
+    return replace(look, tone="") if row.is_over else look
+
+
+def _look(row: NoticeRow) -> Look:
     if row.notice.kind == NoticeKind.DECIDED and row.verb in DECIDED:
         return DECIDED[row.verb]
     if row.notice.kind == NoticeKind.JOINED and row.actor is not None:
@@ -100,6 +116,14 @@ def what_of(row: NoticeRow) -> str:
         return _("The token “%(name)s”") % {"name": row.subject.name}
     if isinstance(row.subject, Project):
         return row.subject.name
+    if isinstance(row.subject, ProjectChange):
+        return row.subject.project.name
+    if isinstance(row.subject, DirectoryRun):
+        return _("the directory's reading of %(day)s") % {
+            "day": full_day_words(timezone.localdate(row.subject.started_at))
+        }
+    if isinstance(row.subject, Announcement):
+        return row.subject.subject
     return row.subject.label if isinstance(row.subject, Unit) else ""
 
 
@@ -116,6 +140,12 @@ def url_of(row: NoticeRow) -> str:
         return reverse("token_detail", args=[row.subject.public_id])
     if isinstance(row.subject, Project):
         return reverse("project_detail", args=[row.subject.slug])
+    if isinstance(row.subject, ProjectChange):
+        return reverse("change_detail", args=[row.subject.pk])
+    if isinstance(row.subject, DirectoryRun):
+        return reverse("directory_state")
+    if isinstance(row.subject, Announcement):
+        return reverse("announcement_detail", args=[row.subject.pk])
     if isinstance(row.subject, Unit):
         return reverse("unit_detail", args=[row.subject.slug])
     return ""

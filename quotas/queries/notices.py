@@ -10,19 +10,44 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from projects.models import ApiToken, Delegation, Notice, Project, Unit, User, Webhook
+from projects.models import (
+    ApiToken,
+    Delegation,
+    DirectoryRun,
+    Notice,
+    Project,
+    ProjectChange,
+    Unit,
+    User,
+    Webhook,
+)
 from projects.queries.delegations import visible_delegations
 from projects.queries.service_accounts import visible_tokens
 from projects.queries.viewers import SEE_DELEGATIONS, Viewer, below, visible_projects
 from projects.queries.webhooks import own_webhooks
-from projects.states import NoticeKind
-from quotas.models import QuotaRequest, RequestLine
+from projects.states import ChangeState, NoticeKind
+from quotas.models import Announcement, QuotaRequest, RequestLine
+from quotas.queries.announcements import visible_announcements
+from quotas.queries.lives import visible_changes
 from quotas.queries.requests import visible_requests
-from quotas.states import LineState
+from quotas.states import ANNOUNCED, LineState
 
-Subject = QuotaRequest | Delegation | Unit | Webhook | ApiToken | Project
+Subject = (
+    QuotaRequest
+    | Delegation
+    | Unit
+    | Webhook
+    | ApiToken
+    | Project
+    | ProjectChange
+    | DirectoryRun
+    | Announcement
+)
 # What is found by its own id; of all else a notice is about the project, or the unit.
-THINGS = ("request", "delegation", "unit", "webhook", "token", "project")
+THINGS = (
+    "request", "delegation", "unit", "webhook", "token", "project", "project_change", "directory",
+    "announcement",
+)  # fmt: skip
 
 SHOWN = 8  # on the first page
 # Of a request that waits for the reader's decision.
@@ -35,7 +60,7 @@ class NoticeRow:
 
     notice: Notice
     subject: Subject | None
-    # It asked for a decision, and none of it waits for one any more.
+    # It asked for a decision or an answer, and waits for none any more.
     is_over: bool = False
 
     @property
@@ -81,15 +106,27 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     if ids["project"]:
         for project in visible_projects(viewer).filter(pk__in=ids["project"]):
             found["project", project.pk] = project
+    if ids["project_change"]:
+        # To whom a project is offered sees the offer, and nothing else of it.
+        for change in visible_changes(viewer).filter(pk__in=ids["project_change"]):
+            found["project_change", change.pk] = change
+    if ids["directory"] and viewer.sees_everything:
+        for run in DirectoryRun.objects.filter(pk__in=ids["directory"]):
+            found["directory", run.pk] = run
+    if ids["announcement"]:
+        # Of one that was withdrawn nothing is told any more, to whom it was sent least of all.
+        told = visible_announcements(viewer).filter(state__in=ANNOUNCED)
+        for announcement in told.filter(pk__in=ids["announcement"]):
+            found["announcement", announcement.pk] = announcement
     still_open = _still_open(each for each in notices if each.kind in TASKS)
-    return [
-        NoticeRow(
-            each,
-            found.get(_key(each)),
-            is_over=each.kind in TASKS and each.event.subject_id not in still_open,
-        )
-        for each in notices
-    ]
+    rows = [(each, found.get(_key(each))) for each in notices]
+    return [NoticeRow(each, about, _is_over(each, about, still_open)) for each, about in rows]
+
+
+def _is_over(notice: Notice, subject: Subject | None, still_open: Collection[int]) -> bool:
+    if isinstance(subject, ProjectChange):
+        return notice.kind == NoticeKind.CHANGE_ASKED and subject.state != ChangeState.OPEN
+    return notice.kind in TASKS and notice.event.subject_id not in still_open
 
 
 def _still_open(tasks: Iterable[Notice]) -> set[int]:

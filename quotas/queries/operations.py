@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 
+from portal.lib.together import Values
 from projects.queries.viewers import Viewer
 from quotas.models import CallPace, CallSlot, Endpoint, Target
 from quotas.states import EndpointState, TargetState
@@ -33,15 +34,20 @@ class Clouds:
     answered_at: datetime | None
 
 
-def clouds_now() -> Clouds:
-    """How many services there are, how many do not answer, and how old that knowledge is."""
-    found = Endpoint.objects.aggregate(
-        count=Count("pk"),
-        silent_count=Count("pk", filter=Q(state=EndpointState.UNREACHABLE)),
-        unread_count=Count("pk", filter=Q(answered_at__isnull=True)),
-        answered_at=Min("answered_at"),
+def all_clouds() -> Values:
+    """How each service is, as a part of a statement: there are some dozens of them."""
+    return Values(Endpoint.objects.order_by(), ("state", "answered_at"))
+
+
+def clouds_of(rows: Collection[tuple[str, str | None]]) -> Clouds:
+    """What `all_clouds` found: how many do not answer, and how old that knowledge is."""
+    answered = [datetime.fromisoformat(at) for _state, at in rows if at is not None]
+    return Clouds(
+        count=len(rows),
+        silent_count=sum(state == EndpointState.UNREACHABLE for state, _at in rows),
+        unread_count=len(rows) - len(answered),
+        answered_at=min(answered, default=None),
     )
-    return Clouds(**found)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Projects that nobody owns any more, and to whom each can be offered."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,14 +16,18 @@ WORKS = (ProjectState.ACTIVE, ProjectState.SUSPENDED)
 
 
 def ownerless(now: datetime) -> QuerySet[Project]:
-    """Shared projects in use of which no owner is here: no person, no group that exists."""
-    owners = Membership.objects.live(now).filter(
+    """Shared projects in use of which no owner is here."""
+    rows = Project.objects.filter(state__in=WORKS, kind=ProjectKind.SHARED)
+    return rows.exclude(Exists(owning(now).filter(project=OuterRef("pk"))))
+
+
+def owning(now: datetime) -> QuerySet[Membership]:
+    """By which projects are owned: by people who are here, and by groups that exist."""
+    return Membership.objects.live(now).filter(
         Q(user__is_active=True, user__left_at__isnull=True)
         | Q(group__isnull=False, group__gone_at__isnull=True),
-        project=OuterRef("pk"), role=Role.OWNER,
+        role=Role.OWNER,
     )  # fmt: skip
-    rows = Project.objects.filter(state__in=WORKS, kind=ProjectKind.SHARED)
-    return rows.exclude(Exists(owners))
 
 
 def orphans_of(viewer: Viewer) -> QuerySet[Project]:
@@ -59,13 +63,16 @@ class Candidate:
     is_steward: bool
 
 
-def candidates_of(projects: Collection[Project]) -> dict[int, list[Candidate]]:
+def candidates_of(
+    projects: Collection[Project], *, without: int | None = None
+) -> dict[int, list[Candidate]]:
     """{project id: to whom the site offers it, in that order}; four queries for any number.
 
     The steward that the nearest unit names who is here, then the last owner's supervisor; but
     who declined since, or did not answer. projects: from `with_last_owner`, with their units.
+    without: the id of somebody who is about to leave.
     """
-    stewards = _stewards({each.unit.path for each in projects})
+    stewards = _stewards({each.unit.path for each in projects}, without)
     owners = User.objects.select_related("supervisor").in_bulk(
         {each.last_owner_id for each in projects if each.last_owner_id}  # type: ignore[attr-defined]  # annotated
     )
@@ -75,24 +82,71 @@ def candidates_of(projects: Collection[Project]) -> dict[int, list[Candidate]]:
         owner = owners.get(each.last_owner_id or 0)  # type: ignore[attr-defined]  # annotated
         tried = said_no.get(each.pk, set())
         wanted = [Candidate(one, True) for one in _nearest(stewards, each.unit.path)]
-        if owner is not None and owner.supervisor is not None and is_here(owner.supervisor):
+        if owner is not None and owner.supervisor is not None and owner.supervisor.is_here:
             wanted.append(Candidate(owner.supervisor, False))
         found[each.pk] = _once(each for each in wanted if each.user.pk not in tried)
     return found
 
 
-def is_here(person: User) -> bool:
-    """Whether somebody can be offered anything."""
-    return person.is_active and person.left_at is None
+@dataclass(frozen=True)
+class Orphan:
+    """A project that nobody owns, who did last, and to whom it is, or can be, offered.
+
+    offer: the open one; candidates: to whom the site offers it next, none: people must.
+    """
+
+    project: Project
+    last_owner: User | None
+    owned_until: datetime | None
+    offer: ProjectChange | None
+    candidates: Sequence[Candidate]
 
 
-def _stewards(paths: Iterable[str]) -> dict[str, User]:
+def orphan_rows(projects: Sequence[Project]) -> list[Orphan]:
+    """Each with what stands beside it; projects: from `with_last_owner`, with their units."""
+    owners = User.objects.in_bulk({each.last_owner_id for each in projects if each.last_owner_id})  # type: ignore[attr-defined]  # annotated
+    offers = {
+        each.project_id: each
+        for each in open_offers().filter(project__in=[each.pk for each in projects])
+    }
+    candidates = candidates_of(projects)
+    return [
+        Orphan(
+            project=each,
+            last_owner=owners.get(each.last_owner_id or 0),  # type: ignore[attr-defined]  # annotated
+            owned_until=each.owned_until,  # type: ignore[attr-defined]  # annotated
+            offer=offers.get(each.pk),
+            candidates=[
+                one
+                for one in candidates[each.pk]
+                if each.pk not in offers or offers[each.pk].to_user_id != one.user.pk
+            ],
+        )
+        for each in projects
+    ]
+
+
+def open_offers() -> QuerySet[ProjectChange]:
+    """What is offered to somebody and waits for an answer, with the names beside it."""
+    rows = ProjectChange.objects.filter(kind=ChangeKind.HAND_OVER, state=ChangeState.OPEN)
+    return rows.select_related("project__unit", "asked_by", "to_user", "to_unit", "answered_by")
+
+
+def offered(rows: QuerySet[Project], *, is_offered: bool) -> QuerySet[Project]:
+    """Those of the projects that are, or are not, offered to somebody now."""
+    waits = Exists(open_offers().filter(project=OuterRef("pk")).select_related(None))
+    return rows.filter(waits) if is_offered else rows.exclude(waits)
+
+
+def _stewards(paths: Iterable[str], without: int | None) -> dict[str, User]:
     above = {path for each in paths for path in ancestor_paths(each)}
     units = Unit.objects.filter(path__in=above, steward__isnull=False).select_related("steward")
+    if without is not None:
+        units = units.exclude(steward=without)
     return {
         each.path: each.steward
         for each in units
-        if each.steward is not None and is_here(each.steward)
+        if each.steward is not None and each.steward.is_here
     }
 
 

@@ -17,7 +17,7 @@ from .proof_findings import Finding, Judged, compare
 from .proof_history import History, may_have_held
 from .proof_rules import rule
 
-KNOWN_RULES = (1, 2, 3, 4, 5)
+KNOWN_RULES = (1, 2, 3, 4, 5, 6)
 
 
 def check(decision: Decision, history: History, sums: Sums) -> Iterator[Finding]:

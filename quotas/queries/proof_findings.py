@@ -1,29 +1,34 @@
-"""What a check of a decision or of an act on an envelope finds: what must be, and what is."""
+"""What a check of a decision or of an act finds: what must be, and what is."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from projects.models import ProjectAct
 from quotas.models import Decision, EnvelopeAct
 
-# What is judged: both have an id, a moment and a proof.
-Judged = Decision | EnvelopeAct
+# What is judged: each has an id, a moment and a proof.
+Judged = Decision | EnvelopeAct | ProjectAct
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it must be; of one decision, of one act, or (None) of neither."""
+    """Something that is not as it must be; of a decision, of an act on an envelope or a project,
+    or (None) of neither."""
 
     decision: int | None
     what: str
     expected: Any
     found: Any
     act: int | None = None
+    project_act: int | None = None
 
     @classmethod
     def of(cls, judged: Judged, what: str, expected: Any, found: Any) -> "Finding":
         if isinstance(judged, EnvelopeAct):
             return cls(None, what, expected, found, act=judged.pk)
+        if isinstance(judged, ProjectAct):
+            return cls(None, what, expected, found, project_act=judged.pk)
         return cls(judged.pk, what, expected, found)
 
     @property
@@ -32,6 +37,8 @@ class Finding:
         where = f"Decision {self.decision}: " if self.decision is not None else ""
         if self.act is not None:
             where = f"Act {self.act} on an envelope: "
+        if self.project_act is not None:
+            where = f"Act {self.project_act} on a project: "
         return f"{where}{self.what}: expected {self.expected}, found {self.found}."
 
 

@@ -28,7 +28,7 @@ from .proof_checks import chain, deputised, path_then, reaches, was_member
 from .proof_findings import Finding, compare
 from .proof_history import SLACK, History, Net, absences_behind, by_column, surely_held, units_of
 
-KNOWN_RULES = (2, 3, 4, 5)
+KNOWN_RULES = (2, 3, 4, 5, 6)
 SIGNS = {EnvelopeActKind.FUND: 1, EnvelopeActKind.TAKE_BACK: -1}
 
 

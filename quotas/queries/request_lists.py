@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from projects.models import Delegation, Group, User, in_force
+from projects.models import Delegation, Group, Project, User, in_force
 from projects.queries.viewers import Viewer, live_delegations, own_projects
 from quotas.models import (
     Assignment,
@@ -64,9 +64,13 @@ class RequestRow:
         return max(len(self.lines) - 3, 0)
 
 
-def find_requests(viewer: Viewer, scope: Scope, stage: Stage) -> QuerySet[QuotaRequest]:
-    """The requests of a scope and a stage, the newest first."""
+def find_requests(
+    viewer: Viewer, scope: Scope, stage: Stage, project: Project | None = None
+) -> QuerySet[QuotaRequest]:
+    """The requests of a scope and a stage, of one project or of all, the newest first."""
     requests = visible_requests(viewer)
+    if project is not None:
+        requests = requests.filter(project=project)
     if scope == Scope.MINE:
         requests = requests.filter(requester=viewer.user)
     elif scope == Scope.PROJECTS:
@@ -98,7 +102,7 @@ def rows_of(requests: Collection[QuotaRequest], viewer: Viewer) -> list[RequestR
     states = states_of(requests)
     lines: dict[int, list[RequestLine]] = defaultdict(list)
     for line in RequestLine.objects.filter(request__in=requests).select_related(
-        "offering__resource", "offering__zone"
+        "offering__resource", "offering__zone__region"
     ):
         lines[line.request_id].append(line)
     waits = waits_for(requests, viewer)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from projects.models import Event, Group, Project, Unit, User
 from quotas.models import (
     Comment,
@@ -23,40 +25,11 @@ from quotas.models import (
     Target,
 )
 
+from .timeline_events import UNTOLD, events_of_project, told
+from .timeline_words import MARKS, sentence_of
+
 PROJECT_EVENTS = 15
 ASKED_LINES = 6  # that a sentence about what was asked for names
-# {verb: (icon, tone)}; a verb that is not here is told by its name.
-MARKS = {
-    "submitted": ("pencil", "busy"),
-    "amended": ("pencil", ""),
-    "answered": ("send", "busy"),
-    "withdrew": ("back", ""),
-    "commented": ("people", ""),
-    "approved": ("stamp", "busy"),
-    "declined": ("cross", "bad"),
-    "endorsed": ("stamp", ""),
-    "reminded": ("clock", ""),
-    "nudged": ("clock", "busy"),
-    "escalated": ("up", "busy"),
-    "waits at the top": ("up", "warn"),
-    "returned": ("back", "warn"),
-    "applied": ("check", "ok"),
-    "trouble": ("retry", "warn"),
-    "retrying": ("retry", "warn"),
-    "refused": ("stop", "bad"),
-    "retried": ("retry", "busy"),
-    "skipped": ("minus", "warn"),
-    "remedied": ("retry", "busy"),
-    "project_adopt": ("stamp", "busy"),
-    "project_recreate": ("retry", "busy"),
-    "drift_found": ("warn", "warn"),
-    "drift_ended": ("check", ""),
-    "drift_restore": ("retry", "busy"),
-    "drift_ignored": ("clock", ""),
-    "drift_adopted": ("stamp", "busy"),
-}
-
-
 ASKING = ("submitted", "amended")
 REPAIRS = ("retried", "skipped", "remedied", "project_adopt", "project_recreate")
 
@@ -120,6 +93,8 @@ class Entry:
     rule: PolicyVersion | None = None
     # Whose wish it is, where somebody else wrote it.
     in_the_name_of: User | None = None
+    # In words, for a verb of which the page tells no more.
+    sentence: str = ""
 
     @property
     def icon(self) -> str:
@@ -137,14 +112,6 @@ class Entry:
     def is_repair(self) -> bool:
         """Something that was done about a target, rather than what became of it."""
         return self.verb in REPAIRS
-
-    @property
-    def is_known(self) -> bool:
-        return self.verb in MARKS
-
-    @property
-    def verb_words(self) -> str:
-        return self.verb.replace("_", " ")
 
 
 def request_timeline(quota_request: QuotaRequest) -> list[Entry]:
@@ -177,7 +144,7 @@ def request_timeline(quota_request: QuotaRequest) -> list[Entry]:
         for each in decisions
     ]
     # Told by what was written or decided; for whom a request waits now stands on its page.
-    told = {"commented", "answered", "approved", "declined", "returned", "endorsed", "rerouted"}
+    elsewhere = {"commented", "answered", "approved", "declined", "returned", "endorsed", *UNTOLD}
     entries += [
         Entry(
             event.verb,
@@ -186,9 +153,10 @@ def request_timeline(quota_request: QuotaRequest) -> list[Entry]:
             _first_words(event, quota_request),
             asked=asked.get(event.pk),
             in_the_name_of=_requester(event, quota_request),
+            sentence=sentence_of(event, who=str(event.actor or _("Remit"))),
         )
         for event in events
-        if event.verb not in told
+        if event.verb not in elsewhere
     ]
     entries += _delivered(quota_request)
     # What a rule grants is granted in the moment in which it is asked for.
@@ -267,26 +235,20 @@ def _delivered(quota_request: QuotaRequest) -> Iterable[Entry]:
 
 def project_timeline(project: Project, count: int = PROJECT_EVENTS) -> list[Entry]:
     """The last acts about a project, the newest first."""
-    events = list(
-        Event.objects.filter(project=project)
-        .exclude(verb="rerouted")
-        .select_related("actor")
-        .order_by("-id")[:count]
-    )
-    endpoints = Endpoint.objects.in_bulk(
-        {event.data["endpoint"] for event in events if "endpoint" in event.data},
-        field_name="slug",
-    )
+    events = list(events_of_project(project).order_by("-id")[:count])
     return [
         Entry(
-            event.verb,
-            event.at,
-            event.actor,
-            number=event.subject_id if event.subject_kind == "request" else None,
-            endpoint=endpoints.get(event.data.get("endpoint", "")),
-            data=event.data,
+            each.event.verb,
+            each.event.at,
+            each.event.actor,
+            each.text,
+            number=each.request,
+            endpoint=each.endpoint,
+            data=each.event.data,
+            rule=each.rule,
+            sentence=each.sentence,
         )
-        for event in events
+        for each in told(events)
     ]
 
 
@@ -295,7 +257,7 @@ def proofs_of(decisions: Collection[Decision]) -> dict[int, Proof]:
     lines: dict[int, list[DecisionLine]] = defaultdict(list)
     for line in (
         DecisionLine.objects.filter(decision__in=decisions)
-        .select_related("line__offering__resource", "line__offering__zone", "source__unit")
+        .select_related("line__offering__resource", "line__offering__zone__region", "source__unit")
         .order_by("pk")
     ):
         lines[line.decision_id].append(line)

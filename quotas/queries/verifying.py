@@ -1,4 +1,4 @@
-"""Checks every decision, and what people did to envelopes, in the order in which it was done.
+"""Checks every decision, and what people did to envelopes and projects, in the order of it.
 
 Works in chunks of constant size; what is kept between them is one figure for each total.
 """
@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from django.db.models import Min, Model, QuerySet
 
-from projects.states import Power
+from projects.models import ProjectAct
+from projects.states import Power, ProjectActKind
 from quotas.models import BoundUse, Decision, EnvelopeAct, Transfer, TransferKind
 
 from .proof_amounts import Sums
@@ -17,6 +18,7 @@ from .proof_checks import check
 from .proof_findings import Finding
 from .proof_funding import acts_of_people, check_act
 from .proof_history import history_of
+from .proof_projects import DRAWING_ANEW, check_life, lives_of
 
 CHUNK = 500
 Row = TypeVar("Row", bound=Model)
@@ -38,7 +40,14 @@ def verify(
         ),
         since,
     )
-    tell = _Teller(decisions.count() + acts.count(), progress)
+    # What owners and the calendar do takes no authority; what opens a project is a decision.
+    lives = _from(
+        ProjectAct.objects.filter(delegation__isnull=False)
+        .exclude(kind=ProjectActKind.OPEN)
+        .select_related("delegation", "project"),
+        since,
+    )
+    tell = _Teller(decisions.count() + acts.count() + lives.count(), progress)
     sums = Sums(is_partial=since is not None)
     for chunk in _chunks(decisions):
         history = history_of(chunk)
@@ -53,6 +62,11 @@ def verify(
             yield from check_act(act, known, sums)
         tell.more(len(some))
     yield from _totals(sums, Power.MANAGE_ENVELOPES)
+    for part in _chunks(lives):
+        known_lives = lives_of(part)
+        for life in part:
+            yield from check_life(life, known_lives)
+        tell.more(len(part))
     if since is None:
         yield from _unexplained_transfers()
 
@@ -109,8 +123,9 @@ def _totals(sums: Sums, power: Power) -> Iterator[Finding]:
 
 
 def _unexplained_transfers() -> Iterator[Finding]:
-    """Nothing was ever granted or lent without a decision."""
+    """Nothing was ever granted or lent without a decision, or an act that draws it anew."""
     given = (TransferKind.GRANT, TransferKind.LOAN)
     rows = Transfer.objects.filter(kind__in=given, decision_line__isnull=True)
+    rows = rows.exclude(project_act__kind__in=DRAWING_ANEW)
     for pk in rows.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=2000):
         yield Finding(None, f"decision behind transfer {pk}", "one", "none")

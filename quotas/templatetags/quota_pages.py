@@ -12,7 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from portal.templatetags.ui import age, day, state_of, warns
-from quotas.models import Endpoint, Limit, Loan, Target
+from projects.states import Power
+from quotas.models import Endpoint, Limit, Loan, Region, Target, Zone
 from quotas.queries.figures import last_day
 from quotas.queries.preview import Warn
 from quotas.queries.troubles import Trouble, held_by, shown_state
@@ -21,6 +22,13 @@ from quotas.queries.troubles import trouble_of as find_trouble
 from quotas.states import EndpointState
 
 register = template.Library()
+
+
+@register.filter
+def place(zone: Zone, region: Region | None) -> str:
+    """`{{ zone|place:sheet.region }}`: with its region, unless that is what the page is about."""
+    is_here = region is not None and zone.region_id == region.pk
+    return zone.name if is_here else zone.place
 
 
 @register.simple_tag(takes_context=True)
@@ -74,6 +82,12 @@ def last_day_of(context: Context, end: datetime) -> SafeString:
 def loan_day(context: Context, loan: Loan) -> SafeString:
     """`{% loan_day loan %}`: the last day of a loan."""
     return day(context, last_day(loan.ends_at))
+
+
+@register.filter
+def power_words(powers: Iterable[str]) -> str:
+    """`{{ delegation.powers|power_words }}`: "decide quota, manage members"."""
+    return ", ".join(str(Power(each).label) for each in powers)
 
 
 @register.simple_tag

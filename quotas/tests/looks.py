@@ -22,6 +22,7 @@ from projects.outgoing.stopping import stop_url
 from projects.states import ChangeKind, LetterState, NoticeKind
 from quotas.models import Account, Decision, DecisionKind, Policy, RequestLine
 from quotas.states import LineState
+from quotas.tests.looks_announcements import a_draft, a_sent_one
 from quotas.tests.looks_clouds import (
     a_cause,
     a_deleted_project,
@@ -32,6 +33,7 @@ from quotas.tests.looks_clouds import (
     some_drift,
     some_trouble,
 )
+from quotas.tests.looks_people import an_orphan, some_readings, somebody, who_left
 from quotas.tests.looks_programs import (
     Facts,
     a_program,
@@ -189,6 +191,13 @@ LOOKS: dict[str, Look] = {
     "project_people": Look("alice", slug("atlas-reco"), "?q=e"),
     "project_life": Look("alice", slug("atlas-reco"), "?unit=cms"),
     "unit_steward": Look("erin", slug("atlas"), "?q=d"),
+    "person_list": Look("otto", lambda: who_left() and {}),
+    "person_detail": Look("otto", somebody("dana")),
+    "person_leave": Look("otto", somebody("alice")),
+    "person_return": Look("otto", who_left),
+    "orphan_list": Look("otto", lambda: an_orphan() and {}),
+    "orphan_offer": Look("otto", an_orphan),
+    "directory_state": Look("otto", some_readings),
     "loan_list": Look("dana", slug("atlas-reco")),
     "change_list": Look("erin", lambda: a_wish_to_last() and {}),
     "change_detail": Look("erin", a_wish_to_last),
@@ -257,4 +266,9 @@ LOOKS: dict[str, Look] = {
     "service_account_take_over": Look("erin", a_program("ticket-bot")),
     "service_account_close": Look("alice", a_program("nightly")),
     "project_plan": Look("otto", slug("atlas-reco"), "?show=all"),
+    "announcement_new": Look("otto"),
+    "announcement_edit": Look("otto", a_draft),
+    # Last, as their readers have a banner from then on.
+    "announcement_detail": Look("otto", a_sent_one),
+    "announcement_list": Look("alice", lambda: a_sent_one() and {}),
 }

@@ -60,7 +60,9 @@ class Stage:
         try:
             wait_until(predicate, 60, what)
         except AssertionError as error:
-            targets = list(Target.objects.values_list("endpoint__slug", "state", "error_words"))
+            targets = list(
+                Target.objects.order_by("pk").values_list("endpoint__slug", "state", "error_words")
+            )
             raise AssertionError(f"{error}\n{targets}\n{self.running.log('worker')}") from None
 
     def wait_until_the_project_stands(self) -> None:

@@ -27,6 +27,7 @@ from quotas.models import (
     Resource,
     Zone,
 )
+from quotas.tests.announcements.writing import announced
 from quotas.tests.api import approval, caller
 from quotas.tests.counting import assert_all_flat
 from quotas.tests.site import Site, join, make_group, make_project
@@ -98,6 +99,11 @@ def grow_delegations(site: Site) -> None:
         )
 
 
+def grow_announcements(site: Site) -> None:
+    for _number in range(MANY):
+        announced(site)
+
+
 def grow_groups(site: Site) -> None:
     """Groups with many people in them, each in the project."""
     now = timezone.now()
@@ -141,6 +147,7 @@ LISTS: list[tuple[Callable[[Site], None], dict[str, str]]] = [
     (grow_acts, {"units/atlas/acts/": "dana", "units/atlas/transfers/": "dana"}),
     (grow_delegations, {"delegations/": "dana"}),
     (grow_groups, {"groups/": "erin"}),
+    (grow_announcements, {"announcements/": "alice"}),
     (
         grow_project,
         {
@@ -186,3 +193,4 @@ def _few(site: Site) -> None:
     preset = Preset.objects.create(slug="small", name="Small", region=Region.objects.get())
     PresetLine.objects.create(preset=preset, offering=site.vcpu, increase=1)
     Capacity.objects.create(offering=site.vcpu, amount=10, as_of="2020-01-01")
+    announced(site)

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from projects.actions.events import record
 from projects.actions.people import make_group, rename_group, set_group_members
 from projects.actions.projects import set_role
 from projects.actions.units import make_unit, move_unit, rename_unit
 from projects.states import Role
 from quotas.actions.envelopes import declare, fund
 from quotas.actions.ledger import issue
+from quotas.actions.project_changes import decline, offer
 from quotas.models import Account, Transfer
 from quotas.tests import site as small
 from quotas.tests.api import Caller, approval, caller, refusal, results, submit
@@ -65,6 +67,21 @@ def test_members_are_told_of_when_they_come_and_by_who_asks_when_they_go(committ
     set_role(project=project, role=None, user=committed.bob, actor=None, now=later)
     assert [each["name"] for each in copy.news()] == ["Bob"]
     assert living.news() == []
+
+
+def test_changes_are_told_of_when_asked_for_answered_or_under_another_name(committed: Site) -> None:
+    alice, now = caller(committed, "alice"), timezone.now()
+    copy, project = Copy(alice, "changes/"), committed.project
+    made = offer(project=project, user=committed.mallory, actor=committed.alice, now=now)
+    assert copy.news() == [made.pk]
+    assert copy.news() == []
+    decline(change=made, answer="No.", version=1, actor=committed.mallory, now=now)
+    assert copy.news() == [made.pk]
+    record(
+        "project renamed", actor=None, now=now, project=project, subject_kind="project",
+        subject_id=project.pk,
+    )  # fmt: skip
+    assert copy.news() == [made.pk]
 
 
 def test_members_are_found_by_person_group_and_role(site_today: Site) -> None:

@@ -97,7 +97,11 @@ class Writers:
         chance = random.Random(number)
         try:
             project = Project.objects.get(slug=f"p{number}")
-            ids = list(QuotaRequest.objects.filter(project=project).values_list("pk", flat=True))
+            ids = list(
+                QuotaRequest.objects.filter(project=project)
+                .order_by("pk")
+                .values_list("pk", flat=True)
+            )
             with psycopg.connect(self.url) as bare:
                 for turn in range(ROUNDS):
                     self._overlap(bare, project, ids, chance, begins_bare=turn % 2 == 0)

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from portal.lib.errors import DomainError, Forbidden
+from portal.lib.errors import Conflict, DomainError, Forbidden
 from projects.actions.units import move_unit
 from projects.models import Delegation, User
 from projects.queries.viewers import Viewer, visible_projects
-from projects.states import Role
+from projects.states import Power, Role
 from quotas.actions import decide, delegations
+from quotas.actions.members import set_member
 from quotas.actions.rerouting import route_again, unrouted
 from quotas.actions.routing import mark_unit
 from quotas.models import Assignment, DelegationBound, QuotaRequest, Transfer
@@ -111,6 +112,17 @@ def test_a_unit_that_leaves_the_grantors_subtree_leaves_the_delegate_nothing(sit
 
 def during_a_move(site: Site, act: Callable[[], Any]) -> Any:
     """What `act` returned or raised that began while ATLAS was being moved to IT."""
+    atlas = site.units["atlas"]
+
+    def move() -> None:
+        move_unit(unit=atlas, parent=site.units["it"], now=NOW)
+        mark_unit(atlas, NOW)
+
+    return during(move, act)
+
+
+def during(change: Callable[[], None], act: Callable[[], Any]) -> Any:
+    """What `act` returned or raised that began before `change` was committed."""
     results: list[Any] = []
 
     def run() -> None:
@@ -122,10 +134,8 @@ def during_a_move(site: Site, act: Callable[[], Any]) -> Any:
             connection.close()
 
     other = threading.Thread(target=run)
-    atlas = site.units["atlas"]
     with transaction.atomic():
-        move_unit(unit=atlas, parent=site.units["it"], now=NOW)
-        mark_unit(atlas, NOW)
+        change()
         other.start()
         until_it_waits(other)
     other.join(timeout=BUSY_SECONDS)
@@ -140,6 +150,20 @@ def test_nobody_decides_by_where_a_unit_stood_before(committed_site: Site) -> No
     refusal = during_a_move(site, lambda: approve(site, asked, "erin"))
     assert isinstance(refusal, Forbidden)
     assert not Transfer.objects.filter(decision_line__isnull=False).exists()
+
+
+def test_a_power_that_is_revoked_meanwhile_names_nobody(committed_site: Site) -> None:
+    site, held = committed_site, committed_site.delegations["erin"]
+    held.powers = [*held.powers, Power.MANAGE_MEMBERS]
+    held.save(update_fields=["powers"])
+    refusal = during(
+        lambda: delegations.revoke(delegation=held, actor=None, now=NOW),
+        lambda: set_member(
+            project=site.project, user=site.mallory, role=Role.MEMBER, actor=site.erin, now=NOW
+        ),
+    )
+    assert isinstance(refusal, Conflict)
+    assert not site.mallory.memberships.exists()
 
 
 def test_a_wish_sent_while_its_unit_moves_waits_for_the_new_deciders(committed_site: Site) -> None:

@@ -128,7 +128,7 @@ def test_a_due_target_is_leased_by_one_of_many(committed_site: Site) -> None:
     ("state", "update"),
     [
         ("due", lambda: touch_endpoints(Endpoint.objects.values_list("pk", flat=True))),
-        ("retrying", lambda: wake_targets(list(Target.objects.all()))),
+        ("retrying", lambda: wake_targets(list(Target.objects.all().order_by("pk")))),
         ("retrying", lambda: breaker.answered(Endpoint.objects.get(slug="keystone"))),
         ("leased", leases.expire),
     ],

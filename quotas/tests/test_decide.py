@@ -73,7 +73,9 @@ def test_approve_raises_the_generation_of_the_targets_it_feeds(site: Site) -> No
     target.refresh_from_db()
     assert (target.generation, target.state) == (2, TargetState.DUE)
     assert list(
-        Delivery.objects.values_list("decision_line__decision", "target", "generation")
+        Delivery.objects.order_by("pk").values_list(
+            "decision_line__decision", "target", "generation"
+        )
     ) == [(decision.pk, target.pk, 2)]
 
 

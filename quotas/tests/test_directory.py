@@ -171,12 +171,14 @@ def test_a_server_that_dies_in_the_middle_takes_nothing_from_anybody(
 
 
 def test_an_answer_without_people_is_refused_until_somebody_confirms(slapd: Any) -> None:
+    otto = User.objects.create(subject="otto", is_operator=True)
     read()
     for n in range(2, 12):
         slapd.remove(slapd.names.person_dn(f"p{n}"))
     for day in (1, 2, 3, 4):
         run = read(day)
     assert run.refused[0] == {"part": "people", "id": None, "gone": 10, "known": 12}
+    assert [each.kind for each in otto.notices.all()] == ["directory"]
     assert not User.objects.filter(left_at__isnull=False).exists()
     assert read(5, confirm=True).counts["left"] == 10
 

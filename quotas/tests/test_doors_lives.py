@@ -21,6 +21,7 @@ from projects.models import (
     ProjectHold,
 )
 from projects.states import ChangeKind, Power, ProjectState
+from quotas.actions.posting import Journal
 from quotas.models import Account, Transfer
 from quotas.tests.api import caller
 from quotas.tests.site import Site
@@ -178,15 +179,16 @@ def _status(answer: Any) -> int:
 def rows() -> dict[str, list[Any]]:
     """What the verbs could change, without moments."""
     return {
-        "projects": list(Project.objects.values_list("state", "unit", "ends_on", "closes_on",
-                                                     "version")),
+        "projects": list(Project.objects.order_by("pk").values_list(
+            "state", "unit", "ends_on", "closes_on", "version")),
         "members": list(Membership.objects.order_by("user", "pk").values_list("user", "role")),
         "acts": list(ProjectAct.objects.order_by("pk").values_list("kind", "actor", "delegation",
                                                                    "reason", "data")),
         "changes": list(ProjectChange.objects.order_by("pk").values_list(
             "kind", "state", "to_user", "to_unit", "until_on", "then_role", "reason", "answer",
             "answered_by", "version")),
-        "holds": list(ProjectHold.objects.values_list("reason", "until_on", "released_by")),
+        "holds": list(ProjectHold.objects.order_by("pk").values_list(
+            "reason", "until_on", "released_by")),
         "accounts": list(Account.objects.order_by("pk").values_list("unit", "project", "balance")),
         "transfers": list(Transfer.objects.order_by("pk").values_list("kind", "amount", "actor")),
         "events": list(Event.objects.order_by("pk").values_list("verb", "actor")),
@@ -251,3 +253,42 @@ def test_who_waits_finds_it_and_nobody_else(house: Site) -> None:
     assert [each["id"] for each in found] == [pk]
     assert caller(house, "bob").get("changes/", mine="true").json()["results"] == []
     assert caller(house, "mallory").get("changes/").json()["results"] == []
+
+
+LOAN_ACTS = [
+    (DONE, "alice", {"until_on": day(100), "reason": "Run 4."}),
+    (DONE, "alice", {"until_on": None, "reason": ""}),
+    (403, "bob", {"until_on": day(100)}),
+    (403, "dana", {"until_on": day(100)}),
+    (404, "mallory", {"until_on": day(100)}),
+    (422, "alice", {"until_on": day(-1)}),
+]
+
+
+@pytest.mark.parametrize(("status", "person", "sent"), LOAN_ACTS)
+def test_both_doors_ask_for_a_longer_loan_alike(
+    house: Site, status: int, person: str, sent: dict[str, Any]
+) -> None:
+    account = Account.objects.get(project=house.project)
+    source = Account.objects.get(offering=house.vcpu, unit=house.units["atlas"])
+    journal = Journal(actor=None, now=timezone.now())
+    ends_at = timezone.now() + timedelta(days=5)
+    journal.increase(line=None, account=account, source=source, amount=3, ends_at=ends_at)
+    journal.write()
+    args, found = ["atlas-reco", journal.opened[0].pk], []
+    form = {key: value for key, value in sent.items() if value is not None}
+    if sent["until_on"] is None:
+        form["for_good"] = "true"
+    for name, body in (("loan_ask", form), ("api_loan_ask", sent)):
+        client = Client()
+        client.force_login(house.people[person])
+        with transaction.atomic():
+            if name == "loan_ask":
+                answer: Any = client.post(reverse(name, args=args), body)
+                said = DONE if answer.status_code == 302 else answer.status_code
+            else:
+                said = _status(client.post(reverse(name, args=args), body, JSON))
+            found.append((said, rows()))
+            transaction.set_rollback(True)
+    assert (found[0][0], found[1][0]) == (status, status)
+    assert found[0][1] == found[1][1]

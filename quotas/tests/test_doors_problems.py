@@ -85,7 +85,7 @@ def rows() -> dict[str, Any]:
     return {
         "targets": list(Target.objects.order_by("pk").values_list("pk", "state", "skip_reason")),
         "limits": list(Limit.objects.order_by("pk").values_list("key", "left_out_reason")),
-        "jobs": list(Job.objects.values_list("kind", "actor__subject", "arguments")),
+        "jobs": list(Job.objects.order_by("pk").values_list("kind", "actor__subject", "arguments")),
         "items": list(JobItem.objects.order_by("pk").values_list("subject_kind", "subject_id")),
         "events": list(
             Event.objects.order_by("pk").values_list("verb", "actor__subject", "subject_kind")

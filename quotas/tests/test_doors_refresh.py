@@ -41,7 +41,9 @@ def at(site: Site, door: str, person: str, verb: str, **changes: Any) -> tuple[i
         else:
             url = reverse("api_endpoint_refresh", args=["nova-geneva"])
             status = client.post(url, {"targets": [target.pk]}, "application/json").status_code
-        asked = list(Target.objects.filter(looked_at=None, observed_at__isnull=False))
+        asked = list(
+            Target.objects.filter(looked_at=None, observed_at__isnull=False).order_by("pk")
+        )
         transaction.set_rollback(True)
     return DONE if status == 302 else status, asked
 

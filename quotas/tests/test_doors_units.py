@@ -181,12 +181,16 @@ def rows() -> dict[str, list[Any]]:
                 "kind", "unit", "amount", "actor", "delegation", "reason"
             )
         ),
-        "used": list(BoundUse.objects.values_list("bound", "used")),
+        "used": list(BoundUse.objects.order_by("pk").values_list("bound", "used")),
         "units": list(Unit.objects.order_by("pk").values_list("path", "parent")),
-        "retired": list(Unit.objects.filter(retired_at__isnull=False).values_list("slug")),
+        "retired": list(
+            Unit.objects.filter(retired_at__isnull=False).order_by("pk").values_list("slug")
+        ),
         "projects": list(Project.objects.order_by("pk").values_list("slug", "unit")),
         "delegations": list(
-            Delegation.objects.filter(revoked_at__isnull=False).values_list("pk", "revoked_by")
+            Delegation.objects.filter(revoked_at__isnull=False)
+            .order_by("pk")
+            .values_list("pk", "revoked_by")
         ),
         "events": list(Event.objects.order_by("pk").values_list("verb", "actor", "unit")),
     }

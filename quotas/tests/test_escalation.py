@@ -71,7 +71,9 @@ def test_at_the_top_it_is_said_once_and_waits_on(site: Site) -> None:
         escalate_due(at)
         at += timedelta(days=30)
     assert queues(site, at) == {"dana", "erin", "otto"}
-    verbs = list(Event.objects.filter(subject_id=asked.pk).values_list("verb", flat=True))
+    verbs = list(
+        Event.objects.filter(subject_id=asked.pk).order_by("pk").values_list("verb", flat=True)
+    )
     assert (verbs.count("escalated"), verbs.count("waits at the top")) == (2, 1)
     assert line_of(asked).escalate_at is None
 

@@ -1,14 +1,20 @@
 """French is whole: nothing that people are shown lacks its words, and they fill in the same."""
 
+import ast
 import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from babel.messages.catalog import Catalog
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import override
 from django.utils.translation.reloader import translation_file_changed
 
 from contrib import messages
+from portal.lib import moments
 from quotas.models import QuotaRequest
 from quotas.tests.pages.deciding import ask, signed_in, text
 from quotas.tests.site import GIB, Site
@@ -76,6 +82,33 @@ def test_strings_are_gathered_as_gettext_will_ask_for_them() -> None:
     ]  # fmt: skip
 
 
+def test_nothing_is_put_into_words_before_a_reader_is_known() -> None:
+    """Words of a module or a class are lazy: else they are of whoever was there first."""
+    early = []
+    for path in messages.sources():
+        if path.suffix == ".py":
+            tree = ast.parse(path.read_text())
+            eager = {
+                name.asname or name.name
+                for each in tree.body
+                if isinstance(each, ast.ImportFrom) and each.module == "django.utils.translation"
+                for name in each.names
+                if name.name in ("gettext", "ngettext", "pgettext", "npgettext")
+            }
+            early += [f"{path.name}:{line}" for line in called_early(tree, eager)]
+    assert early == []
+
+
+def called_early(node: ast.AST, names: set[str]) -> Iterator[int]:
+    """The lines that call one of these names, but for those in functions, which wait."""
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, ast.FunctionDef | ast.Lambda):
+            continue
+        if isinstance(each, ast.Call) and getattr(each.func, "id", "") in names:
+            yield each.lineno
+        yield from called_early(each, names)
+
+
 @pytest.mark.usefixtures("compiled")
 def test_home_speaks_french_with_its_dates_and_numbers(site_today: Site) -> None:
     site_today.dana.language = "fr"
@@ -85,6 +118,7 @@ def test_home_speaks_french_with_its_dates_and_numbers(site_today: Site) -> None
     assert '<html lang="fr"' in shown
     assert "Demandes qui attendent votre décision" in shown
     assert "My requests" not in shown
+    assert re.search("alice(</\\w+>)*\N{NO-BREAK SPACE}: ", shown, re.IGNORECASE)
     assert "+1,5\N{NARROW NO-BREAK SPACE}TiB" in shown
     assert re.search(r'title="(lun|mar|mer|jeu|ven|sam|dim)\.? \d', shown, re.IGNORECASE)
 
@@ -97,3 +131,18 @@ def test_a_refusal_of_the_api_is_in_the_language_that_was_asked_for(site_today: 
     assert answer.status_code == 404
     assert "Cette demande n'existe pas" in answer.json()["detail"]
     assert QuotaRequest.objects.count() == 1
+
+
+@pytest.mark.usefixtures("compiled")
+def test_months_and_days_are_written_as_french_does_and_each_month_has_its_own() -> None:
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    days = [date(2026, month, 15) for month in range(1, 13)]
+    with override("fr"), timezone.override("Europe/Paris"):
+        said = [moments.day_words(each, now) for each in days]
+        assert (said[2], said[6], said[11]) == ("15 mars", "15 juil.", "15 déc.")
+        assert moments.day_words(date(2027, 6, 1), now) == "1 juin 2027"
+        assert moments.short_words(now - timedelta(days=2), now) == "19 nov., 13:00"
+        assert moments.minute_words(now) == "sam. 21 nov. 2026, 13:00 CET"
+        assert moments.exact_words(now) == "sam. 21 nov. 2026, 13:00:00 CET"
+    assert len(set(said)) == 12
+    assert not any(letter.isupper() for each in said for letter in each)

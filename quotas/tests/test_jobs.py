@@ -126,7 +126,9 @@ def test_authority_is_asked_when_the_turn_comes(site: Site) -> None:
     fail(target_of(site.project, "cinder-geneva"), "forbidden", "no")
     now = timezone.now()
     give_repairs(site, "rita", zone="compute-a")
-    ids = list(Target.objects.filter(error_code="forbidden").values_list("pk", flat=True))
+    ids = list(
+        Target.objects.filter(error_code="forbidden").order_by("pk").values_list("pk", flat=True)
+    )
     job = start_job(kind="retry", subjects=ids, actor=site.rita, now=now)
     jobs.run(job.pk)
     refused = JobItem.objects.get(job=job, state=ItemState.REFUSED)
@@ -206,7 +208,9 @@ def test_two_workers_at_once_do_each_item_once(committed_site: Site) -> None:
     project = make_project(committed_site, "other", "atlas", NOW)
     fail(target_of(project), "forbidden", "no")
     fail(target_of(committed_site.project), "forbidden", "no")
-    ids = list(Target.objects.filter(error_code="forbidden").values_list("pk", flat=True))
+    ids = list(
+        Target.objects.filter(error_code="forbidden").order_by("pk").values_list("pk", flat=True)
+    )
     job = start_job(kind="retry", subjects=ids, actor=committed_site.otto, now=timezone.now())
     at_once([lambda: jobs.run(job.pk)] * 4)
     job.refresh_from_db()

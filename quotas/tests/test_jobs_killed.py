@@ -24,7 +24,9 @@ def test_a_killed_worker_s_job_is_ended_by_another(
     # Nothing is called: the work is our own rows.
     Endpoint.objects.update(state=EndpointState.PAUSED, state_since=NOW)
     crowd(committed_site, ITEMS)
-    ids = list(Target.objects.filter(error_code="forbidden").values_list("pk", flat=True))
+    ids = list(
+        Target.objects.filter(error_code="forbidden").order_by("pk").values_list("pk", flat=True)
+    )
     job = start_job(kind="retry", subjects=ids, actor=committed_site.otto, now=timezone.now())
     waiting = JobItem.objects.filter(job=job, state=ItemState.WAITING)
     with running_site(database_copy, tmp_path / "clouds.yaml") as running:

@@ -115,7 +115,11 @@ def verbs(large: LargeSite) -> dict[str, Verb]:
         )  # fmt: skip
 
     ids = [line.pk for line in middle.lines.all()]
-    batch = list(QuotaRequest.objects.filter(pk__gt=DECIDED).values_list("pk", flat=True)[:BATCH])
+    batch = list(
+        QuotaRequest.objects.filter(pk__gt=DECIDED)
+        .order_by("pk")
+        .values_list("pk", flat=True)[:BATCH]
+    )
     common: dict[str, Any] = {"quota_request": middle, "version": 1, "now": large.now}
     return {
         "submit": submitting(["volumes"], 50),
@@ -219,7 +223,11 @@ def test_the_site_is_as_large_as_it_says(large: LargeSite) -> None:
 
 
 def test_its_lines_wait_for_whom_routing_says(large: LargeSite) -> None:
-    sample = list(QuotaRequest.objects.filter(pk__gt=DECIDED).values_list("pk", flat=True)[::29])
+    sample = list(
+        QuotaRequest.objects.filter(pk__gt=DECIDED)
+        .order_by("pk")
+        .values_list("pk", flat=True)[::29]
+    )
     rows = Assignment.objects.filter(line__request__in=sample).order_by("line", "delegation")
     columns = ("pk", "line", "delegation", "user", "group", "kind", "level", "starts_at", "ends_at")
     before = list(rows.values_list(*columns))
@@ -234,7 +242,7 @@ def test_its_lines_wait_for_whom_routing_says(large: LargeSite) -> None:
 def test_an_envelope_is_as_full_as_what_lies_below_it_adds_up_to(large: LargeSite) -> None:
     accounts = list(
         Account.objects.filter(offering=1).exclude(holder=Holder.SITE)
-        .select_related("unit", "project__unit")
+        .select_related("unit", "project__unit").order_by("pk")
     )  # fmt: skip
     sources = [each for each in accounts if each.project is None]
 

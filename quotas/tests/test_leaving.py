@@ -26,12 +26,12 @@ from projects.models import (
 from projects.queries.viewers import Viewer
 from projects.states import ChangeState, Power, ProjectState, Role
 from quotas.actions.delegations import Bound, delegate, name_deputy
-from quotas.actions.ended_authority import left_as_links
 from quotas.actions.leaving import finish_leaving, leave_site, return_to_site
 from quotas.actions.members import set_member
 from quotas.actions.orphans import offer_orphan, offer_orphans
 from quotas.actions.project_changes import accept, decline, lapse_changes, offer
 from quotas.models import Assignment, QuotaRequest
+from quotas.queries.left_authority import left_as_links
 from quotas.queries.orphans import ownerless
 from quotas.tasks import sweep_leavers
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from django.core.management import call_command
 
-from portal.lib.errors import Conflict, Forbidden, NoRoom
+from portal.lib.errors import Conflict, Forbidden, Invalid, NoRoom
 from projects.actions.project_acts import act
 from projects.models import Notice, Project, ProjectAct
 from projects.states import ProjectActKind, ProjectState
@@ -104,6 +104,18 @@ def test_closing_withdraws_what_waits_and_can_be_undone_until_the_countdown_is_o
     close(project=site.project, actor=site.alice, now=NOW + DAY)
     with pytest.raises(Conflict, match="countdown is over"):
         keep(project=site.project, ends_on=None, actor=site.alice, now=NOW + 40 * DAY)
+
+
+def test_closing_and_keeping_is_no_way_to_a_later_end_than_an_owner_may_set(site: Site) -> None:
+    Project.objects.update(ends_on=date(2026, 12, 1))
+    close(project=site.project, actor=site.alice, now=NOW)
+    for day in (date(2027, 11, 21), None):
+        with pytest.raises(Invalid, match="at the latest"):
+            keep(project=site.project, ends_on=day, actor=site.alice, now=NOW)
+    keep(project=site.project, ends_on=date(2027, 11, 20), actor=site.alice, now=NOW)
+    close(project=site.project, actor=site.alice, now=NOW)
+    keep(project=site.project, ends_on=date(2031, 1, 1), actor=site.otto, now=NOW)
+    assert project_of(site).ends_on == date(2031, 1, 1)
 
 
 def test_after_the_countdown_all_that_is_free_goes_back_and_the_rest_as_use_falls(

@@ -6,11 +6,15 @@ import pytest
 from django.core.management import call_command
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
-from projects.models import Notice, ProjectAct
-from projects.states import ProjectActKind, Role
+from projects.models import Notice, ProjectAct, ProjectChange
+from projects.queries.viewers import Viewer
+from projects.states import ChangeState, ProjectActKind, Role
 from quotas.actions.emptying import end_loans
 from quotas.actions.loans import extend_loan, make_permanent
+from quotas.actions.project_changes import accept, ask_loan, decline, lapse_changes
 from quotas.models import DelegationBound, Loan, TransferKind
+from quotas.queries.lives import waiting_changes
+from quotas.queries.verifying import verify
 
 from .site import NOW, Site, join, make_site
 from .test_lives import give
@@ -71,7 +75,7 @@ def test_it_takes_authority_over_as_much_and_no_part_in_the_project(site: Site) 
     with pytest.raises(NotVisible):
         make_permanent(loan=loan, seen=12, actor=site.mallory, now=NOW + DAY)
     join(site.project, site.erin, Role.MEMBER, NOW)
-    with pytest.raises(Forbidden, match="hold a role"):
+    with pytest.raises(Forbidden, match="have a part in"):
         make_permanent(loan=loan, seen=12, actor=site.erin, now=NOW + DAY)
     assert the_loan() == loan
 
@@ -87,3 +91,66 @@ def test_what_was_not_seen_is_not_changed(site: Site) -> None:
     make_permanent(loan=loan, seen=12, actor=site.dana, now=NOW + DAY)
     with pytest.raises(Conflict, match="paid back already"):
         make_permanent(loan=loan, seen=12, actor=site.dana, now=NOW + DAY)
+
+
+def asked(site: Site, until_on: date | None = LATER) -> ProjectChange:
+    return ask_loan(loan=the_loan(), until_on=until_on, actor=site.alice, now=NOW + DAY)
+
+
+def test_an_owner_asks_and_who_could_lend_as_much_says_yes(site: Site) -> None:
+    wish = asked(site)
+    assert [notice.person for notice in Notice.objects.filter(kind="change asked")] == [site.dana]
+    assert [each.pk for each in waiting_changes(Viewer.of(site.dana, NOW + DAY))] == [wish.pk]
+    accept(change=wish, version=1, actor=site.dana, now=NOW + 2 * DAY)
+    assert (the_loan().outstanding, the_loan().ends_at.date()) == (12, LATER + DAY)
+    wish.refresh_from_db()
+    assert (wish.state, wish.answered_by) == (ChangeState.ACCEPTED, site.dana)
+    assert not waiting_changes(Viewer.of(site.dana, NOW + DAY)).exists()
+    assert [each.sentence for each in verify()] == []
+
+
+def test_a_loan_is_asked_for_for_good(site: Site) -> None:
+    accept(change=asked(site, None), version=1, actor=site.dana, now=NOW + 2 * DAY)
+    assert not Loan.objects.filter(outstanding__gt=0).exists()
+    assert ProjectAct.objects.get(kind=ProjectActKind.LOAN_KEEP).data["amount"] == 12
+
+
+def test_a_wish_waits_for_who_has_a_remit_that_is_wide_enough(site: Site) -> None:
+    bounds = DelegationBound.objects.filter(delegation=site.delegations["dana"])
+    bounds.filter(resource=site.vcpu.resource).update(per_decision=11)
+    wish = asked(site)
+    assert [notice.person for notice in Notice.objects.filter(kind="change asked")] == [site.erin]
+    assert not waiting_changes(Viewer.of(site.dana, NOW + DAY)).exists()
+    with pytest.raises(Forbidden, match="as much at once"):
+        accept(change=wish, version=1, actor=site.dana, now=NOW + DAY)
+    with pytest.raises(Forbidden, match="You asked for it"):
+        accept(change=wish, version=1, actor=site.alice, now=NOW + DAY)
+    decline(change=wish, answer="No.", version=1, actor=site.erin, now=NOW + DAY)
+    assert the_loan().ends_at.date() == date(2027, 1, 1)
+
+
+def test_a_loan_is_asked_about_once_by_who_may_ask(site: Site) -> None:
+    asked(site)
+    with pytest.raises(Conflict, match="waits for an answer"):
+        asked(site, None)
+    with pytest.raises(Forbidden, match="owner or a manager"):
+        ask_loan(loan=the_loan(), until_on=LATER, actor=site.bob, now=NOW + DAY)
+    with pytest.raises(NotVisible):
+        ask_loan(loan=the_loan(), until_on=LATER, actor=site.mallory, now=NOW + DAY)
+    with pytest.raises(Invalid):
+        asked(site, date(2026, 1, 1))
+
+
+def test_a_wish_ends_with_its_loan(site: Site) -> None:
+    first = asked(site)
+    extend_loan(loan=the_loan(), until_on=LATER, seen=12, actor=site.dana, now=NOW + DAY)
+    first.refresh_from_db()
+    assert first.state == ChangeState.LAPSED
+    second = asked(site, None)
+    assert lapse_changes(NOW + DAY) == 0
+    Loan.objects.filter(outstanding__gt=0).update(outstanding=0)
+    with pytest.raises(Conflict, match="paid back already"):
+        accept(change=second, version=1, actor=site.dana, now=NOW + DAY)
+    assert lapse_changes(NOW + DAY) == 1
+    second.refresh_from_db()
+    assert second.state == ChangeState.LAPSED

@@ -10,6 +10,7 @@ from projects.outgoing.notices import mark_all_read, mark_read, tell
 from projects.queries.viewers import Viewer
 from projects.states import NoticeKind
 from quotas.actions import decide, requests
+from quotas.actions.project_changes import accept, offer
 from quotas.actions.watching import unwatch, watch
 from quotas.models import QuotaRequest
 from quotas.queries.notice_words import sentence_of, url_of
@@ -127,6 +128,25 @@ def test_of_what_may_no_longer_be_seen_a_notice_shows_nothing(site_today: Site) 
     assert f"#{asked.pk}" not in html.split('id="requests"')[0]
     (shown,) = results(caller(site, "alice").get("notices/"))
     assert (shown["subject"], shown["actor"], shown["verb"]) == (None, None, "")
+
+
+def test_who_is_asked_about_a_project_that_they_do_not_see_is_led_to_their_answer(
+    site_today: Site,
+) -> None:
+    site, now = site_today, timezone.now()
+    asked = offer(project=site.project, user=site.mallory, actor=site.alice, now=now)
+    (row,) = read_by(site, "mallory")
+    assert sentence_of(row) == "Alice asks for your yes to a change of atlas-reco"
+    assert url_of(row) == f"/changes/{asked.pk}/"
+    (shown,) = results(caller(site, "mallory").get("notices/"))
+    assert shown["subject"] == {"kind": "change", "id": str(asked.pk)}
+    accept(change=asked, version=asked.version, actor=site.mallory, now=now)
+    (row,) = read_by(site, "mallory")
+    assert sentence_of(row).endswith("it waits no more")
+    # Alice gave it away, sees it no more, and hears that it was taken.
+    (row,) = read_by(site, "alice")
+    assert sentence_of(row) == "Mallory agreed to a change of atlas-reco"
+    assert url_of(row) == f"/changes/{asked.pk}/"
 
 
 @pytest.mark.parametrize("name", ["erin", "mallory"])

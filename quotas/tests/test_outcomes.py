@@ -238,7 +238,7 @@ def test_no_more_targets_are_in_work_than_the_endpoint_gets_calls(site: Site) ->
         make_project(site, f"project-{number}", "atlas", NOW)
     nova = site.endpoints["nova-geneva"]
     Endpoint.objects.filter(pk=nova.pk).update(concurrency=2)
-    ids = list(Target.objects.filter(endpoint=nova).values_list("pk", flat=True))
+    ids = list(Target.objects.filter(endpoint=nova).order_by("pk").values_list("pk", flat=True))
     taken = [leases.take(each) for each in ids]
     assert [lease is not None for lease in taken] == [True, True, False, False]
     assert leases.take_beside(ids[0]) is None
@@ -251,7 +251,7 @@ def test_what_gathered_at_an_endpoint_is_taken_in_the_order_of_its_time(site: Si
     for number in range(3):
         make_project(site, f"project-{number}", "atlas", NOW)
     nova = site.endpoints["nova-geneva"]
-    ids = list(Target.objects.filter(endpoint=nova).values_list("pk", flat=True))
+    ids = list(Target.objects.filter(endpoint=nova).order_by("pk").values_list("pk", flat=True))
     for seconds, target_id in enumerate(reversed(ids)):
         ago = Now() - timedelta(seconds=100 - seconds)
         Target.objects.filter(pk=target_id).update(next_try_at=ago)

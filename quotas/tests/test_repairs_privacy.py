@@ -53,7 +53,7 @@ def bodies_of(site: Site, job: Job) -> str:
 def test_a_job_names_no_project_that_its_starter_may_not_see(
     site_today: Site, secret: Project, kind: str
 ) -> None:
-    ids = list(Target.objects.filter(project=secret).values_list("pk", flat=True))
+    ids = list(Target.objects.filter(project=secret).order_by("pk").values_list("pk", flat=True))
     body: dict[str, Any] = {"targets": [*ids, target_of(site_today.project).pk]}
     if kind == "skip":
         body["reason"] = "Later."

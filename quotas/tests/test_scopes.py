@@ -14,7 +14,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, converters, reverse
 
-from projects.states import TokenScope
+from projects.states import Power, TokenScope
 from quotas.api.doors import Door
 from quotas.tests.site import Site
 from quotas.tests.test_access import urls
@@ -36,14 +36,17 @@ TABLE: dict[str, str] = {
         GET job, GET job_items, GET drifts, GET coverage, GET unanswered, GET drift, GET tokens,
         GET current_token, GET token, GET service_accounts, GET service_account, GET webhooks,
         GET mail_choices, GET mail, GET letters, GET groups, GET project_life, GET project_acts,
-        GET changes, GET change, GET webhook_types, GET webhook, GET webhook_calls, GET events
+        GET changes, GET change, GET people, GET person, GET person_leaving, GET orphans,
+        GET directory, GET directory_runs, GET webhook_types, GET webhook, GET webhook_calls,
+        GET events, GET project_timeline, GET request_timeline, GET project_missing,
+        GET announcements, GET announcement
     """,
     "ask": """
         POST preview, POST requests, POST request_submit, POST request_amend, POST request_answer,
         POST request_withdraw, POST request_comment, POST request_nudge, PUT request,
         DELETE request, POST projects, POST project_rename, POST members, DELETE member,
         POST project_leave, POST project_extend, POST project_move, POST project_offer,
-        POST project_close, POST project_keep, POST change_withdraw
+        POST project_close, POST project_keep, POST change_withdraw, POST loan_ask
     """,
     "decide": """
         POST request_approve, POST request_decline, POST request_return, POST request_endorse,
@@ -66,7 +69,9 @@ TABLE: dict[str, str] = {
         POST limit_leave_out, POST limit_take_in, POST problem_retry, POST problem_skip,
         POST problem_remedy, POST drifts_restore, POST drifts_ignore, POST drift_restore,
         POST drift_ignore, POST project_suspend, POST project_resume, POST project_hold,
-        POST project_release
+        POST project_release, POST person_leave, POST person_return, POST orphan_offer,
+        POST announcements, PUT announcement, POST announcement_preview,
+        POST announcement_schedule, POST announcement_withdraw
     """,
     "listen": """
         POST request_watch, POST request_unwatch, PUT mail_choices, POST notices_read,
@@ -142,3 +147,18 @@ def test_a_token_of_each_scope_tries_every_verb(site_today: Site, scope: str) ->
         for method, name, pattern in operations()
     }
     assert tried == {key: takes in (scope, "any token") for key, takes in listed().items()}
+
+
+def test_a_token_without_decide_uses_no_authority_of_its_person(site_today: Site) -> None:
+    held = site_today.delegations["erin"]
+    held.powers = [*held.powers, Power.DECIDE_PROJECTS]
+    held.save(update_fields=["powers"])
+    answers = []
+    for scopes in ([TokenScope.ASK], [TokenScope.ASK, TokenScope.DECIDE]):
+        _token, text = token_for(site_today.erin, *scopes)
+        client = calling(text)
+        for verb in ("close", "keep"):
+            url = reverse(f"api_project_{verb}", kwargs={"slug": "atlas-reco"})
+            sent = {"ends_on": None} if verb == "keep" else {}
+            answers.append(client.post(url, sent, "application/json").status_code)
+    assert answers == [403, 403, 200, 200]

@@ -103,7 +103,7 @@ def test_what_people_did_to_envelopes_agrees_with_history(funded: Site) -> None:
     assert [each.sentence for each in verify()] == []
     assert whats(since=NOW) == []
     assert run() == (
-        0, "5 decisions and acts on envelopes, each allowed by what history says.\n",
+        0, "5 decisions and acts on envelopes and projects, each allowed by what history says.\n",
     )  # fmt: skip
 
 

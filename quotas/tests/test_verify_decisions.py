@@ -296,7 +296,10 @@ def run(*arguments: str) -> tuple[int, str]:
 
 
 def test_the_command_says_what_it_checked_and_names_what_it_found(decided: Site) -> None:
-    assert run() == (0, "5 decisions and acts on envelopes, each allowed by what history says.\n")
+    assert run() == (
+        0,
+        "5 decisions and acts on envelopes and projects, each allowed by what history says.\n",
+    )
     consumed(decided)
     code, said = run()
     assert code == 1

@@ -13,8 +13,9 @@ from projects.actions import service_accounts
 from projects.models import ApiToken, Delegation, ServiceAccount, Webhook
 from quotas.actions.endpoints import last_word, pause, resume
 from quotas.actions.unit_settings import set_waiting
-from quotas.models import Drift, Policy, QuotaRequest
+from quotas.models import Announcement, Drift, Policy, QuotaRequest
 from quotas.queries.hanging import seen_of
+from quotas.tests.announcements.writing import draft_of
 from quotas.tests.api import ROOT, approval, caller, refusal, submit
 from quotas.tests.drifting import make_drift
 from quotas.tests.site import GIB, NOW, Site
@@ -42,6 +43,7 @@ class Things:
     account: ServiceAccount
     webhook: Webhook
     drift: Drift
+    announcement: Announcement
 
     @property
     def places(self) -> dict[str, tuple[str, str]]:
@@ -56,6 +58,7 @@ class Things:
             "account": ("dana", f"service-accounts/{self.account.public_id}/"),
             "webhook": ("alice", f"webhooks/{self.webhook.public_id}/"),
             "drift": ("otto", f"drift/{self.drift.pk}/"),
+            "announcement": ("otto", f"announcements/{self.announcement.pk}/"),
         }
 
     def tag(self, name: str) -> str:
@@ -79,6 +82,7 @@ def things(site_today: Site) -> Things:
             project=site_today.project,
         ),
         make_drift(site_today, "gigabytes_storage-a", wanted=0, seen=10 * GIB),
+        draft_of(site_today),
     )  # fmt: skip
 
 
@@ -92,7 +96,7 @@ def send(site: Site, who: str, method: str, path: str, body: Any, **headers: str
 
 NAMES = [
     "request", "draft", "policy", "delegation", "waiting", "endpoint", "token", "account",
-    "webhook", "drift",
+    "webhook", "drift", "announcement",
 ]  # fmt: skip
 
 
@@ -222,6 +226,7 @@ def needing(things: Things) -> list[tuple[str, str, dict[str, Any]]]:
         ("dana", f"{request}endorse/", {"endorsed": {line: 90}}),
         ("dana", f"{policy}revise/", {"name": "Smaller", "terms": terms}),
         ("dana", f"{policy}switch-on/", {}),
+        ("otto", f"announcements/{things.announcement.pk}/schedule/", {}),
     ]
 
 
@@ -271,6 +276,7 @@ def checking(things: Things) -> list[tuple[str, str, str, str, Any]]:
         ("endpoint", "otto", "post", "endpoints/nova-geneva/pause/", words),
         ("endpoint", "otto", "post", "endpoints/nova-geneva/resume/", {}),
         ("endpoint", "otto", "post", "endpoints/nova-geneva/restrict/", words),
+        ("announcement", *change(things, "announcement", "withdraw/")),
         ("webhook", *change(things, "webhook", "switch-off/")),
         ("token", *change(things, "token", "rotate/", overlap_hours=1)),
         ("token", *change(things, "token", "revoke/")),

@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
-from projects.rules import may_hand_on
+from projects.rules import may_hand_on, may_see_orphans
 from projects.views.viewer import viewer_of
 from quotas.queries.coverage import AWAY, MOST, ROOT_SOON, SOON, coverage_of
 
@@ -19,6 +19,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
         "here": "remit",
         "coverage": coverage_of(viewer),
         "may_hand_on": may_hand_on(viewer),
+        "sees_orphans": may_see_orphans(viewer),
         "is_whole": viewer.sees_everything,
         "most": MOST,
         "soon_days": SOON.days,

@@ -225,7 +225,7 @@ def _obstacles(figures: LineFigures, above: Collection[Mandate]) -> list[Obstacl
         "wanted": format_amount(figures.line.wanted, figures.unit),
         "holder": figures.source_name,
         "free": format_amount(figures.source.balance if figures.source else 0, figures.unit),
-        "zone": figures.offering.zone.name,
+        "zone": figures.offering.zone.place,
         "resource": figures.offering.resource.name,
         "bound": format_amount(figures.bound or 0, figures.unit),
         "change": format_amount(figures.change, figures.unit),
@@ -255,7 +255,7 @@ def _beyond_remit(figures: LineFigures, above: Collection[Mandate]) -> Obstacle:
     """Of a line that the person can neither grant nor refuse, whatever the amount."""
     words = {
         "resource": figures.offering.resource.name,
-        "zone": figures.offering.zone.name,
+        "zone": figures.offering.zone.place,
         "people": _people(each for each in above if each.allows(figures.offering, figures.change)),
     }
     heading = _("Your remit says nothing about %(resource)s in %(zone)s") % words

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.lib.access import shows
@@ -40,7 +41,7 @@ from .pages import ids_in, is_slug, page_of
 
 UNANSWERED_SHOWN = 10
 MOST_CHOSEN = 200
-SHOWS = {SHOWN: _lazy("Open"), IGNORED: _lazy("Ignored"), ENDED: _lazy("Over")}
+SHOWS = {SHOWN: pgettext_lazy("drifts", "Open"), IGNORED: _lazy("Ignored"), ENDED: _lazy("Over")}
 
 
 @shows("operations")

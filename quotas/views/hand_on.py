@@ -111,7 +111,11 @@ def _preview(sheet: Sheet) -> tuple[HandOnPreview | None, list[str]]:
     if not sheet.form.is_bound:
         return None, []
     viewer = sheet.viewer
-    read = [f"{row.typed['resource']}: {row.error}" for row in sheet.rows if row.wrong]
+    read = [
+        _("%(label)s: %(words)s") % {"label": row.typed["resource"], "words": row.error}
+        for row in sheet.rows
+        if row.wrong
+    ]
     try:
         terms = sheet.terms()
     except Invalid as error:

@@ -8,12 +8,11 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.lib.errors import Invalid
-from portal.lib.moments import last_day
+from portal.lib.moments import full_day_words, last_day
 from projects.actions.delegations import LATEST, MAX_PURPOSE, Terms
 from projects.models import Delegation, Unit, User
 from projects.queries.viewers import Viewer
@@ -239,7 +238,7 @@ def _form(
     words = {"most": source.depth - 1}
     form.fields["depth"].help_text = _("At most %(most)s more times; 0: not at all.") % words
     if source.ends_at is not None:
-        day = date_format(last_day(source.ends_at), "j M Y")
+        day = full_day_words(last_day(source.ends_at))
         form.fields["ends_on"].help_text = _("Your last day is %(day)s.") % {"day": day}
     return form
 

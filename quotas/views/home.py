@@ -10,6 +10,7 @@ from projects.views.viewer import viewer_of
 from quotas.queries.ask import askable_projects
 from quotas.queries.home import amiss_of, home_of
 from quotas.queries.lives import waiting_changes
+from quotas.queries.loan_changes import with_loans
 from quotas.queries.notices import SHOWN, notices_of
 from quotas.views.notices import notice_items
 
@@ -21,7 +22,7 @@ def home(request: HttpRequest) -> HttpResponse:
     told = list(notices_of(viewer, is_unread=True)[: SHOWN + 1])
     context = {
         "home": home_of(viewer),
-        "changes": list(waiting_changes(viewer)[:SHOWN]),
+        "changes": with_loans(waiting_changes(viewer)[:SHOWN]),
         "amiss": amiss_of(viewer),
         "notices": notice_items(told[:SHOWN], viewer),
         "has_more_notices": len(told) > SHOWN,

@@ -60,7 +60,9 @@ def title_of(job: Job) -> str:
     kind = KINDS.get(job.kind)
     title = str(kind.title) if kind else job.kind
     problem = known().by_id(str(job.arguments.get("cause", "")))
-    return f"{title}: {problem.title}" if problem else title
+    if problem is None:
+        return title
+    return _("%(label)s: %(words)s") % {"label": title, "words": problem.title}
 
 
 def _titled(rows: list[JobRow]) -> list[tuple[str, JobRow]]:

@@ -16,6 +16,13 @@ def _why(*, is_needed: bool = False) -> TextField:
     return TextField(label=_("Why"), rows=2, most=MAX_REASON, is_needed=is_needed)
 
 
+def _with_a_day(form: forms.Form, sent: dict[str, Any]) -> dict[str, Any]:
+    """What was sent; it is wrong without a last day."""
+    if sent.get("until_on") is None and "until_on" not in form.errors:
+        form.add_error("until_on", _("Choose the last day."))
+    return sent
+
+
 class LifeForm(forms.Form):
     """A form of which several stand on one page: ids by its verb."""
 
@@ -29,6 +36,9 @@ class ExtendForm(LifeForm):
     verb = "extend"
     until_on = DayField(label=_("Until the end of"))
     reason = _why()
+
+    def clean(self) -> dict[str, Any]:
+        return _with_a_day(self, super().clean() or {})
 
 
 class MoveForm(LifeForm):
@@ -66,22 +76,26 @@ class HoldForm(LifeForm):
     reason = _why(is_needed=True)
 
 
-class LoanKeepForm(LifeForm):
-    """`seen`: the outstanding amount that the page showed, in base units."""
+class LoanForm(LifeForm):
+    """One of a loan, for good or until a day: the button says which.
 
-    verb = "loan"
+    `seen`: the outstanding amount that the page showed, in base units.
+    """
+
+    until_on = DayField(label=_("Until the end of"))
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
     reason = _why()
 
+    def __init__(self, *args: Any, loan: int, is_for_good: bool = False, **options: Any) -> None:
+        super().__init__(*args, **{"auto_id": f"loan-{loan}-%s", **options})
+        self.is_for_good = is_for_good
 
-class LoanExtendForm(LoanKeepForm):
-    until_on = forms.DateField(
-        label=_("Until the end of"),
-        error_messages={
-            "invalid": _("That is no day. Write it as 2027-03-31."),
-            "required": _("Choose the last day."),
-        },
-    )
+    def clean(self) -> dict[str, Any]:
+        sent: dict[str, Any] = super().clean() or {}
+        if not self.is_for_good:
+            return _with_a_day(self, sent)
+        self.errors.pop("until_on", None)
+        return {**sent, "until_on": None}
 
 
 class MemberForm(LifeForm):
@@ -101,4 +115,17 @@ class OfferForm(LifeForm):
     then = forms.ChoiceField(
         label=_("Your role then"), required=False, choices=[(NO_ROLE, _("none")), *Role.choices]
     )
+    reason = _why()
+
+
+class PersonLeaveForm(LifeForm):
+    verb = "leave-site"
+    reason = _why(is_needed=True)
+
+
+class OrphanForm(LifeForm):
+    """`holder`: "person:<uuid>", who shall own it."""
+
+    verb = "offer-orphan"
+    holder = forms.CharField(required=False, max_length=100, widget=forms.HiddenInput)
     reason = _why()

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.lib.access import shows
-from portal.lib.errors import Invalid
+from portal.lib.errors import Conflict, DomainError, Invalid, Stale
+from portal.lib.moments import full_day_words
 from projects.models import Project, Unit
 from projects.queries.viewers import Viewer, roles_in
 from projects.rules import may_ask
@@ -53,7 +54,9 @@ def project_extend(request: HttpRequest, slug: str) -> HttpResponse:
         asked = project_changes.ask_extension(
             project=project, **sent, actor=viewer.user, now=viewer.now
         )
-        return _("It lasts longer now.") if asked is None else _("Asked; it waits for a yes.")
+        if asked is not None:
+            return _("Asked; it waits for a yes.")
+        return _("Its last day is %(day)s now.") % {"day": full_day_words(sent["until_on"])}
 
     return _act(request, slug, ExtendForm(request.POST), act)
 
@@ -142,16 +145,20 @@ def _act(request: HttpRequest, slug: str, form: LifeForm, act: Done) -> HttpResp
     """Do it, or show the page again with what was typed and what is wrong with it."""
     viewer = viewer_of(request)
     project = visible_project(viewer, slug)
+    refused: DomainError | None = None
     if form.is_valid():
         try:
             said = act(viewer, project, form.cleaned_data | _version(request, form))
         except Invalid as error:
             for sentence in take_errors(form, error.errors).values():
                 form.add_error(None, sentence)
+        except (Conflict, Stale) as error:
+            refused = error
+            project.refresh_from_db()
         else:
             messages.success(request, said)
             return redirect("project_life", slug=slug)
-    return _show(request, viewer, project, form, status=422)
+    return _show(request, viewer, project, form, refused)
 
 
 def _version(request: HttpRequest, form: LifeForm) -> dict[str, int]:
@@ -164,13 +171,16 @@ def _version(request: HttpRequest, form: LifeForm) -> dict[str, int]:
 
 def _show(
     request: HttpRequest, viewer: Viewer, project: Project, bound: LifeForm | None = None,
-    status: int = 200,
+    refused: DomainError | None = None,
 ) -> HttpResponse:  # fmt: skip
+    """The page; with what was typed, and why it was not done."""
     roles = roles_in(viewer, project)
     decides = viewer.holds(Power.DECIDE_PROJECTS, project.unit.path)
     may_change = (may_ask(roles) or decides) and project.state in WORKS
     is_owner = Role.OWNER in roles
     may_end = is_owner or decides or viewer.is_operator
+    back = going_back(project) if may_end else []
+    until = renewable_until(viewer.now)
     context: dict[str, Any] = {
         "here": "projects",
         "project": project,
@@ -178,18 +188,25 @@ def _show(
         "changes": open_changes(project),
         "may_withdraw": may_ask(roles),
         "acts": acts_of(project)[:ACTS_SHOWN],
-        "going_back": going_back(project) if may_end else [],
-        "renewable_until": renewable_until(viewer.now),
+        "going_back": back,
+        "in_use_count": sum(1 for each in back if each.stays),
+        "renewable_until": until,
         "may_change": may_change,
-        "may_renew": is_owner or decides,
+        # What has no end, or a later one, would last shorter by it.
+        "may_renew": (is_owner or decides)
+        and project.ends_on is not None
+        and project.ends_on < until,
         "may_close": may_end and project.state in WORKS,
         "may_keep": may_end and project.closes_on is not None,
         "may_halt": decides or viewer.is_operator,
         "forms": _forms(bound),
         "error_form": bound,
+        "error": refused,
     }
     if may_change:
         context |= _move(request, project, bound)
+    wrong = 422 if bound is not None else 200
+    status = refused.status if refused is not None else wrong
     return render(request, "projects/life.html", context, status=status)
 
 
@@ -204,8 +221,10 @@ def _move(request: HttpRequest, project: Project, bound: LifeForm | None) -> dic
     slug = request.GET.get("unit", "") or (request.POST.get("unit", "") if bound else "")
     units = Unit.objects.filter(retired_at__isnull=True).exclude(pk=project.unit_id)
     chosen = units.filter(slug=slug).first() if is_slug(slug) else None
+    drawn = redraws(project, chosen) if chosen else []
     return {
         "units": units.order_by("path"),
         "chosen": chosen,
-        "redraws": redraws(project, chosen) if chosen else [],
+        "redraws": drawn,
+        "short_count": sum(1 for each in drawn if each.short),
     }

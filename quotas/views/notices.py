@@ -11,6 +11,7 @@ from portal.lib.access import shows
 from projects.models import Notice
 from projects.outgoing.notices import mark_all_read, mark_read
 from projects.queries.viewers import Viewer
+from projects.views.heading import next_of
 from projects.views.viewer import viewer_of
 from quotas.queries.notice_words import look_of, sentence_of, url_of
 from quotas.queries.notices import NoticeRow, notice_rows, notices_of
@@ -64,9 +65,12 @@ def notice_list(request: HttpRequest) -> HttpResponse:
 @shows("own")
 @require_POST
 def notice_read(request: HttpRequest) -> HttpResponseBase:
-    """Some are seen, or all up to `newest`; with `open`, on to what the one is about."""
+    """Some are seen, or all up to `newest`; with `open`, on to what the one is about.
+
+    `next`: the page on which a banner was dismissed.
+    """
     viewer = viewer_of(request)
-    back = "notice_list" if request.POST.get("from") == "list" else "home"
+    back = next_of(request) or ("notice_list" if request.POST.get("from") == "list" else "home")
     opened = ids_in(request.POST, "open", 1)
     newest = ids_in(request.POST, "newest", 1)
     if newest:

@@ -130,7 +130,7 @@ def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[dict[
 def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
     words = {
         "resource": line.offering.resource.name,
-        "zone": line.offering.zone.name,
+        "zone": line.offering.zone.place,
         "short": format_amount(line.short, line.unit),
         "most": format_amount(line.most, line.unit),
         "bound": format_amount(line.bound or 0, line.unit),
@@ -168,7 +168,7 @@ def _noticed_tasks(lines: list[LineFigures]) -> list[dict[str, str]]:
     resources: dict[str, list[str]] = defaultdict(list)
     for line in lines:
         if line.is_reached and not line.is_to_decide:
-            resources[line.offering.zone.name].append(line.offering.resource.name)
+            resources[line.offering.zone.place].append(line.offering.resource.name)
     said = _("to endorse: %(resources)s in %(zone)s")
     return [
         {
@@ -193,7 +193,7 @@ def _noticed_use(lines: list[LineFigures]) -> list[dict[str, str]]:
     percent, _pk, line = min(idle)
     words = {
         "resource": line.offering.resource.name,
-        "zone": line.offering.zone.name,
+        "zone": line.offering.zone.place,
         "percent": percent,
     }
     said = _("%(resource)s in %(zone)s %(percent)s\u00a0%% used")

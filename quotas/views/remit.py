@@ -21,7 +21,7 @@ from projects.queries.delegations import (
 )
 from projects.queries.deputies import left_behind
 from projects.queries.viewers import Viewer
-from projects.rules import may_hand_on, may_oversee, may_revoke
+from projects.rules import may_hand_on, may_oversee, may_revoke, may_see_orphans
 from projects.states import GIVING, Power
 from projects.views.viewer import viewer_of
 from quotas.models import DelegationBound
@@ -105,6 +105,7 @@ def remit(request: HttpRequest) -> HttpResponse:
         "ends": ends,
         "may_hand_on": may_hand_on(viewer),
         "may_oversee": may_oversee(viewer),
+        "sees_orphans": may_see_orphans(viewer),
     }
     return render(request, "remit/remit.html", context)
 

@@ -48,7 +48,7 @@ from quotas.queries.waiting_for import waiting_of
 from quotas.rules import may_change, may_comment, may_decide
 from quotas.states import PENDING, LineState
 
-from .pages import choice_of, page_of, visible_request
+from .pages import choice_of, page_of, visible_project, visible_request
 from .watching import watching_context
 
 # What somebody wrote is told by these.
@@ -58,16 +58,19 @@ WRITTEN = ("commented", "answered")
 @shows("own")
 @require_safe
 def request_list(request: HttpRequest) -> HttpResponse:
-    """`?of=` whose, `?state=` how far."""
+    """`?of=` whose, `?state=` how far, `?project=` of that one alone."""
     viewer = viewer_of(request)
+    slug = request.GET.get("project", "")
+    project = visible_project(viewer, slug) if slug else None
     scope = choice_of(request.GET, "of", Scope, Scope.MINE)
     stage = choice_of(request.GET, "state", Stage, Stage.ANY)
-    page = page_of(request, find_requests(viewer, scope, stage))
+    page = page_of(request, find_requests(viewer, scope, stage, project))
     context = {
         "page": page,
         "rows": rows_of(page.rows, viewer),
         "scope": scope,
         "stage": stage,
+        "project": project,
         "scopes": Scope.choices,
         "stages": Stage.choices,
         "here": "requests",
@@ -311,7 +314,7 @@ def _own(viewer: Viewer, number: int) -> QuotaRequest:
 
 def _lines(asked: QuotaRequest, *states: LineState) -> list[RequestLine]:
     """The request's lines in these states, or all of them."""
-    lines = asked.lines.select_related("offering__resource", "offering__zone")
+    lines = asked.lines.select_related("offering__resource", "offering__zone__region")
     return list(lines.filter(state__in=states) if states else lines)
 
 

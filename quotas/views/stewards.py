@@ -7,10 +7,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.lib.access import shows
-from portal.lib.errors import Invalid
+from portal.lib.errors import Conflict, Invalid, Stale
 from projects.models import User
 from projects.views.viewer import viewer_of
-from quotas.actions.stewards import check_may_name, set_steward
+from quotas.actions.stewards import check_may_name, set_steward, steward_version
 from quotas.queries.delegates import delegate_of_key, find_delegates
 
 from .envelopes import unit_of
@@ -25,6 +25,7 @@ def unit_steward(request: HttpRequest, slug: str) -> HttpResponse:
     viewer, unit = viewer_of(request), unit_of(slug)
     check_may_name(viewer, unit)
     refused: list[str] = []
+    status = 200
     if request.method == "POST":
         key = request.POST.get("person", "")
         found = delegate_of_key(key, viewer.now) if key else None
@@ -32,18 +33,25 @@ def unit_steward(request: HttpRequest, slug: str) -> HttpResponse:
             if key and (found is None or not isinstance(found.holder, User)):
                 raise Invalid({"person": [_("There is no such person.")]})
             person = found.holder if found and isinstance(found.holder, User) else None
-            set_steward(unit=unit, person=person, actor=viewer.user, now=viewer.now)
+            set_steward(
+                unit=unit, person=person, seen=request.POST.get("seen"), actor=viewer.user,
+                now=viewer.now,
+            )  # fmt: skip
         except Invalid as error:
-            refused = [sentence for each in error.errors.values() for sentence in each]
+            refused, status = [said for each in error.errors.values() for said in each], 422
+        except (Conflict, Stale) as error:
+            refused, status = [error.sentence], error.status
+            unit.refresh_from_db()
         else:
             messages.success(request, _("It holds for whoever leaves from now on."))
             return redirect("unit_detail", slug=slug)
-    text = request.GET.get("q", "").strip()[:MAX_FIND].replace("\0", "")
+    text = (request.POST or request.GET).get("q", "").strip()[:MAX_FIND].replace("\0", "")
     context = {
         "here": "units",
         "unit": unit,
         "text": text,
         "found": find_delegates(text, viewer.now, with_groups=False),
         "refused": refused,
+        "seen": steward_version(unit),
     }
-    return render(request, "units/steward.html", context, status=422 if refused else 200)
+    return render(request, "units/steward.html", context, status=status)

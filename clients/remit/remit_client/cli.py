@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from . import __version__
-from .commands import account, asking, deciding, delegating, reading
+from .commands import account, asking, deciding, delegating, projects, reading
 from .failures import MEANINGS, Exit, Failure
 from .run import Run
 from .show import ReaderGone
@@ -26,7 +26,7 @@ def cli() -> None:
     """
 
 
-for each in (account, reading, asking, deciding, delegating):
+for each in (account, reading, asking, deciding, delegating, projects):
     for command in each.COMMANDS:
         cli.add_command(command)
 

@@ -95,7 +95,7 @@ def plan_of(site: Site, wish: Wish, offerings: Mapping[str, dict[str, Any]]) -> 
     for slug, text in wish.wanted.items():
         known = offerings.get(slug)
         if known is None:
-            wrong.append(f"{slug}: there is no such offering.{_meant(slug, offerings)}")
+            wrong.append(f"{slug}: there is no such offering.{meant(slug, offerings)}")
             continue
         now = held.get(slug, 0)
         try:
@@ -126,6 +126,7 @@ def _waiting(site: Site, project: str) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _meant(slug: str, offerings: Mapping[str, Any]) -> str:
+def meant(slug: str, offerings: Mapping[str, Any]) -> str:
+    """A hint for a name that is no offering."""
     near = difflib.get_close_matches(slug, offerings, n=1)
     return f" Did you mean {near[0]}?" if near else " `remit offerings` lists them."

@@ -78,7 +78,10 @@ def test_demo_lines_are_assigned_as_they_would_be_now(loaded: str) -> None:
     """Nothing was routed as of the past in which the demo hands authority out."""
     before = set(Assignment.objects.filter(in_force(timezone.now())).values_list("pk", "ends_at"))
     with transaction.atomic():
-        assign(list(QuotaRequest.objects.select_related("project__unit")), timezone.now())
+        assign(
+            list(QuotaRequest.objects.select_related("project__unit").order_by("pk")),
+            timezone.now(),
+        )
     after = Assignment.objects.filter(in_force(timezone.now())).values_list("pk", "ends_at")
     assert set(after) == before
 

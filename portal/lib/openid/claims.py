@@ -4,16 +4,14 @@ Of groups nothing is made where the claim is absent or cannot be read whole: hal
 must never take anybody's access away.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from portal.lib.plain import MOST_NAME, is_key, mail_in, one_line
+
 from .failures import Failed, Failure
 
-MOST_KEY = 200
-MOST_NAME = 200
-MOST_MAIL = 254
 # In the order in which they are asked; providers differ in which they fill.
 ID_KEYS = ("id", "external_id", "value")
 NAME_KEYS = ("name", "display", "displayName")
@@ -46,29 +44,18 @@ def person_in(claims: Mapping[str, Any], *, issuer: str, groups_claim: str) -> P
     return PersonClaims(
         issuer=issuer,
         subject=subject,
-        name=_line(claims.get("name") or claims.get("preferred_username"), MOST_NAME),
-        mail=_mail(claims.get("email")),
+        name=_name(claims.get("name") or claims.get("preferred_username")),
+        mail=mail_in(_text(claims.get("email"))),
         groups=_groups(claims.get(groups_claim)) if groups_claim else None,
     )
 
 
-def is_key(text: str) -> bool:
-    """Whether a text can be what somebody or a group is known by, exactly as it is."""
-    return 0 < len(text) <= MOST_KEY and text.isprintable() and text == text.strip()
+def _name(value: Any) -> str:
+    return one_line(_text(value), MOST_NAME)
 
 
-def _line(value: Any, most: int) -> str:
-    """A text of one line, without signs that turn or hide what is beside them."""
-    if not isinstance(value, str):
-        return ""
-    plain = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in value)
-    return " ".join(plain.split())[:most]
-
-
-def _mail(value: Any) -> str:
-    """An address that fits, or none: half an address is somebody else's."""
-    line = _line(value, MOST_MAIL + 1)
-    return line if "@" in line and " " not in line and len(line) <= MOST_MAIL else ""
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _groups(value: Any) -> tuple[GroupClaim, ...] | None:
@@ -88,7 +75,7 @@ def _group(item: Any) -> GroupClaim | None:
     name = ""
     if isinstance(item, Mapping):
         key = next((item[each] for each in ID_KEYS if item.get(each) is not None), None)
-        name = next((_line(item[each], MOST_NAME) for each in NAME_KEYS if item.get(each)), "")
+        name = next((_name(item[each]) for each in NAME_KEYS if item.get(each)), "")
     else:
         key = item
     # Some number their groups.

@@ -5,6 +5,7 @@ and keys are kept for an hour.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
@@ -65,6 +66,7 @@ class Provider:
 
     # What was read of each issuer, and when; shared by the threads of a process.
     _kept: ClassVar[dict[tuple[str, str], tuple[float, dict[str, Any]]]] = {}
+    _asking: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, registration: Registration) -> None:
         self.registration = registration
@@ -78,9 +80,15 @@ class Provider:
         """Where to send somebody who wants to sign in, and what to keep until they return.
 
         language: of the person, for pages of the provider that know it.
-        Asks the provider each time, so that nobody is sent where nobody answers. Raises Failed.
+        Asks the provider, so that nobody is sent where nobody answers; but not while somebody
+        else asks, so that one which hangs keeps one thread and not the site. Raises Failed.
         """
-        metadata = self._metadata(is_fresh=True)
+        is_first = self._asking.acquire(blocking=False)
+        try:
+            metadata = self._metadata(is_fresh=is_first)
+        finally:
+            if is_first:
+                self._asking.release()
         begun = Begun(
             state=generate_token(32),
             nonce=generate_token(32),

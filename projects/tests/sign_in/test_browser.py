@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from contrib.provider.running import CLIENT_ID, CLIENT_SECRET, RunningProvider
-from portal.testing.browser import Person
+from contrib.provider.running import RunningProvider
 from portal.testing.processes import running_site
 from portal.testing.servers import DatabaseCopy
 from projects.models import Event, GroupMembership, User
+
+from .visitor import Visitor, provider_settings
 
 pytestmark = pytest.mark.needs("provider", "chromium", "axe")
 
@@ -20,52 +21,15 @@ pytestmark = pytest.mark.needs("provider", "chromium", "axe")
 @pytest.fixture
 def url(provider: RunningProvider, database_copy: DatabaseCopy, tmp_path: Path) -> Iterator[str]:
     """A site whose people sign in at the provider, and with local accounts."""
-    settings = {
-        "OIDC_ISSUER": provider.issuer,
-        "OIDC_CLIENT_ID": CLIENT_ID,
-        "OIDC_CLIENT_SECRET": CLIENT_SECRET,
-        "OIDC_SCOPES": "openid,profile,email,groups",
-        "OIDC_NAME": "Home organisation",
-        "SIGN_IN_TRIES": "2",
-    }
+    settings = provider_settings(provider, SIGN_IN_TRIES="2")
     with running_site(database_copy, tmp_path / "none.yaml", **settings) as running:
         running.start_web()
         yield running.url
 
 
-class Visitor(Person):
-    """Somebody at a browser that reaches this machine alone: the provider asks for fonts."""
-
-    def __init__(self, browser: Browser, url: str) -> None:
-        super().__init__(browser, url)
-        self.context.route(re.compile("^https:"), _abort)
-
-    def go_to_the_provider(self) -> None:
-        self.page.get_by_role("link", name="Sign in with Home organisation").click()
-
-    def say_who(self, subject: str) -> None:
-        self.page.get_by_placeholder("Enter any login").fill(subject)
-        self.page.get_by_placeholder("and password").fill("any")
-        self.page.get_by_role("button", name="Sign-in").click()
-
-    def look(self, name: str) -> None:
-        """Pictures and axe, wide, narrow and dark."""
-        for suffix, width, colours in (("", 1280, "light"), ("-360", 360, "light"),
-                                       ("-dark", 1280, "dark")):  # fmt: skip
-            self.page.set_viewport_size({"width": width, "height": 900})
-            self.page.emulate_media(color_scheme=colours, reduced_motion="reduce")  # type: ignore[arg-type]  # one of its words
-            assert self.axe() == []
-            self.picture(f"{name}{suffix}")
-        self.page.emulate_media(color_scheme="light")
-
-
 def _stay(route: Route) -> None:
     """As if nobody had gone there."""
     route.abort("aborted")
-
-
-def _abort(route: Route) -> None:
-    route.abort()
 
 
 def test_a_new_person_comes_in_by_a_deep_link_and_goes_out_again(

@@ -1,6 +1,7 @@
 """Whatever goes wrong at the provider ends on a calm page with a code, and changes nothing."""
 
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from pytest_django import Settings
 from contrib.provider.running import RunningProvider
 from portal.lib.openid.failures import Failure
 from portal.lib.openid.provider import Provider
+from portal.testing.waiting import wait_until
 from projects.actions.people import make_user
 from projects.models import Event, User
 from projects.views.provider import WORDS
@@ -165,6 +167,24 @@ def test_a_provider_that_is_down_is_said_before_anybody_is_sent_there(
         assert not is_signed_in(client)
     finally:
         provider.start()
+
+
+def test_a_provider_that_hangs_holds_up_one_sign_in_and_not_the_site(
+    client: Client, provider: RunningProvider, settings: Settings
+) -> None:
+    settings.OIDC = replace(settings.OIDC, timeout=30)
+    assert client.get(BEGIN).status_code == 302
+    asking = Provider(settings.OIDC)
+    waiting = threading.Thread(target=asking.begin, args=(RETURN,), kwargs={"language": ""})
+    provider.suspend()
+    try:
+        waiting.start()
+        wait_until(asking._asking.locked, 10, "somebody waits for the provider")
+        assert Client().get(BEGIN).status_code == 302
+        assert waiting.is_alive()
+    finally:
+        provider.resume()
+        waiting.join()
 
 
 def test_a_provider_that_dies_on_the_way_signs_nobody_in(

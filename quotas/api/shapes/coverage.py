@@ -29,6 +29,13 @@ class EndingSerializer(HeldSerializer):
     over_at = serializers.DateTimeField()
 
 
+class LeftSerializer(HeldSerializer):
+    """Its holder has left; `below_count` others hold something by it, so it stays as a link."""
+
+    left_at = serializers.DateTimeField()
+    below_count = serializers.IntegerField()
+
+
 class GrownSerializer(HeldSerializer):
     """A group with more members `now` than when it was given the delegation."""
 
@@ -97,6 +104,7 @@ class DeciderCoverageSerializer(serializers.Serializer[Any]):
     thin = ThinUnitSerializer(source="thin.rows", many=True)
     roots = EndingSerializer(source="roots.rows", many=True)
     ending = EndingSerializer(source="ending.rows", many=True)
+    left = LeftSerializer(source="left.rows", many=True)
     absent = AbsentSerializer(source="absent.rows", many=True)
     grown = GrownSerializer(source="grown.rows", many=True)
     policies = IdlePolicySerializer(source="policies.rows", many=True)
@@ -105,6 +113,7 @@ class DeciderCoverageSerializer(serializers.Serializer[Any]):
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_more(self, coverage: Any) -> list[str]:
         names = (
-            "stranded", "unanswered", "thin", "roots", "ending", "absent", "grown", "policies",
+            "stranded", "unanswered", "thin", "roots", "ending", "left", "absent", "grown",
+            "policies",
         )  # fmt: skip
         return [each for each in names if getattr(coverage, each).has_more]

@@ -10,7 +10,7 @@ from projects.states import ChangeKind, ChangeState, ProjectActKind, Role
 from quotas.api.fields import Input, PublicId, Slug, Text, Whole
 from quotas.queries.lives import GoingBack, Redraw
 
-from .ledger import AccountHolder, account_holder
+from .ledger import AccountHolder, LoanSerializer, account_holder
 from .people import Person, ProjectRef, ProjectSerializer
 from .units import RefusalShape, refusal
 
@@ -97,6 +97,13 @@ class LoanExtendInput(LoanKeepInput):
     until_on = serializers.DateField()
 
 
+class LoanAskInput(Input):
+    """Until the end of which day you need it, and why; null: for good."""
+
+    until_on = serializers.DateField(allow_null=True)
+    reason = Text(required=False, default="")
+
+
 class AnswerChangeInput(SeenInput):
     """What you say to whoever asked; who declines says why."""
 
@@ -107,8 +114,8 @@ class ChangeSerializer(serializers.ModelSerializer[ProjectChange]):
     """A change of a project that somebody must agree to.
 
     extend: until `until_on`; move: into `to_unit`; hand over: to `to_person`, after which
-    `asked_by` has the role `then_role`. `asked_by` null: the site asks. `expires_at`: then it
-    lapses.
+    `asked_by` has the role `then_role`; loan: `loan` until `until_on`, null for good. `asked_by`
+    null: the site asks. `expires_at`: then it lapses.
     """
 
     project = ProjectRef()
@@ -118,13 +125,14 @@ class ChangeSerializer(serializers.ModelSerializer[ProjectChange]):
     to_person = Person(source="to_user", allow_null=True)
     to_unit = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
     then_role = serializers.SerializerMethodField()
+    loan = LoanSerializer(source="lent", allow_null=True)
     answered_by = Person(allow_null=True)
 
     class Meta:
         model = ProjectChange
         fields = (
             "id", "project", "kind", "state", "asked_by", "to_person", "to_unit", "until_on",
-            "then_role", "reason", "answer", "answered_by", "answered_at", "expires_at",
+            "loan", "then_role", "reason", "answer", "answered_by", "answered_at", "expires_at",
             "created_at", "version",
         )  # fmt: skip
 

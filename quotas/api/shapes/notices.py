@@ -6,10 +6,18 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from projects.models import ApiToken, Delegation, Project, Unit, Webhook
+from projects.models import (
+    ApiToken,
+    Delegation,
+    DirectoryRun,
+    Project,
+    ProjectChange,
+    Unit,
+    Webhook,
+)
 from projects.states import NoticeKind
 from quotas.api.fields import Input, LineIds, Whole
-from quotas.models import QuotaRequest
+from quotas.models import Announcement, QuotaRequest
 from quotas.queries.notice_words import sentence_of
 from quotas.queries.notices import NoticeRow
 
@@ -17,11 +25,22 @@ from .people import Person
 
 
 class NoticeSubject(serializers.Serializer[Any]):
-    """What it is about: the number of a request or a delegation, the slug of a project or a
-    unit, the id of a webhook or a token."""
+    """What it is about: the number of a request, a delegation, a change of a project or an
+    announcement, the slug of a project or a unit, the id of a webhook, a token or a reading of the
+    directory."""
 
     kind = serializers.ChoiceField(
-        choices=["request", "delegation", "unit", "webhook", "token", "project"]
+        choices=[
+            "request",
+            "delegation",
+            "unit",
+            "webhook",
+            "token",
+            "project",
+            "change",
+            "directory",
+            "announcement",
+        ]
     )
     id = serializers.CharField()
 
@@ -46,10 +65,16 @@ class NoticeSerializer(serializers.Serializer[Any]):
         found = row.subject
         if isinstance(found, QuotaRequest):
             return {"kind": "request", "id": str(found.pk)}
+        if isinstance(found, Announcement):
+            return {"kind": "announcement", "id": str(found.pk)}
         if isinstance(found, Project):
             return {"kind": "project", "id": found.slug}
+        if isinstance(found, ProjectChange):
+            return {"kind": "change", "id": str(found.pk)}
         if isinstance(found, Delegation):
             return {"kind": "delegation", "id": str(found.pk)}
+        if isinstance(found, DirectoryRun):
+            return {"kind": "directory", "id": str(found.pk)}
         if isinstance(found, Webhook):
             return {"kind": "webhook", "id": str(found.public_id)}
         if isinstance(found, ApiToken):

@@ -34,9 +34,9 @@ class Command(BaseCommand):
             raise CommandError(f"{known} known as {options['subject']!r}; see --issuer.")
         verb = return_to_site if options["back"] else leave_site
         with Sentences():
-            changed = verb(
+            verb(
                 user=people[0], reason=options["reason"], actor=person(options["by"]),
                 now=timezone.now(),
             )  # fmt: skip
         was = "is back" if options["back"] else "has left"
-        self.stdout.write(f"{people[0]} {was}." if changed else f"{people[0]} {was} already.")
+        self.stdout.write(f"{people[0]} {was}.")

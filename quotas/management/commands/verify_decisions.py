@@ -1,4 +1,4 @@
-"""Check every decision, and what people did to envelopes; exit 1 with each finding in words."""
+"""Check every decision, and acts on envelopes and projects; exit 1 with each finding in words."""
 
 import json
 import sys
@@ -18,8 +18,8 @@ from quotas.queries.verifying import verify
 
 class Command(BaseCommand):
     help = (
-        "Check the proof of every decision, and of what people did to envelopes, against history; "
-        "exits 1 and names each that fails."
+        "Check the proof of every decision, and of what people did to envelopes and projects by "
+        "authority, against history; exits 1 and names each that fails."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -42,7 +42,8 @@ class Command(BaseCommand):
         for each in verify(since=options["since"], progress=self._progress):
             found += 1
             if options["json"]:
-                row = {"decision": each.decision, "act": each.act, "what": each.what}
+                row: dict[str, Any] = {"decision": each.decision, "act": each.act}
+                row |= {"project_act": each.project_act, "what": each.what}
                 row |= {"expected": _plain(each.expected), "found": _plain(each.found)}
                 self.stdout.write(json.dumps(row))
             else:
@@ -52,7 +53,7 @@ class Command(BaseCommand):
         elif found:
             self.stdout.write(f"{self.checked:,} decisions and acts, {found:,} findings.")
         else:
-            what = f"{self.checked:,} decisions and acts on envelopes"
+            what = f"{self.checked:,} decisions and acts on envelopes and projects"
             self.stdout.write(f"{what}, each allowed by what history says.")
         return found
 

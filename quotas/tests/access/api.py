@@ -165,6 +165,7 @@ API: dict[str, list[Sample]] = {
         Sample(pk("draft"), "DELETE", row="draft"),
     ],
     "api_comments": [get(pk("open"))],
+    "api_request_timeline": [get(pk("open"))],
     "api_request_submit": [post(pk("draft"))],
     "api_request_amend": [
         post(

@@ -129,6 +129,8 @@ LIVES: dict[str, list[Sample]] = {
     "loan_list": [get(PROJECT)],
     "loan_extend": [post(of_loan, extended)],
     "loan_keep": [post(of_loan, seen)],
+    "loan_ask": [post(of_loan, until)],
+    "api_loan_ask": [post(of_loan, until)],
     "api_loan_extend": [post(of_loan, extended)],
     "api_loan_keep": [post(of_loan, seen)],
     "project_people": [get(PROJECT), get(PROJECT, "?q=erin")],
@@ -170,6 +172,8 @@ LIVES: dict[str, list[Sample]] = {
     "api_project_leave": [post(with_another_owner)],
     "api_project_life": [get(PROJECT)],
     "api_project_acts": [get(PROJECT)],
+    "api_project_timeline": [get(PROJECT)],
+    "api_project_missing": [get(PROJECT)],
     "api_project_extend": [post(PROJECT, until)],
     "api_project_move": [post(PROJECT, into_it)],
     "api_project_offer": [

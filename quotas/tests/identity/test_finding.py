@@ -13,6 +13,7 @@ from quotas.delivery import finding
 from quotas.models import Endpoint, HolderHandle
 from quotas.queries.holders import missing_holders
 from quotas.states import Missing, TargetState
+from quotas.tests.api import caller
 from quotas.tests.identity.steps import at, handle, run
 from quotas.tests.site import NOW, Site, join, make_group
 
@@ -212,3 +213,21 @@ def test_who_works_nowhere_any_more_is_not_looked_for(site: Site, cloud: Running
     cloud.forget_calls()
     finding.look_again()
     assert cloud.calls(service="identity", method="GET") == []
+
+
+def test_rest_tells_who_waits_and_why_and_the_words_to_who_repairs(
+    site: Site, plain: PlainClient
+) -> None:
+    set_rule()
+    mail(site, "alice", "bob")
+    plain.new_user(site.alice.mail)
+    run(site)
+    found = caller(site, "alice").get("projects/atlas-reco/members/missing/").json()["waiting"]
+    (bob,) = [each for each in found if each["holder"]["name"] == str(site.bob)]
+    assert (bob["endpoint"], bob["reason"], bob["words"]) == ("keystone", "absent", "")
+    assert "as they appear" in bob["sentence"]
+    HolderHandle.objects.filter(user=site.bob).update(missing=Missing.TWICE, words="u1, u2")
+    for name, words in (("alice", ""), ("otto", "u1, u2")):
+        found = caller(site, name).get("projects/atlas-reco/members/missing/").json()["waiting"]
+        (bob,) = [each for each in found if each["holder"]["name"] == str(site.bob)]
+        assert (bob["reason"], bob["words"]) == ("twice", words)

@@ -1,6 +1,7 @@
 """Name, description and enabled follow what is done here; a closed project is let go of."""
 
 import pytest
+from django.db.models import F
 from django.db.models.functions import Now
 
 from contrib.sandbox.control import RunningSandbox
@@ -15,7 +16,7 @@ from quotas.delivery.observe import observe
 from quotas.models import Drift, Endpoint, ProjectHandle, RoleGrant, Target
 from quotas.states import TargetState
 from quotas.tests.identity.steps import at, handle, known, row, run, set_role
-from quotas.tests.site import NOW, Site
+from quotas.tests.site import NOW, Site, make_project
 
 
 @pytest.fixture
@@ -243,6 +244,25 @@ def test_its_id_is_kept_until_its_services_are_done(site: Site, plain: PlainClie
     assert run(site).state == TargetState.APPLIED
     assert ProjectHandle.objects.count() == 0
     assert plain.project(external_id) is None
+
+
+def test_those_that_wait_for_a_service_keep_no_other_from_being_forgotten(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "FINISHED_AT_ONCE", 1)
+    other = make_project(site, "atlas-sim", "atlas", NOW)
+    identity = Endpoint.objects.get(slug="keystone")
+    for project in (site.project, other):
+        ProjectHandle.objects.create(
+            project=project, identity=identity, external_id=project.slug, created_at=NOW
+        )
+    Project.objects.update(state=ProjectState.CLOSED)
+    Target.objects.update(state=TargetState.APPLIED, applied_generation=F("generation"))
+    Target.objects.filter(project=site.project, endpoint__slug="nova-geneva").update(
+        state=TargetState.REFUSED
+    )
+    assert closing.wake_closed() == 1
+    assert Target.objects.get(project=other, endpoint=identity).state == TargetState.DUE
 
 
 def test_a_deletion_that_is_none_is_refused(

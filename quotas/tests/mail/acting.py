@@ -2,14 +2,17 @@
 
 from datetime import datetime, timedelta
 
+from django.db.models import Count
+
 from projects.actions.mail_choices import set_mail_choices
-from projects.models import Event, Letter, User
+from projects.models import Event, Letter, LetterNotice, Notice, User
 from projects.outgoing.letters import write_letters
 from projects.outgoing.notices import tell
 from projects.states import LetterState, NoticeKind
 from quotas.actions import decide, requests
 from quotas.delivery.mail import Postman
 from quotas.models import QuotaRequest
+from quotas.tests.mail.server import MailServer
 from quotas.tests.site import NOW, Site
 from quotas.tests.webhooks.acting import ask, grant
 
@@ -62,6 +65,23 @@ def choose(person: User, hour: int | None = None, **ways: str) -> None:
     """ways: decided="digest"."""
     named = {kind.replace("_", " "): way for kind, way in ways.items()}
     set_mail_choices(ways=named, digest_hour=hour, actor=person)
+
+
+def untold() -> set[tuple[str, str]]:
+    """(who, what happened) that stands in no letter yet, of people who can be written to."""
+    rows = Notice.objects.filter(person__is_active=True).exclude(person__mail="")
+    waiting = rows.exclude(pk__in=LetterNotice.objects.values("notice"))
+    return set(waiting.values_list("person__subject", "event__verb"))
+
+
+def check_letters(server: MailServer) -> None:
+    """Nobody was told of anything twice; each letter was sent, and the server got each once."""
+    assert untold() == set()
+    twice = Notice.objects.values("event", "person").annotate(count=Count("pk"))
+    assert not twice.filter(count__gt=1).exists()
+    assert set(Letter.objects.values_list("state", flat=True)) == {LetterState.SENT}
+    ids = [each.message["Message-ID"] for each in server.letters]
+    assert len(set(ids)) == len(ids) == Letter.objects.count()
 
 
 def states(person: User) -> list[str]:

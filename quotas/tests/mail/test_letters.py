@@ -8,9 +8,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from projects.actions.events import record
-from projects.models import Event, LetterNotice, Postbox, User
+from projects.models import Event, LetterNotice, Postbox, ProjectChange, User
 from projects.outgoing.notices import tell
-from projects.states import NoticeKind
+from projects.states import ChangeKind, ChangeState, NoticeKind
 from quotas.tests.mail.acting import (
     HOUR,
     LATER,
@@ -159,6 +159,18 @@ def test_names_of_others_write_no_header_and_no_line(mailed: Site, server: MailS
     assert (to.display_name, to.addr_spec) == ("Ålïce écila, “the, 1st”", "alice@example.org")
 
 
+def test_a_name_longer_than_a_line_is_one_name_of_one_reader(
+    mailed: Site, server: MailServer
+) -> None:
+    name = "Alice-Alexandra, <mallory@example.org>, guest of the department (until further notice)"
+    User.objects.filter(subject="alice").update(name=name)
+    grant(mailed, ask(mailed, NOW), NOW)
+    assert write_and_post() == 1
+    (to,) = server.letters[0].message["To"].addresses
+    assert to.addr_spec == "alice@example.org"
+    assert to.display_name.startswith("Alice-Alexandra, <mallory@example.org>, guest")
+
+
 def test_a_very_long_name_makes_a_long_subject_and_no_more(
     mailed: Site, server: MailServer
 ) -> None:
@@ -279,13 +291,17 @@ def test_what_is_done_to_a_project_is_one_thread_with_its_page(
     mailed: Site, server: MailServer
 ) -> None:
     project = mailed.project
-    for verb, kind, subject in (
-        ("project suspended", NoticeKind.PROJECT, "project"),
-        ("change declined", NoticeKind.CHANGE_ANSWERED, "project_change"),
+    asked = ProjectChange.objects.create(
+        project=project, kind=ChangeKind.EXTEND, asked_by=mailed.alice, created_at=NOW,
+        until_on=NOW.date(), state=ChangeState.DECLINED, answered_at=NOW,
+    )  # fmt: skip
+    for verb, kind, subject, number in (
+        ("project suspended", NoticeKind.PROJECT, "project", project.pk),
+        ("change declined", NoticeKind.CHANGE_ANSWERED, "project_change", asked.pk),
     ):
         event = record(
             verb, actor=mailed.otto, now=NOW, project=project, unit=project.unit,
-            subject_kind=subject, subject_id=project.pk,
+            subject_kind=subject, subject_id=number,
         )  # fmt: skip
         tell(event, [mailed.alice.pk], kind)
     assert write_and_post() == 1
@@ -293,5 +309,6 @@ def test_what_is_done_to_a_project_is_one_thread_with_its_page(
     assert got.message["Subject"] == "atlas-reco: 2 news"
     assert "Otto suspended atlas-reco: nobody works in it for now" in got.text
     assert "Otto did not agree to a change of atlas-reco" in got.text
-    assert f"{SITE_URL}/projects/atlas-reco/" in got.text
+    for path in ("/projects/atlas-reco/", f"/changes/{asked.pk}/"):
+        assert f"{SITE_URL}{path}" in got.text
     assert got.message["References"].startswith(f"<project-{project.pk}.thread@")

@@ -66,7 +66,7 @@ def test_a_steward_is_named_by_who_decides_projects_there(deciding: Site) -> Non
     assert Unit.objects.get(slug="atlas").steward == deciding.bob
     with pytest.raises(Forbidden):
         set_steward(unit=atlas, person=deciding.rita, actor=deciding.dana, now=now)
-    User.objects.filter(pk=deciding.rita.pk).update(left_at=now)
+    User.objects.filter(pk=deciding.rita.pk).update(left_at=now, is_active=False)
     with pytest.raises(Invalid):
         set_steward(
             unit=atlas, person=User.objects.get(subject="rita"), actor=deciding.erin, now=now

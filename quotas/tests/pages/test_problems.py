@@ -97,7 +97,9 @@ def test_a_cause_that_nothing_has_any_more_says_so_and_one_that_is_none_is_404(s
 def test_the_chosen_ones_are_done_as_a_job_that_is_found_again(site: Site) -> None:
     crowd(site, 3)
     client = signed_in(site, "otto")
-    ids = list(Target.objects.filter(error_code="forbidden").values_list("pk", flat=True))
+    ids = list(
+        Target.objects.filter(error_code="forbidden").order_by("pk").values_list("pk", flat=True)
+    )
     url = reverse("problem_skip", kwargs=CAUSE)
     wrong = client.post(url, {"target": ids[:2], "reason": ""})
     html = text(wrong, 422)
@@ -137,7 +139,9 @@ def test_a_job_says_against_what_its_remedy_is(site: Site) -> None:
 
 def test_the_part_of_a_job_refreshes_itself_until_it_has_ended(site: Site) -> None:
     crowd(site, 1)
-    ids = list(Target.objects.filter(error_code="forbidden").values_list("pk", flat=True))
+    ids = list(
+        Target.objects.filter(error_code="forbidden").order_by("pk").values_list("pk", flat=True)
+    )
     job = start_job(kind="retry", subjects=ids, actor=site.otto, now=timezone.now())
     client, url = Client(headers={"hx-request": "true"}), reverse("job_progress", args=[job.pk])
     client.force_login(site.otto)
@@ -182,7 +186,7 @@ def test_pages_cost_the_same_for_few_targets_and_for_many(site: Site) -> None:
 
 def test_jobs_cost_the_same_for_few_items_and_for_many(site: Site) -> None:
     more(site, 20)
-    ids = list(Target.objects.values_list("pk", flat=True))
+    ids = list(Target.objects.order_by("pk").values_list("pk", flat=True))
     now = timezone.now()
     job = start_job(kind="retry", subjects=ids[:2], actor=site.otto, now=now)
     client = signed_in(site, "otto")

@@ -51,7 +51,8 @@ def test_queue_notices_what_is_short_beyond_the_bound_or_lent(site_today: Site) 
 def test_queue_notices_low_use(site_today: Site) -> None:
     asked = ask(site_today)
     note_use(site_today, used=10, limit=100)
-    assert "vCPU in compute-a 10\u00a0% used" in text(page(site_today, "dana", reverse("queue")))
+    shown = text(page(site_today, "dana", reverse("queue")))
+    assert "vCPU in compute-a, geneva 10\u00a0% used" in shown
     assert "10 of 100" in text(page(site_today, "dana", reverse("decide", args=[asked.pk])))
 
 

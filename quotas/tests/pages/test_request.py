@@ -96,7 +96,7 @@ def test_the_timeline_tells_the_decision_with_its_authority_and_proof(
     grant(site, asked, 60)
     said = text_of(alice.get(reverse("request_detail", args=[asked.pk])))
     assert "Alice asked for 100 vCPU in compute-a reprocessing" in said
-    assert "Dana approved: 60 vCPU compute-a ( 100 asked for)" in said
+    assert "Dana approved: 60 vCPU compute-a, geneva ( 100 asked for)" in said
     assert "authority Otto → Erin → Dana" in said
     assert "40 less than asked" in said
     assert "Ask for the missing 40 vCPU in compute-a" in said

@@ -88,7 +88,11 @@ def test_no_reading_is_asked_for_where_nothing_is_called(
 
 def test_a_page_of_targets_is_asked_for_at_once(standing: Site) -> None:
     other = make_project(standing, "other", "atlas", timezone.now())
-    ids = list(Target.objects.filter(endpoint__slug="nova-geneva").values_list("pk", flat=True))
+    ids = list(
+        Target.objects.filter(endpoint__slug="nova-geneva")
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
     url = reverse("endpoint_refresh", args=["nova-geneva"])
     answer = signed_in(standing, "otto").post(url, {"target": ids, "show": "all", "page": "2"})
     assert answer.headers["Location"] == f"{PLAN}?show=all&page=2"

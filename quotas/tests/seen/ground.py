@@ -160,7 +160,7 @@ def _make_requests(ground: Ground) -> None:
         ground.offerings.append(
             Offering.objects.create(slug=f"r.z.{slug}", zone=zone, resource=resource)
         )
-    delegations = list(Delegation.objects.all())
+    delegations = list(Delegation.objects.all().order_by("pk"))
     for project in ground.projects:
         asked = QuotaRequest.objects.create(
             project=project, requester=ground.chance.choice(ground.people),

@@ -27,10 +27,12 @@ class Slow:
         self.now = now
         rows = Delegation.objects.select_related("unit")
         self.delegations: dict[int, Delegation] = {each.pk: each for each in rows}
-        self.projects = list(Project.objects.select_related("unit"))
-        self.lines = list(RequestLine.objects.select_related("request", "project__unit"))
-        self.requests = list(QuotaRequest.objects.select_related("project__unit"))
-        self.events = list(Event.objects.select_related("project__unit", "unit"))
+        self.projects = list(Project.objects.select_related("unit").order_by("pk"))
+        self.lines = list(
+            RequestLine.objects.select_related("request", "project__unit").order_by("pk")
+        )
+        self.requests = list(QuotaRequest.objects.select_related("project__unit").order_by("pk"))
+        self.events = list(Event.objects.select_related("project__unit", "unit").order_by("pk"))
         self.members = [
             (each.group_id, each.user_id)
             for each in GroupMembership.objects.all()

@@ -72,7 +72,7 @@ def check_queue(slow: Slow, viewer: Viewer, waiting: set[int]) -> None:
     lines, mandates = lines_of_page(viewer, list(queue(viewer)))
     assert ids(lines) == waiting
     figures = figures_at_a_glance(lines, mandates, NOW)
-    rows = list(Account.objects.select_related("unit", "project__unit"))
+    rows = list(Account.objects.select_related("unit", "project__unit").order_by("pk"))
     by_id = {each.pk: each for each in rows}
     paying = [each for each in rows if each.holder in (Holder.UNIT, Holder.POOL)]
     for line in lines:
@@ -86,7 +86,7 @@ def check_queue(slow: Slow, viewer: Viewer, waiting: set[int]) -> None:
 
 
 def check_accounts(ground: Ground, slow: Slow) -> None:
-    rows = list(Account.objects.select_related("unit", "project__unit"))
+    rows = list(Account.objects.select_related("unit", "project__unit").order_by("pk"))
     paying = [each for each in rows if each.holder in (Holder.UNIT, Holder.POOL)]
     fills = envelope_fills(paying)
     assert {pk: (fill.promised, fill.size) for pk, fill in fills.items()} == {

@@ -64,7 +64,7 @@ def approve(
             "",
         )  # fmt: skip
     if not dry_run:
-        _confirm(run, f"Grant that to {found['project']['slug']}?", yes=yes)
+        confirm(run, f"Grant that to {found['project']['slug']}?", yes=yes)
     body = {
         "granted": granted,
         "seen": {str(line["id"]): line["balance"] for line, _text in lines},
@@ -106,7 +106,7 @@ def _refuser(verb: str, done: str, words: str, what: str) -> click.Command:
         if any(text for _line, text in lines):
             raise Wrong("Amounts are for `approve`: name lines alone.")
         names = ", ".join(line["offering"] for line, _text in lines)
-        _confirm(run, f"{verb.capitalize()} {names} of #{number}?", yes=yes)
+        confirm(run, f"{verb.capitalize()} {names} of #{number}?", yes=yes)
         body = {
             "lines": [line["id"] for line, _text in lines],
             "reason": reason,
@@ -146,7 +146,7 @@ def _chosen(found: dict[str, Any], chosen: Sequence[str]) -> list[tuple[Any, str
     return list(named.values())
 
 
-def _confirm(run: Run, question: str, *, yes: bool) -> None:
+def confirm(run: Run, question: str, *, yes: bool) -> None:
     """A person at a terminal is asked; a script said what it means by calling."""
     if yes or run.screen.as_json or not sys.stdin.isatty():
         return

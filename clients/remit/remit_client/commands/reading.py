@@ -1,11 +1,12 @@
-"""projects, project, members, offerings, requests, show, queue, explain: reading what there is."""
+"""projects, project show, members, offerings, requests, show, queue, explain: what there is."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from ..amounts import change, show
-from ..failures import Exit
+from ..failures import Exit, Wrong
 from ..run import Run, pass_run, with_options
 from ..site import address
 from ..wanted import offerings_of
@@ -67,16 +68,28 @@ def project(run: Run, slug: str) -> None:
     return None
 
 
-@click.command()
+@click.command(short_help="List who is in a project; give people roles.")
 @click.argument("slug", metavar="PROJECT")
+@click.option(
+    "--set", "given", multiple=True, metavar="WHO=ROLE", help="person:…=member, or group:…=reader."
+)
 @with_options
 @pass_run
-def members(run: Run, slug: str) -> None:
-    """List who is in a project, with the ids by which authority is handed on."""
+def members(run: Run, slug: str, given: Sequence[str]) -> None:
+    """List who is in a project, with the ids by which authority is handed on.
+
+    With --set a role is given, or changed, before.
+    """
+    roles = [_role(each) for each in given]
+    held = run.site.pages(address("projects", slug, "members")) if roles else []
+    for kind, public_id, role in roles:
+        seen = next((each["role"] for each in held if each["holder"]["id"] == public_id), None)
+        body = {kind: public_id, "role": role, "seen": seen}
+        run.site.post(address("projects", slug, "members"), body)
     rows = run.site.pages(address("projects", slug, "members"))
     if run.screen.as_json:
         return run.screen.json(rows)
-    return run.screen.table(
+    run.screen.table(
         [
             {
                 "role": each["role"], "name": each["holder"]["name"],
@@ -87,6 +100,18 @@ def members(run: Run, slug: str) -> None:
         ],
         "Nobody is in it.",
     )  # fmt: skip
+    for each in run.site.get(address("projects", slug, "members", "missing"))["waiting"]:
+        run.screen.line(f"! {each['sentence']}")
+    return None
+
+
+def _role(text: str) -> tuple[str, str, str]:
+    """(person or group, id, role) of `person:…=member`; raises Wrong."""
+    who, __, role = text.partition("=")
+    kind, __, public_id = who.partition(":")
+    if kind not in ("person", "group") or not public_id or not role:
+        raise Wrong(f"“{text}” gives nobody a role: write person:…=member.")
+    return kind, public_id, role
 
 
 @click.command(short_help="List what can be asked for.")
@@ -258,4 +283,4 @@ def explain(run: Run, slug: str, offering: str) -> int:
     return Exit.DONE
 
 
-COMMANDS = (projects, project, members, offerings, request_list, show_request, queue, explain)
+COMMANDS = (projects, members, offerings, request_list, show_request, queue, explain)

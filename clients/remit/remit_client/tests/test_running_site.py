@@ -199,3 +199,28 @@ def test_authority_is_handed_on_within_what_one_holds(remit: Typing) -> None:
     beyond = remit("delegate", "--file", terms, "--depth", "99", by="dana")
     assert (beyond.code, "depth" in beyond.err) == (1, True)
     assert remit("delegate", "--file", terms, by="alice").code == 1
+
+
+def test_a_project_is_asked_for_opened_and_lasts_longer(remit: Typing) -> None:
+    nils = User.objects.create(subject="nils", name="Nils Berg")
+    file = remit.terminal.file(
+        "project.yaml",
+        "name: Sky survey\npurpose: Plates of the southern sky\nunit: cm\nmembers:\n"
+        f"  - {{who: 'person:{nils.public_id}', role: reader}}\n"
+        "lines: {geneva.compute-a.vcpu: 4}\n",
+    )
+    tried = remit("project", "new", "--file", file, "--dry-run")
+    assert (tried.code, "Nothing was sent." in tried.out) == (0, True), tried.err
+    made = remit.json("project", "new", "--file", file)
+    assert (made["state"], made["request"]["state"]) == ("proposed", "open")
+    decided = remit("approve", made["request"]["id"], by="dana")
+    assert decided.code == 0, decided.err
+    slug, day = made["slug"], f"{timezone.localdate() + timedelta(days=900)}"
+    assert remit("members", slug, "--set", f"person:{nils.public_id}=member").code == 0
+    asked = remit("project", "extend", slug, day, "--reason", "Ten years of plates")
+    assert (asked.code, "waits for a yes" in asked.out) == (0, True), asked.err
+    (change,) = remit.json("changes", "--project", slug)
+    assert [each["id"] for each in remit.json("changes", "--mine", by="dana")] == [change["id"]]
+    assert remit("change", "accept", change["id"]).code == 1
+    assert remit("change", "accept", change["id"], by="dana").code == 0
+    assert remit.json("project", slug)["ends_on"] == day
