@@ -15,7 +15,7 @@ QUOTAS = Path(__file__).resolve().parents[2]
 NAMED_BY = {"BackendError": 1, "Refusal": 0, "Rule": 2}
 # Codes that stand in tables and returns, not in such a call.
 # What a driver takes for an answer: it never leaves it as an error.
-ANSWERS = {"not_held"}
+ANSWERS = {"not_held", "granted", "not_granted"}
 BY_HAND = {"no_connection", "dropped", "waiting", "skipped"}
 
 
