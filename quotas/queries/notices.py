@@ -138,7 +138,8 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
 def _former(notices: Collection[Notice], found: Subjects) -> Subjects:
     """Of which projects those are told whose role there ended; no query where they see them."""
     keys = {_key(each) for each in notices if each.event.verb == "role ended"}
-    ids = [number for kind, number in keys - found.keys() if kind == "project"]
+    gone = keys - found.keys()
+    ids = [number for kind, number in gone if kind == "project" and number is not None]
     if not ids:
         return {}
     named = Project.objects.filter(pk__in=ids).values_list("pk", "name")
