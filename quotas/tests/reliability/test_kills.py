@@ -14,6 +14,7 @@ import pytest
 from contrib.sandbox.bench_client import Pause
 from contrib.testing.clouds import FaultySite
 from portal.testing.servers import DatabaseCopy
+from projects.models import Notice
 from quotas.models import Delivery, Reading, Target
 from quotas.queries.accounts import audit
 from quotas.states import TargetState
@@ -208,3 +209,13 @@ def test_late_writes_came_after_all_was_applied_and_the_second_project_was_refus
     assert len(killing.late_answers) == len(late) == 4
     assert killing.late_answers.count(409) == 1
     assert audit() == []
+
+
+def test_who_asked_was_told_once_of_each_decision_and_by_one_letter(killing: Killing) -> None:
+    killing.works.send_letters()
+    for point, piece in killing.pieces.items():
+        rows = Notice.objects.filter(event__project=piece.project)
+        told = sorted(rows.values_list("person__subject", "event__verb"))
+        opened = [("rita", "project opened")] if point.endpoint == KEYSTONE else []
+        asked = "alice" if point.endpoint == KEYSTONE else "bob"
+        assert told == [(asked, "approved"), *opened], point

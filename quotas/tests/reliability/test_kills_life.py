@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
 
 from contrib.sandbox.bench_client import Pause
 from contrib.testing.clouds import FaultySite
 from portal.testing.servers import DatabaseCopy
-from projects.models import Project
-from projects.states import ProjectState
+from projects.models import Notice
 from quotas.actions import lives
-from quotas.actions.members import change_role
-from quotas.models import Endpoint, ProjectHandle, RoleGrant, Target
+from quotas.actions.emptying import end_countdowns
+from quotas.actions.members import set_member
+from quotas.models import Delivery, Endpoint, ProjectHandle, RoleGrant, Target
 from quotas.states import TargetState
 from quotas.tests.reliability.scenes import KEYSTONE
 from quotas.tests.reliability.steps import Step
@@ -68,8 +67,7 @@ POINTS = [
 
 def _leave(piece: Piece) -> None:
     site = piece.works.site
-    with transaction.atomic():
-        change_role(piece.project, None, user=site.rita, group=None, actor=site.alice, now=LATER)
+    set_member(project=piece.project, user=site.rita, role=None, actor=site.alice, now=LATER)
 
 
 def _suspend(piece: Piece) -> None:
@@ -77,9 +75,12 @@ def _suspend(piece: Piece) -> None:
 
 
 def _close(piece: Piece) -> None:
-    with transaction.atomic():
-        Project.objects.filter(pk=piece.project.pk).update(state=ProjectState.CLOSED)
-        lives.wake_identities(piece.project)
+    """Alice closes it, and its countdown is over: all goes back. Its limits are test_kills'."""
+    limits = Target.objects.filter(project=piece.project, endpoint__identity__isnull=False)
+    Delivery.objects.filter(target__in=limits).delete()
+    limits.delete()
+    lives.close(project=piece.project, actor=piece.works.site.alice, now=LATER)
+    end_countdowns(LATER + timedelta(days=20))
 
 
 ACTS: dict[str, Callable[[Piece], None]] = {
@@ -173,3 +174,26 @@ def check(killing: Killing, point: Point) -> None:
 @pytest.mark.parametrize("point", POINTS, ids=str)
 def test_a_worker_killed_at_a_call_leaves_what_was_decided(killing: Killing, point: Point) -> None:
     check(killing, point)
+
+
+# {what is done: {who: what they are told of it, besides that it was opened}}
+TOLD = {
+    "leave": {"rita": ["role ended"]},
+    "suspend": {"alice": ["project suspended"], "rita": ["project suspended"]},
+    "close": {
+        "alice": ["project closed"],
+        "rita": ["project closed", "project closing"],
+    },
+}
+
+
+def test_each_of_them_was_told_once_and_by_one_letter(killing: Killing) -> None:
+    killing.works.send_letters()
+    for point, piece in killing.pieces.items():
+        rows = Notice.objects.filter(event__project=piece.project, event__at__gte=LATER)
+        told: dict[str, list[str]] = {}
+        for name, verb in rows.order_by("event__verb").values_list(
+            "person__subject", "event__verb"
+        ):
+            told.setdefault(name, []).append(verb)
+        assert told == TOLD[point.act], point

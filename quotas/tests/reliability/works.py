@@ -4,9 +4,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
 from typing import Any
 
 from django.db.models.functions import Now
+from django.test import override_settings
+from django.utils import timezone
 
 from contrib.sandbox.bench_client import Pause
 from contrib.testing.clouds import FaultySite
@@ -14,15 +18,20 @@ from portal.lib.servers.process import Child
 from portal.testing.processes import RunningSite, running_site
 from portal.testing.servers import DatabaseCopy
 from portal.testing.waiting import wait_until
-from projects.models import Project
-from projects.states import Role
+from projects.models import Letter, Project, User
+from projects.outgoing.letters import write_letters
+from projects.states import LetterState, Role
 from quotas.actions import decide, requests
+from quotas.actions.proposing import Proposal, propose
 from quotas.actions.wishes import Wish
 from quotas.models import Delivery, Endpoint, HolderHandle, Offering, ProjectHandle, Target
 from quotas.states import TargetState
+from quotas.tests.mail.acting import check_letters, post, untold
+from quotas.tests.mail.server import HOST, MailServer, address, serving
 from quotas.tests.reliability.scenes import CINDER, KEYSTONE, NOVA, set_scene
 from quotas.tests.reliability.steps import Step
-from quotas.tests.site import GIB, NOW, Site, join, make_project, make_site
+from quotas.tests.site import CAST, GIB, NOW, Site, join, make_project, make_site
+from quotas.tests.test_proposing import opens_projects
 
 VCPU, GIBIBYTES = 16, 10
 SETTINGS = {
@@ -34,7 +43,8 @@ SETTINGS = {
 }
 # A worker that is held, stopped or killed would otherwise lose its lease before we are ready.
 PATIENT = {"LEASE_SECONDS": "200", "CALL_TIMEOUT_SECONDS": "150"}
-# Not `observe`: who only looks calls, too.
+MAIL = {"SITE_URL": "https://remit.example.org", "DEFAULT_FROM_EMAIL": "remit@example.org"}
+# Not `observe`: who only looks calls, too. Not `mail`: the test sends it at the end.
 QUEUES = "apply,notify"
 
 
@@ -44,6 +54,7 @@ class Works:
     cloud: FaultySite
     region: str
     running: RunningSite
+    server: MailServer
     # Alice's and Rita's ids in Keystone.
     people: dict[str, str] = field(default_factory=dict)
 
@@ -68,6 +79,16 @@ class Works:
     def end_leases(self) -> None:
         """As if the time of every lease had passed."""
         Target.objects.filter(state=TargetState.LEASED).update(lease_until=Now())
+
+    def send_letters(self) -> None:
+        """All that anybody was told: each thing in one letter, which the server got once."""
+        later = timezone.now() + timedelta(days=3)
+        self.wait_for(lambda: write_letters(later) == 0 and not untold(), "all is in letters")
+        # What waits for more to be gathered, or for a server that was away, is due in time.
+        moments = (later + timedelta(minutes=10 * number) for number in count(1))
+        due = Letter.objects.filter(state=LetterState.DUE)
+        self.wait_for(lambda: post(next(moments)) == 0 and not due.exists(), "letters are sent")
+        check_letters(self.server)
 
     def let_time_pass(self) -> None:
         """As if what is dirty had been left alone for long enough."""
@@ -151,32 +172,60 @@ def new_piece(works: Works, endpoint: str) -> Piece:
     """Due at once. At Keystone it is all of a project, whose owner has a handle; at another
     endpoint it is nothing but that."""
     slug = f"p-{uuid.uuid4().hex[:10]}"
+    if endpoint == KEYSTONE:
+        return Piece(works, _asked_for(works.site, slug), endpoint)
     site = works.site
     project = make_project(site, slug, "atlas", NOW)
-    join(project, site.alice if endpoint == KEYSTONE else site.bob, Role.OWNER, NOW)
-    if endpoint == KEYSTONE:
-        join(project, site.rita, Role.READER, NOW)
+    join(project, site.bob, Role.OWNER, NOW)
     piece = Piece(works, project, endpoint)
-    if endpoint in (KEYSTONE, NOVA):
-        piece.grant(site.vcpu, VCPU)
-    if endpoint in (KEYSTONE, CINDER):
-        piece.grant(site.space, GIBIBYTES * GIB)
-    if endpoint != KEYSTONE:
-        keep = (KEYSTONE, endpoint)
-        Target.objects.filter(project=project).exclude(endpoint__slug__in=keep).delete()
+    piece.grant(*{NOVA: (site.vcpu, VCPU), CINDER: (site.space, GIBIBYTES * GIB)}[endpoint])
+    keep = (KEYSTONE, endpoint)
+    Target.objects.filter(project=project).exclude(endpoint__slug__in=keep).delete()
     return piece
+
+
+def _asked_for(site: Site, name: str) -> Project:
+    """A project as people get one: Alice asks for it with its quota, and Dana opens it."""
+    wanted = {site.vcpu.slug: VCPU, site.space.slug: GIBIBYTES * GIB}
+    asked = propose(
+        proposal=Proposal(name, "work", site.units["atlas"], users={site.rita: Role.READER}),
+        wish=Wish(wanted, "work"), actor=site.alice, now=NOW,
+    )  # fmt: skip
+    lines = list(asked.lines.all())
+    decide.approve(
+        quota_request=asked, granted={each.pk: each.wanted for each in lines},
+        seen={each.pk: 0 for each in lines}, version=asked.version, actor=site.dana, now=NOW,
+    )  # fmt: skip
+    return Project.objects.select_related("unit").get(pk=asked.project_id)
 
 
 @contextmanager
 def working(cloud: FaultySite, region: str, copy: DatabaseCopy) -> Iterator[Works]:
-    """The site stands and its clock (beat) runs; workers are for the test to start."""
+    """The site stands and its clock (beat) runs; workers are for the test to start.
+
+    Its people have addresses, and the workers write letters, which the test sends.
+    """
     cloud.proxy.reset()
     site = make_site(NOW)
+    opens_projects(site, "otto", "erin", "dana")
+    for name in CAST:
+        User.objects.filter(subject=name).update(mail=address(name))
     set_scene(site, cloud, region)
     Target.objects.all().delete()
     Endpoint.objects.filter(slug=KEYSTONE).update(options={"role": "member"})
-    with running_site(copy, cloud.clouds_yaml, **SETTINGS) as running:
-        works = Works(site, cloud, region, running)
+    with (
+        serving() as server,
+        override_settings(EMAIL_HOST=HOST, EMAIL_PORT=server.port, **MAIL),
+        running_site(
+            copy,
+            cloud.clouds_yaml,
+            EMAIL_HOST=HOST,
+            EMAIL_PORT=str(server.port),
+            **MAIL,
+            **SETTINGS,
+        ) as running,
+    ):
+        works = Works(site, cloud, region, running, server)
         for name in ("alice", "rita"):
             user = {"name": f"{name}-{uuid.uuid4().hex[:8]}", "domain_id": "default"}
             made = cloud.plain.done("POST", "identity", "/users", {"user": user})["user"]
