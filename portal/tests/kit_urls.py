@@ -7,6 +7,7 @@ NAMES = [
     *("sign_in", "sign_in_begin", "sign_out", "me", "home", "find", "catalogue", "queue", "remit"),
     *("unit_list", "policy_list"),
     *("project_list", "request_list", "endpoint_list", "reference"),
+    "announcement_list",
 ]
 
 

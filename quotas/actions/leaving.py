@@ -28,6 +28,7 @@ from projects.models import (
     User,
 )
 from projects.queries.viewers import Viewer
+from projects.rules import may_operate, may_read_people
 from projects.states import ChangeKind, ChangeState, ProjectState, Role
 from quotas.queries.leaving import OVER, held_roles, open_absence, roles_given_back
 from quotas.queries.left_authority import relied_upon
@@ -116,10 +117,21 @@ def _changed_nothing(actor: User | None, sentence: str, user: User) -> bool:
     return False
 
 
+def check_reads_people(viewer: Viewer) -> None:
+    """Raise Forbidden for who may not read about people and the directory."""
+    if not may_read_people(viewer):
+        raise Forbidden(_("Who is at the site is for operators and auditors."))
+
+
+def check_says_who_left(viewer: Viewer) -> None:
+    """Raise Forbidden but for operators: asked before anybody is looked for."""
+    if not may_operate(viewer):
+        raise Forbidden(_("Only an operator says who has left, and who is back."))
+
+
 def check_may_close(actor: User, user: User, now: datetime) -> None:
     """Raise Forbidden where the actor says of this person neither that they left nor returned."""
-    if not Viewer.of(actor, now).is_operator:
-        raise Forbidden(_("Only an operator says who has left, and who is back."))
+    check_says_who_left(Viewer.of(actor, now))
     if actor == user:
         raise Forbidden(_("Nobody closes their own account: ask another operator."))
 

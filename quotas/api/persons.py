@@ -3,17 +3,20 @@
 from uuid import UUID
 
 from django.http import HttpResponseBase
-from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.lib.access import shows
-from portal.lib.errors import Forbidden
 from projects.models import User
 from projects.queries.viewers import Viewer
-from projects.rules import may_operate, may_read_people
-from quotas.actions.leaving import check_may_close, leave_site, return_to_site
+from quotas.actions.leaving import (
+    check_may_close,
+    check_reads_people,
+    check_says_who_left,
+    leave_site,
+    return_to_site,
+)
 from quotas.queries.leaving import leaving_of, open_absence, roles_given_back
 from quotas.queries.persons import held_by, people
 
@@ -106,15 +109,13 @@ def person_return(request: Request, public_id: UUID) -> Response:
 def people_reader(request: Request) -> Viewer:
     """Who may read about people and the directory; raises Forbidden."""
     viewer = viewer_in(request)
-    if not may_read_people(viewer):
-        raise Forbidden(_("Who is at the site is for operators and auditors."))
+    check_reads_people(viewer)
     return viewer
 
 
 def _operator(request: Request, public_id: UUID) -> tuple[Viewer, User]:
     viewer = viewer_in(request)
-    if not may_operate(viewer):
-        raise Forbidden(_("Only an operator says who has left, and who is back."))
+    check_says_who_left(viewer)
     person = _person(public_id)
     check_may_close(viewer.user, person, viewer.now)
     return viewer, person

@@ -20,7 +20,7 @@ from projects.models import (
 from projects.states import NoticeKind
 from quotas.models import Announcement, QuotaRequest
 
-from .notices import TASKS, NoticeRow
+from .notices import TASKS, FormerProject, NoticeRow
 from .project_notices import OF_KINDS, OF_PROJECTS, Look
 
 LOOKS: dict[str, Look] = {
@@ -114,7 +114,7 @@ def what_of(row: NoticeRow) -> str:
         return _("Your webhook “%(name)s”") % {"name": row.subject.name}
     if isinstance(row.subject, ApiToken):
         return _("The token “%(name)s”") % {"name": row.subject.name}
-    if isinstance(row.subject, Project):
+    if isinstance(row.subject, Project | FormerProject):
         return row.subject.name
     if isinstance(row.subject, ProjectChange):
         return row.subject.project.name

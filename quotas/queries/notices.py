@@ -32,6 +32,14 @@ from quotas.queries.lives import visible_changes
 from quotas.queries.requests import visible_requests
 from quotas.states import ANNOUNCED, LineState
 
+
+@dataclass(frozen=True)
+class FormerProject:
+    """A project that its reader has no part in any more: its name, and nothing else of it."""
+
+    name: str
+
+
 Subject = (
     QuotaRequest
     | Delegation
@@ -39,10 +47,13 @@ Subject = (
     | Webhook
     | ApiToken
     | Project
+    | FormerProject
     | ProjectChange
     | DirectoryRun
     | Announcement
 )
+# {(kind, id): what a notice is about}
+Subjects = dict[tuple[str, int | None], Subject]
 # What is found by its own id; of all else a notice is about the project, or the unit.
 THINGS = (
     "request", "delegation", "unit", "webhook", "token", "project", "project_change", "directory",
@@ -87,7 +98,7 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
         kind, number = _key(each)
         if number is not None:
             ids[kind].add(number)
-    found: dict[tuple[str, int | None], Subject] = {}
+    found: Subjects = {}
     if ids["request"]:
         for asked in visible_requests(viewer).filter(pk__in=ids["request"]):
             found["request", asked.pk] = asked
@@ -106,6 +117,7 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     if ids["project"]:
         for project in visible_projects(viewer).filter(pk__in=ids["project"]):
             found["project", project.pk] = project
+        found = _former(notices, found) | found
     if ids["project_change"]:
         # To whom a project is offered sees the offer, and nothing else of it.
         for change in visible_changes(viewer).filter(pk__in=ids["project_change"]):
@@ -121,6 +133,17 @@ def notice_rows(notices: Collection[Notice], viewer: Viewer) -> list[NoticeRow]:
     still_open = _still_open(each for each in notices if each.kind in TASKS)
     rows = [(each, found.get(_key(each))) for each in notices]
     return [NoticeRow(each, about, _is_over(each, about, still_open)) for each, about in rows]
+
+
+def _former(notices: Collection[Notice], found: Subjects) -> Subjects:
+    """Of which projects those are told whose role there ended; no query where they see them."""
+    keys = {_key(each) for each in notices if each.event.verb == "role ended"}
+    gone = keys - found.keys()
+    ids = [number for kind, number in gone if kind == "project" and number is not None]
+    if not ids:
+        return {}
+    named = Project.objects.filter(pk__in=ids).values_list("pk", "name")
+    return {("project", number): FormerProject(name) for number, name in named}
 
 
 def _is_over(notice: Notice, subject: Subject | None, still_open: Collection[int]) -> bool:

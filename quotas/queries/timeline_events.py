@@ -160,7 +160,8 @@ class _Known:
             return dict(act.data["amounts"])
         if act is not None and "amount" in act.data:
             return {act.data["offering"]: act.data["amount"]}
-        return dict(event.data.get("wanted") or {})
+        # Of a drift, too, something is "wanted": a number.
+        return dict(event.data.get("wanted") or {}) if event.subject_kind == "request" else {}
 
     def _act(self, event: Event) -> ProjectAct | None:
         kind = ACTS.get(event.verb)

@@ -118,7 +118,8 @@ def rows() -> dict[str, list[Any]]:
     """What the verbs could change, without moments."""
     return {
         "people": list(User.objects.order_by("pk").values_list("is_active", "is_operator")),
-        "absences": list(Absence.objects.values_list("user", "reason", "left_by", "back_by")),
+        "absences": list(Absence.objects.order_by("pk").values_list(
+            "user", "reason", "left_by", "back_by")),
         "members": _standing(Membership, "user", "role", "ends_at"),
         "delegations": _standing(Delegation, "pk", "user", "revoked_at"),
         "changes": list(ProjectChange.objects.order_by("pk").values_list(

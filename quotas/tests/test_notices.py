@@ -10,6 +10,7 @@ from projects.outgoing.notices import mark_all_read, mark_read, tell
 from projects.queries.viewers import Viewer
 from projects.states import NoticeKind
 from quotas.actions import decide, requests
+from quotas.actions.members import set_member
 from quotas.actions.project_changes import accept, offer
 from quotas.actions.watching import unwatch, watch
 from quotas.models import QuotaRequest
@@ -217,3 +218,13 @@ def test_notices_cost_the_same_for_one_and_for_many(site_today: Site) -> None:
             tell(event, [site.alice.pk], NoticeKind.COMMENTED)
 
     assert_flat("api notices/", lambda: results(alice.get("notices/")), grow)
+
+
+def test_whose_role_ended_reads_in_which_project_and_nothing_more_of_it(site_today: Site) -> None:
+    site, now = site_today, timezone.now()
+    set_member(project=site.project, user=site.rita, role=None, actor=site.alice, now=now)
+    (row,) = read_by(site, "rita")
+    assert sentence_of(row) == "Alice ended a role of yours in atlas-reco"
+    assert url_of(row) == ""
+    (shown,) = results(caller(site, "rita").get("notices/"))
+    assert shown["subject"] is None

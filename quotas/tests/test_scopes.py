@@ -150,9 +150,10 @@ def test_a_token_of_each_scope_tries_every_verb(site_today: Site, scope: str) ->
 
 
 def test_a_token_without_decide_uses_no_authority_of_its_person(site_today: Site) -> None:
-    held = site_today.delegations["erin"]
-    held.powers = [*held.powers, Power.DECIDE_PROJECTS]
-    held.save(update_fields=["powers"])
+    for name in ("otto", "erin"):
+        held = site_today.delegations[name]
+        held.powers = [*held.powers, Power.DECIDE_PROJECTS]
+        held.save(update_fields=["powers"])
     answers = []
     for scopes in ([TokenScope.ASK], [TokenScope.ASK, TokenScope.DECIDE]):
         _token, text = token_for(site_today.erin, *scopes)

@@ -35,7 +35,9 @@ ELSEWHERE = {
     "group renamed", "group changed", "person arrived", "person changed", "group gone",
     "person left", "person returned", "holder left", "unit made", "unit renamed", "unit moved",
     "unit retired", "steward named", "waiting set", "operator named", "operator removed",
-    "job started", "catalogue loaded",
+    "job started", "catalogue loaded", "announcement made", "announcement changed",
+    "announcement scheduled", "announcement put back", "announced", "announcement sent",
+    "announcement withdrawn", "directory refused",
 }  # fmt: skip
 
 

@@ -10,13 +10,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.lib.access import shows
-from portal.lib.errors import Forbidden, Invalid, NotVisible
+from portal.lib.errors import Invalid, NotVisible
 from projects.models import User
 from projects.queries.directory import directory_standing
 from projects.queries.viewers import Viewer
-from projects.rules import may_operate, may_read_people
+from projects.rules import may_operate
 from projects.views.viewer import viewer_of
-from quotas.actions.leaving import check_may_close, leave_site, return_to_site
+from quotas.actions.leaving import (
+    check_may_close,
+    check_reads_people,
+    check_says_who_left,
+    leave_site,
+    return_to_site,
+)
 from quotas.forms import take_errors
 from quotas.queries.leaving import leaving_of, open_absence, roles_given_back
 from quotas.queries.persons import held_by, people
@@ -91,15 +97,13 @@ def person_return(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 def people_reader(viewer: Viewer) -> Viewer:
     """Who may read about people and the directory; raises Forbidden."""
-    if not may_read_people(viewer):
-        raise Forbidden(_("Who is at the site is for operators and auditors."))
+    check_reads_people(viewer)
     return viewer
 
 
 def _operator(request: HttpRequest, public_id: UUID) -> tuple[Viewer, User]:
     viewer = viewer_of(request)
-    if not may_operate(viewer):
-        raise Forbidden(_("Only an operator says who has left, and who is back."))
+    check_says_who_left(viewer)
     person = _person(public_id)
     check_may_close(viewer.user, person, viewer.now)
     return viewer, person

@@ -79,7 +79,10 @@ def check_letters(server: MailServer) -> None:
     assert untold() == set()
     twice = Notice.objects.values("event", "person").annotate(count=Count("pk"))
     assert not twice.filter(count__gt=1).exists()
-    assert set(Letter.objects.values_list("state", flat=True)) == {LetterState.SENT}
+    unsent = Letter.objects.exclude(state=LetterState.SENT).order_by("pk")
+    told = ("person__subject", "state", "parts__notice__event__verb")
+    wrong = list(unsent.values_list(*told))
+    assert wrong == [], wrong
     ids = [each.message["Message-ID"] for each in server.letters]
     assert len(set(ids)) == len(ids) == Letter.objects.count()
 

@@ -181,7 +181,7 @@ def _petra_lets_it_last_longer(ground: Ground, slug: str) -> None:
     until = timezone.localdate() + FURTHER_THAN_A_RENEWAL
     page.goto(f"/projects/{slug}/life/")
     page.locator("#extend-until_on").fill(until.isoformat())
-    page.get_by_role("button", name="Extend").click()
+    page.get_by_role("button", name="Change its last day").click()
     expect(page.locator("main")).to_contain_text("it waits for a yes")
     assert Project.objects.get(slug=slug).ends_on is None
     _dana_agrees(ground, "To last until the end of")

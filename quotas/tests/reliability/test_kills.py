@@ -218,4 +218,4 @@ def test_who_asked_was_told_once_of_each_decision_and_by_one_letter(killing: Kil
         told = sorted(rows.values_list("person__subject", "event__verb"))
         opened = [("rita", "project opened")] if point.endpoint == KEYSTONE else []
         asked = "alice" if point.endpoint == KEYSTONE else "bob"
-        assert told == [(asked, "approved"), *opened]
+        assert told == [(asked, "approved"), *opened], point

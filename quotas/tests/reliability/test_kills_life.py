@@ -181,7 +181,7 @@ TOLD = {
     "leave": {"rita": ["role ended"]},
     "suspend": {"alice": ["project suspended"], "rita": ["project suspended"]},
     "close": {
-        "alice": ["project closed", "project closing"],
+        "alice": ["project closed"],
         "rita": ["project closed", "project closing"],
     },
 }

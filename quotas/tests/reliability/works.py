@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 from django.db.models.functions import Now
@@ -17,9 +18,9 @@ from portal.lib.servers.process import Child
 from portal.testing.processes import RunningSite, running_site
 from portal.testing.servers import DatabaseCopy
 from portal.testing.waiting import wait_until
-from projects.models import Project, User
+from projects.models import Letter, Project, User
 from projects.outgoing.letters import write_letters
-from projects.states import Role
+from projects.states import LetterState, Role
 from quotas.actions import decide, requests
 from quotas.actions.proposing import Proposal, propose
 from quotas.actions.wishes import Wish
@@ -83,7 +84,10 @@ class Works:
         """All that anybody was told: each thing in one letter, which the server got once."""
         later = timezone.now() + timedelta(days=3)
         self.wait_for(lambda: write_letters(later) == 0 and not untold(), "all is in letters")
-        post(later)
+        # What waits for more to be gathered, or for a server that was away, is due in time.
+        moments = (later + timedelta(minutes=10 * number) for number in count(1))
+        due = Letter.objects.filter(state=LetterState.DUE)
+        self.wait_for(lambda: post(next(moments)) == 0 and not due.exists(), "letters are sent")
         check_letters(self.server)
 
     def let_time_pass(self) -> None:
