@@ -1,7 +1,8 @@
 """How an amount is written for people, and how what people write becomes an amount.
 
-Amounts are integers in base units: counts ("") or bytes ("B"). Prefixes are binary. This
-module knows no resource and no model; it asks Django only for the reader's language.
+Amounts are integers in base units: counts ("") or bytes ("B"). Prefixes are binary. What is
+granted or not (an access) is 1 or 0, and said in words. This module knows no resource and no
+model; it asks Django only for the reader's language.
 """
 
 import re
@@ -10,8 +11,10 @@ from fractions import Fraction
 
 from django.utils.formats import get_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 BYTES = "B"
+ACCESS = "access"
 MAX_AMOUNT = 2**62
 MAX_TEXT = 40
 THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -46,6 +49,8 @@ def format_amount(value: int, unit: str) -> str:
     Exact wherever four digits or two decimals can be; otherwise rounded to two decimals,
     which is why every page carries `format_exact` in the title.
     """
+    if unit == ACCESS and value in (0, 1):
+        return pgettext("an access", "granted") if value else pgettext("an access", "not granted")
     if value < 0:
         return MINUS + format_amount(-value, unit)
     if unit != BYTES or value == 0:
@@ -70,14 +75,16 @@ def format_pair(one: int, other: int, unit: str) -> tuple[str, str]:
 
 
 def format_change(value: int, unit: str) -> str:
-    """Return a difference with its sign, a real minus: "+64", "−2 TiB", "0"."""
+    """Return a difference with its sign, a real minus: "+64", "−2 TiB", "0"; "grant", "revoke"."""
+    if unit == ACCESS and value:
+        return pgettext("an access", "grant") if value > 0 else pgettext("an access", "revoke")
     return f"+{format_amount(value, unit)}" if value > 0 else format_amount(value, unit)
 
 
 def format_exact(value: int, unit: str) -> str:
     """Return every digit, in base units: "2 199 023 255 552 B"."""
     sign = MINUS if value < 0 else ""
-    return f"{sign}{_grouped(abs(value))}{THIN + unit if unit else ''}"
+    return f"{sign}{_grouped(abs(value))}{THIN + unit if unit == BYTES else ''}"
 
 
 def input_text(value: int, unit: str) -> str:
@@ -107,6 +114,11 @@ def parse_amount(text: str, *, unit: str, current: int, step: int) -> int:
         raise AmountError(
             _("%(text)s would take more than the %(current)s there is. The least is 0.")
             % {"text": _quoted(text), "current": format_amount(current, unit)}
+        )
+    if unit == ACCESS and wanted > 1:
+        raise AmountError(
+            _("%(text)s is too much: write 1 to have it granted, 0 not to.")
+            % {"text": _quoted(text)}
         )
     if wanted > MAX_AMOUNT:
         raise AmountError(
@@ -188,6 +200,8 @@ def _off_step(text: str, wanted: Fraction, unit: str, step: int) -> str:
 def _not_an_amount(text: str, unit: str) -> str:
     if unit == BYTES:
         sentence = _("%(text)s is not an amount. Write 768G, 1.5T, or a change: +256G.")
+    elif unit == ACCESS:
+        sentence = _("%(text)s is no answer. Write 1 to have it granted, 0 not to.")
     else:
         sentence = _("%(text)s is not a number. Write 64, or a change: +16.")
     return sentence % {"text": _quoted(text)}

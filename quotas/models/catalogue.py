@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from portal.lib.amounts import ACCESS
+
 
 class Region(models.Model):
     slug = models.SlugField(max_length=40, unique=True)
@@ -53,22 +55,35 @@ class Zone(models.Model):
 
 
 class Resource(models.Model):
-    """What is counted. Amounts are integers of `unit` ("" counts, "B" bytes), in `step`s."""
+    """What is counted. Amounts are integers of `unit` ("" counts, "B" bytes), in `step`s.
+
+    Of an access a project has one or none: it is granted or not. Envelopes and bounds count how
+    many projects may have it.
+    """
 
     slug = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=100)
     unit = models.CharField(max_length=1, blank=True, choices=[("", _("count")), ("B", _("bytes"))])
     step = models.BigIntegerField(default=1)
+    is_access = models.BooleanField(default=False, db_default=False)
     order = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         ordering: ClassVar = ["order", "slug"]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(step__gte=1), name="resource_step_positive"),
+            models.CheckConstraint(
+                condition=Q(is_access=False) | Q(unit="", step=1), name="resource_access_is_counted"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def quota_unit(self) -> str:
+        """The unit that what a project has of it is written in: an access is granted or not."""
+        return ACCESS if self.is_access else self.unit
 
 
 class Offering(models.Model):

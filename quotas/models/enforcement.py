@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
+from portal.lib.amounts import ACCESS
 from projects.models import Project, User
 from quotas.states import TAKEABLE, DriftPolicy, EndpointState, ErrorKind, TargetState
 
@@ -121,6 +122,11 @@ class Limit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.endpoint.slug} {self.key}"
+
+    @property
+    def quota_unit(self) -> str:
+        """The unit that what a project has of it is written in; what is 1 at most is an access."""
+        return ACCESS if self.maximum == 1 else self.unit
 
 
 class Contribution(models.Model):
