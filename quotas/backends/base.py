@@ -66,7 +66,8 @@ class Survey:
     service gives to everybody; so does a project without the key. A figure whose key is not
     among `counted` says nothing of use (None), one that is not among `bounded` nothing of the
     limit. `gaps` says in words what could not be looked into, as a part of the service that
-    is down: what is used there is missing from the figures. Empty: nothing is missing.
+    is down (`GapDriver`): what is used there is missing from the figures. Empty: nothing is
+    missing.
     """
 
     figures: Mapping[str, Mapping[str, Figure]]
@@ -137,6 +138,22 @@ class SurveyDriver(QuotaDriver, Protocol):
 
         Only of the keys that the driver can tell so: `counted` and `bounded` of the answer say
         which; the rest needs `read`. Without `keys`: all that it can tell.
+        """
+
+
+class GapDriver(QuotaDriver, Protocol):
+    """A quota driver of a service that may answer for a part of itself only, without saying so.
+
+    Optional, as `survey`: who reads many projects asks whether the driver has `gaps`.
+    """
+
+    def gaps(self, *, timeout: float) -> tuple[str, ...]:
+        """What the service cannot look into now, in words for operators; empty: nothing.
+
+        While there are any, the use that `read` tells is too low for projects that have
+        something there; limits are right, and can be written. It is about the endpoint, whichever
+        project is read: who asks before and after a round of readings knows whether the use in
+        them is whole. `survey` asks by itself.
         """
 
 
