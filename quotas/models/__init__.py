@@ -33,8 +33,10 @@ from .ledger import (
     Transfer,
     TransferKind,
 )
+from .observing import Crossing, SurveyRun, UsageThresholds
 from .pacing import CallPace, CallSlot
 from .policies import Policy, PolicyVersion
+from .reclaim import QuotaReturn, UnusedQuota
 from .requests import (
     Comment,
     Decision,
@@ -45,6 +47,7 @@ from .requests import (
     RequestLine,
     Watcher,
 )
+from .usage import UnitUsage
 
 __all__ = [
     "Account",
@@ -56,6 +59,7 @@ __all__ = [
     "Capacity",
     "Comment",
     "Contribution",
+    "Crossing",
     "Decision",
     "DecisionKind",
     "DecisionLine",
@@ -80,16 +84,21 @@ __all__ = [
     "PresetLine",
     "ProjectHandle",
     "QuotaRequest",
+    "QuotaReturn",
     "Reading",
     "Region",
     "RequestLine",
     "Resource",
     "RoleGrant",
     "RouteMark",
+    "SurveyRun",
     "Target",
     "Transfer",
     "TransferKind",
+    "UnitUsage",
+    "UnusedQuota",
     "UsagePeak",
+    "UsageThresholds",
     "Watcher",
     "Zone",
     "ZoneKind",

@@ -1,5 +1,6 @@
 """Where quota is enforced: endpoints, their limits, and what must become true there."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -44,6 +45,10 @@ class Endpoint(models.Model):
     next_probe_at = models.DateTimeField(null=True, blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
+    # What the service could not look into when it was last asked, in words for operators, and
+    # since when it is so: what is read of use meanwhile is a least.
+    gaps = models.JSONField(default=list, blank=True)
+    gaps_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["region__order", "slug"]
@@ -229,6 +234,8 @@ class Reading(models.Model):
     """What one limit of one target was when last seen, in base units.
 
     `limit_seen` −1 is the service's word for unlimited. Null: the service did not say.
+    `read_at` is when all limits of the target were last read together. `surveyed_at`: a newer
+    moment at which a reading of all projects told of this one's use, of its limit, or of both.
     """
 
     UNLIMITED = -1
@@ -241,11 +248,17 @@ class Reading(models.Model):
     used = models.BigIntegerField(null=True, blank=True)
     reserved = models.BigIntegerField(null=True, blank=True)
     read_at = models.DateTimeField()
+    surveyed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["target", "limit"], name="reading_once"),
         ]
+
+    @property
+    def used_at(self) -> datetime:
+        """When what is used was last told."""
+        return self.read_at if self.surveyed_at is None else max(self.read_at, self.surveyed_at)
 
 
 class UsagePeak(models.Model):
@@ -261,3 +274,5 @@ class UsagePeak(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["target", "limit", "day"], name="usagepeak_once_a_day"),
         ]
+        # What is too old is forgotten by day.
+        indexes: ClassVar = [models.Index(fields=["day"], name="usagepeak_day")]

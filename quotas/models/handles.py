@@ -16,7 +16,7 @@ class ProjectHandle(models.Model):
 
     What is there and differs from what was told was changed outside; what is wanted and differs
     from it was changed here. `disabled_at`: since when it is disabled by us; null: whoever
-    disabled it was somebody else.
+    disabled it was somebody else. `listed_at`: when a list of all projects last showed it enabled.
     """
 
     project = models.ForeignKey(Project, models.PROTECT, related_name="handles")
@@ -25,6 +25,7 @@ class ProjectHandle(models.Model):
     told_name = models.CharField(max_length=64, blank=True)
     told_description = models.CharField(max_length=500, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
+    listed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
