@@ -66,6 +66,9 @@ class ProjectActKind(models.TextChoices):
     LOAN_END = "loan end", _("loan ended")
     LOAN_EXTEND = "loan extend", _("loan extended")
     LOAN_KEEP = "loan keep", _("loan made permanent")
+    RETURN = "return", _("unused quota returned")
+    UNDO_RETURN = "undo return", _("return undone")
+    ASK_BACK = "ask back", _("asked to return unused quota")
 
 
 class ChangeKind(models.TextChoices):
@@ -204,6 +207,7 @@ class NoticeKind(models.TextChoices):
     JOINED = "joined", _("joined a group you delegated to")
     LEFT = "left", _("somebody left")
     ANNOUNCED = "announced", _("announcement")
+    UNUSED = "unused", _("unused quota")
     # What programs do in their name.
     WEBHOOK_DISABLED = "webhook disabled", _("webhook disabled")
     WEBHOOK_TAKEN = "webhook taken", _("webhook taken over")
