@@ -1,9 +1,9 @@
-"""Nova's part: version discovery, microversions and quota sets."""
+"""Nova's part: version discovery, microversions and quota sets; `servers.py` has the rest."""
 
 import re
 from typing import Any
 
-from contrib.sandbox import access
+from contrib.sandbox import access, servers
 from contrib.sandbox.calls import NOT_FOUND, Answer, Call, Refusal, signed_in
 from contrib.sandbox.state import Usage
 
@@ -60,6 +60,12 @@ def handle(call: Call) -> Answer:
             answer = _update(call, project_id, minor)
         case ("DELETE", "os-quota-sets", project_id):
             answer = _delete(call, project_id)
+        case ("GET", "servers", "detail"):
+            _require_admin(call, "servers:detail:get_all_tenants")
+            answer = servers.listed(call, minor)
+        case ("GET", "os-services"):
+            _require_admin(call, "os-services:list")
+            answer = servers.services(call, minor)
         case (_, "flavors", *rest):
             answer = access.handle(call, access.FLAVOR, rest) or Answer(404, NOT_FOUND)
         case _:
@@ -120,14 +126,15 @@ def _defaults(minor: int) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
+def _require_admin(call: Call, rule: str) -> None:
+    if "admin" not in signed_in(call).roles:
+        raise Refusal(403, f"Policy doesn't allow os_compute_api:{rule} to be performed.")
+
+
 def _authorize(call: Call, action: str, project_id: str) -> None:
     """Admins may do all; a project's members may look at their own."""
-    token = signed_in(call)
-    own = token.project_id == project_id and action in ("show", "detail")
-    if "admin" not in token.roles and not own:
-        raise Refusal(
-            403, f"Policy doesn't allow os_compute_api:os-quota-sets:{action} to be performed."
-        )
+    if signed_in(call).project_id != project_id or action not in ("show", "detail"):
+        _require_admin(call, f"os-quota-sets:{action}")
     if project_id not in call.cloud.projects:
         raise Refusal(400, f"Project ID {project_id} is not a valid project.")
 
@@ -137,16 +144,13 @@ def _limits(call: Call, project_id: str, minor: int) -> dict[str, int]:
     return {key: own.get(key, default) for key, default in _defaults(minor).items()}
 
 
-def _usage(call: Call, project_id: str, key: str) -> Usage:
-    return call.cloud.usage_of(call.region or "", "compute", project_id).get(key, Usage())
-
-
 def _show(call: Call, project_id: str, minor: int, action: str, *, detailed: bool) -> Answer:
     _authorize(call, action, project_id)
     body: dict[str, Any] = {"id": project_id}
     with call.cloud.lock:
+        used = servers.usage(call, project_id)
         for key, limit in _limits(call, project_id, minor).items():
-            usage = _usage(call, project_id, key)
+            usage = used.get(key, Usage())
             body[key] = (
                 {"limit": limit, "in_use": usage.used, "reserved": usage.reserved}
                 if detailed
@@ -160,8 +164,9 @@ def _update(call: Call, project_id: str, minor: int) -> Answer:
     wanted = _checked(call.body, minor)
     is_forced = wanted.pop("force", False)
     with call.cloud.change():
+        used = servers.usage(call, project_id)
         for key, value in wanted.items():
-            usage = _usage(call, project_id, key)
+            usage = used.get(key, Usage())
             taken = usage.used + usage.reserved
             if not is_forced and -1 < value < taken:
                 raise Refusal(

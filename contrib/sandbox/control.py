@@ -59,6 +59,11 @@ class Sandbox(BenchClient):
         without pages: as an older release whose `list_limit` is `most`."""
         self._call("PUT", "listing", {"most": most, "has_pages": has_pages})
 
+    def set_cell_down(self, region: str, *, is_down: bool = True) -> None:
+        """Whether one of Nova's two cells in the region answers, until `reset`. Every second
+        instance of a project is there: neither listed nor counted while it is down."""
+        self._call("PUT", "cell", {"region": region, "is_down": is_down})
+
     def expire_tokens(self) -> None:
         """Every token is unknown from now on."""
         self._call("DELETE", "tokens")

@@ -63,14 +63,27 @@ def _route(
         case ("PUT", "listing"):
             server.cloud.listing = _checked_listing(body)
             return Answer(200, {})
+        case ("PUT", "cell"):
+            return _set_cell(server, body)
         case ("POST", "reset"):
             server.cloud.listing = Listing()
+            server.cloud.regions_short_of_a_cell = set()
         case ("DELETE", "tokens"):
             with server.cloud.lock:
                 server.cloud.tokens.clear()
             return Answer(200, {})
     found = bench_control(server.bench, method, parts, query, body)
     return found or Answer(404, {"error": "there is no such control"})
+
+
+def _set_cell(server: "Server", body: Any) -> Answer:
+    """{region, is_down}: whether the second cell of its Nova answers."""
+    region = body["region"]
+    _check(server, region, "compute")
+    with server.cloud.lock:
+        short = server.cloud.regions_short_of_a_cell - {region}
+        server.cloud.regions_short_of_a_cell = short | {region} if body["is_down"] else short
+    return Answer(200, {})
 
 
 def _checked_listing(body: Any) -> Listing:

@@ -135,6 +135,8 @@ class Cloud:
         self._path = path
         self.regions = dict(regions or REGIONS)
         self.listing = Listing()
+        # The regions where a cell of Nova does not answer.
+        self.regions_short_of_a_cell: set[str] = set()
         self.domains: dict[str, str] = {DOMAIN: "Default"}  # name by id
         self.projects: dict[str, Project] = {}
         self.users: dict[str, User] = {}
