@@ -63,6 +63,7 @@ class ProjectActKind(models.TextChoices):
     KEEP = "keep", _("kept after all")
     FINISH = "finish", _("closed")
     GIVE_BACK = "give back", _("quota given back")
+    IMPORT = "import", _("taken over from a cloud")
     LOAN_END = "loan end", _("loan ended")
     LOAN_EXTEND = "loan extend", _("loan extended")
     LOAN_KEEP = "loan keep", _("loan made permanent")

@@ -230,6 +230,22 @@ RESTORABLE = (
 RESTORED_BY_POLICY = tuple(kind for kind in RESTORABLE if kind != DriftKind.PROJECT_MISSING)
 
 
+class KeptWhy(models.TextChoices):
+    """Why the import of a cloud keeps a limit as it was found."""
+
+    UNLIMITED = "unlimited", _("unlimited")
+    # Several zones count against it, and nothing says which of them has what.
+    SHARED = "shared", _("shared by several zones")
+    # It is not the sum of the limits that count in it.
+    TOTAL = "total", _("not the sum of its parts")
+    # Two limits that one quota feeds say different things.
+    DIFFERS = "differs", _("services disagree")
+    STEP = "step", _("not in steps")
+    UNFED = "unfed", _("nothing that is offered counts here")
+    ROOM = "room", _("nothing was left to give")
+    BESIDE = "beside", _("beside a limit that is kept")
+
+
 class DriftPolicy(models.TextChoices):
     """What an endpoint's drift leads to by itself."""
 

@@ -24,6 +24,7 @@ from .enforcement import (
 )
 from .handles import HolderHandle, KnownName, ProjectHandle, RoleGrant
 from .jobs import Job, JobItem
+from .kept import KeptLimit
 from .ledger import (
     Account,
     EnvelopeAct,
@@ -74,6 +75,7 @@ __all__ = [
     "HolderHandle",
     "Job",
     "JobItem",
+    "KeptLimit",
     "KnownName",
     "Limit",
     "Loan",
