@@ -98,7 +98,13 @@ class AccessDriver(Counting, ABC):
             surveyed.add(key)
             for project in self._holders(capability, left):
                 figures[project][key] = Figure(1)
-        return Survey(figures, counted=frozenset(), bounded=frozenset(surveyed))
+        return Survey(
+            figures,
+            counted=frozenset(),
+            bounded=frozenset(surveyed),
+            # Who is not on an access list has none.
+            defaults=dict.fromkeys(surveyed, 0),
+        )
 
     def _known(self, left: TimeLeft) -> dict[str, Capability]:
         """{name: what there is}, public or not."""

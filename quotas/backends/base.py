@@ -63,17 +63,18 @@ class Survey:
     """What a service says of all its projects at once: {project id: {key: Figure}}.
 
     A project that is not in it uses nothing of `counted`, and of `bounded` it has what the
-    service gives to everybody; so does a project without the key. A figure whose key is not
-    among `counted` says nothing of use (None), one that is not among `bounded` nothing of the
-    limit. `gaps` says in words what could not be looked into, as a part of the service that
-    is down (`GapDriver`): what is used there is missing from the figures. Empty: nothing is
-    missing.
+    service gives to everybody; so does a project without the key. `defaults` says how much that
+    is, where it costs no call more to know: {key: limit}. A figure whose key is not among
+    `counted` says nothing of use (None), one that is not among `bounded` nothing of the limit.
+    `gaps` says in words what could not be looked into, as a part of the service that is down
+    (`GapDriver`): what is used there is missing from the figures. Empty: nothing is missing.
     """
 
     figures: Mapping[str, Mapping[str, Figure]]
     counted: frozenset[str]
     bounded: frozenset[str]
     gaps: tuple[str, ...] = ()
+    defaults: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,8 +21,28 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 _here = threading.local()
 
 
+# What is entered around each call, and how many seconds one may take.
+_Turns = tuple[Callable[[], contextlib.AbstractContextManager[None]], float]
+
+
 def _current() -> "Deadline | None":
     return getattr(_here, "deadline", None)
+
+
+@contextlib.contextmanager
+def taking_turns(
+    turn: Callable[[], contextlib.AbstractContextManager[None]], longest: float
+) -> Iterator[None]:
+    """Have each call of this thread inside wait for its turn, and end within `longest` seconds.
+
+    For work of many calls that are none of the caller's business one by one, as a survey:
+    `turn` is entered before each and left after it, and what it raises ends the work.
+    """
+    _here.turns = (turn, longest)
+    try:
+        yield
+    finally:
+        _here.turns = None
 
 
 class Deadline:
@@ -35,16 +56,23 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.is_over = False
         self.sent: list[tuple[str, str]] = []
-        self._ends = time.monotonic() + seconds
+        self._seconds = seconds
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
+        self._turn = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         if _current() is not None:
             raise RuntimeError("a call to a cloud is already under way in this thread")
+        turns: _Turns | None = getattr(_here, "turns", None)
+        if turns is not None:
+            turn, longest = turns
+            self._turn.enter_context(turn())
+            self._seconds = min(self._seconds, longest)
         _here.deadline = self
+        self._ends = time.monotonic() + self._seconds
+        self._timer = threading.Timer(self._seconds, self._cut)
+        self._timer.daemon = True
         self._timer.start()
         return self
 
@@ -58,6 +86,7 @@ class Deadline:
         self._timer.cancel()
         with self._lock:
             self._sockets.clear()
+        self._turn.close()
 
     def left(self) -> float:
         """Seconds until the end; raises TimeoutError when there are none."""

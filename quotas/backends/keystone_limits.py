@@ -110,7 +110,12 @@ class KeystoneLimitsDriver(Counting):
             project: {key: Figure(limit) for key, (_, limit) in own.items() if key in asked}
             for project, own in self._limits(left).items()
         }
-        return Survey(figures, counted=frozenset(), bounded=frozenset(asked))
+        return Survey(
+            figures,
+            counted=frozenset(),
+            bounded=frozenset(asked),
+            defaults={key: defaults[key] for key in asked},
+        )
 
     def _where(self, left: TimeLeft) -> dict[str, str]:
         """Which service of which region limits are about."""
