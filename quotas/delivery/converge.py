@@ -15,7 +15,7 @@ from quotas.backends.errors import BackendError, Kind
 from quotas.backends.registry import UnknownDriver
 from quotas.models import ProjectHandle
 
-from . import drift, outcomes, readings
+from . import drift, kept, outcomes, readings
 from .calling import calling
 from .clouds import quota_driver
 from .identity import check_project, ensure_project
@@ -96,6 +96,7 @@ def _set_limits(lease: Lease) -> set[int] | None:
             raise outcomes.overwritten(others, figures)
     # Not before the write: what it puts right at once is no news.
     drift.note_limits(stood, attempt.wanted, figures)
+    kept.settle(lease.target, attempt.wanted, figures)
     if plan.write:
         raise outcomes.not_taken(plan, figures)
     if plan.below:

@@ -73,7 +73,8 @@ def _differences(
         is_known = any(
             (row := rows.get((each, limit.pk))) and row.wanted == amount for each in CHANGED
         )
-        if is_known or was_true(wanted):
+        # What an import keeps was never ours, and is told until somebody says what it is to be.
+        if is_known or wanted.was_kept or was_true(wanted):
             found.append(Difference(kind, limit, amount, in_base_units(figure.limit, limit)))
     if _is_over(figure):
         found.append(

@@ -20,7 +20,7 @@ from projects.actions.events import record
 from projects.models import Project
 from quotas.actions.targets import wake_targets
 from quotas.backends.base import Figure, IdentityProject
-from quotas.models import Drift, Endpoint, ProjectHandle, Reading, Target
+from quotas.models import Drift, Endpoint, KeptLimit, ProjectHandle, Reading, Target
 from quotas.states import (
     RESTORED_BY_POLICY,
     DriftEnd,
@@ -217,6 +217,8 @@ def _policy_asks(target: Target, row: Drift) -> bool:
         and (row.ignored_until is None or row.ignored_until <= _moment(target))
         # Somebody left this out, and said why.
         and target.state != TargetState.SKIPPED
+        # An import found it so: it was never as we would write it.
+        and not KeptLimit.objects.filter(target=target, limit=row.limit_id).exists()
         and not _lately_restored(target, row)
     )
 

@@ -15,7 +15,7 @@ from quotas.backends.registry import UnknownDriver
 from quotas.models import ProjectHandle, Target
 from quotas.states import TargetState
 
-from . import drift, readings
+from . import drift, kept, readings
 from .calling import calling
 from .clouds import identity_driver, quota_driver
 from .differences import is_disabled_outside
@@ -144,5 +144,6 @@ def _read_limits(target: Target, handle: ProjectHandle) -> bool:
         )
     readings.store(target, [each.limit for each in wanted], figures, began=began)
     drift.note_limits(stood, wanted, figures)
+    kept.settle(target, wanted, figures)
     # A refusal whose cause has gone, as when use fell below what was granted.
     return target.state == TargetState.REFUSED and not compare(wanted, figures).is_hindered

@@ -3,21 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from django.db.models import DecimalField, ExpressionWrapper, F, Q, Sum, Value
+from django.db.models import DecimalField, Exists, ExpressionWrapper, F, OuterRef, Q, Sum, Value
 from django.db.models.functions import Cast, Coalesce
 
+from projects.states import ProjectState
 from quotas.backends.base import Figure
-from quotas.models import Limit, Target
+from quotas.models import Drift, KeptLimit, Limit, Target
 
 WHOLE = DecimalField(max_digits=60, decimal_places=0)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One limit of a target and what it must be, in base units."""
+    """One limit of a target and what it must be, in base units.
+
+    was_kept: an import kept it as it was found; is_kept: and nobody asked to have it restored
+    since, so it is not written, whatever it is.
+    """
 
     limit: Limit
     amount: int
+    was_kept: bool = False
+    is_kept: bool = False
 
     @property
     def units(self) -> int:
@@ -31,10 +38,22 @@ def wanted_limits(target: Target) -> list[Wanted]:
     balance = Cast("contributions__offering__accounts__balance", WHOLE)
     quota = ExpressionWrapper(balance * F("contributions__factor"), output_field=WHOLE)
     of_project = Q(contributions__offering__accounts__project=target.project_id)
+    # Of a closed project all that it had goes, also what was never explained.
+    is_closed = target.project.state == ProjectState.CLOSED
+    of_target = {"target": target.pk, "limit": OuterRef("pk")}
+    asked = Drift.objects.filter(**of_target, ended_at__isnull=True, restore_asked_at__isnull=False)
     rows = Limit.objects.filter(endpoint=target.endpoint_id).annotate(
-        amount=Coalesce(Sum(quota, filter=of_project), Value(0), output_field=WHOLE)
+        amount=Coalesce(Sum(quota, filter=of_project), Value(0), output_field=WHOLE),
+        was_kept=Exists(KeptLimit.objects.filter(**of_target)),
+        is_asked_for=Exists(asked),
     )
-    return [Wanted(limit, int(limit.amount)) for limit in rows]
+    return [
+        Wanted(
+            limit, int(limit.amount), was_kept=limit.was_kept,
+            is_kept=limit.was_kept and not limit.is_asked_for and not is_closed,
+        )
+        for limit in rows
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,7 +64,8 @@ class Plan:
     is in use; missing: limits that the service does not know though quota feeds them;
     above: limits beyond the most that the service takes. untrue: ids of the limits that are
     not as they should be, for any of these reasons. left_out: ids of those that an operator
-    left out and that the service still lacks; they are as they should be.
+    left out and that the service still lacks, or that an import keeps as they were found; they
+    are as they should be, and enforce nothing that was granted.
     """
 
     write: dict[str, int] = field(default_factory=dict)
@@ -70,7 +90,9 @@ def compare(wanted: list[Wanted], figures: Mapping[str, Figure]) -> Plan:
     plan = Plan()
     for each in wanted:
         figure = figures.get(each.limit.key)
-        if figure is None and each.limit.left_out_at is not None:
+        is_lacking = figure is None and each.limit.left_out_at is not None
+        is_kept = each.is_kept and figure is not None and figure.limit != each.units
+        if is_lacking or is_kept:
             plan.left_out.add(each.limit.pk)
             continue
         is_nothing = figure is None and not each.amount
