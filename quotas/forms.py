@@ -85,6 +85,11 @@ class LineInput:
     def id(self) -> str:
         return input_id(self.key)
 
+    @property
+    def is_one(self) -> bool:
+        """Whether an access is asked for, as a total or as a change."""
+        return self.text.strip() in ("1", "+1")
+
 
 def input_id(key: str) -> str:
     """The id of a row's input; without the dots of a slug, which CSS reads as classes."""
@@ -116,7 +121,7 @@ def read_amounts(typed: Mapping[str, str], rows: Iterable[AmountRow]) -> Amounts
         resource = row.offering.resource
         try:
             amounts.wanted[key] = parse_amount(
-                text, unit=resource.unit, current=row.current, step=resource.step
+                text, unit=resource.quota_unit, current=row.current, step=resource.step
             )
         except AmountError as error:
             amounts.errors[key] = error.sentence

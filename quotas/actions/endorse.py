@@ -88,9 +88,9 @@ def _check_amounts(
             words = {
                 "resource": resource.name,
                 "zone": line.offering.zone.name,
-                "low": format_amount(low, resource.unit),
-                "high": format_amount(line.wanted, resource.unit),
-                "step": format_amount(resource.step, resource.unit),
+                "low": format_amount(low, resource.quota_unit),
+                "high": format_amount(line.wanted, resource.quota_unit),
+                "step": format_amount(resource.step, resource.quota_unit),
             }
             sentence = _(
                 "%(resource)s in %(zone)s: endorse more than %(low)s, the quota now, and at most "

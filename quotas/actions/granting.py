@@ -34,7 +34,7 @@ def check_seen(
         words = {
             "resource": first.resource.name,
             "zone": first.zone.name,
-            "now": format_amount(moved[next(iter(moved))], first.resource.unit),
+            "now": format_amount(moved[next(iter(moved))], first.resource.quota_unit),
         }
         raise Stale(
             _(
@@ -78,9 +78,9 @@ def _grant_error(line: RequestLine, amount: int, balance: int) -> str:
     words = {
         "resource": resource.name,
         "zone": line.offering.zone.name,
-        "low": format_amount(low, resource.unit),
-        "high": format_amount(high, resource.unit),
-        "step": format_amount(resource.step, resource.unit),
+        "low": format_amount(low, resource.quota_unit),
+        "high": format_amount(high, resource.quota_unit),
+        "step": format_amount(resource.step, resource.quota_unit),
     }
     if amount == balance:
         return _("%(resource)s in %(zone)s would stay as it is: decline the line instead.") % words

@@ -113,7 +113,7 @@ def _chosen(drift: Drift, choices: Sequence[Choice], slug: str) -> Choice:
 
 def _not_in_steps(drift: Drift, choice: Choice) -> str:
     resource = choice.offering.resource
-    unit = resource.unit
+    unit = resource.quota_unit
     seen, wanted = drift.seen or 0, drift.wanted or 0
     words = {
         "resource": resource.name,

@@ -111,14 +111,18 @@ def _amount_error(amount: int, offering: Offering, balance: int) -> str:
         "zone": offering.zone.name,
         "step": format_amount(resource.step, resource.unit),
         "most": format_amount(MAX_AMOUNT, resource.unit),
-        "quota": format_amount(balance, resource.unit),
+        "quota": format_amount(balance, resource.quota_unit),
     }
     if amount < 0:
         return _("%(resource)s in %(zone)s cannot be below zero; 0 is the least.") % words
+    if resource.is_access and amount > 1:
+        return _("%(resource)s in %(zone)s is granted or not: ask for 1 or 0.") % words
     if amount > MAX_AMOUNT:
         return _("%(resource)s in %(zone)s: %(most)s is the most that can be counted.") % words
     if amount % resource.step:
         return _("%(resource)s in %(zone)s is given in steps of %(step)s.") % words
+    if amount == balance and resource.is_access:
+        return _("%(resource)s in %(zone)s is %(quota)s already.") % words
     if amount == balance:
         return _("%(resource)s in %(zone)s is %(quota)s already; ask for another amount.") % words
     return ""

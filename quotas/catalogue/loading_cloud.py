@@ -28,7 +28,7 @@ from quotas.states import PENDING
 
 from . import site as said
 from .changes import CHANGED, RETIRED, Writer, listed
-from .maxima import maximum_of
+from .drivers import check_drivers, maximum_of
 
 # Fields of an endpoint that change nothing of what must become true there.
 _SAYS_NOTHING_NEW = {"name", "concurrency", "calls_per_second", "drift_policy"}
@@ -51,6 +51,7 @@ class CloudLoader:
         self.touched: set[int] = set()
 
     def load(self) -> None:
+        check_drivers(self.site, self.problems)
         self._resources()
         self._regions_and_zones()
         self._endpoints()
@@ -79,7 +80,15 @@ class CloudLoader:
                     f"{each.slug} is counted in steps of {old} already; a new step must divide it.",
                 )
                 continue
-            fields = {"name": each.name, "unit": each.unit, "step": each.step, "order": each.order}
+            if row is not None and row.is_access != each.is_access and self._is_counted(row):
+                self.problems.add(
+                    each.line, f"{each.slug} is counted already; it cannot change to another kind."
+                )
+                continue
+            fields = {
+                "name": each.name, "unit": each.unit, "step": each.step, "order": each.order,
+                "is_access": each.is_access,
+            }  # fmt: skip
             held[each.slug], __ = self.writer.put(
                 "resource", each.slug, row, Resource, {"slug": each.slug}, fields
             )

@@ -14,6 +14,7 @@ from .document import Block, Text, Value, nearest
 from .problems import Problems
 from .reading_identity import IDENTITY_OPTIONS, read_identity_options
 from .reading_manners import MANNERS, read_manners
+from .reading_units import read_counting
 
 PLACEHOLDERS = ("region", "zone", "type")
 ENDPOINT_KEYS = ("slug", "name", "cloud", "region_name", "identity", "options", *MANNERS)
@@ -49,28 +50,18 @@ class CloudReader:
         block = value.named_block()
         block.known(("name", "unit", "step"))
         slug = words.slug(key, 40, self.problems)
-        unit = self._unit(block)
-        step = words.amount(block.get("step"), unit=unit, step=1) if block.get("step") else 1
-        if slug is None or step is None or not self._positive(step, block):
+        counted = read_counting(block, self.problems)
+        if slug is None or counted is None:
             return
         self.site.resources[slug] = site.Resource(
-            slug, block.text("name", slug, most=100), unit, step, len(self.site.resources), key.line
+            slug,
+            block.text("name", slug, most=100),
+            counted.unit,
+            counted.step,
+            counted.is_access,
+            len(self.site.resources),
+            key.line,
         )
-
-    def _unit(self, block: Block) -> str:
-        unit = block.text("unit")
-        if unit not in ("", "B"):
-            self.problems.add(
-                block.line_of("unit"),
-                f"{unit} is no unit; write B for bytes, or leave it out for what is counted.",
-            )
-            return ""
-        return unit
-
-    def _positive(self, step: int, block: Block) -> bool:
-        if step < 1:
-            self.problems.add(block.line_of("step"), f"step of {block.what} must be above zero.")
-        return step >= 1
 
     def _identity(self, key: Text, value: Value) -> None:
         block = value.block()
@@ -110,12 +101,11 @@ class CloudReader:
         block = value.named_block()
         block.known(("name", "unit", "step"))
         self._check_placeholders(key)
-        unit = self._unit(block)
-        step = words.amount(block.get("step"), unit=unit, step=1) if block.get("step") else 1
-        if step is None or not self._positive(step, block):
+        counted = read_counting(block, self.problems)
+        if counted is None:
             return None
         name = block.text("name", key.value, most=100)
-        return LimitTemplate(key.value, name, unit, step, order, key.line)
+        return LimitTemplate(key.value, name, counted.unit, counted.step, order, key.line)
 
     def _check_placeholders(self, text: Text) -> None:
         for word in sorted(words.placeholders(text.value) - set(PLACEHOLDERS)):

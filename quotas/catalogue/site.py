@@ -12,6 +12,7 @@ class Resource:
     name: str
     unit: str
     step: int
+    is_access: bool
     order: int
     line: int
 

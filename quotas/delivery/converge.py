@@ -105,6 +105,8 @@ def _set_limits(lease: Lease) -> set[int] | None:
         raise outcomes.above_maximum(plan)
     if plan.missing:
         raise outcomes.missing_keys(plan)
+    if plan.public:
+        raise outcomes.not_private(plan)
     return plan.left_out
 
 

@@ -86,6 +86,12 @@ def above_maximum(plan: Plan) -> Refusal:
     return Refusal("above_maximum", words, plan)
 
 
+def not_private(plan: Plan) -> Refusal:
+    """Names every access that everybody has; the code is that of the drivers."""
+    names = ", ".join(each.limit.key for each in plan.public)
+    return Refusal("not_private", f"Everybody may use this, as it is public: {names}.", plan)
+
+
 def not_taken(plan: Plan, figures: Mapping[str, Figure]) -> Refusal:
     """The service said yes, but another value is read back."""
     parts = [f"{key}: {units} set, {figures[key].limit} read" for key, units in plan.write.items()]

@@ -62,7 +62,8 @@ class Plan:
 
     write: {key: limit in the service's units}; below: limits that would fall below what
     is in use; missing: limits that the service does not know though quota feeds them;
-    above: limits beyond the most that the service takes. untrue: ids of the limits that are
+    above: limits beyond the most that the service takes; public: accesses that everybody has, so
+    that nobody can be given them or lose them. untrue: ids of the limits that are
     not as they should be, for any of these reasons. left_out: ids of those that an operator
     left out and that the service still lacks, or that an import keeps as they were found; they
     are as they should be, and enforce nothing that was granted.
@@ -72,19 +73,21 @@ class Plan:
     below: list[tuple[Wanted, Figure]] = field(default_factory=list)
     missing: list[Wanted] = field(default_factory=list)
     above: list[Wanted] = field(default_factory=list)
+    public: list[Wanted] = field(default_factory=list)
     untrue: set[int] = field(default_factory=set)
     left_out: set[int] = field(default_factory=set)
 
     @property
     def is_hindered(self) -> bool:
         """Whether some limit cannot be made true until somebody acts."""
-        return bool(self.below or self.missing or self.above)
+        return bool(self.below or self.missing or self.above or self.public)
 
 
 def compare(wanted: list[Wanted], figures: Mapping[str, Figure]) -> Plan:
     """Only the keys that differ; nothing is ever written below what is in use.
 
-    What the service would not take holds up no other key: it is found here, not by its no.
+    What the service would not take holds up no other key: it is found here, not by its no. Where
+    a service tells no use there is nothing to compare with, and what was granted is written.
     A limit that was left out is managed again as soon as the service knows it.
     """
     plan = Plan()
@@ -103,6 +106,8 @@ def compare(wanted: list[Wanted], figures: Mapping[str, Figure]) -> Plan:
             plan.missing.append(each)
         elif each.limit.maximum is not None and each.amount > each.limit.maximum:
             plan.above.append(each)
+        elif figure.is_unlimited and each.limit.is_access:
+            plan.public.append(each)
         elif figure.floor is not None and each.units < figure.floor:
             plan.below.append((each, figure))
         else:

@@ -129,9 +129,14 @@ class Limit(models.Model):
         return f"{self.endpoint.slug} {self.key}"
 
     @property
+    def is_access(self) -> bool:
+        """Whether a project has it or not, and nobody counts it."""
+        return self.maximum == 1
+
+    @property
     def quota_unit(self) -> str:
-        """The unit that what a project has of it is written in; what is 1 at most is an access."""
-        return ACCESS if self.maximum == 1 else self.unit
+        """The unit that what a project has of it is written in."""
+        return ACCESS if self.is_access else self.unit
 
 
 class Contribution(models.Model):

@@ -33,6 +33,11 @@ class AskRow:
     def unit(self) -> str:
         return self.offering.resource.unit
 
+    @property
+    def quota_unit(self) -> str:
+        """Of what the project has and wants."""
+        return self.offering.resource.quota_unit
+
 
 def askable_projects(viewer: Viewer) -> list[Project]:
     """The active projects that a person may ask for, by name."""

@@ -13,7 +13,7 @@ from django.db.models import Count, Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal.lib.amounts import format_amount
+from portal.lib.amounts import BYTES, format_amount
 from portal.lib.bar_words import fill_figures
 from projects.models import Project
 from quotas.models import Account, Contribution, Limit, Offering, Reading, RequestLine, UsagePeak
@@ -105,9 +105,14 @@ class LineFigures:
         return self.line.offering.resource.unit
 
     @property
+    def quota_unit(self) -> str:
+        """Of what the project has, wants and is given."""
+        return self.line.offering.resource.quota_unit
+
+    @property
     def noun(self) -> str:
         """What follows the figure: "vCPU"; bytes say their unit themselves."""
-        return "" if self.unit else self.offering.resource.name
+        return "" if self.unit == BYTES else self.offering.resource.name
 
     @property
     def source_name(self) -> str:

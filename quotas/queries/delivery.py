@@ -55,7 +55,7 @@ class LineProgress:
 
     @property
     def unit(self) -> str:
-        return self.line.offering.resource.unit
+        return self.line.offering.resource.quota_unit
 
     @property
     def before(self) -> int:

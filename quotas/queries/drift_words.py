@@ -12,6 +12,8 @@ from quotas.states import RESTORABLE, DriftEnd, DriftKind
 
 def sentence_of(drift: Drift) -> str:
     """What differs, in one sentence that names the service."""
+    if drift.kind == DriftKind.UNLIMITED and drift.limit is not None and drift.limit.is_access:
+        return _("%(endpoint)s lets everybody use %(limit)s: it is public there.") % _words(drift)
     pattern = {
         DriftKind.LIMIT_CHANGED: _(
             "%(endpoint)s says %(seen)s for %(limit)s instead of %(wanted)s."
@@ -109,7 +111,7 @@ def adopted_reason(drift: Drift) -> str:
 
 def _words(drift: Drift) -> dict[str, str]:
     limit = drift.limit
-    unit = limit.unit if limit else ""
+    unit = limit.quota_unit if limit else ""
     return {
         "endpoint": drift.target.endpoint.name,
         "project": drift.target.project.name,

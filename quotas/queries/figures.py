@@ -56,7 +56,7 @@ class PartRow:
 
     @property
     def unit(self) -> str:
-        return self.offering.resource.unit
+        return self.offering.resource.quota_unit
 
     @property
     def free(self) -> int | None:
@@ -69,12 +69,16 @@ class PartRow:
 
 @dataclass(frozen=True)
 class LimitRow:
-    """One limit of a project: promised in all, used, asked for, and its parts."""
+    """One limit of a project: promised in all, used, asked for, and its parts.
+
+    `limit_seen` is known also where no use is: not every service tells it.
+    """
 
     shape: Shape
     quota: int
     asked: int
     seen: Seen | None
+    limit_seen: int | None
     parts: tuple[PartRow, ...]
 
     @property
@@ -87,7 +91,12 @@ class LimitRow:
 
     @property
     def unit(self) -> str:
-        return self.shape.limit.unit
+        return self.shape.limit.quota_unit
+
+    @property
+    def is_access(self) -> bool:
+        """Granted or not: of it there is no use to draw."""
+        return self.shape.limit.is_access
 
     @property
     def used(self) -> int:
@@ -121,9 +130,12 @@ class LimitRow:
     @property
     def in_force(self) -> int | None:
         """What the service enforces, where that is known and is not the quota (yet)."""
-        if self.seen is None or self.seen.limit in (None, self.quota):
-            return None
-        return self.seen.limit
+        return None if self.limit_seen == self.quota else self.limit_seen
+
+    @property
+    def is_use_untold(self) -> bool:
+        """Whether the service was read, and says nothing of use."""
+        return self.seen is None and self.limit_seen is not None
 
     @property
     def is_unlimited(self) -> bool:
@@ -269,6 +281,10 @@ class Figures:
             read_at=reading.read_at,
         )
 
+    def _limit_seen(self, project: Project, limit: Limit) -> int | None:
+        reading = self._readings.get((project.pk, limit.pk))
+        return None if reading is None else reading.limit_seen
+
     def _row(self, project: Project, shape: Shape) -> LimitRow:
         parts = tuple(self._part(project, part) for part in shape.parts)
         return LimitRow(
@@ -276,6 +292,7 @@ class Figures:
             quota=sum(part.quota for part in parts),
             asked=sum(part.asked for part in parts),
             seen=self.seen(project, shape.limit),
+            limit_seen=self._limit_seen(project, shape.limit),
             parts=parts,
         )
 

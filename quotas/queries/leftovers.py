@@ -43,8 +43,9 @@ class Leftovers:
 def leftovers_of(project_id: int, accounts: Collection[Account]) -> Leftovers:
     """What these accounts of a project could give back; four queries.
 
-    A project that was never made true somewhere uses nothing there. What a service did not say,
-    and a limit that was left out, bounds nothing: nothing of it is enforced.
+    A project that was never made true somewhere uses nothing there. A limit that was left out
+    bounds nothing, as nothing of it is enforced; nor does one whose service tells the limit and
+    no use, as of an access: nobody would ever know that it is free.
     """
     offering_ids = {each.offering_id for each in accounts}
     feeds = Contribution.objects.filter(offering__in=offering_ids, limit__left_out_at__isnull=True)
@@ -85,7 +86,9 @@ def _used(project_id: int, limits: dict[int, int]) -> tuple[set[int], dict[int, 
         for endpoint, applied, state in states
         if applied == 0 and state == TargetState.WAITING
     } | (set(limits.values()) - known)
-    readings = Reading.objects.filter(
-        target__project=project_id, limit__in=limits, used__isnull=False
-    ).values_list("limit", "used", "reserved")
+    readings = (
+        Reading.objects.filter(target__project=project_id, limit__in=limits)
+        .exclude(used=None, limit_seen=None)
+        .values_list("limit", "used", "reserved")
+    )
     return unborn, {limit: (used or 0) + (reserved or 0) for limit, used, reserved in readings}

@@ -157,7 +157,7 @@ def _name(line: RequestLine) -> str:
 
 
 def _amount(line: RequestLine, value: int) -> str:
-    return format_amount(value, line.offering.resource.unit)
+    return format_amount(value, line.offering.resource.quota_unit)
 
 
 def _behind(rows: Collection[NoticeRow]) -> _Behind:

@@ -51,7 +51,7 @@ def _unread(row: PlanLimit, target: Target) -> tuple[str, str, str]:
 
 
 def _left_out(row: PlanLimit, target: Target) -> tuple[str, str, str]:
-    granted = {"granted": format_amount(row.granted, row.limit.unit)}
+    granted = {"granted": format_amount(row.granted, row.limit.quota_unit)}
     text = _("Left out by an operator: %(granted)s granted are not enforced here.") % granted
     return text, row.limit.left_out_reason, "warn"
 

@@ -90,6 +90,11 @@ class PreviewLine:
     def unit(self) -> str:
         return self.offering.resource.unit
 
+    @property
+    def quota_unit(self) -> str:
+        """Of what the project has and wants."""
+        return self.offering.resource.quota_unit
+
 
 @dataclass(frozen=True)
 class Preview:
@@ -317,7 +322,7 @@ def _limit_warnings(reading: Reading, quota: int, change: int, highest: int) -> 
         "endpoint": reading.limit.endpoint.name,
         "used": used,
         "after": after,
-        "quota": format_amount(quota, reading.limit.unit),
+        "quota": format_amount(quota, reading.limit.quota_unit),
         "share": highest * 100 // quota if quota else 0,
         "days": PEAK_DAYS,
     }

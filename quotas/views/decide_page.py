@@ -222,7 +222,7 @@ def _obstacles(figures: LineFigures, above: Collection[Mandate]) -> list[Obstacl
         return [_beyond_remit(figures, above)]
     found = []
     words = {
-        "wanted": format_amount(figures.line.wanted, figures.unit),
+        "wanted": format_amount(figures.line.wanted, figures.quota_unit),
         "holder": figures.source_name,
         "free": format_amount(figures.source.balance if figures.source else 0, figures.unit),
         "zone": figures.offering.zone.place,

@@ -35,7 +35,7 @@ class DriftRow:
     @property
     def unit(self) -> str:
         """Of the figures."""
-        return self.drift.limit.unit if self.drift.limit else ""
+        return self.drift.limit.quota_unit if self.drift.limit else ""
 
 
 def rows_of(drifts: Iterable[Drift], repairs: Repairs) -> list[DriftRow]:

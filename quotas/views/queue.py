@@ -154,7 +154,7 @@ def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
         )
         found.append({"tone": "busy", "icon": "up", "text": said % words})
     if line.endorsed is not None:
-        words["endorsed"] = format_amount(line.endorsed, line.unit)
+        words["endorsed"] = format_amount(line.endorsed, line.quota_unit)
         said = _("endorsed: %(endorsed)s %(resource)s in %(zone)s")
         found.append({"tone": "ok", "icon": "stamp", "text": said % words})
     if line.is_below_use:

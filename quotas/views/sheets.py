@@ -200,7 +200,7 @@ def sheet_again(viewer: Viewer, asked: QuotaRequest, project: Project, for_whom:
     is_same = asked.project_id == project.pk
     typed, region = {}, None
     for line in asked.lines.select_related("offering__resource", "offering__zone__region"):
-        unit = line.offering.resource.unit
+        unit = line.offering.resource.quota_unit
         change = line.wanted - line.balance_seen
         region = region or line.offering.zone.region
         if is_same and line.wanted != held.get(line.offering_id, 0):

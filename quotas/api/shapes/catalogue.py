@@ -54,13 +54,16 @@ class ZoneSerializer(serializers.ModelSerializer[Zone]):
 
 
 class ResourceSerializer(serializers.ModelSerializer[Resource]):
-    """What is counted. Amounts are integers of `unit` ("" counts, "B" bytes), in `step`s."""
+    """What is counted. Amounts are integers of `unit` ("" counts, "B" bytes), in `step`s.
+
+    Of an access (`is_access`) a project has 1 or 0: it is granted or not.
+    """
 
     unit = serializers.ChoiceField(choices=["", "B"])
 
     class Meta:
         model = Resource
-        fields = ("slug", "name", "unit", "step")
+        fields = ("slug", "name", "unit", "step", "is_access")
 
 
 class OfferingSerializer(serializers.ModelSerializer[Offering]):
@@ -71,12 +74,18 @@ class OfferingSerializer(serializers.ModelSerializer[Offering]):
     resource = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     unit = serializers.ChoiceField(source="resource.unit", choices=["", "B"])
     step = serializers.IntegerField(source="resource.step")
+    is_access = serializers.BooleanField(
+        source="resource.is_access", help_text="It is granted or not: 1 or 0."
+    )
     is_retired = serializers.SerializerMethodField()
     room = serializers.SerializerMethodField()
 
     class Meta:
         model = Offering
-        fields = ("slug", "zone", "kind", "resource", "unit", "step", "is_retired", "room")
+        fields = (
+            "slug", "zone", "kind", "resource", "unit", "step", "is_access",
+            "is_retired", "room",
+        )  # fmt: skip
 
     def get_zone(self, offering: Offering) -> str:
         return f"{offering.zone.region.slug}.{offering.zone.slug}"
