@@ -7,6 +7,7 @@ driver, `errors.py` to know what it may raise.
 
 from quotas.backends.base import (
     UNLIMITED,
+    Assignment,
     EndpointConfig,
     Figure,
     FindBy,
@@ -18,6 +19,7 @@ from quotas.backends.base import (
     IdentityDriver,
     IdentityProject,
     KeySpec,
+    NamedHolder,
     ProjectPage,
     QuotaDriver,
     Survey,
@@ -28,6 +30,7 @@ from quotas.backends.registry import Registry
 
 __all__ = [
     "UNLIMITED",
+    "Assignment",
     "BackendError",
     "EndpointConfig",
     "Figure",
@@ -41,6 +44,7 @@ __all__ = [
     "IdentityProject",
     "KeySpec",
     "Kind",
+    "NamedHolder",
     "ProjectPage",
     "QuotaDriver",
     "Registry",

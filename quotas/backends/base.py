@@ -160,13 +160,14 @@ class GapDriver(QuotaDriver, Protocol):
 
 @dataclass(frozen=True)
 class IdentityProject:
-    """A project as the identity service knows it."""
+    """A project as the identity service knows it. `parent_id`: what it lies below, "" unknown."""
 
     external_id: str
     name: str
     description: str
     is_enabled: bool
     tags: frozenset[str]
+    parent_id: str = ""
 
 
 class HolderKind(StrEnum):
@@ -229,6 +230,23 @@ class HeldRole:
 
     holder: Holder
     role: str
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A role that somebody holds in some project."""
+
+    project_id: str
+    held: HeldRole
+
+
+@dataclass(frozen=True)
+class NamedHolder:
+    """A person or a group as an identity service lists them."""
+
+    external_id: str
+    name: str
+    domain_id: str = ""
 
 
 class IdentityDriver(Protocol):
@@ -300,6 +318,17 @@ class IdentityDriver(Protocol):
 
         Not those that come through a group or from above. Some services answer for a
         project that does not exist with nothing.
+        """
+
+    def assignments(self, *, timeout: float) -> list[Assignment]:
+        """`roles` of all projects at once. Raises `list_truncated` where only a part is shown."""
+
+    def list_holders(
+        self, kind: HolderKind, domain_id: str | None = None, *, timeout: float
+    ) -> list[NamedHolder]:
+        """All people, or groups, of a domain; None: of those that the service lists by itself.
+
+        Not everybody who holds a role need be among them. Raises `list_truncated`.
         """
 
     def grant(self, external_id: str, holder: Holder, role: str, *, timeout: float) -> None:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from quotas.backends.base import (
+    Assignment,
     EndpointConfig,
     FindBy,
     HeldRole,
@@ -24,6 +25,7 @@ from quotas.backends.base import (
     HolderKind,
     HolderRule,
     IdentityProject,
+    NamedHolder,
     ProjectPage,
 )
 from quotas.backends.deadline import TimeLeft
@@ -33,8 +35,10 @@ from quotas.backends.keystone_rows import (
     check_tag,
     cut,
     held_role,
+    holder_of,
     holder_path,
     id_of,
+    project_in,
     project_of,
     project_path,
 )
@@ -196,6 +200,25 @@ class KeystoneDriver:
         rows = self._list("role_assignments", {"scope.project.id": external_id}, left)
         names = self._role_names({}, left) if rows else {}
         return frozenset(held_role(row, names) for row in rows)
+
+    def assignments(self, *, timeout: float) -> list[Assignment]:
+        left = TimeLeft(timeout)
+        rows, is_whole = self._page("role_assignments", {}, left())
+        if not is_whole:
+            raise cut("role assignments", len(rows))
+        names = self._role_names({}, left) if rows else {}
+        return [
+            Assignment(project_id, held_role(row, names))
+            for row in rows
+            if (project_id := project_in(row)) is not None
+        ]
+
+    def list_holders(
+        self, kind: HolderKind, domain_id: str | None = None, *, timeout: float
+    ) -> list[NamedHolder]:
+        left = TimeLeft(timeout)
+        query = {"domain_id": domain_id} if domain_id else {}
+        return [holder_of(row) for row in self._list(f"{kind}s", query, left)]
 
     def grant(self, external_id: str, holder: Holder, role: str, *, timeout: float) -> None:
         left = TimeLeft(timeout)

@@ -3,7 +3,7 @@
 from typing import Any, Final
 from urllib.parse import quote
 
-from quotas.backends.base import HeldRole, Holder, HolderKind, IdentityProject
+from quotas.backends.base import HeldRole, Holder, HolderKind, IdentityProject, NamedHolder
 from quotas.backends.errors import BackendError, Kind, broken
 
 NAME_MAX: Final = 64
@@ -33,6 +33,27 @@ def held_role(row: Any, names: dict[str, str]) -> HeldRole:
         # Roles of a single domain are not listed: they stay ids.
         return HeldRole(Holder(kind, str(row[kind]["id"])), names.get(role_id, role_id))
     except (KeyError, TypeError) as error:
+        raise broken(str(row)) from error
+
+
+def project_in(row: Any) -> str | None:
+    """The project of a role assignment; None where it is of a domain, the system, or what lies
+    below a project."""
+    try:
+        scope = row["scope"]
+        if "project" not in scope or scope.get("OS-INHERIT:inherited_to"):
+            return None
+        return str(scope["project"]["id"])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise broken(str(row)) from error
+
+
+def holder_of(row: Any) -> NamedHolder:
+    try:
+        return NamedHolder(
+            str(row["id"]), str(row.get("name") or ""), str(row.get("domain_id") or "")
+        )
+    except (AttributeError, KeyError, TypeError) as error:
         raise broken(str(row)) from error
 
 
@@ -73,6 +94,7 @@ def project_of(row: Any, *, uncertain: bool = False) -> IdentityProject:
             description=str(row.get("description") or ""),
             is_enabled=bool(row["enabled"]),
             tags=frozenset(row.get("tags") or ()),
+            parent_id=str(row.get("parent_id") or ""),
         )
     except (AttributeError, KeyError, TypeError) as error:
         raise broken(str(row), uncertain=uncertain) from error

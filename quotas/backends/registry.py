@@ -15,7 +15,7 @@ GROUP = "remit.backends"
 QUOTA_VERBS = ("specs", "spec", "read", "write")
 IDENTITY_VERBS = (
     "find", "find_by_name", "get", "create", "ensure", "update", "delete", "list_projects",
-    "add_tag", "roles", "grant", "revoke", "find_holders",
+    "add_tag", "roles", "assignments", "list_holders", "grant", "revoke", "find_holders",
 )  # fmt: skip
 
 

@@ -3,7 +3,15 @@
 import pytest
 
 from contrib.testing.clouds import Site
-from quotas.backends import BackendError, HeldRole, Holder, HolderKind, IdentityProject, Kind
+from quotas.backends import (
+    BackendError,
+    HeldRole,
+    Holder,
+    HolderKind,
+    IdentityProject,
+    Kind,
+    NamedHolder,
+)
 from quotas.backends.keystone import KeystoneDriver
 from quotas.backends.tests.conftest import TIMEOUT, Region, make_project, region_of
 
@@ -54,6 +62,27 @@ def test_a_role_is_granted_by_its_name_and_once(
     assert keystone.site.plain.granted(project.external_id) == {
         ("user", person.external_id, "member")
     }
+
+
+def test_roles_of_all_projects_are_read_at_once_and_holders_have_names(
+    keystone: Region,
+    driver: KeystoneDriver,
+    project: IdentityProject,
+    person: Holder,
+    group: Holder,
+    new_tag: str,
+) -> None:
+    driver.grant(project.external_id, person, "member", timeout=TIMEOUT)
+    driver.grant(project.external_id, group, "reader", timeout=TIMEOUT)
+    everywhere = driver.assignments(timeout=TIMEOUT)
+    ours = {each.held for each in everywhere if each.project_id == project.external_id}
+    assert ours == {HeldRole(person, "member"), HeldRole(group, "reader")}
+    home = keystone.site.plain
+    assert home.project_id in {each.project_id for each in everywhere}
+    for holder in (person, group):
+        for domain_id in (None, "default"):
+            listed = driver.list_holders(holder.kind, domain_id, timeout=TIMEOUT)
+            assert NamedHolder(holder.external_id, new_tag, "default") in listed
 
 
 def test_what_others_granted_is_read_and_stays(
