@@ -57,6 +57,12 @@ from portal.projects import (  # noqa: F401 - Django reads them here
     PROJECTS_MUST_END,
     PROPOSALS_AT_ONCE,
 )
+from portal.reclaim import (  # noqa: F401 - Django reads them here
+    RECLAIM_ASK_DAYS,
+    RECLAIM_EVIDENCE_DAYS,
+    RECLAIM_HEADROOM,
+    RECLAIM_UNDO_DAYS,
+)
 from portal.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - Django reads them here
 from portal.schedule import beat_schedule
 from portal.signing_in import (  # noqa: F401 - Django and axes read them here

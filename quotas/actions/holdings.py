@@ -75,10 +75,10 @@ def _ids_by_offering(offering_ids: Collection[int], unit: Unit) -> dict[int, int
     return dict(nearest_sources(offering_ids, unit.path).values_list("offering", "pk"))
 
 
-def give_back(holdings: Holdings, amounts: Mapping[int, int], act: ProjectAct) -> None:
+def give_back(holdings: Holdings, amounts: Mapping[int, int], act: ProjectAct) -> Journal:
     """Return so much of each account: loans to their sources, the rest to where it draws from.
 
-    amounts: {account id: base units}. The clouds are told.
+    amounts: {account id: base units}. The clouds are told. What was written is returned.
     """
     journal = Journal(actor=act.actor, now=act.at, project_act=act)
     moved = [each for each in holdings.accounts if amounts.get(each.pk)]
@@ -89,6 +89,7 @@ def give_back(holdings: Holdings, amounts: Mapping[int, int], act: ProjectAct) -
         )  # fmt: skip
     journal.write()
     tell_clouds(holdings.project, {each.offering_id for each in moved})
+    return journal
 
 
 def take_along(holdings: Holdings, act: ProjectAct) -> None:

@@ -113,8 +113,10 @@ def changed_transfers(window: Window) -> Q:
     events = events_in(window)
     decided = DecisionLine.objects.filter(is_among("decision", _decisions(events)))
     acts = _subjects(events, "envelope_act")
+    done = Transfer.objects.filter(is_among("project_act", _project_acts(events)))
     return is_any_of(
         _subjects(events, "transfer"),
+        done.values("pk"),
         Transfer.objects.filter(is_among("decision_line", decided.values("pk"))).values("pk"),
         Transfer.objects.filter(is_among("envelope_act", acts)).values("pk"),
     )
@@ -190,6 +192,13 @@ def is_any_of(*ids: "QuerySet[Any, Any]") -> Q:
 def _decisions(events: QuerySet[Event]) -> "QuerySet[Any, Any]":
     made = events.filter(data__has_key="decision")
     number = Cast(KeyTextTransform("decision", "data"), BigIntegerField())
+    return made.annotate(number=number).values("number")
+
+
+def _project_acts(events: QuerySet[Event]) -> "QuerySet[Any, Any]":
+    """Of what moved a project's quota without a decision."""
+    made = events.filter(data__has_key="act", subject_kind="project")
+    number = Cast(KeyTextTransform("act", "data"), BigIntegerField())
     return made.annotate(number=number).values("number")
 
 

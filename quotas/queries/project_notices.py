@@ -26,6 +26,9 @@ OF_KINDS: dict[str, Look] = {
     ),
     NoticeKind.CHANGE_ASKED: Look(_("A change of %(what)s needs your answer"), "hand", "warn"),
     NoticeKind.CHANGE_ANSWERED: Look(_("A change of %(what)s was answered"), "info"),
+    NoticeKind.UNUSED: Look(
+        _("%(who)s asks whether %(what)s can return quota that it does not use"), "hand", "warn"
+    ),
     NoticeKind.ANNOUNCED: Look(_("%(who)s announces something: %(what)s"), "info", "warn"),
 }
 # By the event's verb: one kind of notice tells of many.
@@ -49,6 +52,8 @@ OF_PROJECTS: dict[str, Look] = {
     "loan returned": Look(_("Quota that %(what)s was lent went back"), "back"),
     "loan extended": Look(_("%(who)s let %(what)s have a loan for longer"), "calendar", "busy"),
     "loan made permanent": Look(_("%(who)s let %(what)s have a loan for good"), "stamp", "busy"),
+    "quota returned": Look(_("%(who)s returned unused quota of %(what)s"), "back"),
+    "return undone": Look(_("%(who)s took back what %(what)s had returned"), "retry", "busy"),
     "role given": Look(_("%(who)s gave you a role in %(what)s"), "people", "busy"),
     "role ended": Look(_("%(who)s ended a role of yours in %(what)s"), "people", "warn"),
     "change asked": Look(_("%(who)s asks for your yes to a change of %(what)s"), "hand", "warn"),

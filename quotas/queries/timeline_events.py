@@ -50,6 +50,9 @@ ACTS = {
     "loan returned": ProjectActKind.LOAN_END,
     "loan extended": ProjectActKind.LOAN_EXTEND,
     "loan made permanent": ProjectActKind.LOAN_KEEP,
+    "quota returned": ProjectActKind.RETURN,
+    "return undone": ProjectActKind.UNDO_RETURN,
+    "return asked": ProjectActKind.ASK_BACK,
 }
 
 

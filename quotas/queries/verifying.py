@@ -19,6 +19,7 @@ from .proof_findings import Finding
 from .proof_funding import acts_of_people, check_act
 from .proof_history import history_of
 from .proof_projects import DRAWING_ANEW, check_life, lives_of
+from .proof_returns import check_returns
 
 CHUNK = 500
 Row = TypeVar("Row", bound=Model)
@@ -68,6 +69,7 @@ def verify(
             yield from check_life(life, known_lives)
         tell.more(len(part))
     if since is None:
+        yield from check_returns()
         yield from _unexplained_transfers()
 
 

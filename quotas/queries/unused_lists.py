@@ -1,0 +1,89 @@
+"""Where quota is not used, as lists show it: as found when the projects were last looked at."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, F, Q, QuerySet, Sum
+
+from projects.models import Project, ProjectAct
+from projects.queries.viewers import Viewer, below
+from projects.states import Power, ProjectActKind
+from quotas.models import Offering, QuotaReturn, UnusedQuota
+
+from .unused import WORKS
+
+# Who reads about others' quota in figures.
+READING = (Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES, Power.AUDIT)
+
+
+def unused_rows(viewer: Viewer) -> QuerySet[UnusedQuota]:
+    """What projects could return where the person sees figures; what moved since is left out."""
+    rows = _current()
+    if viewer.sees_everything:
+        return rows
+    return rows.filter(below(viewer.paths(*READING), "account__project__unit__path"))
+
+
+def unused_at_hand(project: Project) -> list[UnusedQuota]:
+    """What was found about one project; one query."""
+    rows = _current().filter(account__project=project)
+    return list(rows.order_by("account__offering__slug"))
+
+
+def _current() -> QuerySet[UnusedQuota]:
+    return UnusedQuota.objects.filter(
+        balance=F("account__balance"), account__project__state__in=WORKS
+    ).select_related(
+        "limit__endpoint", "account__project__unit", "account__offering__resource",
+        "account__offering__zone__region",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What would be free of one offering, were all of it returned; base units."""
+
+    offering: Offering
+    amount: int
+    project_count: int
+
+
+def freed(rows: QuerySet[UnusedQuota]) -> list[Freed]:
+    """The sums of a list, in the catalogue's order; two queries."""
+    sums = {
+        pk: (amount, count)
+        for pk, amount, count in rows.order_by()
+        .values_list("account__offering")
+        .annotate(amount=Sum("amount"), count=Count("pk"))
+    }
+    offerings = Offering.objects.filter(pk__in=sums).select_related("resource", "zone__region")
+    return [Freed(each, *sums[each.pk]) for each in offerings]
+
+
+def returns_of(project: Project) -> QuerySet[QuotaReturn]:
+    """What a project returned, the newest first."""
+    return (
+        QuotaReturn.objects.filter(account__project=project)
+        .select_related(
+            "account__offering__resource", "account__offering__zone__region", "act__actor",
+            "undone_by__actor", "home__unit",
+        )
+        .order_by("-pk")
+    )  # fmt: skip
+
+
+def can_be_undone(now: datetime) -> Q:
+    """The condition on a return that its project can still have it again."""
+    return Q(undone_by__isnull=True, undo_until__gt=now)
+
+
+def asked_back_at(project: Project) -> datetime | None:
+    """When its owners were last asked to return something."""
+    rows = ProjectAct.objects.filter(project=project, kind=ProjectActKind.ASK_BACK)
+    return rows.order_by("-pk").values_list("at", flat=True).first()
+
+
+def may_be_asked_at(asked_at: datetime | None) -> datetime | None:
+    """From when on they can be asked again; None: at once."""
+    return None if asked_at is None else asked_at + timedelta(days=settings.RECLAIM_ASK_DAYS)
