@@ -30,7 +30,8 @@ class Sandbox(BenchClient):
         *,
         reserved: Mapping[str, int] | None = None,
     ) -> None:
-        """Set what a project uses of these keys; Cinder's totals follow its types."""
+        """Set what a project uses of these keys; totals follow the types. Of "storage" it has these
+        `buckets` with `size` KiB in all, and no others."""
         body = {
             "project": project,
             "region": region,

@@ -12,7 +12,7 @@ from contrib.sandbox import balancer, compute, network, share, volume
 from contrib.sandbox.bench_api import bench_control
 from contrib.sandbox.calls import Answer
 from contrib.sandbox.identity import forget_project
-from contrib.sandbox.state import Group, Listing, Project, Usage, User, new_id
+from contrib.sandbox.state import Group, Listing, Project, StorageUser, Usage, User, new_id
 
 if TYPE_CHECKING:
     from contrib.sandbox.server import Server
@@ -27,7 +27,10 @@ _KEYS = {
 # What is the sum over the types of the service, unless it is set by itself.
 _TOTALS = {
     "volume": ("volumes", "gigabytes", "snapshots"),
-    "share": ("shares", "gigabytes", "snapshots", "snapshot_gigabytes"),
+    "share": (
+        *("shares", "gigabytes", "snapshots", "snapshot_gigabytes"),
+        *("share_replicas", "replica_gigabytes"),
+    ),
 }
 # Nothing is in a pool or of a policy where there is none.
 _PARTS = {"balancer": (("member", "pool"), ("l7rule", "l7policy"))}
@@ -111,6 +114,8 @@ def _check(server: "Server", region: str, service: str) -> None:
 def _set_usage(server: "Server", body: Any) -> Answer:
     """{project, region, service, used: {key: n}, reserved: {key: n}}; other keys stay."""
     region, service = body["region"], body["service"]
+    if service == "storage":
+        return _fill_buckets(server, body)
     _check(server, region, service)
     used, reserved = body.get("used", {}), body.get("reserved", {})
     for key, value in [*used.items(), *reserved.items()]:
@@ -129,6 +134,23 @@ def _set_usage(server: "Server", body: Any) -> Answer:
             if rows.get(part, Usage()).used and not rows.get(whole, Usage()).used:
                 raise ValueError(f"a {part} needs a {whole}")
         _add_up(rows, _TOTALS.get(service, ()), named={*used, *reserved})
+        return Answer(200, {"project": project.id})
+
+
+def _fill_buckets(server: "Server", body: Any) -> Answer:
+    """{project, region, used: {buckets, size}}: the first of the buckets holds all KiB."""
+    count, size = body["used"].get("buckets", 0), body["used"].get("size", 0)
+    if body["region"] not in server.cloud.regions or set(body["used"]) - {"buckets", "size"}:
+        raise ValueError("a region's storage holds buckets, and in them a size")
+    if size and not count:
+        raise ValueError("what is stored is in a bucket")
+    with server.cloud.change():
+        project = _project(server, body["project"])
+        users = server.cloud.gateway(body["region"]).users
+        user = users.setdefault(project.id, StorageUser(project.id, access_key=""))
+        user.buckets = {f"{project.name}-{number}": {} for number in range(count)}
+        for bucket in list(user.buckets.values())[: 1 if size else 0]:
+            bucket["everything"] = size * 1024
         return Answer(200, {"project": project.id})
 
 

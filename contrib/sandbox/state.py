@@ -20,6 +20,8 @@ DOMAIN = "default"
 REGIONS = {"geneva": "xena", "prevessin": "2026.1"}
 VOLUME_TYPES = ("storage-a", "storage-b", "storage-c")
 SHARE_TYPES = ("storage-a", "storage-b", "storage-c")
+# What only some projects may use: a flavor, and a volume type that nothing is counted of.
+PRIVATE = {"Flavor": "gpu.large", "Volume type": "fast"}
 ROLES = ("admin", "member", "reader", "service")
 
 
@@ -268,6 +270,9 @@ class Cloud:
             self.gateway(region)
             types = {name: Offer(name, name) for name in VOLUME_TYPES}
             self.offers.setdefault(f"{region}/Volume type", types)
+            for kind, name in PRIVATE.items():
+                offers = self.offers.setdefault(f"{region}/{kind}", {})
+                offers.setdefault(name, Offer(name, name, is_public=False))
 
     def _save(self) -> None:
         if self._path is None:
