@@ -1,5 +1,5 @@
 """Manila's part: version discovery, share types, quota sets of projects and of share types, and
-lists of shares and snapshots.
+lists of shares, snapshots and replicas.
 
 Two habits of the real one are kept: limits are stored for projects that do not exist, and those
 of a share type are no more than the project's when they are set, though it may be lowered later.
@@ -57,6 +57,8 @@ def handle(call: Call) -> Answer:
             return Answer(202)
         case ("GET", "shares" | "snapshots" as what, "detail"):
             return _list(call, what)
+        case ("GET", "share-replicas", "detail"):
+            return _list(call, "share_replicas")
     return Answer(404, NOT_FOUND)
 
 
@@ -171,7 +173,10 @@ def _checked(body: Any, known: dict[str, int]) -> dict[str, Any]:
 
 
 def _list(call: Call, what: str) -> Answer:
-    """Shares or snapshots, made up from what is used of each type; pages by offset."""
+    """Shares, snapshots or replicas, made up from what is used of each type; pages by offset.
+
+    Snapshots and replicas are all of the first share of their type.
+    """
     space = "gigabytes" if what == "shares" else "snapshot_gigabytes"
     size_key = "size" if what == "shares" else "share_size"
     rows: list[dict[str, Any]] = []

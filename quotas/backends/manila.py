@@ -6,7 +6,7 @@ has the project's; none may be above the project's, though that may be lowered b
 So what rises in the project is written before its types, and what falls after them.
 
 Use of one project is one call, and one for each share type that is asked for. For all projects
-at once it is counted from the lists of shares and snapshots. No options.
+at once it is counted from the lists of shares, snapshots and replicas. No options.
 """
 
 from collections import Counter, defaultdict
@@ -25,8 +25,6 @@ GIB: Final = 2**30
 _COUNTS = ("shares", "snapshots", "share_replicas")
 _SPACES = ("gigabytes", "snapshot_gigabytes", "replica_gigabytes")
 _PER_TYPE = (*_COUNTS, *_SPACES)
-# What can be counted from lists.
-_SURVEYED = ("shares", "gigabytes", "snapshots", "snapshot_gigabytes")
 _PAGE = 1000
 
 
@@ -136,32 +134,44 @@ class ManilaDriver(QuotaSets):
             raise
 
     def survey(self, keys: Iterable[str] | None = None, *, timeout: float) -> Survey:
-        left = TimeLeft(timeout)
-        counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        types: dict[str, str | None] = {}
-        for row in self._rows_of_all("shares", left):
-            types[str(row["id"])] = share_type = row.get("share_type_name")
-            use = use_of_one("shares", "gigabytes", row.get("size"), share_type)
-            counted[str(row.get("project_id"))].update(use)
-        for row in self._rows_of_all("snapshots", left):
-            share_type = types.get(str(row.get("share_id")))
-            use = use_of_one("snapshots", "snapshot_gigabytes", row.get("share_size"), share_type)
-            counted[str(row.get("project_id"))].update(use)
-        seen = {key for use in counted.values() for key in use} | set(_SURVEYED)
-        asked = seen if keys is None else {key for key in keys if _is_surveyed(key)}
+        wanted = None if keys is None else {key for key in keys if _is_surveyed(key)}
+        counted = self._use_of_all(wanted, TimeLeft(timeout))
+        seen = {key for use in counted.values() for key in use} | set(_PER_TYPE)
+        asked = seen if wanted is None else wanted
         figures = {
             project: {key: Figure(None, use[key]) for key in asked}
             for project, use in counted.items()
         }
         return Survey(figures, counted=frozenset(asked), bounded=frozenset())
 
+    def _use_of_all(self, wanted: set[str] | None, left: TimeLeft) -> dict[str, Counter[str]]:
+        """{project id: {key: units}}, from as few lists as the wanted keys need; None: all."""
+        counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        shares: dict[str, Mapping[str, Any]] = {}
+        for row in self._rows_of_all("shares", left):
+            shares[str(row["id"])] = row
+            counted[_owner(row)].update(_use(row, "shares", "gigabytes", "size"))
+        if _are_asked(wanted, "snapshots", "snapshot_gigabytes"):
+            for row in self._rows_of_all("snapshots", left):
+                share = shares.get(str(row.get("share_id")), {})
+                its = {**row, "share_type_name": share.get("share_type_name")}
+                use = _use(its, "snapshots", "snapshot_gigabytes", "share_size")
+                counted[_owner(row)].update(use)
+        if _are_asked(wanted, "share_replicas", "replica_gigabytes"):
+            for row in self._rows_of_all("share-replicas", left):
+                # Of a share that came since the list of shares: seen the next time.
+                if (its_share := shares.get(str(row.get("share_id")))) is not None:
+                    use = _use(its_share, "share_replicas", "replica_gigabytes", "size")
+                    counted[_owner(its_share)].update(use)
+        return counted
+
     def _rows_of_all(self, what: str, left: TimeLeft) -> Iterator[dict[str, Any]]:
-        """Shares or snapshots of all projects; Manila pages by offset."""
-        offset = 0
+        """Shares, snapshots or replicas of all projects; Manila pages by offset."""
+        name, offset = what.replace("-", "_"), 0
         while True:
             query = {"all_tenants": "1", "limit": str(_PAGE), "offset": str(offset)}
             answer = self._service.call("GET", f"/{what}/detail", query=query, timeout=left())
-            rows = answer.get(what)
+            rows = answer.get(name)
             if not isinstance(rows, list):
                 raise broken(str(answer))
             yield from (checked_row(row) for row in rows)
@@ -195,5 +205,19 @@ def _rises(now: Figure | None, wanted: int) -> bool:
 
 
 def _is_surveyed(key: str) -> bool:
-    split = _split(key)
-    return (key if split is None else split[0]) in _SURVEYED
+    """Whether it can be counted from lists: what is counted of types, too."""
+    return key in _PER_TYPE or _split(key) is not None
+
+
+def _are_asked(wanted: set[str] | None, *kinds: str) -> bool:
+    if wanted is None:
+        return True
+    return any((_split(key) or (key,))[0] in kinds for key in wanted)
+
+
+def _owner(row: Mapping[str, Any]) -> str:
+    return str(row.get("project_id"))
+
+
+def _use(row: Mapping[str, Any], count: str, space: str, size: str) -> Counter[str]:
+    return use_of_one(count, space, row.get(size), row.get("share_type_name"))
