@@ -8,11 +8,13 @@ An author says how the service behind a driver is handled, by a `Subject`, and i
         def subject(cls) -> Subject: ...
 
 `QuotaConformance` is for all, `UsageConformance` for drivers that tell what is used,
-`SurveyConformance` for those with `survey`; `FailureConformance` needs nothing more of the
-service. docs/write-a-driver.md builds a driver with them. Needs pytest, and knows no Django.
+`SurveyConformance` for those with `survey`, `GapConformance` for those with `gaps`;
+`FailureConformance` needs nothing more of the service. docs/write-a-driver.md builds a driver with
+them. Needs pytest, and knows no Django.
 """
 
 from quotas.backends.conformance.failures import FailureConformance
+from quotas.backends.conformance.gaps import GapConformance
 from quotas.backends.conformance.limits import QuotaConformance
 from quotas.backends.conformance.subject import Below, Subject, Unknown
 from quotas.backends.conformance.usage import SurveyConformance, UsageConformance
@@ -20,6 +22,7 @@ from quotas.backends.conformance.usage import SurveyConformance, UsageConformanc
 __all__ = [
     "Below",
     "FailureConformance",
+    "GapConformance",
     "QuotaConformance",
     "Subject",
     "SurveyConformance",

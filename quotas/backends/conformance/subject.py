@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import StrEnum
 
 from quotas.backends import QuotaDriver
@@ -59,6 +60,11 @@ class Subject(ABC):
 
     def use(self, project_id: str, key: str, count: int) -> None:
         """See to it that the project uses exactly so much of one of the `usable` keys."""
+        raise NotImplementedError
+
+    def short_of_a_part(self) -> AbstractContextManager[None]:
+        """A part of the service does not answer inside, where something of each project with two
+        or more of the first `usable` key is."""
         raise NotImplementedError
 
     def amounts(self, driver: QuotaDriver, key: str) -> tuple[int, int]:

@@ -4,15 +4,18 @@ real services of two releases.
 
 import urllib.parse
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
 
+from contrib.testing.cells import CelledNova
 from contrib.testing.clouds import SandboxSite, Site
 from contrib.testing.plain import PlainClient
+from contrib.testing.rows import change
 from quotas.backends import EndpointConfig, QuotaDriver
 from quotas.backends.cinder import CinderDriver
 from quotas.backends.conformance import Below, Subject, Unknown
@@ -115,8 +118,43 @@ class NovaSubject(CloudSubject):
     keys: Sequence[str] = ("cores", "ram", "instances")
     usable: Sequence[str] = ("instances", "cores")
 
+    def __init__(self, site: Site, number: int, folder: Path) -> None:
+        super().__init__(site, number, folder)
+        self._instances: dict[str, int] = {}
+
     def use(self, project_id: str, key: str, count: int) -> None:
-        self.site.set_instances(self.region, project_id, count)
+        # Each has one core: as many of these. To make them takes seconds on real services.
+        if self._instances.get(project_id) != count:
+            self.site.set_instances(self.region, project_id, count)
+            self._instances[project_id] = count
+
+    @contextmanager
+    def short_of_a_part(self) -> Iterator[None]:
+        assert isinstance(self.site, SandboxSite)
+        self.site.sandbox.set_cell_down(self.region)
+        try:
+            yield
+        finally:
+            self.site.sandbox.set_cell_down(self.region, is_down=False)
+
+
+class CelledNovaSubject(CloudSubject):
+    """A real Nova with two cells (contrib/testing/cells.py)."""
+
+    driver_class, service, override = NovaDriver, "compute", "compute"
+    keys: Sequence[str] = NovaSubject.keys
+    usable: Sequence[str] = ("instances",)
+
+    def __init__(self, site: Site, number: int, folder: Path, nova: CelledNova) -> None:
+        super().__init__(site, number, folder)
+        self._nova = nova
+        self.address = nova.address
+
+    def use(self, project_id: str, key: str, count: int) -> None:
+        self._nova.add_instances(project_id, count)
+
+    def short_of_a_part(self) -> AbstractContextManager[None]:
+        return self._nova.cell_down()
 
 
 class CinderSubject(CloudSubject):
@@ -195,6 +233,24 @@ class ManilaSubject(CloudSubject):
         for _ in range(count - len(rows)):
             share = {"share_proto": "NFS", "size": 1, "share_type": self.share_type}
             inside.done("POST", self.service, "/shares", {"share": share}, region=self.region)
+
+    def replicate(self, project_id: str) -> str:
+        """The project has one share of 2 GiB that is replicated, once so far; its type."""
+        if isinstance(self.site, SandboxSite):
+            used = {"shares": 1, "gigabytes": 2, "share_replicas": 1, "replica_gigabytes": 2}
+            of_type = {f"{key}_{self.share_type}": value for key, value in used.items()}
+            self.site.sandbox.set_usage(project_id, self.region, self.bench, of_type)
+            return self.share_type
+        name = f"replicated-{uuid.uuid4().hex[:12]}"
+        specs = {"driver_handles_share_servers": "false", "replication_type": "dr"}
+        self.ask("POST", "/types", {"share_type": {"name": name, "extra_specs": specs}})
+        inside = _with_version(self.inside(project_id))
+        share = {"share_proto": "NFS", "size": 2, "share_type": name}
+        made = inside.done("POST", self.service, "/shares", {"share": share}, region=self.region)
+        # Counted from the first moment, and listed once an agent has made it.
+        statement = "UPDATE share_instances SET replica_state = 'active' WHERE share_id = %s"
+        assert change(self.region, "manila", statement, made["share"]["id"]) == 1
+        return name
 
 
 class ShareTypeSubject(ManilaSubject):

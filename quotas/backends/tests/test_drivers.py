@@ -1,10 +1,14 @@
 """Every driver on the conformance suite: the sandbox, and real services of two releases."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from contrib.testing.cells import celled_nova
 from contrib.testing.clouds import SandboxSite, Site
 from quotas.backends.conformance import (
     FailureConformance,
+    GapConformance,
     QuotaConformance,
     SurveyConformance,
     UsageConformance,
@@ -26,8 +30,24 @@ class OnClouds:
         return cls.of(site, request.param, tmp_path_factory.mktemp("subject"))
 
 
-class TestNova(OnClouds, QuotaConformance, UsageConformance):
+class TestNova(OnClouds, QuotaConformance, UsageConformance, SurveyConformance):
     of = subjects.NovaSubject
+
+
+class TestNovaCells(GapConformance):
+    """A cell that does not answer: the sandbox's, and one of a real Nova with two."""
+
+    @pytest.fixture(scope="class", params=[0, 1], ids=["xena", "2026.1"])
+    @classmethod
+    def subject(
+        cls, request: pytest.FixtureRequest, site: Site, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[CloudSubject]:
+        folder = tmp_path_factory.mktemp("subject")
+        if isinstance(site, SandboxSite):
+            yield subjects.NovaSubject(site, request.param, folder)
+            return
+        with celled_nova(folder, site.regions[request.param], site.cloud) as nova:
+            yield subjects.CelledNovaSubject(site, request.param, folder, nova)
 
 
 class TestCinder(OnClouds, QuotaConformance, UsageConformance, SurveyConformance):

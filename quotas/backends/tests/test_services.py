@@ -47,6 +47,16 @@ class TestManila(OnClouds):
         assert (excinfo.value.kind, excinfo.value.code) == (Kind.REFUSED, "above_maximum")
         assert "must be less than 50" in excinfo.value.words
 
+    def test_replicas_are_counted_for_all_as_for_one(self, subject: subjects.ManilaSubject) -> None:
+        driver, project = subject.driver(subject.address), subject.new_project()
+        share_type = subject.replicate(project)
+        counted = {"share_replicas": 1, "replica_gigabytes": 2}
+        wanted = counted | {f"{key}_{share_type}": value for key, value in counted.items()}
+        one = driver.read(project, wanted, timeout=TIMEOUT)
+        every = driver.survey(wanted, timeout=TIMEOUT).figures[project]
+        assert {key: figure.floor for key, figure in one.items()} == wanted
+        assert {key: figure.used for key, figure in every.items()} == wanted
+
 
 class TestOctavia(OnClouds):
     of = subjects.OctaviaSubject
