@@ -12,8 +12,8 @@ def beat_schedule(
         "sweep-observe": _every(observe, "quotas.tasks.sweep_observe"),
         # Who was not found in an identity service, a few at a time; each less and less often.
         "observe-missing": _every(30.0, "quotas.tasks.observe_missing"),
-        # For whoever proposes a project: the age of what was read is shown.
-        "observe-names": _every(3_600.0, "quotas.tasks.observe_names"),
+        # What is too old for any chart.
+        "sweep-old-usage": _every(3_600.0, "quotas.tasks.sweep_old_usage"),
         # What nobody was woken for, as a role whose time ran out.
         "sweep-identities": _every(300.0, "quotas.tasks.sweep_identities"),
         "sweep-jobs": _every(10.0, "quotas.tasks.sweep_jobs"),

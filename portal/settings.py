@@ -43,6 +43,14 @@ from portal.mail import (  # noqa: F401 - Django reads them here
     MAIL_REPLY_TO,
     SITE_URL,
 )
+from portal.observing import (  # noqa: F401 - Django reads them here
+    OBSERVE_EACH_SECONDS,
+    OBSERVE_SECONDS,
+    PEAK_DAYS,
+    SURVEY_TIMEOUT_SECONDS,
+    SURVEYS_AT_ONCE,
+    USAGE_THRESHOLDS,
+)
 from portal.production import Production, refusals
 from portal.projects import (  # noqa: F401 - Django reads them here
     CALENDAR_SECONDS,
@@ -243,7 +251,6 @@ QUOTA_DRIVERS = {
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 60, low=2, high=600)
 CALL_TIMEOUT_SECONDS = env.seconds("CALL_TIMEOUT_SECONDS", 20, low=0.1, high=300)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 2, low=0.2, high=60)
-OBSERVE_SECONDS = env.seconds("OBSERVE_SECONDS", 300, low=1, high=86_400)
 OBSERVE_SWEEP_SECONDS = min(30.0, OBSERVE_SECONDS)
 RETRY_BASE_SECONDS = env.seconds("RETRY_BASE_SECONDS", 5, low=0.1, high=600)
 RETRY_CAP_SECONDS = env.seconds("RETRY_CAP_SECONDS", 600, low=1, high=86_400)

@@ -201,6 +201,7 @@ class NoticeKind(models.TextChoices):
     ROLE = "role", _("your role in a project")
     PROJECT = "project", _("your project")
     NAME_TAKEN = "name taken", _("the name is taken")
+    USAGE = "usage", _("close to its limit")
     # A change of a project waits for their yes, or was answered.
     CHANGE_ASKED = "change asked", _("a project waits for your answer")
     CHANGE_ANSWERED = "change answered", _("answered")

@@ -35,6 +35,8 @@ VERBS: dict[str, str] = {
     "endpoint paused": "Nothing is called at a service.",
     "endpoint restricted": "A service is looked at and not written.",
     "endpoint resumed": "A service is open again.",
+    "usage incomplete": "A part of a service is down: what is told of use there is a least.",
+    "usage complete": "A service can look into all its parts again.",
     # Drift
     "drift_found": "Something differs from what was applied.",
     "drift_ended": "It differs no more; `data.end` is why.",
@@ -82,6 +84,9 @@ VERBS: dict[str, str] = {
     "change declined": "It was not agreed to.",
     "change withdrawn": "It is asked for no more.",
     "change lapsed": "Nobody answered in time.",
+    "usage crossed": "Use of a project reached a share of its limits, in `data.limits`; who runs "
+    "it was told.",
+    "thresholds set": "At which shares of its limits a project's people are told was changed.",
     "project ends soon": "A project ends within weeks; its owners and managers were told.",
     "loan ends soon": "Quota that was lent goes back within weeks; they were told.",
     "project held": "An operator keeps a project from ending.",

@@ -38,10 +38,11 @@ from quotas.actions.project_holds import release_over
 from quotas.actions.rerouting import REROUTE_TASK, route_again, unrouted, work_off
 from quotas.actions.routing import mark_places
 from quotas.actions.targets import APPLY_TASK
-from quotas.delivery import closing, finding, jobs, leases, names, observe, remedies, roles
+from quotas.delivery import closing, finding, jobs, leases, observe, remedies, roles, surveys
 from quotas.delivery.clouds import load_drivers
 from quotas.delivery.converge import work
 from quotas.delivery.mail import Postman
+from quotas.delivery.readings import forget_old_usage
 
 SWEEP_BATCH = 500
 # What the sweep sends is sent again by the next ones as long as the row is due.
@@ -96,7 +97,12 @@ def observe_target(*, target_id: int) -> None:
 
 @shared_task
 def sweep_observe() -> None:
-    """Send the targets with the oldest readings to be looked at."""
+    """Send what is due to be looked at: endpoints that are read in one go, then single targets."""
+    surveys.plan_surveys()
+    for endpoint_id in surveys.due_surveys():
+        current_app.send_task(
+            "quotas.tasks.observe_all", kwargs={"endpoint_id": endpoint_id}, expires=HINT_SECONDS
+        )
     count = observe.batch_size(settings.OBSERVE_SWEEP_SECONDS)
     for target_id in observe.stale_in_turn(count):
         _hint("quotas.tasks.observe_target", target_id)
@@ -109,9 +115,18 @@ def observe_missing() -> None:
 
 
 @shared_task
-def observe_names() -> None:
-    """Read which names the projects of the clouds have."""
-    names.read_names(timezone.now())
+def observe_all(*, endpoint_id: int) -> None:
+    """Read all projects of an endpoint in one go, if its moment has come."""
+    surveys.survey(endpoint_id)
+
+
+@shared_task
+def sweep_old_usage() -> None:
+    """Forget what was used so long ago that nothing draws it any more."""
+    now = timezone.now()
+    for _slice in range(SLICES):
+        if forget_old_usage(now) == 0:
+            break
 
 
 @shared_task

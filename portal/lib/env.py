@@ -106,15 +106,25 @@ def weekdays(name: str, default: Iterable[str]) -> list[int]:
 
 def days(name: str, default: Iterable[int]) -> list[int]:
     """Numbers of days, most first; "none" is none."""
+    return sorted(_numbers(name, default, "numbers of days", MOST_DAYS), reverse=True)
+
+
+def percents(name: str, default: Iterable[int]) -> list[int]:
+    """Whole per cents from 1 to 100, lowest first; "none" is none."""
+    found = _numbers(name, default, "whole per cents", 100)
+    if 0 in found:
+        raise Refused([f"{name} has '0': write whole per cents from 1, or none."])
+    return sorted(found)
+
+
+def _numbers(name: str, default: Iterable[int], what: str, most: int) -> set[int]:
     found = items(name, [str(each) for each in default])
     if found == ["none"]:
-        return []
-    wrong = [each for each in found if not each.isdecimal() or not 0 <= int(each) <= MOST_DAYS]
+        return set()
+    wrong = [each for each in found if not each.isdecimal() or not 0 <= int(each) <= most]
     if wrong:
-        raise Refused(
-            [f"{name} has {wrong[0]!r}: write numbers of days up to {MOST_DAYS}, or none."]
-        )
-    return sorted({int(each) for each in found}, reverse=True)
+        raise Refused([f"{name} has {wrong[0]!r}: write {what} up to {most}, or none."])
+    return {int(each) for each in found}
 
 
 def pattern(name: str, default: str) -> str:

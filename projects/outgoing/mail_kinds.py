@@ -56,6 +56,7 @@ GROUPS: tuple[tuple[Promise, dict[NoticeKind, Kind]], ...] = (
         {
             NoticeKind.PROJECT: Kind(_("Something happens to a project of yours")),
             NoticeKind.ROLE: Kind(_("Your role in a project changes")),
+            NoticeKind.USAGE: Kind(_("A project comes close to one of its limits")),
             NoticeKind.CHANGE_ANSWERED: Kind(_("A change of a project is answered")),
             NoticeKind.UNUSED: Kind(_("Somebody asks you to return unused quota")),
             NoticeKind.ANNOUNCED: Kind(_("The operators announce something")),

@@ -1,6 +1,6 @@
 """Around every call to an endpoint: its turn, and what its answer or silence means for others."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
@@ -27,17 +27,28 @@ def calling(
     service asked for patience.
     """
     closed = (EndpointState.PAUSED, EndpointState.READ_ONLY) if writing else (EndpointState.PAUSED,)
+    with told_of(endpoint), permit(endpoint, observing=observing):
+        # Looked at with the turn in hand: one may have waited for it.
+        if Endpoint.objects.filter(pk=endpoint.pk, state__in=closed).exists():
+            raise Busy(endpoint, AGAIN_SECONDS)
+        yield
+
+
+@contextmanager
+def told_of(endpoint: Endpoint, has_answered: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Around calls that have their turn: what their end says of the endpoint to all others.
+
+    has_answered: asked after a silence; one of several calls that took too long is none, where
+    others before it were answered.
+    """
     try:
-        with permit(endpoint, observing=observing):
-            # Looked at with the turn in hand: one may have waited for it.
-            if Endpoint.objects.filter(pk=endpoint.pk, state__in=closed).exists():
-                raise Busy(endpoint, AGAIN_SECONDS)
-            yield
+        yield
     except BackendError as error:
-        if error.kind is Kind.UNREACHABLE:
+        if error.kind is not Kind.UNREACHABLE:
+            if error.http_status is not None:
+                breaker.answered(endpoint)
+        elif not has_answered():
             breaker.silent(endpoint, error.words)
-        elif error.http_status is not None:
-            breaker.answered(endpoint)
         if error.retry_after is not None:
             hold_back(endpoint, error.retry_after)
         elif error.code == "rate_limited":

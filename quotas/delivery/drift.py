@@ -6,7 +6,7 @@ every attempt, under the lock of the target, so that each difference has one ope
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -75,6 +75,12 @@ def standing(target: Target) -> Standing:
     )
 
 
+def stood(target: Target, last_seen: Mapping[int, int | None]) -> Standing:
+    """How a target stood as this row of it was fetched, with its project; no query."""
+    is_true = target.generation == target.applied_generation
+    return Standing(target.pk, _mark(target), is_true, last_seen, target.project.name)
+
+
 def held(lease: Lease) -> Standing:
     """How a target stood when its lease was taken; one query."""
     target = lease.target
@@ -107,16 +113,25 @@ def project_standing(project: Project, identity: Endpoint) -> Standing | None:
     return Standing(target.pk, _mark(target), True, {}, project.name)
 
 
-def note_limits(before: Standing, wanted: list[Wanted], figures: Mapping[str, Figure]) -> None:
-    """Keep what the figures of a service, {key: Figure} in its units, say of drift."""
-    rows = _open_rows(before, is_of_limit=True)
+def note_limits(
+    before: Standing,
+    wanted: list[Wanted],
+    figures: Mapping[str, Figure],
+    *,
+    only: Collection[int] | None = None,
+) -> None:
+    """Keep what the figures of a service, {key: Figure} in its units, say of drift.
+
+    only: ids of the limits that were read, where others were not: of those nothing is said.
+    """
+    rows = _open_rows(before, is_of_limit=True, only=only)
     if not rows and not limit_differences(wanted, figures, before.was_true, rows):
         return  # by far the most often: nothing to keep, so nothing to lock
     with transaction.atomic():
         target = _unmoved(before)
         if target is None:
             return
-        rows = _open_rows(before, is_of_limit=True)
+        rows = _open_rows(before, is_of_limit=True, only=only)
         found = limit_differences(wanted, figures, before.was_true, rows)
         _keep(target, rows, found)
         true_ids = {
@@ -157,10 +172,14 @@ def _unmoved(before: Standing) -> Target | None:
     return target if target is not None and _mark(target) == before.mark else None
 
 
-def _open_rows(before: Standing, *, is_of_limit: bool) -> dict[Key, Drift]:
+def _open_rows(
+    before: Standing, *, is_of_limit: bool, only: Collection[int] | None = None
+) -> dict[Key, Drift]:
     rows = Drift.objects.filter(
         target=before.target_id, ended_at__isnull=True, limit__isnull=not is_of_limit
     ).select_related("limit")
+    if only is not None:
+        rows = rows.filter(limit__in=only)
     return {(DriftKind(row.kind), row.limit_id): row for row in rows}
 
 
@@ -240,7 +259,9 @@ def _end(
 ) -> None:
     """End the rows that no longer hold. true_ids: limits that are as wanted now."""
     still = {each.key for each in found}
-    over = [row for key, row in rows.items() if key not in still]
+    # While a part of the service is down, use that is not seen may be there all the same.
+    hidden = (DriftKind.USAGE_ABOVE,) if target.endpoint.gaps else ()
+    over = [row for key, row in rows.items() if key not in still and row.kind not in hidden]
     if not over:
         return
     written_at = dict(

@@ -4,7 +4,7 @@ A listing is read page by page. What a whole one did not show is forgotten; one 
 that Keystone cut, adds and forgets nothing.
 """
 
-import logging
+from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
@@ -12,57 +12,31 @@ from django.conf import settings
 
 from projects.models import TAG_PREFIX, Project
 from quotas.backends.base import ProjectPage
-from quotas.backends.errors import BackendError
-from quotas.backends.registry import UnknownDriver
 from quotas.models import Endpoint, KnownName
 
-from .calling import calling
 from .clouds import identity_driver
-from .leases import READABLE, may_call
-from .permits import Busy
-
-logger = logging.getLogger(__name__)
 
 # At a thousand projects each; a cloud that has more is read as far as that.
 MOST_PAGES = 200
 
 
-def read_names(now: datetime) -> None:
-    """List the projects of every identity endpoint that answers."""
-    for identity in Endpoint.objects.filter(identity__isnull=True).order_by("pk"):
-        if not may_call(identity, *READABLE):
-            continue
-        try:
-            count = _read(identity, now)
-        except Busy:
-            continue  # the next sweep finds a better moment
-        except (BackendError, UnknownDriver) as error:
-            logger.warning("names were not read", extra={"error": f"{identity.slug}: {error}"})
-        else:
-            logger.info("names were read", extra={"endpoint": identity.slug, "count": count})
+def listed_pages(identity: Endpoint, now: datetime) -> Iterator[ProjectPage]:
+    """The list of projects of an identity endpoint page by page, each once its names are kept.
 
-
-def _read(identity: Endpoint, now: datetime) -> int:
-    """How many projects were listed."""
-    count, after = 0, ""
+    Whoever reads it gives its calls their turns (`turns`).
+    """
+    after = ""
     for _page in range(MOST_PAGES):
-        page = _page_of(identity, after)
-        _keep(identity, page, now)
-        count += len(page.projects)
-        if page.after is None:
-            if not page.is_cut:
-                KnownName.objects.filter(identity=identity, seen_at__lt=now).delete()
-            break
-        after = page.after
-    return count
-
-
-def _page_of(identity: Endpoint, after: str) -> ProjectPage:
-    with calling(identity, observing=True):
         page: ProjectPage = identity_driver(identity).list_projects(
             after, timeout=settings.CALL_TIMEOUT_SECONDS
         )
-    return page
+        _keep(identity, page, now)
+        if page.after is None and not page.is_cut:
+            KnownName.objects.filter(identity=identity, seen_at__lt=now).delete()
+        yield page
+        if page.after is None:
+            return
+        after = page.after
 
 
 def _keep(identity: Endpoint, page: ProjectPage, now: datetime) -> None:

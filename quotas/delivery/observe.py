@@ -1,4 +1,8 @@
-"""Looking without touching: readings are refreshed in turn, never ahead of writes."""
+"""Looking at one project without touching it: in turn, never ahead of writes.
+
+What a reading of all projects at once tells (`surveys`) is not asked for again here: of an endpoint
+that is read so, one is looked at for the rest now and then.
+"""
 
 import logging
 import math
@@ -6,16 +10,19 @@ import time
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet, Window
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now, RowNumber
+from django.utils import timezone
 
 from quotas.actions.targets import wake_targets
+from quotas.backends.base import IdentityProject
 from quotas.backends.errors import BackendError
 from quotas.backends.registry import UnknownDriver
-from quotas.models import ProjectHandle, Target
+from quotas.models import ProjectHandle, SurveyRun, Target
 from quotas.states import TargetState
 
-from . import drift, kept, readings
+from . import drift, kept, readings, thresholds
 from .calling import calling
 from .clouds import identity_driver, quota_driver
 from .differences import is_disabled_outside
@@ -27,6 +34,10 @@ from .wanted import compare, wanted_limits
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+# What was surveyed or listed so many rounds ago is news no longer.
+FRESH_ROUNDS = 3
+# Those in work look for themselves.
+LOOKED_AT = (TargetState.APPLIED, TargetState.REFUSED, TargetState.SKIPPED)
 
 
 def batch_size(sweep_seconds: float) -> int:
@@ -36,18 +47,38 @@ def batch_size(sweep_seconds: float) -> int:
 
 
 def stale() -> QuerySet[Target]:
-    """Targets not looked at for a while, the longest first; those in work look for themselves."""
-    long_ago = Now() - timedelta(seconds=settings.OBSERVE_SECONDS)
+    """Targets not looked at for a while, the longest first."""
     return (
-        Target.objects.filter(
-            Q(looked_at__isnull=True) | Q(looked_at__lte=long_ago),
+        Target.objects.annotate(is_surveyed=_is_surveyed())
+        .filter(
+            Q(looked_at__isnull=True)
+            | Q(is_surveyed=False, looked_at__lte=_ago(settings.OBSERVE_SECONDS))
+            | Q(is_surveyed=True, looked_at__lte=_ago(settings.OBSERVE_EACH_SECONDS)),
             # A silent one too, when it is due for a probe: perhaps nothing else would ask.
             callable_now(*READABLE),
-            state__in=[TargetState.APPLIED, TargetState.REFUSED, TargetState.SKIPPED],
+            state__in=LOOKED_AT,
         )
         .select_related("project", "endpoint__identity")
         .order_by(F("looked_at").asc(nulls_first=True))
     )
+
+
+def _is_surveyed() -> Exists:
+    """Whether all projects of a service were read in one go lately.
+
+    Of an identity service each project that its list shows is dated; what it lacks is looked at.
+    """
+    return Exists(
+        SurveyRun.objects.filter(
+            endpoint=OuterRef("endpoint"),
+            endpoint__identity__isnull=False,
+            ended_at__gt=_ago(FRESH_ROUNDS * settings.OBSERVE_SECONDS),
+        )
+    )
+
+
+def _ago(seconds: float) -> CombinedExpression:
+    return Now() - timedelta(seconds=seconds)
 
 
 def stale_in_turn(most: int) -> list[int]:
@@ -116,20 +147,39 @@ def _look(target: Target) -> bool:
     handle = ProjectHandle.objects.filter(project=target.project, identity=identity).first()
     if handle is None:
         return False
+    if not is_identity and _is_listed(handle):
+        return _read_limits(target, handle)
     with calling(identity, observing=True):
         found = identity_driver(identity).get(
             handle.external_id, timeout=settings.CALL_TIMEOUT_SECONDS
         )
     drift.note_project(stood, found)
-    is_living = found is not None and (
+    if not is_identity and is_living(target, handle, found):
+        return _read_limits(target, handle)
+    Target.objects.filter(pk=target.pk).update(observed_at=Now())
+    return needs_work(target, handle, found)
+
+
+def _is_listed(handle: ProjectHandle) -> bool:
+    """Whether the list of all projects showed it lately, enabled: nobody need ask once more."""
+    lately = _ago(FRESH_ROUNDS * settings.OBSERVE_SECONDS)
+    return ProjectHandle.objects.filter(pk=handle.pk, listed_at__gt=lately).exists()
+
+
+def is_living(target: Target, handle: ProjectHandle, found: IdentityProject | None) -> bool:
+    """Whether a project is in its identity service, and not disabled by others."""
+    return found is not None and (
         found.is_enabled or not is_disabled_outside(target.project, handle)
     )
-    if is_identity or not is_living:
-        Target.objects.filter(pk=target.pk).update(observed_at=Now())
-        wrong = TargetState.REFUSED if is_living else TargetState.APPLIED
-        is_other = is_identity and found is not None and needs_mending(target, handle, found)
-        return target.state == wrong or is_other
-    return _read_limits(target, handle)
+
+
+def needs_work(target: Target, handle: ProjectHandle, found: IdentityProject | None) -> bool:
+    """Whether the state in the row is no longer what is seen of the project."""
+    is_alive = is_living(target, handle, found)
+    if target.state == (TargetState.REFUSED if is_alive else TargetState.APPLIED):
+        return True
+    is_identity = target.endpoint.identity_id is None
+    return is_identity and found is not None and needs_mending(target, handle, found)
 
 
 def _read_limits(target: Target, handle: ProjectHandle) -> bool:
@@ -145,5 +195,6 @@ def _read_limits(target: Target, handle: ProjectHandle) -> bool:
     readings.store(target, [each.limit for each in wanted], figures, began=began)
     drift.note_limits(stood, wanted, figures)
     kept.settle(target, wanted, figures)
+    thresholds.look([target.pk], timezone.now())
     # A refusal whose cause has gone, as when use fell below what was granted.
     return target.state == TargetState.REFUSED and not compare(wanted, figures).is_hindered

@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from quotas.backends.base import UNLIMITED, Figure
-from quotas.models import Limit, Reading, Target, UsagePeak
+from quotas.models import Crossing, Limit, Reading, Target, UsagePeak
 
 # Beyond what a bigint column holds: said by nobody in earnest, but it must not break us.
 _LARGEST = 2**63 - 1
@@ -78,6 +79,7 @@ def _store_last(
                     limit_seen = EXCLUDED.limit_seen, used = EXCLUDED.used,
                     reserved = EXCLUDED.reserved, read_at = EXCLUDED.read_at
                 WHERE known.read_at <= EXCLUDED.read_at
+                  AND (known.surveyed_at IS NULL OR known.surveyed_at <= EXCLUDED.read_at)
             """,  # noqa: S608 - a table's own name
             rows,
         )
@@ -111,3 +113,16 @@ def _store_peaks(target: Target, seen: list[tuple[Limit, Figure]], read_at: date
             """,  # noqa: S608 - a table's own name
             rows,
         )
+
+
+def forget_old_usage(now: datetime, most: int = 5_000) -> int:
+    """Forget peaks, and crossings that ended, of more than PEAK_DAYS ago; how many rows went."""
+    first = timezone.localdate(now) - timedelta(days=settings.PEAK_DAYS)
+    count = 0
+    for rows in (
+        UsagePeak.objects.filter(day__lt=first),
+        Crossing.objects.filter(ended_at__lt=now - timedelta(days=settings.PEAK_DAYS)),
+    ):
+        ids = list(rows.order_by("pk").values_list("pk", flat=True)[:most])
+        count += rows.filter(pk__in=ids).delete()[0]
+    return count

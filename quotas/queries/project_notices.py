@@ -26,6 +26,7 @@ OF_KINDS: dict[str, Look] = {
     ),
     NoticeKind.CHANGE_ASKED: Look(_("A change of %(what)s needs your answer"), "hand", "warn"),
     NoticeKind.CHANGE_ANSWERED: Look(_("A change of %(what)s was answered"), "info"),
+    NoticeKind.USAGE: Look(_("%(what)s comes close to limits of its quota"), "warn", "warn"),
     NoticeKind.UNUSED: Look(
         _("%(who)s asks whether %(what)s can return quota that it does not use"), "hand", "warn"
     ),

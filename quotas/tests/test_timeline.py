@@ -29,7 +29,8 @@ FORMULA = "=HYPERLINK(1)"
 # Acts that are about no project and no request.
 ELSEWHERE = {
     "rerouted", "letter sent again", "limit left out", "limit taken in", "endpoint paused",
-    "endpoint restricted", "endpoint resumed", "issued", "envelope declared", "funded",
+    "endpoint restricted", "endpoint resumed", "usage incomplete", "usage complete",
+    "issued", "envelope declared", "funded",
     "taken back", "swept", "root granted", "delegated", "revoked", "ends soon", "delegate joined",
     "policy made", "policy revised", "policy switched on", "policy switched off", "group made",
     "group renamed", "group changed", "person arrived", "person changed", "group gone",
