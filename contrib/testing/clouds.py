@@ -4,6 +4,7 @@ A test that takes `site` runs on both; real services need `needs("openstack")`, 
 `site` brings along. `faulty` is the same behind the fault proxy.
 """
 
+import contextlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,9 +71,16 @@ class OpenstackSite:
         self.plain = PlainClient(self.clouds_yaml, self.cloud)
         roles = self.plain.done("GET", "identity", "/roles")["roles"]
         self._admin_role = next(role["id"] for role in roles if role["name"] == "admin")
+        self._instances: dict[str, openstack.Instances] = {}
 
     def set_instances(self, region: str, project_id: str, count: int, *, ram: int = 512) -> None:
-        openstack.run("instances", region, project_id, str(count), "--ram", str(ram), "--instead")
+        if region not in self._instances:
+            self._instances[region] = openstack.Instances(region)
+        self._instances[region].make(project_id, count, ram=ram)
+
+    def close(self) -> None:
+        for each in self._instances.values():
+            each.close()
 
     def set_volumes(
         self, region: str, project_id: str, count: int, *, gib: int, volume_type: str
@@ -101,8 +109,8 @@ def sandbox_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxSi
 @pytest.fixture(scope="session")
 def openstack_site() -> Iterator[OpenstackSite]:
     """Real services; mark the test `needs("openstack")`."""
-    with openstack.running():
-        yield OpenstackSite()
+    with openstack.running(), contextlib.closing(OpenstackSite()) as site:
+        yield site
 
 
 @pytest.fixture(

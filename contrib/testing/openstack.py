@@ -53,6 +53,37 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
+class Instances:
+    """Makes instances in a region as rows; one process for all, as Nova's code takes seconds to
+    load. `close` ends it."""
+
+    def __init__(self, region: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(PROGRAM), "instances", region],
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def make(self, project_id: str, count: int, *, ram: int) -> None:
+        """Instead of those that it made before."""
+        told, answers = self._process.stdin, self._process.stdout
+        if told is None or answers is None:
+            raise RuntimeError("it was not asked for its pipes")
+        told.write(f"{project_id} {count} 1 {ram} 1\n")
+        told.flush()
+        for line in iter(answers.readline, "done\n"):
+            if not line:
+                raise RuntimeError(f"openstack-up instances ended with {self._process.wait()}")
+
+    def close(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait(20)
+
+
 def install() -> None:
     """Packages, virtual environments and databases: minutes at first, then nothing."""
     STATE.mkdir(parents=True, exist_ok=True)
