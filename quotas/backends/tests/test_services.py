@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from contrib.testing.clouds import Site
+from contrib.testing.clouds import OpenstackSite, Site
+from contrib.testing.rows import change
 from quotas.backends import UNLIMITED, BackendError, Figure, Kind
 from quotas.backends.conformance.relay import Relay
 from quotas.backends.tests import capabilities, subjects
@@ -18,6 +19,26 @@ class OnClouds:
     @pytest.fixture(params=[0, 1], ids=["xena", "2026.1"])
     def subject(self, request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> CloudSubject:
         return self.of(site, request.param, tmp_path)
+
+
+@pytest.mark.needs("openstack")
+@pytest.mark.parametrize("number", [0, 1], ids=["xena", "2026.1"])
+def test_openstack_nova_lists_what_it_counts(
+    openstack_site: OpenstackSite, tmp_path: Path, number: int
+) -> None:
+    """What is deleted softly is neither; what is shelved, or found no host, is both."""
+    subject = subjects.NovaSubject(openstack_site, number, tmp_path)
+    driver, project = subject.driver(subject.address), subject.new_project()
+    subject.use(project, "instances", 4)
+    for state in ("soft-delete", "shelved_offloaded", "error"):
+        statement = "UPDATE instances SET vm_state = %s WHERE project_id = %s"
+        statement += " AND vm_state = 'active' LIMIT 1"
+        assert change(subject.region, "nova", statement, state, project) == 1
+    one = driver.read(project, timeout=TIMEOUT)
+    every = driver.survey(timeout=TIMEOUT).figures[project]
+    used = {key: figure.used for key, figure in one.items()}
+    assert used == {"instances": 3, "cores": 3, "ram": 3 * 512}
+    assert {key: figure.used for key, figure in every.items()} == used
 
 
 class TestManila(OnClouds):
