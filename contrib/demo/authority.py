@@ -33,28 +33,45 @@ class Grant:
     a_year: dict[str, str] = field(default_factory=dict)
 
 
+# What coordinators may add of networks, shares and buckets; heads may twice as much.
+SERVICES = {
+    "networks": 20, "routers": 10, "floating-ips": 40, "security-groups": 200,
+    "load-balancers": 20, "share-space": 20 * 2**40, "shares": 100, "object-space": 100 * 2**40,
+    "buckets": 200,
+}  # fmt: skip
+ACCESS = {"gpu": "1", "fast": "1"}
+
+
+def _services(times: int) -> dict[str, str]:
+    amounts = {slug: amount * times for slug, amount in SERVICES.items()}
+    in_bytes = {
+        slug: f"{amount // 2**30}GiB" for slug, amount in amounts.items() if "space" in slug
+    }
+    return {slug: str(amount) for slug, amount in amounts.items()} | in_bytes | ACCESS
+
+
 GRANTS = (
     Grant(
         "otto", "erin", "ep", 3, 500, "Head of the department.",
         {"vcpu": "1024", "ram": "4TiB", "instances": "512", "space": "60TiB", "volumes": "1000",
-         "snapshots": "1000"},
+         "snapshots": "1000"} | _services(2),
     ),
     Grant(
         "erin", "dana", "atlas", 1, 200, "Computing coordinator of ATLAS.",
         {"vcpu": "128", "ram": "512GiB", "instances": "64", "space": "4TiB", "volumes": "200",
-         "snapshots": "200"},
+         "snapshots": "200"} | _services(1),
         {"vcpu": "800", "ram": "3TiB", "space": "12TiB"},
     ),
     Grant(
         # It ends in three weeks, which coverage and his own remit tell.
         "erin", "hugo", "cms", 0, 141, "Computing coordinator of CMS.",
         {"vcpu": "256", "ram": "1TiB", "instances": "128", "space": "10TiB", "volumes": "200",
-         "snapshots": "200"},
+         "snapshots": "200"} | _services(1),
     ),
     Grant(
         "olga", "jonas", "it", 1, 400, "Deputy head of the department.",
         {"vcpu": "512", "ram": "2TiB", "instances": "256", "space": "20TiB", "volumes": "500",
-         "snapshots": "500"},
+         "snapshots": "500"} | _services(2),
     ),
 )  # fmt: skip
 

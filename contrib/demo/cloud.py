@@ -14,7 +14,10 @@ from quotas.models import Endpoint
 from .usage import Usage
 
 CALL_SECONDS = 10.0
-SERVICES = {"nova": "compute", "cinder": "volume"}
+SERVICES = {
+    "nova": "compute", "cinder": "volume", "neutron": "network", "octavia": "balancer",
+    "manila": "share", "rgw": "storage",
+}  # fmt: skip
 
 
 def find_sandbox(clouds_file: Path, cloud: str = "sandbox") -> Sandbox | None:

@@ -47,15 +47,37 @@ def _storage(zone: str, space: str, volumes: str, snapshots: str = "") -> dict[s
     return some | {f"{zone}.snapshots": snapshots} if snapshots else some
 
 
+def _network(region: str, networks: str, floating_ips: str, balancers: str = "") -> dict[str, str]:
+    zone = f"{region}.network"
+    some = {
+        f"{zone}.networks": networks, f"{zone}.routers": networks,
+        f"{zone}.floating-ips": floating_ips, f"{zone}.security-groups": "20",
+    }  # fmt: skip
+    return some | {f"{zone}.load-balancers": balancers} if balancers else some
+
+
+def _shares(zone: str, space: str, count: str) -> dict[str, str]:
+    return {f"{zone}.share-space": space, f"{zone}.shares": count}
+
+
+def _objects(region: str, space: str, buckets: str) -> dict[str, str]:
+    return {f"{region}.objects.object-space": space, f"{region}.objects.buckets": buckets}
+
+
 GVA, PRE = "geneva", "prevessin"
 OPENING = "What the project had in the old system."
 
 
-def _opening(ago: float, who: str, project: str, decider: str, *wanted: dict[str, str]) -> Asked:
+MORE = "Networks, shares and buckets are had here since today: what the project had before."
+
+
+def _opening(
+    ago: float, who: str, project: str, decider: str, *wanted: dict[str, str], why: str = OPENING
+) -> Asked:
     together: dict[str, str] = {}
     for each in wanted:
         together |= each
-    return Asked(ago, who, project, together, OPENING, (Answer(0.3, decider, "approve"),))
+    return Asked(ago, who, project, together, why, (Answer(0.3, decider, "approve"),))
 
 
 # Everybody's first quota; Erin and the coordinators took it over from the old system.
@@ -133,6 +155,35 @@ OPENINGS = (
     ),
 )  # fmt: skip
 
+# When the other services of the clouds came to Remit.
+SERVICES = (
+    _opening(
+        92, "alice", "atlas-reco", "erin",
+        _network(GVA, "4", "12", "2"), _shares(f"{GVA}.shares-a", "2TiB", "8"),
+        _objects(GVA, "20TiB", "20"), _network(PRE, "2", "6"), _objects(PRE, "10TiB", "10"),
+        why=MORE,
+    ),
+    _opening(
+        91.5, "ines", "cms-prod", "hugo",
+        _network(GVA, "4", "16"), _objects(GVA, "40TiB", "40"), _network(PRE, "4", "16", "4"),
+        why=MORE,
+    ),
+    _opening(
+        91, "sven", "it-monitoring", "jonas",
+        _network(GVA, "6", "20", "8"), _shares(f"{GVA}.shares-b", "1TiB", "10"),
+        _network(PRE, "6", "20", "8"), _objects(PRE, "30TiB", "12"), why=MORE,
+    ),
+    _opening(
+        90.5, "lena", "it-gitlab", "jonas",
+        _network(GVA, "3", "10", "6"), _shares(f"{GVA}.shares-a", "6TiB", "12"),
+        _objects(GVA, "60TiB", "30"), why=MORE,
+    ),
+    _opening(
+        90, "nadia", "it-dbod", "jonas",
+        _network(GVA, "4", "8", "4"), {f"{GVA}.storage-b.fast": "1"}, why=MORE,
+    ),
+)  # fmt: skip
+
 DECIDED = (
     Asked(
         58, "alice", "atlas-reco", _compute(f"{GVA}.compute-a", "+64", "+256GiB", "+16"),
@@ -170,6 +221,11 @@ DECIDED = (
         29, "nadia", "it-dbod", _storage(f"{GVA}.storage-b", "+2TiB", "+40"),
         "Forty databases of the administration move here.",
         (Answer(1.2, "jonas", "approve"),),
+    ),
+    Asked(
+        27, "yara", "cms-ml", {f"{PRE}.compute-c.gpu": "1"} | _objects(PRE, "8TiB", "6"),
+        "Training on GPUs, with its samples in buckets.",
+        (Answer(0.9, "hugo", "approve", "You are the first; tell us how it goes."),),
     ),
     Asked(
         24, "yara", "cms-ml", _compute(f"{PRE}.compute-c", "128", "1TiB", "16"),
@@ -225,6 +281,11 @@ OPEN = (
         (Answer(0.5, "mei", "comment", "It can start with less, if that is easier."),),
     ),
     Asked(
+        2.1, "jonas", "atlas-daq-test",
+        {f"{GVA}.compute-c.gpu": "1"} | _shares(f"{GVA}.shares-b", "500GiB", "4"),
+        "The trigger is tried on GPUs next month.",
+    ),
+    Asked(
         1.9, "paolo", "atlas-sim", {f"{PRE}.compute-a.vcpu": "384", f"{PRE}.compute-a.ram": "1TiB"},
         "A campaign of three weeks for the upgrade studies.", until=40,
     ),
@@ -270,4 +331,4 @@ BY_RULE = (
         "The old samples are gone.",
     ),
 )  # fmt: skip
-EVERYTHING = (*OPENINGS, *DECIDED, *OPEN)
+EVERYTHING = (*OPENINGS, *SERVICES, *DECIDED, *OPEN)

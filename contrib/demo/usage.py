@@ -71,6 +71,8 @@ class Usage:
                 continue
             used = used_of(account, balance, day, self.today)
             for feed in self.feeds[account.offering_id]:
+                if feed.limit.is_access:
+                    continue
                 key = (account.project_id, feed.limit_id)
                 before = found.get(key, (0, 0))
                 found[key] = (before[0] + used * feed.factor, before[1] + balance * feed.factor)

@@ -15,7 +15,10 @@ from contrib.sandbox.bench import Place
 from contrib.testing.plain import PlainClient
 
 # The catalogue's types, and what the bench calls them.
-_TYPES = {"compute": "compute", "volumev3": "volume", "block-storage": "volume"}
+_TYPES = {
+    "compute": "compute", "volumev3": "volume", "block-storage": "volume", "network": "network",
+    "sharev2": "share", "shared-file-system": "share", "load-balancer": "balancer",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from typing import Any
 from quotas.models import ZoneKind
 
 from . import site, words
-from .cloud_templates import FeedTemplate, LimitTemplate, Offers, Service, placeholders_of_zones
+from .cloud_templates import FeedTemplate, LimitTemplate, Service, placeholders_of_zones
 from .document import Block, Text, Value, nearest
 from .problems import Problems
 from .reading_identity import IDENTITY_OPTIONS, read_identity_options
 from .reading_manners import MANNERS, read_manners
+from .reading_offers import OffersReader
 from .reading_units import read_counting
 
 PLACEHOLDERS = ("region", "zone", "type")
@@ -30,19 +31,20 @@ class CloudReader:
         self.site = into
         self.problems = problems
         self.services: dict[str, Service] = {}
-        self.offers: dict[str, Offers] = {}
+        self.offers = OffersReader(into, self.services, problems)
 
     def read(self, top: Block) -> None:
         for name, read in (
             ("resources", self._resource),
             ("identity", self._identity),
             ("services", self._service),
-            ("offers", self._offers),
+            ("offers", self.offers.read_set),
             ("regions", self._region),
         ):
             section = top.get(name)
             for key, value in section.block().entries() if section else ():
                 read(key, value)
+        self.offers.done()
 
     # --- What is counted, and by which services --------------------------------------
 
@@ -120,64 +122,6 @@ class CloudReader:
             if text is not None:
                 found[key.value] = text.value
         return found
-
-    # --- What a zone of each kind has --------------------------------------------------
-
-    def _offers(self, key: Text, value: Value) -> None:
-        if key.value not in ZoneKind.values:
-            self.problems.add(
-                key.line, f"{key.value} is no kind of zone{nearest(key.value, ZoneKind.values)}"
-            )
-            return
-        self.offers[key.value] = self._offers_of(value.block())
-
-    def _offers_of(self, block: Block) -> Offers:
-        found: Offers = {}
-        for resource, by_service in block.entries():
-            if resource.value not in self.site.resources:
-                self.problems.add(
-                    resource.line,
-                    f"{resource.value} is no resource"
-                    f"{nearest(resource.value, self.site.resources)}",
-                )
-                continue
-            services = list(by_service.block().entries())
-            if not services:
-                # It could be granted, and nothing would ever enforce it or read it back.
-                self.problems.add(
-                    resource.line,
-                    f"{resource.value} counts against no limit: say which, as in "
-                    "{nova: cores}, or leave it out.",
-                )
-            feeds = [feed for service, keys in services for feed in self._feeds(service, keys)]
-            found[resource.value] = (tuple(feeds), resource.line)
-        return found
-
-    def _feeds(self, service: Text, value: Value) -> list[FeedTemplate]:
-        known = self.services.get(service.value)
-        if known is None:
-            self.problems.add(
-                service.line,
-                f"{service.value} is no service{nearest(service.value, self.services)}",
-            )
-            return []
-        written: list[tuple[Text, int | None]] = []
-        if value.is_text or value.is_list:
-            written = [(key, 1) for item in value.items() if (key := item.text()) is not None]
-        else:
-            for key, factor in value.block().entries():
-                text = factor.text()
-                written.append((key, words.count(text, self.problems) if text else None))
-        feeds = []
-        for key, times in written:
-            if key.value not in known.limits:
-                self.problems.add(
-                    key.line,
-                    f"{service.value} has no limit {key.value}{nearest(key.value, known.limits)}",
-                )
-            elif times is not None:
-                feeds.append(FeedTemplate(service.value, key.value, times, key.line))
-        return feeds
 
     # --- Regions and their zones -------------------------------------------------------
 
@@ -285,7 +229,7 @@ class CloudReader:
         if slug is None:
             return
         block = value.named_block() if value else Block({}, name.value, name.line, self.problems)
-        block.known(("name", "type", "without", "offers"))
+        block.known(("name", "type", "without", "offers", "also"))
         zone = site.Zone(
             region.slug, slug, block.text("name", slug, most=100), kind.value,
             len(self.site.zones), name.line,
@@ -295,29 +239,12 @@ class CloudReader:
             self.problems.add(name.line, f"{slug} is a zone twice, first on line {first}.")
             return
         self.site.zones[zone.key] = zone
-        offers = self._offers_for(zone, block)
+        offers = self.offers.of_zone(zone, block)
         filled = {"region": region.slug, "zone": slug, "type": block.text("type", slug)}
         for resource, (templates, line) in offers.items():
             feeds = self._filled_feeds(zone, region, templates, endpoints, filled)
             offering = site.Offering(region.slug, slug, resource, feeds, line)
             self.site.offerings[offering.slug] = offering
-
-    def _offers_for(self, zone: site.Zone, block: Block) -> Offers:
-        own = block.get("offers")
-        offers = self._offers_of(own.block()) if own else dict(self.offers.get(zone.kind, {}))
-        if own is None and zone.kind not in self.offers:
-            self.problems.add(
-                zone.line, f"offers says nothing of {zone.kind} zones, so {zone.slug} has nothing."
-            )
-        without = block.get("without")
-        for item in without.items() if without else ():
-            text = item.text()
-            if text is not None and offers.pop(text.value, None) is None:
-                self.problems.add(
-                    text.line,
-                    f"{zone.slug} has no {text.value} anyway{nearest(text.value, offers)}",
-                )
-        return offers
 
     def _filled_feeds(
         self, zone: site.Zone, region: site.Region, templates: tuple[FeedTemplate, ...],

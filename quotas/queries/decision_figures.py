@@ -287,7 +287,7 @@ def closest_limits(offering_ids: Collection[int]) -> dict[int, tuple[Limit, bool
         Contribution.objects.filter(offering__in=offering_ids)
         .select_related("limit__endpoint__region")
         .annotate(feeders=Count("limit__contributions"))
-        .order_by("feeders", "limit__order", "pk")
+        .order_by("feeders", "factor", "limit__order", "pk")
     )
     found: dict[int, tuple[Limit, bool]] = {}
     for row in rows:

@@ -215,7 +215,7 @@ def _observed(quota_request: QuotaRequest, offering_ids: Sequence[int]) -> dict[
         Contribution.objects.filter(offering__in=offering_ids)
         .annotate(feeders=Count("limit__contributions"))
         .select_related("limit__endpoint")
-        .order_by("feeders", "-limit__order", "limit__key")
+        .order_by("feeders", "factor", "-limit__order", "limit__key")
     )
     narrowest: dict[int, tuple[Limit, int]] = {}
     for row in rows:

@@ -78,7 +78,7 @@ WITH wanted AS (
         SELECT count(*) FROM quotas_contribution other WHERE other.limit_id = lim.id
     ) feeders
     WHERE feeds.offering_id IN (SELECT offering_id FROM wanted)
-    ORDER BY feeds.offering_id, feeders.count, lim."order", feeds.id
+    ORDER BY feeds.offering_id, feeders.count, feeds.factor, lim."order", feeds.id
 )
 SELECT wanted.id, paying.id, paying.balance, paying.path, coalesce(sizes.size, paying.balance),
        closest.id, closest.unit, closest.is_shared,

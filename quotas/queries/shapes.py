@@ -30,9 +30,10 @@ class Shape:
 
     @property
     def name(self) -> str:
-        """The resource's name, or the limit's own where it counts several resources."""
+        """The resource's name, or the limit's own where it counts several, or something beside."""
         names = {part.offering.resource.name for part in self.parts}
-        return names.pop() if len(names) == 1 else self.limit.name
+        is_itself = len(names) == 1 and all(part.factor == 1 for part in self.parts)
+        return names.pop() if is_itself else self.limit.name
 
     @property
     def is_shared(self) -> bool:
@@ -79,7 +80,7 @@ def _shapes_at(limits: dict[int, list[Contribution]]) -> list[Shape]:
         taken.add(rows[0].limit_id)
         parts = []
         for row in rows:
-            own = _own_limit(row, widest, taken)
+            own = _own_limit(row, widest, taken, is_shared=len(rows) > 1)
             if own is not None:
                 taken.add(own.pk)
             parts.append(Part(row.offering, row.factor, own))
@@ -88,11 +89,19 @@ def _shapes_at(limits: dict[int, list[Contribution]]) -> list[Shape]:
 
 
 def _own_limit(
-    row: Contribution, limits: Iterable[list[Contribution]], taken: Collection[int]
+    row: Contribution,
+    limits: Iterable[list[Contribution]],
+    taken: Collection[int],
+    *,
+    is_shared: bool,
 ) -> Limit | None:
+    """The limit that counts this share alone. Beside a limit that the offering feeds alone it must
+    be of its family, as `gigabytes_ssd` of `gigabytes`: what comes along is counted by itself."""
     for rows in limits:
         alone = len(rows) == 1 and rows[0].offering_id == row.offering_id
-        if alone and rows[0].limit_id not in taken and rows[0].factor == row.factor:
+        if not alone or rows[0].limit_id in taken or rows[0].factor != row.factor:
+            continue
+        if is_shared or rows[0].limit.key.startswith(f"{row.limit.key}_"):
             return rows[0].limit
     return None
 

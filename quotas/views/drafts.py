@@ -36,6 +36,7 @@ from .sheets import (
     unjudged,
     with_posted_form,
 )
+from .zone_rows import by_zone
 
 
 @shows("own")
@@ -249,9 +250,11 @@ def _context(sheet: Sheet) -> dict[str, object]:
         sheet.viewer, sheet.project, sheet.wanted, requester=sheet.name.chosen,
         all_or_nothing=bool(sheet.form["all_or_nothing"].value()),
     )  # fmt: skip
+    rows = sheet.rows(previewed)
     return {
         "sheet": sheet,
-        "rows": sheet.rows(previewed),
+        "rows": rows,
+        "zones": by_zone(rows),
         "preview": previewed,
         "project": sheet.project,
         "form": sheet.form,

@@ -31,6 +31,7 @@ from .proposal_form import (
     search_members,
     unit_of,
 )
+from .zone_rows import by_zone
 
 TEXTS = ("name", "purpose", "description", "until", "ends_on", "reason")
 
@@ -213,10 +214,12 @@ def _preview(sheet: ProposalSheet) -> Preview | None:
 
 def _context(sheet: ProposalSheet) -> dict[str, object]:
     previewed = _preview(sheet)
+    rows = sheet.rows(previewed)
     return {
         "sheet": sheet,
         "form": sheet.form,
-        "rows": sheet.rows(previewed),
+        "rows": rows,
+        "zones": by_zone(rows),
         "preview": previewed,
         "presets": all_presets(),
         "roles": Role.choices,
