@@ -36,6 +36,10 @@ def beat_schedule(
         ),
         "sweep-calendar": _every(calendar, "quotas.tasks.sweep_calendar"),
         "sweep-emptying": _every(calendar, "quotas.tasks.sweep_emptying"),
+        # For charts: today's figures are as old as this at most.
+        "sweep-usage": _every(900.0, "quotas.tasks.sweep_usage"),
+        # By the peaks of days, so that more often would find the same.
+        "sweep-unused": _every(21_600.0, "quotas.tasks.sweep_unused"),
         # A moment that somebody chose is kept within this.
         "sweep-announcements": _every(15.0, "quotas.tasks.sweep_announcements"),
         # What is too old counts as none anyway: this only keeps the table small.

@@ -38,6 +38,8 @@ from quotas.actions.project_holds import release_over
 from quotas.actions.rerouting import REROUTE_TASK, route_again, unrouted, work_off
 from quotas.actions.routing import mark_places
 from quotas.actions.targets import APPLY_TASK
+from quotas.actions.unused import find_unused
+from quotas.actions.usage_days import add_up_usage
 from quotas.delivery import closing, finding, jobs, leases, observe, remedies, roles, surveys
 from quotas.delivery.clouds import load_drivers
 from quotas.delivery.converge import work
@@ -51,6 +53,8 @@ MAIL_TASK = "quotas.tasks.post_letters"
 MAIL_SLICE_SECONDS = 10.0
 EMPTYING_TASK = "quotas.tasks.sweep_emptying"
 EMPTYING_SLICE_SECONDS = 10.0
+USAGE_TASK = "quotas.tasks.sweep_usage"
+UNUSED_TASK = "quotas.tasks.sweep_unused"
 # In this order: what the calendar closed today is looked at by the next of them.
 EMPTYING = (end_countdowns, empty_closing, end_loans)
 # A slice of some seconds.
@@ -239,6 +243,23 @@ def sweep_emptying(*, step: int = 0, after: int = 0) -> None:
         step += 0 if after else 1
         if time.monotonic() >= ends and step < len(EMPTYING):
             wake(EMPTYING_TASK, step=step, after=after)
+            return
+
+
+@shared_task
+def sweep_usage() -> None:
+    """Add up what units used today; after an outage also the days that were missed, in slices."""
+    if add_up_usage(timezone.now()):
+        wake(USAGE_TASK)
+
+
+@shared_task
+def sweep_unused(*, after: int = 0) -> None:
+    """Look at every project for quota that it does not use, a slice of some seconds each."""
+    ends = time.monotonic() + EMPTYING_SLICE_SECONDS
+    while after := find_unused(timezone.now(), after):
+        if time.monotonic() >= ends:
+            wake(UNUSED_TASK, after=after)
             return
 
 

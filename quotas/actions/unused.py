@@ -64,6 +64,14 @@ def may_ask_back(viewer: Viewer, project: Project) -> bool:
     return viewer.is_operator or may_decide_in(viewer, project)
 
 
+def check_asks_back(viewer: Viewer, project: Project) -> None:
+    """Raise Forbidden unless the person may ask: asked before any lock, and again under it."""
+    if not may_ask_back(viewer, project):
+        words = {"unit": project.unit.label}
+        sentence = _("Operators can do that, and who decides quota for %(unit)s.") % words
+        raise Forbidden(sentence, unit=project.unit.slug)
+
+
 def ask_back(*, project: Project, reason: str = "", actor: User, now: datetime) -> ProjectAct:
     """Ask a project's owners and managers to return what they do not use.
 
@@ -71,10 +79,7 @@ def ask_back(*, project: Project, reason: str = "", actor: User, now: datetime) 
     """
     with transaction.atomic():
         desk = take_project(project, actor, now, decides=False)
-        if not may_ask_back(desk.viewer, desk.project):
-            words = {"unit": desk.project.unit.label}
-            sentence = _("Operators can do that, and who decides quota for %(unit)s.") % words
-            raise Forbidden(sentence, unit=desk.project.unit.slug)
+        check_asks_back(desk.viewer, desk.project)
         desk.check_state(*WORKS)
         if not unused_at_hand(desk.project):
             raise Conflict(_("Nothing is known of it that it does not use."))

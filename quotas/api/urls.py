@@ -36,9 +36,12 @@ from . import (  # noqa: F401
     service_accounts,
     sessions,
     stewards,
+    thresholds,
     timelines,
     tokens,
     units,
+    unused,
+    usage,
     verbs,
     waiting,
     webhooks,
@@ -109,6 +112,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/", projects.project_list, name="api_projects"),
     path("projects/<slug:slug>/", projects.project_detail, name="api_project"),
     path("projects/<slug:slug>/rename/", proposals.project_rename, name="api_project_rename"),
+    path(
+        "projects/<slug:slug>/thresholds/",
+        thresholds.project_thresholds,
+        name="api_project_thresholds",
+    ),
     path("projects/<slug:slug>/members/", projects.member_list, name="api_members"),
     path(
         "projects/<slug:slug>/members/missing/", members.missing_members, name="api_project_missing"
@@ -138,6 +146,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<slug:slug>/accounts/", projects.account_list, name="api_accounts"),
     path("projects/<slug:slug>/transfers/", projects.transfer_list, name="api_transfers"),
     path("projects/<slug:slug>/usage/", projects.usage_list, name="api_usage"),
+    path(
+        "projects/<slug:slug>/usage/days/", usage.project_usage_days, name="api_project_usage_days"
+    ),
+    path("projects/<slug:slug>/unused/", unused.project_unused, name="api_project_unused"),
+    path("projects/<slug:slug>/returns/", unused.return_list, name="api_returns"),
+    path("projects/<slug:slug>/returns/<int:pk>/undo/", unused.return_undo, name="api_return_undo"),
+    path("projects/<slug:slug>/ask-back/", unused.return_ask, name="api_return_ask"),
+    path("unused/", unused.unused_list, name="api_unused"),
+    path("unused/sums/", unused.unused_sums, name="api_unused_sums"),
+    path("units/<slug:slug>/usage/", usage.unit_usage, name="api_unit_usage"),
+    path("zones/<str:zone_id>/usage/", usage.zone_usage, name="api_zone_usage"),
     path("projects/<slug:slug>/explain/", authority.quota_explain, name="api_explain"),
     path("preview/", verbs.wish_preview, name="api_preview"),
     path("requests/", requests.request_list, name="api_requests"),

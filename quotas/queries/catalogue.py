@@ -35,6 +35,11 @@ class ZoneRows:
     zone: Zone
     rows: tuple[OfferingRow, ...]
 
+    @property
+    def zone_id(self) -> str:
+        """Return "geneva.compute-a"."""
+        return f"{self.zone.region.slug}.{self.zone.slug}"
+
 
 @dataclass(frozen=True)
 class RegionRows:
@@ -63,6 +68,17 @@ def catalogue(today: date) -> list[RegionRows]:
         RegionRows(region, tuple(by_region[region.pk]), tuple(presets[region.pk]))
         for region in Region.objects.all()
     ]
+
+
+def rows_of_zone(zone: Zone, today: date) -> list[OfferingRow]:
+    """What is offered in one zone now; three queries."""
+    offerings = list(
+        Offering.objects.filter(zone=zone, retired_at__isnull=True).select_related(
+            "zone__region", "resource"
+        )
+    )
+    fills = zone_fills([each.pk for each in offerings], today)
+    return [OfferingRow(each, fills[each.pk]) for each in offerings]
 
 
 def _presets() -> dict[int, list[tuple[Preset, tuple[PresetLine, ...]]]]:

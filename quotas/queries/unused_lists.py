@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from projects.models import Project, ProjectAct
+from projects.models import Project, ProjectAct, Unit
 from projects.queries.viewers import Viewer, below
 from projects.states import Power, ProjectActKind
 from quotas.models import Offering, QuotaReturn, UnusedQuota
@@ -17,12 +17,30 @@ from .unused import WORKS
 READING = (Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES, Power.AUDIT)
 
 
+def may_see_unused(viewer: Viewer) -> bool:
+    """Read what projects do not use, somewhere."""
+    return viewer.sees_everything or bool(viewer.paths(*READING))
+
+
 def unused_rows(viewer: Viewer) -> QuerySet[UnusedQuota]:
     """What projects could return where the person sees figures; what moved since is left out."""
     rows = _current()
     if viewer.sees_everything:
         return rows
     return rows.filter(below(viewer.paths(*READING), "account__project__unit__path"))
+
+
+def narrowed(
+    rows: QuerySet[UnusedQuota], *, unit: Unit | None = None, region: str = "", resource: str = ""
+) -> QuerySet[UnusedQuota]:
+    """Those below a unit, in a region, of a resource (slugs; empty: all)."""
+    if unit is not None:
+        rows = rows.filter(account__project__unit__path__startswith=unit.path)
+    if region:
+        rows = rows.filter(account__offering__zone__region__slug=region)
+    if resource:
+        rows = rows.filter(account__offering__resource__slug=resource)
+    return rows
 
 
 def unused_at_hand(project: Project) -> list[UnusedQuota]:

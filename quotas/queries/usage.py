@@ -1,103 +1,110 @@
-"""The use of one limit over time, from the peak of each day: figures and their geometry.
+"""Use over time, from the peak of each day: what a chart and the table behind it show.
 
-The plot is `WIDTH` by `HEIGHT` units that the page stretches; labels stand outside it.
+Of one project here; of units and zones in `unit_usage`. Where its lines run: portal.lib.charts.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from itertools import groupby
 
+from portal.lib.charts import Plot, Point
 from projects.models import Project
-from quotas.models import Region, UsagePeak
+from quotas.models import Limit, Region, UsagePeak
 
 from .figures import LimitRow, RegionFigures
 
-WIDTH, HEIGHT = 1000, 448
-PLOT_PX, ROOM_ABOVE = 196, 0.14
 DAYS = (30, 90, 365)
 
 
 @dataclass(frozen=True)
 class Day:
-    """The highest use of a day and the limit then, in base units."""
+    """The highest use of a day, and the quota then, in base units; None: not known.
+
+    quota: of a project the limit in force, of many what was promised. capacity: how much could
+    be promised. Of many projects: of how many their use is known, of those how many were seen
+    on the day itself, and how many there are.
+    """
 
     day: date
-    used: int
-    limit: int | None
+    used: int | None
+    quota: int | None
+    capacity: int | None = None
+    known: int | None = None
+    seen: int | None = None
+    projects: int | None = None
 
 
 @dataclass(frozen=True)
 class Week:
-    """A line of the table behind the chart."""
+    """A line of the table behind the chart; of the projects the day with the fewest seen."""
 
     starts_on: date
-    mean: int
-    peak: int
-    limit: int | None
+    mean: int | None
+    peak: int | None
+    quota: int | None
+    capacity: int | None
+    seen: int | None
+    projects: int | None
 
 
 @dataclass(frozen=True)
-class Usage:
-    """One limit's days, oldest first, at least two of them."""
+class Chart:
+    """One limit's days, oldest first, at least two of them. place: the region's name."""
 
-    row: LimitRow
-    region: Region
+    limit: Limit
+    name: str
+    place: str
     day_count: int
     days: tuple[Day, ...]
 
     @property
+    def unit(self) -> str:
+        return self.limit.unit
+
+    @property
     def peak(self) -> Day:
-        return max(self.days, key=lambda each: each.used)
+        """The day with the highest use; of days as high the last."""
+        return max(self.days, key=lambda each: (-1 if each.used is None else each.used, each.day))
 
     @property
     def last(self) -> Day:
-        return self.days[-1]
+        """The last day of which use is known, or just the last."""
+        return next((each for each in self.days[::-1] if each.used is not None), self.days[-1])
 
     @property
-    def top(self) -> int:
-        """The amount of the highest grid line: the highest limit, or use beyond it."""
-        return max(1, *(each.used for each in self.days), *(each.limit or 0 for each in self.days))
+    def has_capacity(self) -> bool:
+        return any(each.capacity is not None for each in self.days)
 
     @property
-    def marks(self) -> list[tuple[str, int]]:
-        """[(y of the label in px, amount)] for nothing, a half and all of the top."""
-        return [
-            (f"{self._y(amount) / HEIGHT * PLOT_PX + 4:.1f}", amount)
-            for amount in (self.top, self.top // 2, 0)
-        ]
+    def has_projects(self) -> bool:
+        return self.days[-1].projects is not None
 
     @property
-    def grid_path(self) -> str:
-        return "".join(f"M0 {self._y(amount)}H{WIDTH}" for amount in (self.top, self.top // 2))
+    def least_seen(self) -> Day:
+        """The day on which the smallest part of the projects was seen."""
+        return min(self.days, key=lambda each: (each.seen or 0) / max(each.projects or 0, 1))
+
+    @cached_property
+    def plot(self) -> Plot:
+        return Plot.of(self._used, self._quota, self._capacity)
 
     @property
     def used_path(self) -> str:
-        return "M" + "L".join(f"{self._x(each.day)} {self._y(each.used)}" for each in self.days)
+        return self.plot.line(self._used)
 
     @property
     def area_path(self) -> str:
-        return f"{self.used_path}V{HEIGHT}H{self._x(self.days[0].day)}Z"
+        return self.plot.area(self._used)
 
     @property
     def quota_path(self) -> str:
-        """Steps; a day on which the limit was not known breaks the line."""
-        path, before = "", None
-        for each in self.days:
-            if each.limit is None or each.limit < 0:
-                before = None
-                continue
-            x, y = self._x(each.day), self._y(each.limit)
-            path += f"M{x} {y}" if before is None else f"H{x}V{y}"
-            before = y
-        return path
+        return self.plot.steps(self._quota)
 
     @property
-    def ticks(self) -> list[tuple[str, str, date]]:
-        """[(x in per cent, text-anchor, day)] along the foot."""
-        first, last = self.days[0].day, self.days[-1].day
-        middle = first + (last - first) / 2
-        return [("0%", "start", first), ("50%", "middle", middle), ("100%", "end", last)]
+    def capacity_path(self) -> str:
+        return self.plot.steps(self._capacity)
 
     @property
     def weeks(self) -> list[Week]:
@@ -110,22 +117,41 @@ class Usage:
         ]
         return found[::-1]
 
-    def _x(self, day: date) -> int:
-        span = (self.days[-1].day - self.days[0].day).days
-        return round(WIDTH * (day - self.days[0].day).days / span)
+    @property
+    def _used(self) -> list[Point]:
+        return [(each.day, each.used) for each in self.days]
 
-    def _y(self, amount: int) -> int:
-        return round(HEIGHT * (1 - (1 - ROOM_ABOVE) * amount / self.top))
+    @property
+    def _quota(self) -> list[Point]:
+        return [(each.day, each.quota) for each in self.days]
+
+    @property
+    def _capacity(self) -> list[Point]:
+        return [(each.day, each.capacity) for each in self.days]
 
 
 def _week(starts_on: date, days: Sequence[Day]) -> Week:
-    used = [each.used for each in days]
-    return Week(starts_on, sum(used) // len(used), max(used), days[-1].limit)
+    used = [each.used for each in days if each.used is not None]
+    least = min(days, key=lambda each: (each.seen or 0) / max(each.projects or 0, 1))
+    return Week(
+        starts_on=starts_on,
+        mean=sum(used) // len(used) if used else None,
+        peak=max(used) if used else None,
+        quota=days[-1].quota,
+        capacity=days[-1].capacity,
+        seen=least.seen,
+        projects=least.projects,
+    )
+
+
+def day_count_of(text: str) -> int:
+    """How far back a chart goes; what is no choice is the middle one."""
+    return int(text) if text in {str(days) for days in DAYS} else DAYS[1]
 
 
 def usage_of(
     project: Project, regions: Iterable[RegionFigures], *, limit: str, day_count: int, today: date
-) -> Usage | None:
+) -> Chart | None:
     """The days of a limit, by its id as text, or of the first that has any; None: too few."""
     peaks = UsagePeak.objects.filter(
         target__project=project, day__gt=today - timedelta(days=day_count)
@@ -135,10 +161,18 @@ def usage_of(
     if not rows:
         return None
     region, row = next((pair for pair in rows if str(pair[1].limit.pk) == limit), rows[0])
-    days = tuple(
-        Day(*each)
-        for each in peaks.filter(limit=row.limit)
-        .order_by("day")
-        .values_list("day", "used", "limit_seen")
+    seen = peaks.filter(limit=row.limit).order_by("day").values_list("day", "used", "limit_seen")
+    return _chart(
+        row, region, day_count, [Day(day, used, _known(bound)) for day, used, bound in seen]
     )
-    return Usage(row, region, day_count, days) if len(days) > 1 else None
+
+
+def _chart(row: LimitRow, region: Region, day_count: int, days: Sequence[Day]) -> Chart | None:
+    if len(days) < 2:
+        return None
+    return Chart(row.limit, row.name, region.name, day_count, tuple(days))
+
+
+def _known(limit_seen: int | None) -> int | None:
+    """A service that bounds nothing has no limit to draw."""
+    return None if limit_seen is None or limit_seen < 0 else limit_seen

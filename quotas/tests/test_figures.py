@@ -21,7 +21,7 @@ from quotas.models import (
 )
 from quotas.queries.figures import Figures, LimitRow, RegionFigures, figures_of, open_loans
 from quotas.queries.shapes import contributions, shapes_of
-from quotas.queries.usage import Usage, usage_of
+from quotas.queries.usage import Chart, usage_of
 from quotas.states import EndpointState, TargetState
 from quotas.tests.site import GIB, NOW, Site
 
@@ -213,7 +213,7 @@ def peak(site: Site, days_ago: int, used: int, limit: int | None) -> None:
     )  # fmt: skip
 
 
-def chart(site: Site, limit: str = "") -> Usage | None:
+def chart(site: Site, limit: str = "") -> Chart | None:
     regions = figures_of(site.project)
     return usage_of(site.project, regions, limit=limit, day_count=30, today=NOW.date())
 
@@ -227,15 +227,24 @@ def test_one_day_draws_no_curve(site: Site) -> None:
 def test_the_curve_goes_from_the_first_day_to_the_last_under_the_highest_limit(
     site: Site,
 ) -> None:
-    for days_ago, used, limit in ((10, 0, 50), (5, 40, None), (0, 100, 100), (40, 999, 999)):
+    for days_ago, used, limit in ((6, 0, 50), (3, 40, None), (0, 100, 100), (40, 999, 999)):
         peak(site, days_ago, used, limit)
     found = chart(site, limit="nonsense")
     assert found is not None
-    assert (found.top, found.peak.used, found.last.used) == (100, 100, 100)
+    assert (found.plot.top, found.peak.used, found.last.used) == (100, 100, 100)
     assert found.used_path == "M0 448L500 294L1000 63"
     assert found.area_path == "M0 448L500 294L1000 63V448H0Z"
     assert found.quota_path == "M0 255M1000 63"
-    assert found.ticks[0][2] == NOW.date() - timedelta(days=10)
+    assert found.plot.ticks[0][2] == NOW.date() - timedelta(days=6)
+
+
+def test_the_curve_is_broken_where_nothing_is_known_for_days(site: Site) -> None:
+    for days_ago, used in ((10, 0), (9, 50), (4, 50), (0, 100)):
+        peak(site, days_ago, used, -1)
+    found = chart(site)
+    assert found is not None
+    assert found.used_path == "M0 448L100 255M600 255h0M1000 63h0"
+    assert found.quota_path == ""
 
 
 def test_the_table_behind_the_curve_goes_by_weeks(site: Site) -> None:
@@ -243,6 +252,6 @@ def test_the_table_behind_the_curve_goes_by_weeks(site: Site) -> None:
         peak(site, days_ago, used, 100)
     found = chart(site)
     assert found is not None
-    assert [(week.mean, week.peak, week.limit) for week in found.weeks] == [
+    assert [(week.mean, week.peak, week.quota) for week in found.weeks] == [
         (60, 70, 100), (20, 30, 100),
     ]  # fmt: skip

@@ -118,6 +118,11 @@ class OfferForm(LifeForm):
     reason = _why()
 
 
+class AskBackForm(LifeForm):
+    verb = "ask-back"
+    reason = TextField(label=_("What to say to them"), rows=2, most=MAX_REASON, is_needed=False)
+
+
 class PersonLeaveForm(LifeForm):
     verb = "leave-site"
     reason = _why(is_needed=True)

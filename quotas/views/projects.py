@@ -25,7 +25,8 @@ from quotas.queries.project_pages import (
 from quotas.queries.proposals import standing_of
 from quotas.queries.repairers import Repairs
 from quotas.queries.timeline import project_timeline
-from quotas.queries.usage import DAYS, usage_of
+from quotas.queries.unused_lists import unused_at_hand
+from quotas.queries.usage import DAYS, day_count_of, usage_of
 
 from .drift_rows import project_rows as drift_rows
 from .pages import choice_of, page_of, visible_project
@@ -65,15 +66,22 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "project": project,
         "regions": [each for each in regions if not each.is_empty],
         "empty_regions": [each.region for each in regions if each.is_empty],
-        "usage": usage_of(
+        "chart": usage_of(
             project,
             regions,
             limit=request.GET.get("limit", ""),
-            day_count=_days(request.GET.get("days", "")),
+            day_count=day_count_of(request.GET.get("days", "")),
             today=timezone.localdate(viewer.now),
         ),
         "day_choices": DAYS,
+        "choices": [
+            (row.limit.pk, f"{row.name}, {each.region.name}")
+            for each in regions
+            for row in each.rows
+            if not row.is_empty
+        ],
         "loans": open_loans([project]),
+        "unused": unused_at_hand(project),
         "may_lend": may_decide_in(viewer, project) and not has_an_interest(roles),
         "hold": hold_on(project),
         "changes": open_changes(project),
@@ -94,8 +102,3 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "here": "projects",
     }
     return render(request, "projects/detail.html", context)
-
-
-def _days(text: str) -> int:
-    """How far back the chart goes; what is no choice is the middle one."""
-    return int(text) if text in {str(days) for days in DAYS} else DAYS[1]
