@@ -272,6 +272,19 @@ class WaitingForm(forms.Form):
     escalate_after_days = DaysField(low=1, label=_("Hand up one level after"))
 
 
+class ThresholdsForm(forms.Form):
+    """Shares of its limits at which a project's people are told: whole per cents with commas."""
+
+    percents = forms.CharField(label=_("Per cents"), required=False, max_length=40)
+
+    def clean_percents(self) -> list[int]:
+        """Read "50, 90"; whether they may be chosen is for the action to say."""
+        parts = self.cleaned_data["percents"].replace("%", " ").replace(",", " ").split()
+        if not all(each.isascii() and each.isdecimal() and len(each) < 4 for each in parts):
+            raise forms.ValidationError(_("Write whole per cents with commas between them: 50, 90"))
+        return [int(each) for each in parts]
+
+
 class AmendForm(forms.Form):
     """The reason of a request that is changed before it is decided."""
 

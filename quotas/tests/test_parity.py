@@ -25,6 +25,7 @@ from quotas.tests.test_access import row_of
 TWINS: dict[str, tuple[str, ...]] = {
     "project_new": ("POST api_projects",),
     "project_rename": ("POST api_project_rename",),
+    "project_thresholds": ("PUT api_project_thresholds",),
     "request_new": ("POST api_requests",),
     "request_preview": ("POST api_preview",),
     # Its form saves, or saves and sends.

@@ -39,14 +39,15 @@ TABLE: dict[str, str] = {
         GET changes, GET change, GET people, GET person, GET person_leaving, GET orphans,
         GET directory, GET directory_runs, GET webhook_types, GET webhook, GET webhook_calls,
         GET events, GET project_timeline, GET request_timeline, GET project_missing,
-        GET announcements, GET announcement
+        GET announcements, GET announcement, GET project_thresholds
     """,
     "ask": """
         POST preview, POST requests, POST request_submit, POST request_amend, POST request_answer,
         POST request_withdraw, POST request_comment, POST request_nudge, PUT request,
         DELETE request, POST projects, POST project_rename, POST members, DELETE member,
         POST project_leave, POST project_extend, POST project_move, POST project_offer,
-        POST project_close, POST project_keep, POST change_withdraw, POST loan_ask
+        POST project_close, POST project_keep, POST change_withdraw, POST loan_ask,
+        PUT project_thresholds
     """,
     "decide": """
         POST request_approve, POST request_decline, POST request_return, POST request_endorse,

@@ -144,6 +144,10 @@ API: dict[str, list[Sample]] = {
     "api_projects": [get(), post(data=api_proposal)],
     # Somebody else has its name in Keystone.
     "api_project_rename": [post(PROJECT, renamed)],
+    "api_project_thresholds": [
+        Sample(PROJECT, row="project"),
+        Sample(PROJECT, "PUT", lambda case: {"percents": [50, 90]}),
+    ],
     "api_project": [get(PROJECT)],
     "api_members": [get(PROJECT)],
     "api_accounts": [get(PROJECT)],

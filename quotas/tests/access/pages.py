@@ -42,6 +42,7 @@ from quotas.tests.access.sending import (
     retired,
     rule_form,
     seen_hanging,
+    shares,
     slug,
     waiting_days,
     webhook_that_is_off,
@@ -95,6 +96,7 @@ PAGES: dict[str, list[Sample]] = {
     "project_name": [get(query="?name=Higgs")],
     # Somebody else has its name in Keystone.
     "project_rename": [get(PROJECT), post(PROJECT, renamed)],
+    "project_thresholds": [get(PROJECT), post(PROJECT, shares)],
     "quota_why": [get(lambda case: {"slug": "atlas-reco", "offering": case.site.vcpu.slug})],
     "quota_explain": [get(lambda case: {"slug": "atlas-reco", "offering": case.site.vcpu.slug})],
     "decision_why": [get(lambda case: {"pk": case.returned.decisions.get().pk})],

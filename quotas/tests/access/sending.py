@@ -192,6 +192,10 @@ def renamed(case: Case) -> dict[str, Any]:
     return {"name": "ATLAS 2026", "version": case.site.project.version}
 
 
+def shares(case: Case) -> dict[str, Any]:
+    return {"percents": "50, 90", "version": 1}
+
+
 def api_wish(case: Case) -> dict[str, Any]:
     return {"lines": {case.site.space.slug: 3 * GIB}, "reason": "tests"}
 
