@@ -60,7 +60,9 @@ class TargetFilters(Filters):
 def endpoint_list(request: Request) -> HttpResponseBase:
     filters(request)
     viewer = viewer_in(request)
-    rows = readable_endpoints(reader_of(viewer)).select_related("region", "identity", "state_by")
+    rows = readable_endpoints(reader_of(viewer)).select_related(
+        "region", "identity", "state_by", "survey_run"
+    )
     return answer_page(
         request, rows, EndpointSerializer,
         context=lambda page: _with_rows(viewer, page),
@@ -223,7 +225,9 @@ def reader_of(viewer: Viewer) -> Viewer:
 def endpoint_for(viewer: Viewer, slug: str) -> Endpoint:
     """The endpoint, or NotVisible; Forbidden where a repairer has nothing to do with it."""
     reader_of(viewer)
-    found = one(Endpoint.objects.select_related("region", "identity", "state_by"), slug=slug)
+    found = one(
+        Endpoint.objects.select_related("region", "identity", "state_by", "survey_run"), slug=slug
+    )
     check_read(viewer, found)
     return found
 

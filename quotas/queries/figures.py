@@ -278,7 +278,7 @@ class Figures:
             used=reading.used,
             reserved=0 if reading.reserved is None else reading.reserved,
             limit=reading.limit_seen,
-            read_at=reading.read_at,
+            read_at=reading.used_at,
         )
 
     def _limit_seen(self, project: Project, limit: Limit) -> int | None:

@@ -45,7 +45,8 @@ def leftovers_of(project_id: int, accounts: Collection[Account]) -> Leftovers:
 
     A project that was never made true somewhere uses nothing there. A limit that was left out
     bounds nothing, as nothing of it is enforced; nor does one whose service tells the limit and
-    no use, as of an access: nobody would ever know that it is free.
+    no use, as of an access: nobody would ever know that it is free. Where a service cannot look
+    into all of itself, nobody knows what is in use.
     """
     offering_ids = {each.offering_id for each in accounts}
     feeds = Contribution.objects.filter(offering__in=offering_ids, limit__left_out_at__isnull=True)
@@ -87,7 +88,9 @@ def _used(project_id: int, limits: dict[int, int]) -> tuple[set[int], dict[int, 
         if applied == 0 and state == TargetState.WAITING
     } | (set(limits.values()) - known)
     readings = (
-        Reading.objects.filter(target__project=project_id, limit__in=limits)
+        Reading.objects.filter(
+            target__project=project_id, limit__in=limits, limit__endpoint__gaps_since__isnull=True
+        )
         .exclude(used=None, limit_seen=None)
         .values_list("limit", "used", "reserved")
     )

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from prometheus_client.metrics_core import Metric
 
 from portal.lib.metrics import gauge
-from quotas.models import CallSlot, Endpoint, Target
+from quotas.models import CallSlot, Endpoint, SurveyRun, Target
 from quotas.states import TAKEABLE
 
 
@@ -27,6 +27,21 @@ def collect_delivery() -> Iterable[Metric]:
         "remit_targets_due",
         "Targets that wait for a worker, or for their endpoint",
         {(slug,): float(count) for slug, count in due.values_list("slug", "count")},
+        "endpoint",
+    )
+    yield gauge(
+        "remit_endpoint_gaps",
+        "Parts of a service that cannot be looked into: use is told too low",
+        {(slug,): float(len(gaps)) for slug, gaps in due.values_list("slug", "gaps")},
+        "endpoint",
+    )
+    surveys = SurveyRun.objects.filter(ended_at__isnull=False).values_list(
+        "endpoint__slug", "ended_at"
+    )
+    yield gauge(
+        "remit_survey_ended_seconds",
+        "When all projects of an endpoint were last read in one go, as a Unix time",
+        {(slug,): ended_at.timestamp() for slug, ended_at in surveys if ended_at is not None},
         "endpoint",
     )
     held = CallSlot.objects.filter(held_until__gt=Now()).order_by()

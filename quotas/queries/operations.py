@@ -102,7 +102,9 @@ def endpoint_rows(viewer: Viewer) -> list[EndpointRow]:
 
     A repairer's mandates and zones take three more.
     """
-    rows = readable_endpoints(viewer).select_related("region", "identity", "state_by", "call_pace")
+    rows = readable_endpoints(viewer).select_related(
+        "region", "identity", "state_by", "call_pace", "survey_run"
+    )
     return rows_of(list(rows), Repairs(viewer))
 
 

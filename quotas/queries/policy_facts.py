@@ -137,7 +137,7 @@ def _use_parts(
     """What asks for (limit id, use): the newest that is fresh, and the highest of late."""
     fresh = Reading.objects.filter(
         target__project=project, limit__in=_limits_of(offering_ids), used__isnull=False,
-        read_at__gt=now - STALE,
+        read_at__gt=now - STALE, limit__endpoint__gaps_since__isnull=True,
     )  # fmt: skip
     since = timezone.localdate(now) - timedelta(days=PEAK_DAYS)
     lately = UsagePeak.objects.filter(

@@ -127,7 +127,9 @@ def endpoint_of(viewer: Viewer, slug: str) -> Endpoint:
 
     That it exists is no secret: the catalogue and the pages of projects name it.
     """
-    found = Endpoint.objects.select_related("region", "identity", "state_by", "call_pace")
+    found = Endpoint.objects.select_related(
+        "region", "identity", "state_by", "call_pace", "survey_run"
+    )
     endpoint = found.filter(slug=slug).first()
     if endpoint is None:
         raise NotVisible(_("There is no such endpoint."))

@@ -17,6 +17,7 @@ from quotas.actions import keys, problems
 from quotas.actions.operations import retry_target
 from quotas.models import Endpoint, Limit
 from quotas.problems import Problem, Remedy, known
+from quotas.queries.incomplete import incomplete_services
 from quotas.queries.problems import Group, group_of, left_out_limits, targets_of, work_list
 from quotas.queries.repairers import (
     Repairs,
@@ -53,6 +54,7 @@ def problem_list(request: HttpRequest) -> HttpResponse:
         "more_count": max(0, len(groups) - SHOWN),
         "endpoints": counts,
         "chosen": chosen,
+        "incomplete": incomplete_services(),
         "left_out": left_out_limits() if viewer.sees_everything else [],
     }
     return render(request, "operations/problems.html", context)

@@ -10,6 +10,7 @@ from projects.queries.viewers import roles_in
 from projects.rules import has_an_interest, may_ask, may_ask_for_others, may_decide_in
 from projects.states import ProjectState
 from projects.views.viewer import viewer_of
+from quotas.queries.crossings import open_crossings
 from quotas.queries.figures import figures_of, open_loans
 from quotas.queries.holders import missing_holders
 from quotas.queries.home import project_rows
@@ -80,6 +81,7 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
             for row in each.rows
             if not row.is_empty
         ],
+        "crossings": open_crossings(project),
         "loans": open_loans([project]),
         "unused": unused_at_hand(project),
         "may_lend": may_decide_in(viewer, project) and not has_an_interest(roles),

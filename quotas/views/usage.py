@@ -17,6 +17,7 @@ from projects.rules import may_see_figures
 from projects.views.viewer import viewer_of
 from quotas.models import Zone
 from quotas.queries.catalogue import rows_of_zone
+from quotas.queries.incomplete import incomplete_in
 from quotas.queries.unit_usage import Drawable, Drawing, drawables, drawables_of, drawing_of
 from quotas.queries.usage import DAYS, day_count_of
 from quotas.rules import may_see_zone_fill
@@ -54,6 +55,7 @@ def zone_detail(request: HttpRequest, zone_id: str) -> HttpResponse:
         "zone_id": zone_id,
         "rows": rows_of_zone(zone, timezone.localdate(viewer.now)),
         "has_figures": has_figures,
+        "incomplete": incomplete_in(zone),
     }
     if has_figures:
         drawing = _drawing(request, viewer, None, drawables_of(zone))

@@ -45,12 +45,17 @@ class ServiceSerializer(serializers.Serializer[Any]):
 
     endpoint = serializers.CharField(source="endpoint.slug")
     endpoint_state = serializers.CharField(source="endpoint.state")
+    incomplete = serializers.SerializerMethodField()
     state = serializers.ChoiceField(choices=TargetState.values)
     is_applied = serializers.SerializerMethodField()
     applied_at = serializers.DateTimeField(allow_null=True)
     observed_at = serializers.DateTimeField(allow_null=True)
     sentence = serializers.SerializerMethodField(help_text="What is the matter; empty: nothing.")
     error_id = serializers.CharField(help_text="What to tell the operators; empty: no trouble.")
+
+    def get_incomplete(self, target: Target) -> bool:
+        """Whether a part of the service is down: what is told of use is a least."""
+        return target.endpoint.gaps_since is not None
 
     def get_is_applied(self, target: Target) -> bool:
         """Read back, and nothing known against it since."""

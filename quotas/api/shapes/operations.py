@@ -7,11 +7,22 @@ from rest_framework import serializers
 
 from projects.models import Event
 from quotas.api.fields import Input, Text, Whole
-from quotas.models import Endpoint, EndpointWord, Target
+from quotas.models import Endpoint, EndpointWord, SurveyRun, Target
 from quotas.queries.operations import EndpointRow
 from quotas.states import EndpointState, TargetState
 
 from .people import Person, ProjectRef
+
+
+class SurveyRunSerializer(serializers.ModelSerializer[SurveyRun]):
+    """The last reading of all projects at once, and what kept one since from ending."""
+
+    class Meta:
+        model = SurveyRun
+        fields = (
+            "ended_at", "project_count", "call_count", "next_at", "failed_at", "error_code",
+            "error_words",
+        )  # fmt: skip
 
 
 class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
@@ -30,6 +41,13 @@ class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
     calls = serializers.SerializerMethodField()
     targets = serializers.SerializerMethodField()
     waiting_count = serializers.SerializerMethodField()
+    gaps = serializers.SerializerMethodField()
+    survey = SurveyRunSerializer(
+        source="survey_run",
+        allow_null=True,
+        default=None,
+        help_text="When all projects were last read in one go; null: the service cannot.",
+    )
 
     class Meta:
         model = Endpoint
@@ -37,11 +55,19 @@ class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
             "slug", "name", "region", "driver", "cloud", "region_name", "identity", "state",
             "state_reason", "state_by", "state_since", "state_until", "failure_count",
             "failing_since", "answered_at", "next_probe_at", "calls", "targets", "waiting_count",
+            "gaps", "gaps_since", "survey",
         )  # fmt: skip
 
     def get_state_reason(self, endpoint: Endpoint) -> str | None:
         row = self._row(endpoint)
         return endpoint.state_reason if row.is_closed or row.reads_words else None
+
+    def get_gaps(self, endpoint: Endpoint) -> list[str]:
+        """What the service cannot look into since `gaps_since`: use is told too low.
+
+        In its own words; none for who may not read them.
+        """
+        return list(endpoint.gaps) if self._row(endpoint).reads_words else []
 
     def get_calls(self, endpoint: Endpoint) -> dict[str, int]:
         row = self._row(endpoint)
