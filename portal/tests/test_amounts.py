@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.lib.amounts import (
+    ACCESS,
     MAX_AMOUNT,
     AmountError,
     format_amount,
@@ -257,3 +258,18 @@ def test_any_text_is_an_amount_or_a_sentence(text, unit, current, step):
     if value is not None:
         assert 0 <= value <= MAX_AMOUNT
         assert value == current or value % step == 0
+
+
+def test_an_access_is_granted_or_not_in_words_and_one_or_none_typed() -> None:
+    assert [format_amount(value, ACCESS) for value in (0, 1, 3)] == ["not granted", "granted", "3"]
+    assert [format_change(value, ACCESS) for value in (1, -1, 0)] == ["grant", "revoke", "0"]
+    assert (format_exact(1, ACCESS), input_text(1, ACCESS)) == ("1", "1")
+    typed = [parse_amount(text, unit=ACCESS, current=0, step=1) for text in ("1", "+1", "0")]
+    assert typed == [1, 1, 0]
+    for text, sentence in (
+        ("2", "“2” is too much: write 1 to have it granted, 0 not to."),
+        ("yes", "“yes” is no answer. Write 1 to have it granted, 0 not to."),
+    ):
+        with pytest.raises(AmountError) as refused:
+            parse_amount(text, unit=ACCESS, current=0, step=1)
+        assert refused.value.sentence == sentence

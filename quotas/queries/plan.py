@@ -29,6 +29,7 @@ class Verdict(models.TextChoices):
     LEFT_OUT = "left out", _("left out")
     MISSING = "missing", _("the service has no such limit")
     ABOVE = "above", _("above what the service takes")
+    PUBLIC = "public", _("everybody has it")
     BELOW = "below", _("below what is in use")
     SKIPPED = "skipped", _("skipped")
     DRIFT = "drift", _("changed outside")
@@ -95,6 +96,7 @@ WITH scope AS MATERIALIZED (
         WHEN NOT is_current THEN CASE WHEN granted = 0 THEN 'same' ELSE 'missing' END
         WHEN limit_seen = granted - MOD(granted, step) THEN 'same'
         WHEN granted > maximum THEN 'above'
+        WHEN limit_seen = {unlimited} AND maximum = 1 THEN 'public'
         WHEN granted < used + COALESCE(reserved, 0) THEN 'below'
         WHEN state = '{skipped}' THEN 'skipped'
         WHEN state = '{applied}' AND drift_policy = '{report}' THEN 'drift'

@@ -23,7 +23,7 @@ _SAID = {
 def warnings_of(row: PlanLimit, target: Target) -> list[Warn]:
     """What to know about a limit; `code` is the verdict's, or what else is amiss."""
     found = [*_verdict_warning(row, target)]
-    if row.is_unlimited and row.verdict != Verdict.UNREAD:
+    if row.is_unlimited and row.verdict not in (Verdict.UNREAD, Verdict.PUBLIC):
         hint = _("Remit writes a number there.") if row.will_change else ""
         found.append(Warn("unlimited", _("The service sets no limit here."), hint))
     if row.drift_kind and not _is_said(row):
@@ -72,6 +72,11 @@ def _above(row: PlanLimit, target: Target) -> tuple[str, str, str]:
     return text, _("Nothing is written here until less is granted."), "bad"
 
 
+def _public(row: PlanLimit, target: Target) -> tuple[str, str, str]:
+    text = _("Everybody may use it, as it is public there.")
+    return text, _("Make it private in the cloud, or take it out of the catalogue."), "bad"
+
+
 def _below(row: PlanLimit, target: Target) -> tuple[str, str, str]:
     taken = 0 if row.taken is None else row.taken
     used, granted = format_pair(taken, row.granted, row.limit.unit)
@@ -94,6 +99,7 @@ _SENTENCES = {
     Verdict.LEFT_OUT: _left_out,
     Verdict.MISSING: _missing,
     Verdict.ABOVE: _above,
+    Verdict.PUBLIC: _public,
     Verdict.BELOW: _below,
     Verdict.SKIPPED: _skipped,
     Verdict.DRIFT: _drifted,

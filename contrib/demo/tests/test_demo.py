@@ -43,7 +43,7 @@ def viewer(subject: str) -> Viewer:
 
 
 def test_demo_has_something_for_everybody(loaded: str) -> None:
-    assert loaded.startswith("Loaded 12 projects, 37 requests")
+    assert loaded.startswith("Loaded 12 projects, 44 requests")
     assert len(queue(viewer("dana"))) >= 5
     assert [len(queue(viewer(name))) for name in ("erin", "hugo", "jonas")] == [3, 1, 2]
     assert {name: visible_projects(viewer(name)).count() for name in ("mallory", "audrey")} == {

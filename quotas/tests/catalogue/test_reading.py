@@ -28,8 +28,8 @@ def test_read_takes_scalars_as_they_are_written() -> None:
 def test_read_of_the_demo_site() -> None:
     site = read_site(DEMO.read_text(encoding="utf-8"))
 
-    assert (len(site.regions), len(site.zones), len(site.offerings)) == (2, 12, 36)
-    assert (len(site.endpoints), len(site.limits)) == (5, 30)
+    assert (len(site.regions), len(site.zones), len(site.offerings)) == (2, 20, 61)
+    assert (len(site.endpoints), len(site.limits)) == (16, 67)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,14 @@ def test_no_limit_becomes_a_number(site: Site) -> None:
     assert limit_of(site).change is None
 
 
+def test_what_everybody_has_is_neither_given_nor_taken_away(site: Site) -> None:
+    Limit.objects.filter(key="ram").update(maximum=1)
+    seen(site, cores=(100, 0), ram=(-1, 0))
+    assert (limit_of(site, "ram").verdict, words(site, "ram")) == (Verdict.PUBLIC, ["public"])
+    found = compare(wanted_limits(target_of(site)), {"cores": Figure(100), "ram": Figure(-1)})
+    assert [each.limit.key for each in found.public] == ["ram"]
+
+
 def test_a_key_that_the_last_reading_did_not_name_is_missing(site: Site) -> None:
     seen(site, cores=(20, 0))
     seen(site, ram=(0, 0))
@@ -140,6 +148,7 @@ def test_the_plan_agrees_with_what_delivery_does(
     assert planned[Verdict.WRITE] == set(done.write)
     assert planned[Verdict.BELOW] == {each.limit.key for each, _figure in done.below}
     assert planned[Verdict.ABOVE] == {each.limit.key for each in done.above}
+    assert planned[Verdict.PUBLIC] == {each.limit.key for each in done.public}
     assert planned[Verdict.MISSING] == {each.limit.key for each in done.missing}
 
 
