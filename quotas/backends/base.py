@@ -83,7 +83,8 @@ class KeySpec:
 
     `unit` is the base unit: "" for counts, "B" for bytes, so that Nova's `ram`, in MiB,
     is unit "B" and step 1048576. `key` may hold one "*", as in "gigabytes_*". `maximum` is
-    the most that the service takes, in its own units; None: no bound that is known.
+    the most that the service takes, in its own units; None: no bound that is known; 1: a project
+    has it or has it not, as access to something private.
     """
 
     key: str
