@@ -10,7 +10,7 @@ import time
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
+from django.db.models import F, Q, QuerySet, Window
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
@@ -19,7 +19,8 @@ from quotas.actions.targets import wake_targets
 from quotas.backends.base import IdentityProject
 from quotas.backends.errors import BackendError
 from quotas.backends.registry import UnknownDriver
-from quotas.models import ProjectHandle, SurveyRun, Target
+from quotas.models import ProjectHandle, Target
+from quotas.queries.surveyed import SURVEY_ROUNDS, is_surveyed
 from quotas.states import TargetState
 
 from . import drift, kept, readings, thresholds
@@ -34,8 +35,6 @@ from .wanted import compare, wanted_limits
 logger = logging.getLogger(__name__)
 
 BATCH = 200
-# What was surveyed or listed so many rounds ago is news no longer.
-FRESH_ROUNDS = 3
 # Those in work look for themselves.
 LOOKED_AT = (TargetState.APPLIED, TargetState.REFUSED, TargetState.SKIPPED)
 
@@ -49,7 +48,7 @@ def batch_size(sweep_seconds: float) -> int:
 def stale() -> QuerySet[Target]:
     """Targets not looked at for a while, the longest first."""
     return (
-        Target.objects.annotate(is_surveyed=_is_surveyed())
+        Target.objects.annotate(is_surveyed=is_surveyed())
         .filter(
             Q(looked_at__isnull=True)
             | Q(is_surveyed=False, looked_at__lte=_ago(settings.OBSERVE_SECONDS))
@@ -60,20 +59,6 @@ def stale() -> QuerySet[Target]:
         )
         .select_related("project", "endpoint__identity")
         .order_by(F("looked_at").asc(nulls_first=True))
-    )
-
-
-def _is_surveyed() -> Exists:
-    """Whether all projects of a service were read in one go lately.
-
-    Of an identity service each project that its list shows is dated; what it lacks is looked at.
-    """
-    return Exists(
-        SurveyRun.objects.filter(
-            endpoint=OuterRef("endpoint"),
-            endpoint__identity__isnull=False,
-            ended_at__gt=_ago(FRESH_ROUNDS * settings.OBSERVE_SECONDS),
-        )
     )
 
 
@@ -162,7 +147,7 @@ def _look(target: Target) -> bool:
 
 def _is_listed(handle: ProjectHandle) -> bool:
     """Whether the list of all projects showed it lately, enabled: nobody need ask once more."""
-    lately = _ago(FRESH_ROUNDS * settings.OBSERVE_SECONDS)
+    lately = _ago(SURVEY_ROUNDS * settings.OBSERVE_SECONDS)
     return ProjectHandle.objects.filter(pk=handle.pk, listed_at__gt=lately).exists()
 
 

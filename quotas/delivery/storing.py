@@ -89,11 +89,10 @@ def _place(row: tuple[ToldTarget, Told]) -> tuple[int, int]:
 
 
 def _date(targets: Collection[ToldTarget], moment: datetime) -> None:
-    ids = [each.target_id for each in targets]
-    lock_ids(Target.objects.filter(pk__in=ids))
-    # GREATEST passes over what is null.
-    Target.objects.filter(pk__in=ids).update(observed_at=Greatest(F("observed_at"), moment))
+    lock_ids(Target.objects.filter(pk__in=[each.target_id for each in targets]))
     whole = [each.target_id for each in targets if each.is_whole]
+    # GREATEST passes over what is null.
+    Target.objects.filter(pk__in=whole).update(observed_at=Greatest(F("observed_at"), moment))
     # Not one that somebody asked to have looked at since: null.
     Target.objects.filter(pk__in=whole, looked_at__lt=moment).update(
         looked_at=moment, look_error_code="", look_error_words=""

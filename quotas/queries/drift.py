@@ -19,6 +19,7 @@ from quotas.models import Account, Contribution, Drift, Endpoint, Offering, Targ
 from quotas.states import DriftKind, EndpointState
 
 from .accounts import balances, sources
+from .surveyed import is_surveyed
 
 # A target that was not read for so many rounds of looking is not up to date.
 FRESH_ROUNDS = 2
@@ -174,15 +175,19 @@ class Coverage:
 def coverage(endpoints: Collection[Endpoint], now: datetime) -> list[Coverage]:
     """The coverage of each endpoint; two queries."""
     fresh_from = now - timedelta(seconds=FRESH_ROUNDS * settings.OBSERVE_SECONDS)
+    # Of what is read in one go only use is told each time: the limits as often as one is read.
+    each_from = fresh_from - timedelta(seconds=settings.OBSERVE_EACH_SECONDS)
     is_gone = Q(pk__in=_without_project())
+    is_fresh = Q(observed_at__gte=fresh_from) | Q(is_surveyed=True, observed_at__gte=each_from)
     rows: dict[int, Mapping[str, Any]] = {
         row["endpoint"]: row
         for row in Target.objects.filter(endpoint__in=[each.pk for each in endpoints])
         .order_by()
+        .alias(is_surveyed=is_surveyed())
         .values("endpoint")
         .annotate(
             target_count=Count("pk"),
-            fresh_count=Count("pk", filter=Q(observed_at__gte=fresh_from) & ~is_gone),
+            fresh_count=Count("pk", filter=is_fresh & ~is_gone),
             gone_count=Count("pk", filter=is_gone),
             unread_count=Count("pk", filter=Q(observed_at__isnull=True)),
             unanswered_count=Count("pk", filter=_unanswered()),

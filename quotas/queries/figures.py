@@ -5,7 +5,7 @@ one project and for fifty. Amounts are in base units.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -245,7 +245,7 @@ class Figures:
                 "target"
             )
         }
-        self._services = _services(self._ids)
+        self._services = _services(self._ids, _newest(self._readings.values()))
 
     def regions(self, project: Project) -> list[RegionFigures]:
         """Every region of the catalogue, in its order; some may be empty."""
@@ -346,7 +346,17 @@ def _loan_ends(project_ids: Sequence[int]) -> dict[tuple[int, int], date]:
     return {(project_id, offering_id): last_day(first) for project_id, offering_id, first in rows}
 
 
-def _services(project_ids: Sequence[int]) -> dict[tuple[int, int], list[ServiceRow]]:
+def _newest(readings: Iterable[Reading]) -> dict[int, datetime]:
+    """{target id: when anything of it was last read}."""
+    found: dict[int, datetime] = {}
+    for each in readings:
+        found[each.target_id] = max(each.used_at, found.get(each.target_id, each.used_at))
+    return found
+
+
+def _services(
+    project_ids: Sequence[int], newest: Mapping[int, datetime]
+) -> dict[tuple[int, int], list[ServiceRow]]:
     """{(project id, region id): its services}; identity endpoints of no region are left out."""
     found: dict[tuple[int, int], list[ServiceRow]] = defaultdict(list)
     targets = (
@@ -356,5 +366,6 @@ def _services(project_ids: Sequence[int]) -> dict[tuple[int, int], list[ServiceR
     )
     for target in targets:
         key = (target.project_id, target.endpoint.region_id or 0)
-        found[key].append(ServiceRow(target.endpoint, target, target.observed_at))
+        moments = [each for each in (target.observed_at, newest.get(target.pk)) if each]
+        found[key].append(ServiceRow(target.endpoint, target, max(moments, default=None)))
     return dict(found)
