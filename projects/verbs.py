@@ -66,6 +66,7 @@ VERBS: dict[str, str] = {
     "project renamed": "A project has another name.",
     "name taken": "A cloud has another project of this name; owners and managers were told.",
     "project made": "A project was opened by the operators' command.",
+    "project imported": "What a cloud had of a project was taken over; `data.act` is the act.",
     "project suspended": "Nobody works in a project in the clouds for now.",
     "project resumed": "A suspended project works on.",
     "project closing": "A project's countdown has begun.",

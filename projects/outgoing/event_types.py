@@ -60,6 +60,7 @@ TYPES: dict[str, tuple[str, str]] = {
     "project.renamed": ("project", "project renamed"),
     "project.name_taken": ("project", "name taken"),
     "project.made": ("project", "project made"),
+    "project.imported": ("project", "project imported"),
     "project.suspended": ("project", "project suspended"),
     "project.resumed": ("project", "project resumed"),
     "project.closing": ("project", "project closing"),

@@ -23,6 +23,8 @@ class Journal:
     now: datetime
     # Why quota moves where no decision moved it.
     project_act: ProjectAct | None = None
+    # Said of each transfer wherever it is shown.
+    note: str = ""
     transfers: list[Transfer] = field(default_factory=list)
     opened: list[Loan] = field(default_factory=list)
     paid: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -83,6 +85,7 @@ class Journal:
         transfer = Transfer(
             offering_id=debit.offering_id, debit=debit, credit=credit, amount=amount, kind=kind,
             decision_line=line, project_act=self.project_act, actor=self.actor, at=self.now,
+            note=self.note,
         )  # fmt: skip
         self.transfers.append(transfer)
         debit.balance -= amount

@@ -34,6 +34,7 @@ DELIVERING = ("applied", "retrying", "refused")
 # {verb: what was done}: by these an event finds the act that it tells of.
 ACTS = {
     "project proposed": ProjectActKind.PROPOSE,
+    "project imported": ProjectActKind.IMPORT,
     "project opened": ProjectActKind.OPEN,
     "project dropped": ProjectActKind.DROP,
     "project renamed": ProjectActKind.RENAME,

@@ -44,6 +44,7 @@ SENTENCES: dict[str, Promise] = {
     "project dropped": gettext_lazy("Nothing was approved, and the project was never opened"),
     "project renamed": gettext_lazy("%(who)s gave the project another name"),
     "project made": gettext_lazy("The operators opened the project"),
+    "project imported": gettext_lazy("The project was taken over as the clouds had it"),
     "project described": gettext_lazy("%(who)s described the project anew"),
     "project suspended": gettext_lazy("%(who)s suspended the project: nobody works in it for now"),
     "project resumed": gettext_lazy("%(who)s let the project work on"),

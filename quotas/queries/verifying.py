@@ -125,9 +125,12 @@ def _totals(sums: Sums, power: Power) -> Iterator[Finding]:
 
 
 def _unexplained_transfers() -> Iterator[Finding]:
-    """Nothing was ever granted or lent without a decision, or an act that draws it anew."""
+    """Nothing was ever granted or lent without a decision, or an act that draws it anew.
+
+    Or that took it over from a cloud: by the operators' command, on nobody's authority.
+    """
     given = (TransferKind.GRANT, TransferKind.LOAN)
     rows = Transfer.objects.filter(kind__in=given, decision_line__isnull=True)
-    rows = rows.exclude(project_act__kind__in=DRAWING_ANEW)
+    rows = rows.exclude(project_act__kind__in=(*DRAWING_ANEW, ProjectActKind.IMPORT))
     for pk in rows.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=2000):
         yield Finding(None, f"decision behind transfer {pk}", "one", "none")

@@ -1,0 +1,91 @@
+"""What an import found and did, as operators read it: every contradiction, and the way out."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+
+from portal.lib.amounts import format_amount
+
+from .contradictions import TITLES, WAYS, Contradiction, Kind
+from .planning import Verdict
+from .running import Applied, Looked
+
+MOST_LINES = 20
+
+
+def looked_lines(looked: Looked, *, most: int = MOST_LINES) -> Iterator[str]:
+    """The report of a look. most: how many projects are named of each contradiction; 0: all."""
+    total = len(looked.plans)
+    yield f"{total:,} projects: " + ", ".join(
+        f"{looked.count(verdict):,} {verdict}" for verdict in Verdict
+    )
+    yield from looked.notes
+    yield from _changes(looked)
+    yield from _found(looked)
+    unanswered = looked.unanswered
+    for kind in Kind:
+        rows = [each for each in unanswered if each.kind == kind]
+        if rows:
+            yield ""
+            yield from _kind_lines(kind, rows, most)
+    answered = len(looked.contradictions) - len(unanswered)
+    yield ""
+    if answered:
+        yield f"{answered:,} contradictions are answered."
+    if unanswered:
+        yield f"{len(unanswered):,} contradictions wait for an answer."
+    else:
+        yield "No contradiction waits for an answer."
+
+
+def _changes(looked: Looked) -> Iterator[str]:
+    if not looked.changes:
+        yield "No limit will be written: what is taken over stays as it is."
+        return
+    yield f"{sum(looked.changes.values()):,} limits will be written, as the answers say:"
+    for name, count in sorted(looked.changes.items()):
+        yield f"  {name} of {count:,} projects"
+
+
+def _found(looked: Looked) -> Iterator[str]:
+    for row in looked.found:
+        amount = format_amount(row.found, row.offering.resource.quota_unit)
+        verb = "issued for" if row.how == "issue" else "funded from above for"
+        yield f"{row.offering.slug}: {amount} will be {verb} {row.holder}."
+
+
+def _kind_lines(kind: Kind, rows: Collection[Contradiction], most: int) -> Iterator[str]:
+    yield f"{kind}: {TITLES[kind]} ({len(rows):,})."
+    yield f"  Way out: {WAYS[kind]}."
+    for subject, some in _by_subject(rows).items():
+        margin = "  "
+        if subject:
+            yield f"  {subject}"
+            margin = "    "
+        shown = some[:most] if most else some
+        for each in shown:
+            yield margin + ": ".join(filter(None, (each.project, each.figures)))
+        if len(some) > len(shown):
+            yield f"{margin}and {len(some) - len(shown):,} more (--all names them)"
+
+
+def _by_subject(rows: Iterable[Contradiction]) -> dict[str, list[Contradiction]]:
+    found: dict[str, list[Contradiction]] = defaultdict(list)
+    for each in rows:
+        found[each.subject].append(each)
+    return dict(sorted(found.items()))
+
+
+def applied_lines(done: Applied) -> Iterator[str]:
+    """What a run did, and what it could not do."""
+    if done.is_nothing:
+        yield "Nothing to do: all that can be taken over is."
+    else:
+        yield (
+            f"{done.imported:,} projects taken over with {done.balances:,} opening balances, "
+            f"{done.kept:,} limits kept as they are; {done.answered:,} projects answered since; "
+            f"{done.tagged:,} tags put; {done.people:,} people made known."
+        )
+    for label, words in sorted(done.failed.items()):
+        yield f"Not taken over: {label}: {words}"
+    for label, words in sorted(done.untagged.items()):
+        yield f"Without its tag until the next run: {label}: {words}"

@@ -1,0 +1,65 @@
+"""What is managed: every limit of the catalogue with the offerings that count against it."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+from quotas.models import Contribution, Endpoint, Limit, Offering
+
+
+@dataclass(frozen=True)
+class Feed:
+    """An offering counts against a limit, so many times."""
+
+    offering: Offering
+    factor: int
+
+
+@dataclass(frozen=True)
+class Managed:
+    """A limit and what counts against it; `feeds` empty: nothing does."""
+
+    limit: Limit
+    feeds: tuple[Feed, ...]
+
+    @property
+    def name(self) -> str:
+        """As the answers' file calls it: "nova-geneva.cores"."""
+        return f"{self.limit.endpoint.slug}.{self.limit.key}"
+
+    @property
+    def is_shared(self) -> bool:
+        return len(self.feeds) > 1
+
+
+class Shape:
+    """The managed limits of some service endpoints, in the catalogue's order."""
+
+    def __init__(self, endpoints: Collection[Endpoint]) -> None:
+        self.endpoints = {each.pk: each for each in endpoints}
+        feeds: dict[int, list[Feed]] = defaultdict(list)
+        rows = Contribution.objects.filter(limit__endpoint__in=self.endpoints).select_related(
+            "offering__resource", "offering__zone__region"
+        )
+        for row in rows.order_by("offering__zone__order", "offering__zone__slug", "pk"):
+            feeds[row.limit_id].append(Feed(row.offering, row.factor))
+        limits = Limit.objects.filter(endpoint__in=self.endpoints).select_related("endpoint")
+        self.managed = {
+            each.pk: Managed(each, tuple(feeds[each.pk]))
+            for each in limits.order_by("endpoint__slug", "order", "key")
+        }
+
+    @cached_property
+    def offerings(self) -> dict[int, Offering]:
+        """{id: offering} of all that count against something."""
+        return {
+            feed.offering.pk: feed.offering for each in self.managed.values() for feed in each.feeds
+        }
+
+    @cached_property
+    def by_endpoint(self) -> dict[int, list[Managed]]:
+        found: dict[int, list[Managed]] = defaultdict(list)
+        for each in self.managed.values():
+            found[each.limit.endpoint_id].append(each)
+        return found
