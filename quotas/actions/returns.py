@@ -5,7 +5,7 @@ days it is theirs to have again, from where it went and as far as it is there, o
 takes it from them here: who decides can ask them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -69,8 +69,9 @@ def undo_return(
     with transaction.atomic():
         desk = _owners_desk(_project_of(quota_return), actor, now)
         returned = _undoable(quota_return, desk)
-        accounts = _lock_accounts(returned)
-        parts = _parts(desk, returned, accounts)
+        loans = _loans_of([returned])
+        accounts = _lock_accounts(returned, loans)
+        parts = _parts(desk, returned, accounts, loans)
         wanted = _wanted_of(returned, parts, amount)
         _check_there(returned, parts, wanted)
         return _have_again(desk, returned, accounts[returned.account_id], parts, wanted)
@@ -85,12 +86,21 @@ class Part:
     ends_at: datetime | None = None
 
 
-def parts_there(quota_return: QuotaReturn, now: datetime) -> tuple[int, int]:
-    """(how much of a return could be had again, how much of that is there), without locks."""
-    accounts = {each.pk: each for each in _accounts_of(quota_return)}
-    parts = _parts_of(quota_return, accounts, now)
-    whole = sum(each.amount for each in parts)
-    return whole, min(whole, _there(quota_return, parts, whole))
+def there_of(returns: Collection[QuotaReturn], now: datetime) -> dict[int, tuple[int, int]]:
+    """{return id: (how much could be had again, how much of that is there)}; without locks.
+
+    Two queries for any number.
+    """
+    loans = _loans_of(returns)
+    ids = {pk for each in returns for pk in _ids_of(each, loans)}
+    rows = Account.objects.filter(pk__in=ids).select_related("unit", "offering__resource")
+    accounts = {each.pk: each for each in rows}
+    found = {}
+    for each in returns:
+        parts = _parts_of(each, accounts, loans, now)
+        whole = sum(part.amount for part in parts)
+        found[each.pk] = (whole, min(whole, _there(each, parts, whole)))
+    return found
 
 
 def _owners_desk(project: Project, actor: User, now: datetime) -> ProjectDesk:
@@ -196,24 +206,26 @@ def _undoable(quota_return: QuotaReturn, desk: ProjectDesk) -> QuotaReturn:
     return found
 
 
-def _accounts_of(quota_return: QuotaReturn) -> Sequence[Account]:
-    rows = Account.objects.filter(pk__in=_ids_of(quota_return))
-    return list(rows.select_related("unit", "project__unit", "offering__resource"))
+def _loans_of(returns: Collection[QuotaReturn]) -> dict[int, Loan]:
+    return Loan.objects.in_bulk({int(pk) for each in returns for pk in each.loans})
 
 
-def _ids_of(quota_return: QuotaReturn) -> set[int]:
-    lent = Loan.objects.filter(pk__in=list(quota_return.loans))
-    sources = lent.values_list("source", flat=True)
-    return {quota_return.account_id, quota_return.home_id, *sources}
+def _ids_of(returned: QuotaReturn, loans: Mapping[int, Loan]) -> set[int]:
+    """The accounts that it moves between, ids."""
+    sources = {loans[int(pk)].source_id for pk in returned.loans}
+    return {returned.account_id, returned.home_id, *sources}
 
 
-def _lock_accounts(quota_return: QuotaReturn) -> dict[int, Account]:
-    rows = Account.objects.filter(pk__in=_ids_of(quota_return))
+def _lock_accounts(returned: QuotaReturn, loans: Mapping[int, Loan]) -> dict[int, Account]:
+    rows = Account.objects.filter(pk__in=_ids_of(returned, loans))
     rows = rows.select_related("unit", "project", "offering__resource", "offering__zone")
     return {each.pk: each for each in lock(rows)}
 
 
-def _parts(desk: ProjectDesk, returned: QuotaReturn, accounts: dict[int, Account]) -> list[Part]:
+def _parts(
+    desk: ProjectDesk, returned: QuotaReturn, accounts: Mapping[int, Account],
+    loans: Mapping[int, Loan],
+) -> list[Part]:  # fmt: skip
     """What of it can be had again; raises Conflict where nothing can."""
     for each in accounts.values():
         if each.unit is not None and not desk.project.unit.path.startswith(each.unit.path):
@@ -221,20 +233,24 @@ def _parts(desk: ProjectDesk, returned: QuotaReturn, accounts: dict[int, Account
             raise Conflict(
                 _("The project has left %(unit)s since, where it went: ask for it.") % words
             )
-    parts = _parts_of(returned, accounts, desk.viewer.now)
+    parts = _parts_of(returned, accounts, loans, desk.viewer.now)
     if not parts:
         raise Conflict(_("It was on loan until a day that is over: ask for it."))
     return parts
 
 
-def _parts_of(returned: QuotaReturn, accounts: dict[int, Account], now: datetime) -> list[Part]:
+def _parts_of(
+    returned: QuotaReturn, accounts: Mapping[int, Account], loans: Mapping[int, Loan],
+    now: datetime,
+) -> list[Part]:  # fmt: skip
     """What was theirs for good first, then loans, the last to end first; not those that ended."""
-    loans = Loan.objects.filter(pk__in=list(returned.loans), ends_at__gt=now)
     rest = returned.amount - sum(returned.loans.values())
     parts = [Part(accounts[returned.home_id], rest)] if rest else []
+    lent = [loans[int(pk)] for pk in returned.loans]
     return parts + [
         Part(accounts[each.source_id], returned.loans[str(each.pk)], each.ends_at)
-        for each in loans.order_by("-ends_at", "-pk")
+        for each in sorted(lent, key=lambda each: (each.ends_at, each.pk), reverse=True)
+        if each.ends_at > now
     ]
 
 

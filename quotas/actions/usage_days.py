@@ -29,11 +29,13 @@ def add_up_usage(now: datetime, slice_seconds: float = SLICE_SECONDS) -> bool:
     """Add up the days since the last one that was, the oldest first; whether more are left."""
     ends = time.monotonic() + slice_seconds
     today = timezone.localdate(now, timezone.get_default_timezone())
-    day = _first_day(today)
-    while day is not None and day <= today:
+    first = day = _first_day(today)
+    while first is not None and day is not None and day <= today:
         add_up(day)
+        # The first was perhaps added up before: each slice gets on by a day at least.
+        is_enough = day > first and time.monotonic() >= ends
         day += timedelta(days=1)
-        if time.monotonic() >= ends:
+        if is_enough:
             return day <= today
     return False
 

@@ -45,6 +45,7 @@ from quotas.tests.looks_programs import (
     webhooks_of_others,
 )
 from quotas.tests.looks_projects import a_proposed_project
+from quotas.tests.looks_unused import a_project_that_returned, found_unused
 
 
 def a_request(person: str, state: LineState) -> Facts:
@@ -199,6 +200,10 @@ LOOKS: dict[str, Look] = {
     "orphan_offer": Look("otto", an_orphan),
     "directory_state": Look("otto", some_readings),
     "loan_list": Look("dana", slug("atlas-reco")),
+    "project_unused": Look("alice", a_project_that_returned),
+    "unused_list": Look("erin", found_unused),
+    "unit_usage": Look("dana", slug("atlas"), "?days=90"),
+    "zone_detail": Look("otto", lambda: {"zone_id": "geneva.compute-a"}, "?days=365"),
     "change_list": Look("erin", lambda: a_wish_to_last() and {}),
     "change_detail": Look("erin", a_wish_to_last),
     "quota_why": Look("alice", lambda: {"slug": "atlas-reco", "offering": "geneva.compute-a.vcpu"}),

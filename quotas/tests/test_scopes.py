@@ -38,7 +38,9 @@ TABLE: dict[str, str] = {
         GET mail_choices, GET mail, GET letters, GET groups, GET project_life, GET project_acts,
         GET changes, GET change, GET people, GET person, GET person_leaving, GET orphans,
         GET directory, GET directory_runs, GET webhook_types, GET webhook, GET webhook_calls,
-        GET events, GET project_timeline, GET request_timeline, GET project_missing,
+        GET project_usage_days, GET unit_usage, GET zone_usage, GET unused, GET unused_sums,
+        GET project_unused, GET returns, GET events, GET project_timeline,
+        GET request_timeline, GET project_missing,
         GET announcements, GET announcement, GET project_thresholds
     """,
     "ask": """
@@ -47,12 +49,12 @@ TABLE: dict[str, str] = {
         DELETE request, POST projects, POST project_rename, POST members, DELETE member,
         POST project_leave, POST project_extend, POST project_move, POST project_offer,
         POST project_close, POST project_keep, POST change_withdraw, POST loan_ask,
-        PUT project_thresholds
+        PUT project_thresholds, POST returns, POST return_undo
     """,
     "decide": """
         POST request_approve, POST request_decline, POST request_return, POST request_endorse,
         POST queue_decide, POST drift_adopt, POST change_accept, POST change_decline,
-        POST loan_extend, POST loan_keep
+        POST loan_extend, POST loan_keep, POST return_ask
     """,
     "delegate": """
         PUT unit_waiting, PUT unit_steward, POST delegations, POST delegation_preview,

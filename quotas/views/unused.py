@@ -15,10 +15,10 @@ from projects.models import Project, Unit
 from projects.queries.viewers import Viewer, roles_in
 from projects.rules import may_ask
 from projects.views.viewer import viewer_of
-from quotas.actions.returns import check_owns, parts_there, return_quota, undo_return
+from quotas.actions.returns import check_owns, return_quota, there_of, undo_return
 from quotas.actions.unused import ask_back, check_asks_back, may_ask_back
 from quotas.forms import take_errors
-from quotas.models import Offering, QuotaReturn, Region, Resource
+from quotas.models import Offering, Region, Resource
 from quotas.queries.unused import LEFT_ALONE_DAYS, WINDOW_DAYS, WORKS, unused_of
 from quotas.queries.unused_lists import (
     asked_back_at,
@@ -163,9 +163,7 @@ def _show(
         "here": "projects",
         "project": project,
         "rows": unused_of([project], viewer.now).get(project.pk, []),
-        "returns": [
-            _return_row(each, viewer, may_return) for each in returns_of(project)[:RETURNS_SHOWN]
-        ],
+        "returns": _return_rows(viewer, project, may_return),
         "may_return": may_return,
         "may_ask_back": works and may_ask_back(viewer, project),
         "asked_at": asked_at,
@@ -181,11 +179,20 @@ def _show(
     return render(request, "projects/unused.html", context, status=status)
 
 
-def _return_row(each: QuotaReturn, viewer: Viewer, may_return: bool) -> dict[str, Any]:
-    """A return, and how much of it can be had again and is there."""
-    is_open = may_return and each.undone_by_id is None and each.undo_until > viewer.now
-    whole, there = parts_there(each, viewer.now) if is_open else (0, 0)
-    return {"row": each, "whole": whole, "there": there}
+def _return_rows(viewer: Viewer, project: Project, may_return: bool) -> list[dict[str, Any]]:
+    """The newest returns, and how much of each can be had again and is there."""
+    rows = list(returns_of(project)[:RETURNS_SHOWN])
+    is_open = [
+        each
+        for each in rows
+        if may_return and each.undone_by_id is None and each.undo_until > viewer.now
+    ]
+    found = there_of(is_open, viewer.now)
+    return [
+        {"row": each, "whole": whole, "there": there}
+        for each in rows
+        for whole, there in [found.get(each.pk, (0, 0))]
+    ]
 
 
 def _slug(request: HttpRequest, name: str) -> str:

@@ -11,6 +11,7 @@ from contrib.demo.cloud import fill, find_sandbox
 from contrib.demo.loading import is_loaded, load_demo
 from contrib.demo.mishaps import change_by_hand, keep_former_limits
 from contrib.demo.usage import Usage
+from quotas.actions.usage_days import add_up_usage
 from quotas.backends import BackendError
 from quotas.management.lookup import Sentences
 
@@ -33,6 +34,7 @@ class Command(BaseCommand):
             return
         with Sentences():
             loaded = load_demo(now)
+            add_up_usage(now)
         self.stdout.write(
             f"Loaded {loaded.project_count} projects, {loaded.request_count} requests and "
             f"{loaded.peak_count} daily peaks."

@@ -6,5 +6,6 @@ from quotas.tests.access.leaving import LEAVING
 from quotas.tests.access.lives import LIVES
 from quotas.tests.access.pages import PAGES
 from quotas.tests.access.sending import Sample
+from quotas.tests.access.unused import UNUSED
 
-SAMPLES: dict[str, list[Sample]] = {**PAGES, **API, **LIVES, **LEAVING, **ANNOUNCEMENTS}
+SAMPLES: dict[str, list[Sample]] = {**PAGES, **API, **LIVES, **LEAVING, **ANNOUNCEMENTS, **UNUSED}

@@ -1,0 +1,76 @@
+"""Calls about use over time and about quota that is not used, at both doors."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from quotas.actions.returns import return_quota
+from quotas.actions.usage_days import add_up_usage
+from quotas.models import Account, Holder, Limit, QuotaReturn, UnusedQuota
+from quotas.tests.access.case import Case
+from quotas.tests.access.sending import Sample, get, post, slug
+from quotas.tests.using import use_for
+
+PROJECT, UNIT = slug("atlas-reco"), slug("atlas")
+
+
+def unused(case: Case) -> dict[str, Any]:
+    """100 vCPU, of which 20 are used for long: what is found of that, and nobody was asked."""
+    project, now = case.site.project, timezone.now()
+    account, is_new = Account.objects.get_or_create(
+        offering=case.site.vcpu, project=project, holder=Holder.PROJECT, defaults={"balance": 100}
+    )
+    if is_new:
+        use_for(project, "cores", 20, now)
+        add_up_usage(now)
+        UnusedQuota.objects.create(
+            account=account, balance=100, amount=76, limit=Limit.objects.get(key="cores"),
+            peak=20, peak_on=now.date(), day_count=90, found_at=now,
+        )  # fmt: skip
+    return {"slug": "atlas-reco"}
+
+
+def wanted(case: Case) -> dict[str, Any]:
+    account = Account.objects.get(project=case.site.project, offering=case.site.vcpu)
+    return {"offering": case.site.vcpu.slug, "amount": 10, "seen": account.balance}
+
+
+def returned(case: Case) -> dict[str, Any]:
+    """By Alice, just now; not undone."""
+    unused(case)
+    found = QuotaReturn.objects.filter(undone_by=None).first() or return_quota(
+        project=case.site.project, offering=case.site.vcpu, amount=10, seen=100,
+        actor=case.site.alice, now=timezone.now() - timedelta(minutes=1),
+    )  # fmt: skip
+    return {"slug": "atlas-reco", "pk": found.pk}
+
+
+def zone(case: Case) -> dict[str, Any]:
+    return {"zone_id": "geneva.compute-a"}
+
+
+def because(case: Case) -> dict[str, Any]:
+    return {"reason": "tests"}
+
+
+UNUSED: dict[str, list[Sample]] = {
+    # Pages
+    "unit_usage": [get(UNIT), get(UNIT, "?days=30")],
+    "zone_detail": [get(zone), get(zone, "?days=365")],
+    "unused_list": [get(), get(query="?resource=vcpu&region=geneva&unit=atlas")],
+    "project_unused": [get(unused)],
+    "quota_return": [post(unused, wanted)],
+    "return_undo": [post(returned)],
+    "return_ask": [post(unused, because)],
+    # API
+    "api_project_usage_days": [get(unused), get(unused, "?key=cores&endpoint=nova-geneva")],
+    "api_unit_usage": [get(UNIT), get(UNIT, "?key=cores&since=2026-01-01")],
+    "api_zone_usage": [get(zone), get(zone, "?until=2030-01-01")],
+    "api_unused": [get(), get(query="?resource=vcpu&region=geneva&unit=atlas")],
+    "api_unused_sums": [get(), get(query="?resource=vcpu")],
+    "api_project_unused": [get(unused)],
+    "api_returns": [get(returned), post(unused, wanted, row="ask")],
+    "api_return_undo": [post(returned, lambda case: {})],
+    "api_return_ask": [post(unused, because)],
+}
