@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from projects.models import LOCAL_ISSUER, Group, User
-from projects.states import ROLES_ABOVE_READER, Role
+from projects.states import Role
 from quotas.backends.base import HolderKind, NamedHolder
 from quotas.models import Endpoint, HolderHandle
 from quotas.queries.identity_rules import LookRule, roles_of, rule_for
@@ -152,16 +152,12 @@ class _Index:
 def _reversed(identity: Endpoint, answers: Answers) -> Mapping[str, str]:
     """{role there: role here}: as the answers say, else the endpoint's own map the other way.
 
-    A role there that several here are is the weakest of those who work: nobody becomes an
-    owner because members are granted the same.
+    A role there that several here are is the weakest of them: nobody becomes an owner because
+    members are granted the same.
     """
     found: dict[str, list[str]] = {}
     for ours, names in roles_of(identity).items():
         for name in names:
             found.setdefault(name, []).append(ours)
-    above = {str(each) for each in ROLES_ABOVE_READER}
-    weakest = {
-        name: max([each for each in roles if each in above] or roles, key=STRENGTH.__getitem__)
-        for name, roles in found.items()
-    }
+    weakest = {name: max(roles, key=STRENGTH.__getitem__) for name, roles in found.items()}
     return {**weakest, **answers.roles}

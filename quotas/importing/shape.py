@@ -1,7 +1,7 @@
 """What is managed: every limit of the catalogue with the offerings that count against it."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,21 +34,11 @@ class Managed:
 
 
 class Shape:
-    """The managed limits of some service endpoints, in the catalogue's order."""
+    """The managed limits, {id: Managed}, of some service endpoints, {id: endpoint}."""
 
-    def __init__(self, endpoints: Collection[Endpoint]) -> None:
-        self.endpoints = {each.pk: each for each in endpoints}
-        feeds: dict[int, list[Feed]] = defaultdict(list)
-        rows = Contribution.objects.filter(limit__endpoint__in=self.endpoints).select_related(
-            "offering__resource", "offering__zone__region"
-        )
-        for row in rows.order_by("offering__zone__order", "offering__zone__slug", "pk"):
-            feeds[row.limit_id].append(Feed(row.offering, row.factor))
-        limits = Limit.objects.filter(endpoint__in=self.endpoints).select_related("endpoint")
-        self.managed = {
-            each.pk: Managed(each, tuple(feeds[each.pk]))
-            for each in limits.order_by("endpoint__slug", "order", "key")
-        }
+    def __init__(self, endpoints: Mapping[int, Endpoint], managed: Mapping[int, Managed]) -> None:
+        self.endpoints = endpoints
+        self.managed = managed
 
     @cached_property
     def offerings(self) -> dict[int, Offering]:
@@ -63,3 +53,20 @@ class Shape:
         for each in self.managed.values():
             found[each.limit.endpoint_id].append(each)
         return found
+
+
+def load_shape(endpoints: Collection[Endpoint]) -> Shape:
+    """What the catalogue manages there, in its order; two queries."""
+    ids = [each.pk for each in endpoints]
+    feeds: dict[int, list[Feed]] = defaultdict(list)
+    rows = Contribution.objects.filter(limit__endpoint__in=ids).select_related(
+        "offering__resource", "offering__zone__region"
+    )
+    for row in rows.order_by("offering__zone__order", "offering__zone__slug", "pk"):
+        feeds[row.limit_id].append(Feed(row.offering, row.factor))
+    limits = Limit.objects.filter(endpoint__in=ids).select_related("endpoint")
+    managed = {
+        each.pk: Managed(each, tuple(feeds[each.pk]))
+        for each in limits.order_by("endpoint__slug", "order", "key")
+    }
+    return Shape({each.pk: each for each in endpoints}, managed)

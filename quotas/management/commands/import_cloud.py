@@ -18,7 +18,7 @@ from quotas.importing.answers import Answers
 from quotas.importing.reading import no_answers, read_answers
 from quotas.importing.reporting import applied_lines, looked_lines
 from quotas.importing.running import Applied, Importer, Looked, alone
-from quotas.importing.shape import Shape
+from quotas.importing.shape import Shape, load_shape
 from quotas.importing.writing import answers_text
 from quotas.management.lookup import Sentences, person
 from quotas.management.progress import Progress, span
@@ -84,7 +84,7 @@ class Command(BaseCommand):
             .order_by("slug")
         )
         self._check_states([*identities, *services], is_dry=options["dry_run"])
-        shape = Shape(services)
+        shape = load_shape(services)
         answers = self._answers(options["mapping"], shape)
         importer = Importer(
             identities, services, shape, answers, actor=self._actor(options),
