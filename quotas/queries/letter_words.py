@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from portal.lib.amounts import format_amount
 from portal.lib.plain import one_line
-from projects.models import Letter, Notice
+from projects.models import Letter, Notice, ProjectAct
 from projects.outgoing.mail_choices import Wanted
 from projects.outgoing.mail_kinds import usual
 from projects.queries.viewers import Viewer
@@ -23,6 +23,7 @@ from quotas.models import Announcement, Comment, Decision, DecisionLine, QuotaRe
 
 from .notice_words import sentence_of, url_of, what_of
 from .notices import TASKS, NoticeRow, notice_rows
+from .unused_lists import current_unused
 
 MOST_LINES = 12
 MOST_TEXT = 2_000
@@ -55,6 +56,8 @@ class _Behind:
     decisions: dict[tuple[int, datetime], Decision] = field(default_factory=dict)
     decided: dict[int, list[DecisionLine]] = field(default_factory=lambda: defaultdict(list))
     comments: dict[tuple[int, datetime], Comment] = field(default_factory=dict)
+    # {act: what its project does not use, what was said as it was asked to return that}
+    unused: dict[int, tuple[list[str], str]] = field(default_factory=dict)
 
 
 def parts_of(letter: Letter, viewer: Viewer, wanted: Wanted) -> list[Part]:
@@ -102,6 +105,8 @@ def _part(row: NoticeRow, behind: _Behind) -> Part:
 def _facts(row: NoticeRow, behind: _Behind) -> tuple[list[str], str]:
     """(figures, what was written) behind one notice."""
     asked = row.subject
+    if row.notice.kind == NoticeKind.UNUSED:
+        return behind.unused.get(row.notice.event.data.get("act", 0), ([], ""))
     if isinstance(asked, Announcement):
         return _zones(asked), asked.text
     if not isinstance(asked, QuotaRequest):
@@ -161,8 +166,8 @@ def _amount(line: RequestLine, value: int) -> str:
 
 
 def _behind(rows: Collection[NoticeRow]) -> _Behind:
-    """Four queries for any number of notices of requests, none without any."""
-    found = _Behind()
+    """Four queries for any number of notices of requests, two of what is unused; none without."""
+    found = _Behind(unused=_unused(rows))
     ids = {each.subject.pk for each in rows if isinstance(each.subject, QuotaRequest)}
     if not ids:
         return found
@@ -179,3 +184,22 @@ def _behind(rows: Collection[NoticeRow]) -> _Behind:
     for comment in Comment.objects.filter(request__in=ids, at__in=moments):
         found.comments[comment.request_id, comment.at] = comment
     return found
+
+
+def _unused(rows: Collection[NoticeRow]) -> dict[int, tuple[list[str], str]]:
+    """{act: (figures, words)} of those by which owners were asked to return something."""
+    asked = [each.notice.event for each in rows if each.notice.kind == NoticeKind.UNUSED]
+    if not asked:
+        return {}
+    acts = ProjectAct.objects.filter(pk__in=[each.data.get("act", 0) for each in asked])
+    figures: dict[int, list[str]] = defaultdict(list)
+    for each in current_unused().filter(account__project__in=[one.project_id for one in asked]):
+        offering = each.account.offering
+        words = {
+            "what": f"{offering.resource.name}, {offering.zone.place}",
+            "amount": format_amount(each.amount, offering.resource.unit),
+            "quota": format_amount(each.balance, offering.resource.unit),
+        }
+        said = _("%(what)s: %(amount)s of %(quota)s unused") % words
+        figures[each.account.project_id or 0].append(said)
+    return {each.pk: (_capped(figures[each.project_id]), each.reason) for each in acts}

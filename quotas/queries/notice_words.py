@@ -138,6 +138,8 @@ def url_of(row: NoticeRow) -> str:
         return reverse("webhook_detail", args=[row.subject.public_id])
     if isinstance(row.subject, ApiToken):
         return reverse("token_detail", args=[row.subject.public_id])
+    if isinstance(row.subject, Project) and row.notice.kind == NoticeKind.UNUSED:
+        return reverse("project_unused", args=[row.subject.slug])
     if isinstance(row.subject, Project):
         return reverse("project_detail", args=[row.subject.slug])
     if isinstance(row.subject, ProjectChange):

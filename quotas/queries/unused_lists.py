@@ -24,7 +24,7 @@ def may_see_unused(viewer: Viewer) -> bool:
 
 def unused_rows(viewer: Viewer) -> QuerySet[UnusedQuota]:
     """What projects could return where the person sees figures; what moved since is left out."""
-    rows = _current()
+    rows = current_unused()
     if viewer.sees_everything:
         return rows
     return rows.filter(below(viewer.paths(*READING), "account__project__unit__path"))
@@ -45,17 +45,17 @@ def narrowed(
 
 def unused_at_hand(project: Project) -> list[UnusedQuota]:
     """What was found about one project; one query."""
-    rows = _current().filter(account__project=project)
-    return list(rows.order_by("account__offering__slug"))
+    return list(current_unused().filter(account__project=project))
 
 
-def _current() -> QuerySet[UnusedQuota]:
+def current_unused() -> QuerySet[UnusedQuota]:
+    """All that was found and did not move since."""
     return UnusedQuota.objects.filter(
         balance=F("account__balance"), account__project__state__in=WORKS
     ).select_related(
         "limit__endpoint", "account__project__unit", "account__offering__resource",
         "account__offering__zone__region",
-    )  # fmt: skip
+    ).order_by("account__offering__slug", "pk")  # fmt: skip
 
 
 @dataclass(frozen=True)

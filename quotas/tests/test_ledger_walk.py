@@ -10,13 +10,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from portal.lib.errors import DomainError
+from projects.models import Project
 from projects.states import Role
 from quotas.actions import decide, requests
 from quotas.actions.envelopes import fund
 from quotas.actions.ledger import issue
+from quotas.actions.returns import return_quota, undo_return
 from quotas.actions.wishes import Wish
-from quotas.models import Account, Holder, Loan, RequestLine
+from quotas.models import Account, Holder, Loan, QuotaReturn, RequestLine
 from quotas.queries.accounts import audit, balance_as_of
+from quotas.queries.proof_returns import check_returns
 from quotas.states import LineState
 from quotas.tests.site import NOW, Site, join, make_project, make_site
 
@@ -25,7 +28,7 @@ PROJECTS = ("atlas-reco", "p-two")
 
 
 class LedgerWalk(RuleBasedStateMachine):
-    """Issue, fund, ask, grant in full or trimmed, lend, give back, decline, withdraw."""
+    """Issue, fund, ask, grant in full or trimmed, lend, give back, have again, withdraw."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,6 +117,21 @@ class LedgerWalk(RuleBasedStateMachine):
                 seen={line.pk: balance}, version=asked.version, actor=actor,
             )  # fmt: skip
 
+    @rule(slug=st.sampled_from(PROJECTS), amount=st.integers(0, 600))
+    def returns(self, slug: str, amount: int) -> None:
+        project = Project.objects.select_related("unit").get(slug=slug)
+        seen = self.site.quota(self.site.vcpu, project)
+        self.try_(
+            return_quota, project=project, offering=self.site.vcpu, amount=min(amount, seen),
+            seen=seen, actor=self.site.alice,
+        )  # fmt: skip
+
+    @rule(part=st.none() | st.integers(0, 600))
+    def undoes(self, part: int | None) -> None:
+        found = QuotaReturn.objects.order_by("-pk").first()
+        if found is not None:
+            self.try_(undo_return, quota_return=found, amount=part, actor=self.site.alice)
+
     @rule()
     def remembers(self) -> None:
         """What a balance was at this moment must be found again later."""
@@ -127,6 +145,10 @@ class LedgerWalk(RuleBasedStateMachine):
         assert {row["total"] for row in sums} == {0}
         others = Account.objects.exclude(holder=Holder.SITE)
         assert not others.filter(balance__lt=0).exists()
+
+    @invariant()
+    def no_more_is_had_again_than_was_returned(self) -> None:
+        assert list(check_returns()) == []
 
     @invariant()
     def loans_fit_in_what_is_there(self) -> None:

@@ -1,6 +1,6 @@
 """What became true at the endpoints, and what was seen there."""
 
-from quotas.models import ProjectHandle, Reading, Target, UsagePeak
+from quotas.models import ProjectHandle, Reading, Target, UnitUsage, UnusedQuota, UsagePeak
 
 from .filler import Filler
 
@@ -27,6 +27,30 @@ def clouds(filler: Filler) -> None:
         UsagePeak, "quotas_reading r, generate_series(1, 2) d",
         {"target_id": "r.target_id", "limit_id": "r.limit_id", "used": "r.used",
          "limit_seen": "r.limit_seen", "day": "(now - d * interval '1 day')::date"},
+    )  # fmt: skip
+    # A quarter of a year of the site, its uppermost units and one limit of each service.
+    days = "quotas_limit l, generate_series(0, 89) d"
+    for unit, rows in (
+        ("NULL", f"{days} WHERE l.id % 12 = 1"),
+        ("u.id", f"{days}, projects_unit u WHERE l.id % 12 = 1 AND u.id <= 30"),
+    ):
+        filler.put(
+            UnitUsage, rows,
+            {
+                "unit_id": unit, "limit_id": "l.id", "day": "(now - d * interval '1 day')::date",
+                "used": "l.step * 1000", "quota": "l.step * 2000", "seen_count": "100",
+                "known_count": "100", "project_count": "100",
+            },
+        )  # fmt: skip
+    filler.put(
+        UnusedQuota, "quotas_account a JOIN quotas_contribution c ON c.offering_id = a.offering_id "
+        "JOIN quotas_limit l ON l.id = c.limit_id AND l.id % 12 = 1 WHERE a.project_id IS NOT NULL "
+        "AND a.balance > 1",
+        {
+            "account_id": "a.id", "balance": "a.balance", "amount": "a.balance / 2",
+            "limit_id": "l.id", "peak": "a.balance / 3", "peak_on": "now::date",
+            "day_count": "90", "found_at": "now",
+        },
     )  # fmt: skip
     filler.put(
         ProjectHandle,
