@@ -21,7 +21,7 @@ from projects.states import NoticeKind
 from quotas.models import Announcement, QuotaRequest
 
 from .notices import TASKS, FormerProject, NoticeRow
-from .project_notices import OF_KINDS, OF_PROJECTS, Look
+from .project_notices import OF_KINDS, OF_PROJECTS, Look, reached
 
 LOOKS: dict[str, Look] = {
     NoticeKind.REMINDED: Look(gettext_lazy("%(what)s still waits for you"), "clock", "warn"),
@@ -97,6 +97,8 @@ def sentence_of(row: NoticeRow) -> str:
     """Return "Dana approved #1042 for atlas-reco"."""
     who = str(row.actor) if row.actor is not None else _("Remit")
     said = str(look_of(row).words) % {"who": who, "what": what_of(row)}
+    if row.verb == "usage crossed":
+        said = _("%(said)s (%(limits)s)") % {"said": said, "limits": reached(row.notice.event.data)}
     if row.is_over and row.subject is not None:
         return _("%(said)s – it waits no more") % {"said": said}
     return said

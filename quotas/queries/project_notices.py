@@ -1,11 +1,15 @@
 """How notices about projects are told: a sentence by what was done, as the record names it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from projects.states import NoticeKind
+
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -63,3 +67,11 @@ OF_PROJECTS: dict[str, Look] = {
     "change withdrawn": Look(_("%(who)s asks no more for a change of %(what)s"), "back"),
     "change lapsed": Look(_("Nobody answered in time: a change of %(what)s"), "clock", "warn"),
 }
+
+
+def reached(data: Mapping[str, Any]) -> str:
+    """Return "cores 95 %, ram 80 %": what an event of use tells, the fullest first."""
+    limits: Mapping[str, Any] = data.get("limits", {})
+    rows = sorted(limits.items(), key=lambda item: (-item[1]["percent"], item[0]))
+    named = ", ".join(f"{key} {row['percent']} %" for key, row in rows[:MOST_NAMED])
+    return named if len(rows) <= MOST_NAMED else f"{named}, …"
