@@ -267,6 +267,13 @@ if CALL_TIMEOUT_SECONDS >= LEASE_SECONDS:
             f"({LEASE_SECONDS}): a call could outlive its lease; lower it."
         ]
     )
+if SURVEY_TIMEOUT_SECONDS < 2 * CALL_TIMEOUT_SECONDS:
+    raise env.Refused(
+        [
+            f"SURVEY_TIMEOUT_SECONDS is {SURVEY_TIMEOUT_SECONDS:g}, less than two calls of "
+            f"CALL_TIMEOUT_SECONDS ({CALL_TIMEOUT_SECONDS:g}): no survey could end; raise it."
+        ]
+    )
 
 
 # --- Waiting for a decision -------------------------------------------------------------

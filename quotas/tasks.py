@@ -49,6 +49,7 @@ from quotas.delivery.readings import forget_old_usage
 SWEEP_BATCH = 500
 # What the sweep sends is sent again by the next ones as long as the row is due.
 HINT_SECONDS = 30
+SURVEY_TASK = "quotas.tasks.observe_all"
 MAIL_TASK = "quotas.tasks.post_letters"
 MAIL_SLICE_SECONDS = 10.0
 EMPTYING_TASK = "quotas.tasks.sweep_emptying"
@@ -105,7 +106,7 @@ def sweep_observe() -> None:
     surveys.plan_surveys()
     for endpoint_id in surveys.due_surveys():
         current_app.send_task(
-            "quotas.tasks.observe_all", kwargs={"endpoint_id": endpoint_id}, expires=HINT_SECONDS
+            SURVEY_TASK, kwargs={"endpoint_id": endpoint_id}, expires=HINT_SECONDS
         )
     count = observe.batch_size(settings.OBSERVE_SWEEP_SECONDS)
     for target_id in observe.stale_in_turn(count):
@@ -120,8 +121,10 @@ def observe_missing() -> None:
 
 @shared_task
 def observe_all(*, endpoint_id: int) -> None:
-    """Read all projects of an endpoint in one go, if its moment has come."""
+    """Read all projects of an endpoint in one go, if its moment has come; then hint at the next."""
     surveys.survey(endpoint_id)
+    for following in surveys.due_surveys()[:1]:
+        wake(SURVEY_TASK, endpoint_id=following)
 
 
 @shared_task
