@@ -122,6 +122,7 @@ def standing(
         provider, SITE_URL="https://remit.example.org", EMAIL_HOST=HOST, EMAIL_PORT=str(mail.port),
         DEFAULT_FROM_EMAIL="Remit <remit@example.org>", MAIL_GATHER_SECONDS="0",
         OBSERVE_SECONDS="5",
+        OBSERVE_EACH_SECONDS="5",
     )  # fmt: skip
     with ExitStack() as stack:
         running = stack.enter_context(running_site(copy, cloud.clouds_yaml, **settings))
