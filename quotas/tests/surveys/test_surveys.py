@@ -6,7 +6,9 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -119,11 +121,21 @@ def test_what_is_read_in_one_go_is_not_read_once_more_by_itself(
     assert asked(crowd) == {("compute", due.endpoint.region_name): 1}
 
 
+@pytest.fixture
+def changing(crowd: ScaleCloud, tmp_path: Path, settings: Settings) -> Iterator[ScaleCloud]:
+    """A cloud for this test alone, which others change."""
+    cloud = ScaleCloud(tmp_path, COUNT)
+    cloud.start()
+    settings.CLOUDS_YAML = str(cloud.clouds_yaml)
+    yield cloud
+    cloud.stop()
+
+
 def test_what_others_changed_is_found_by_the_reading_of_all(
-    crowd: ScaleCloud, settings: Settings
+    changing: ScaleCloud, settings: Settings
 ) -> None:
     survey_all()
-    plain = PlainClient(crowd.clouds_yaml, "sandbox")
+    plain = PlainClient(changing.clouds_yaml, "sandbox")
     body = {"quota": {"network": limits(3, "network")["network"] + 50}}
     for number in (3, 4):
         path = f"/v2.0/quotas/{project_id(number)}"
@@ -145,8 +157,13 @@ def test_what_others_changed_is_found_by_the_reading_of_all(
         ("project renamed", project_name(5), "keystone"),
     ]
     # What the list lacks is looked at by itself before anybody says that it is gone.
-    gone = Target.objects.get(project__slug=project_name(6), endpoint__slug="keystone")
-    assert gone.observed_at is None
+    gone, other = (
+        Target.objects.get(project__slug=project_name(number), endpoint__slug="keystone")
+        for number in (6, 7)
+    )
+    assert gone.observed_at is not None
+    assert other.observed_at is not None
+    assert gone.observed_at < other.observed_at
     settings.OBSERVE_SECONDS = 0.001
     observe(gone.pk)
     assert Drift.objects.filter(kind="project missing", target=gone).exists()
