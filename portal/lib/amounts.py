@@ -78,6 +78,8 @@ def format_change(value: int, unit: str) -> str:
     """Return a difference with its sign, a real minus: "+64", "−2 TiB", "0"; "grant", "revoke"."""
     if unit == ACCESS and value:
         return pgettext("an access", "grant") if value > 0 else pgettext("an access", "revoke")
+    if unit == ACCESS:
+        return _grouped(value)
     return f"+{format_amount(value, unit)}" if value > 0 else format_amount(value, unit)
 
 
