@@ -99,10 +99,10 @@ def to_return(held: Mapping[int, Held], free: Mapping[int, int | None]) -> dict[
             feeding[limit_id].append((key, factor))
     for limit_id, parts in sorted(feeding.items()):
         total = sum(most[key] * factor for key, factor in parts)
-        room = free[limit_id]
-        if room is not None and total > room:
+        room = max(free[limit_id] or 0, 0)
+        if total > room:
             for key, _factor in parts:
-                most[key] = most[key] * max(room, 0) // total
+                most[key] = most[key] * room // total
     found = {key: _in_steps(held[key], amount) for key, amount in most.items()}
     return {key: amount for key, amount in found.items() if _is_worth_it(held[key], amount)}
 

@@ -49,7 +49,7 @@ TABLE: list[tuple[str, dict[str, Held], dict[int, int | None], dict[str, int]]] 
     ("by its factor", {"a": Held(100, 1, [(1, 4)])}, {1: 90}, {"a": 22}),
     (
         "a shared limit leaves over once, to each its share",
-        {"a": Held(100, 1, ONE), "b": Held(300, 1, ONE)}, {1: 200}, {"a": 50, "b": 150},
+        {"a": Held(100, 1, ONE), "b": Held(300, 1, ONE)}, {1: 200}, {"a": 66, "b": 133},
     ),
     (
         "where one part is in use the other gives it all",

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -182,7 +183,13 @@ def test_a_zone_draws_what_is_its_own_else_what_it_shares(site: Site) -> None:
     assert [
         (each.limit.key, [zone.slug for zone in each.zones]) for each in drawables_of(other)
     ] == [("cores", ["compute-a", "compute-b"])]
+    disks = Zone.objects.create(region=region, slug="storage-b", name="storage-b", kind="storage")
+    third = Offering.objects.create(
+        slug="geneva.storage-b.space", zone=disks, resource=site.space.resource
+    )
+    Contribution.objects.create(offering=third, limit=Limit.objects.get(key="gigabytes"))
     assert [each.limit.key for each in drawables_of(site.space.zone)] == ["gigabytes_storage-a"]
+    assert [each.limit.key for each in drawables_of(disks)] == ["gigabytes"]
 
 
 def test_pages_and_rest_tell_who_may_read_figures_what_was_used(site_today: Site) -> None:
@@ -219,8 +226,9 @@ def test_charts_cost_as_much_of_a_thousand_days_and_projects(site_today: Site) -
         UnitUsage.objects.all().delete()
         add_up_usage(timezone.now())
 
+    dana = client_of(site_today, "dana")
     loads = {
-        f"page {path}": lambda path=path: client_of(site_today, "dana").get(path)  # type: ignore[misc]
-        for path in ("/units/atlas/usage/?days=365", "/catalogue/geneva.compute-a/")
+        "page unit_usage": partial(dana.get, "/units/atlas/usage/?days=365"),
+        "page zone_detail": partial(dana.get, "/catalogue/geneva.compute-a/"),
     }
     assert_all_flat(loads, grow)
