@@ -79,10 +79,10 @@ def test_use_of_all_projects_is_read_by_as_few_calls_as_each_api_allows(crowd: S
     crowd.forget_calls()
     survey_all()
     least = least_to_survey(COUNT)
-    assert asked(crowd) == {
-        ("identity", None): least["identity"],
-        **{(service, region): least[service] for service in SERVICES for region in REGIONS},
+    expected: dict[tuple[str, str | None], int] = {
+        (service, region): least[service] for service in SERVICES for region in REGIONS
     }
+    assert asked(crowd) == expected | {("identity", None): least["identity"]}
     rows = Reading.objects.values_list(
         "target__project__slug", "target__endpoint__slug", "limit__key", "used"
     )
