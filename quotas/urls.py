@@ -49,7 +49,6 @@ from quotas.views import (
     units,
     unused,
     usage,
-    thresholds,
     watching,
     webhooks,
     why,
@@ -65,11 +64,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/new/name/", proposals.project_name, name="project_name"),
     path("projects/<slug:slug>/rename/", proposals.project_rename, name="project_rename"),
     path("projects/<slug:slug>/", projects.project_detail, name="project_detail"),
-    path(
-        "projects/<slug:slug>/thresholds/",
-        thresholds.project_thresholds,
-        name="project_thresholds",
-    ),
     path(
         "projects/<slug:slug>/thresholds/",
         thresholds.project_thresholds,

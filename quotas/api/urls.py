@@ -37,7 +37,6 @@ from . import (  # noqa: F401
     sessions,
     stewards,
     thresholds,
-    thresholds,
     timelines,
     tokens,
     units,
@@ -113,11 +112,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/", projects.project_list, name="api_projects"),
     path("projects/<slug:slug>/", projects.project_detail, name="api_project"),
     path("projects/<slug:slug>/rename/", proposals.project_rename, name="api_project_rename"),
-    path(
-        "projects/<slug:slug>/thresholds/",
-        thresholds.project_thresholds,
-        name="api_project_thresholds",
-    ),
     path(
         "projects/<slug:slug>/thresholds/",
         thresholds.project_thresholds,
