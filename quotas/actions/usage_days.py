@@ -42,14 +42,12 @@ def add_up_usage(now: datetime, slice_seconds: float = SLICE_SECONDS) -> bool:
 
 def _first_day(today: date) -> date | None:
     """The last day that was added up, which may not have been over; None: nothing to add up."""
-    last = UnitUsage.objects.filter(unit=None).aggregate(last=Max("day"))["last"]
-    if last is not None:
-        return min(last, today)
-    since = today - timedelta(days=FIRST_DAYS)
-    first: date | None = UsagePeak.objects.filter(day__gte=since).aggregate(first=Min("day"))[
-        "first"
-    ]
-    return first
+    last = UnitUsage.objects.filter(unit=None).aggregate(day=Max("day"))
+    if last["day"] is None:
+        since = today - timedelta(days=FIRST_DAYS)
+        last = UsagePeak.objects.filter(day__gte=since).aggregate(day=Min("day"))
+    found: date | None = last["day"]
+    return None if found is None else min(found, today)
 
 
 def add_up(day: date) -> None:
