@@ -53,6 +53,7 @@ import sys
 from nova import config, context, objects
 config.parse_args(["rows", "--config-file", sys.argv[1]])
 objects.register_all()
+from nova.network import model
 from oslo_utils import uuidutils
 admin = context.get_admin_context()
 cells = [c for c in objects.CellMappingList.get_all(admin) if not c.is_cell0()]
@@ -72,6 +73,7 @@ for number in range(count):
         objects.Instance(
             inside, uuid=uuid, project_id=project, user_id="rows", vcpus=1, memory_mb=512,
             root_gb=0, ephemeral_gb=0, flavor=flavor, old_flavor=None, new_flavor=None,
+            info_cache=objects.InstanceInfoCache(network_info=model.NetworkInfo()),
             vm_state="active", power_state=1, display_name="row", hostname="row").create()
     objects.InstanceMapping(admin, instance_uuid=uuid, project_id=project, user_id="rows",
                             cell_mapping=cell, queued_for_delete=False).create()

@@ -55,9 +55,10 @@ def run(*arguments: str) -> str:
 
 class Instances:
     """Makes instances in a region as rows; one process for all, as Nova's code takes seconds to
-    load. `close` ends it."""
+    load. `close` removes them and ends it."""
 
     def __init__(self, region: str) -> None:
+        self._projects: set[str] = set()
         self._process = subprocess.Popen(
             [sys.executable, str(PROGRAM), "instances", region],
             env=environment(),
@@ -67,7 +68,8 @@ class Instances:
         )
 
     def make(self, project_id: str, count: int, *, ram: int) -> None:
-        """Instead of those that it made before."""
+        """Instead of those that were made before."""
+        self._projects.add(project_id)
         told, answers = self._process.stdin, self._process.stdout
         if told is None or answers is None:
             raise RuntimeError("it was not asked for its pipes")
@@ -78,6 +80,9 @@ class Instances:
                 raise RuntimeError(f"openstack-up instances ended with {self._process.wait()}")
 
     def close(self) -> None:
+        # Nova would list and count them for ever, of projects that are gone.
+        for project_id in sorted(self._projects):
+            self.make(project_id, 0, ram=0)
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()

@@ -52,13 +52,13 @@ class SurveyConformance(Suite):
         self, driver: SurveyDriver, subject: Subject
     ) -> None:
         projects = [subject.new_project() for _ in range(2)]
-        for project, count in zip(projects, (2, 1), strict=True):
-            for key in subject.usable[:2]:
-                subject.use(project, key, count)
         driver.write(
             projects[0], {key: subject.amounts(driver, key)[0] for key in subject.keys},
             timeout=PATIENCE,
         )  # fmt: skip
+        for project, count in zip(projects, (2, 1), strict=True):
+            for key in subject.usable[:2]:
+                subject.use(project, key, count)
         found = driver.survey(timeout=PATIENCE)
         assert found.gaps == ()
         assert found.counted or found.bounded

@@ -22,8 +22,6 @@ class KeystoneLimitsSubject(CloudSubject):
     driver_class, service, override, bench = KeystoneLimitsDriver, "identity", "identity", "compute"
     keys: Sequence[str] = ("servers", "class:VCPU", "class:MEMORY_MB")
     usable: Sequence[str] = ("servers", "class:VCPU")
-    # There beside the keys, so that what is registered is more than what a test writes.
-    registered: Sequence[str] = (*keys, "server_groups")
     missing: Sequence[str] = ("class:NOT_REGISTERED",)
     below = Below.TAKEN
     unknown = Unknown.REFUSED
@@ -36,7 +34,7 @@ class KeystoneLimitsSubject(CloudSubject):
         known = {row["resource_name"] for row in rows}
         wanted = [
             {**where, "resource_name": key, "default_limit": 10}
-            for key in self.registered
+            for key in self.keys
             if key not in known
         ]
         if wanted:
