@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from portal.lib.locks import lock, lock_ids
 from projects.actions.events import record
 from projects.actions.project_acts import act, move_project
-from projects.actions.project_names import free_slug
+from projects.actions.project_names import MAX_NAME, free_slug
 from projects.actions.projects import make_project, set_role
 from projects.actions.units import hold_place
 from projects.models import Project, ProjectAct, User
@@ -112,6 +112,10 @@ def answer_kept(
         opened = _open(run, project, note, found, result)
         still = set(result.kept)
         over = [row for row in over if row.limit_id not in still]
+        if not over:
+            # There is no room yet: nothing was answered.
+            transaction.set_rollback(True)
+            return None
         targets = Target.objects.filter(pk__in={row.target_id for row in over})
         lock(targets)
         KeptLimit.objects.filter(pk__in=[row.pk for row in over]).delete()
@@ -162,13 +166,18 @@ def _keep_handles(run: Import, plan: Plan, project: Project) -> None:
             identity_id=pk,
             external_id=part.external_id,
             # As if it had been told: nothing is written there but a name that answers give it.
-            told_name=part.name if plan.answer.name and part.name.isprintable() else project.name,
+            told_name=_told(part.name) if plan.answer.name else project.name,
             told_description=project.description,
             disabled_at=None if part.is_enabled else run.now,
             created_at=run.now,
         )
         for pk, part in plan.candidate.parts.items()
     )
+
+
+def _told(name: str) -> str:
+    """A name as it was there, for what no column holds."""
+    return name.replace("\0", "")[:MAX_NAME]
 
 
 # --- Quota --------------------------------------------------------------------------------

@@ -14,8 +14,9 @@ from projects.models import TAG_PREFIX, Project, Unit
 from projects.states import STANDING, ProjectState, Role
 from quotas.backends.base import HolderKind, IdentityProject
 from quotas.models import Endpoint, KeptLimit, ProjectHandle
+from quotas.states import KeptWhy
 
-from .answers import Answers, ProjectAnswer, Rule
+from .answers import KEEP, Answers, ProjectAnswer, Rule
 from .contradictions import Contradiction, Kind, shown
 from .people import STRENGTH, Directory, Person
 from .scanning import FoundIdentity, Place
@@ -27,8 +28,8 @@ class Verdict(StrEnum):
     """What an import does with a project."""
 
     LEFT_OUT = "left out"
-    BLOCKED = "waits for an answer"
-    NEW = "can be taken over"
+    BLOCKED = "waiting for an answer"
+    NEW = "to be taken over"
     # Remit's since an earlier run: perhaps something is still to be answered, or to be tagged.
     OURS = "Remit's already"
 
@@ -155,11 +156,28 @@ class Planner:
         plan = self._begin(candidate, Verdict.OURS)
         plan.unit = project.unit
         if project.state in STANDING:
-            plan.kept = kept.get(project.pk, {})
+            rows = kept.get(project.pk, {})
+            if any(not self._is_left(plan, row) for row in rows.values()):
+                plan.kept = rows
             plan.untagged = [
                 pk for pk, each in candidate.known.items() if project.tag not in each.tags
             ]
         return plan
+
+    def _is_left(self, plan: Plan, row: KeptLimit) -> bool:
+        """Whether somebody said that a kept limit shall stay, so that nothing is to be asked."""
+        answers = self.answers
+        if plan.answer.quota:
+            return False
+        return {
+            KeptWhy.UNFED: answers.zeroes.get(row.limit_id) is False,
+            KeptWhy.UNLIMITED: answers.numbers.get(row.limit_id, 0) is None,
+            KeptWhy.TOTAL: answers.follows.get(row.limit_id) is False,
+            KeptWhy.DIFFERS: answers.differing == KEEP,
+            KeptWhy.STEP: answers.off_step == KEEP,
+            # What it lies beside is asked about.
+            KeptWhy.BESIDE: True,
+        }.get(KeptWhy(row.why), False)
 
     def _of_new(self, candidate: Candidate) -> Plan:
         plan = self._begin(candidate, Verdict.NEW)
@@ -333,7 +351,8 @@ class Planner:
                     Contradiction(
                         Kind.PERSON, slug,
                         f"{row.kind} {shown(row.holder.name)} ({shown(external_id)})",
-                        f"holds roles in {row.project_count} projects", is_answered, external_id,
+                        f"projects where they hold roles: {row.project_count:,}", is_answered,
+                        external_id,
                     )
                 )  # fmt: skip
             for name, count in sorted(directory.unmapped.items()):

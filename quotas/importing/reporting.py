@@ -15,7 +15,7 @@ MOST_LINES = 20
 def looked_lines(looked: Looked, *, most: int = MOST_LINES) -> Iterator[str]:
     """The report of a look. most: how many projects are named of each contradiction; 0: all."""
     total = len(looked.plans)
-    yield f"{total:,} projects: " + ", ".join(
+    yield f"{_counted(total, 'project')}: " + ", ".join(
         f"{looked.count(verdict):,} {verdict}" for verdict in Verdict
     )
     yield from looked.notes
@@ -30,9 +30,9 @@ def looked_lines(looked: Looked, *, most: int = MOST_LINES) -> Iterator[str]:
     answered = len(looked.contradictions) - len(unanswered)
     yield ""
     if answered:
-        yield f"{answered:,} contradictions are answered."
+        yield f"Answered: {_counted(answered, 'contradiction')}."
     if unanswered:
-        yield f"{len(unanswered):,} contradictions wait for an answer."
+        yield f"Waiting for an answer: {_counted(len(unanswered), 'contradiction')}."
     else:
         yield "No contradiction waits for an answer."
 
@@ -41,9 +41,10 @@ def _changes(looked: Looked) -> Iterator[str]:
     if not looked.changes:
         yield "No limit will be written: what is taken over stays as it is."
         return
-    yield f"{sum(looked.changes.values()):,} limits will be written, as the answers say:"
+    total = sum(looked.changes.values())
+    yield f"{_counted(total, 'limit')} will be written, as the answers say:"
     for name, count in sorted(looked.changes.items()):
-        yield f"  {name} of {count:,} projects"
+        yield f"  {name} of {_counted(count, 'project')}"
 
 
 def _found(looked: Looked) -> Iterator[str]:
@@ -81,11 +82,18 @@ def applied_lines(done: Applied) -> Iterator[str]:
         yield "Nothing to do: all that can be taken over is."
     else:
         yield (
-            f"{done.imported:,} projects taken over with {done.balances:,} opening balances, "
-            f"{done.kept:,} limits kept as they are; {done.answered:,} projects answered since; "
-            f"{done.tagged:,} tags put; {done.people:,} people made known."
+            f"Taken over: {_counted(done.imported, 'project')}, with "
+            f"{_counted(done.balances, 'opening balance')} and "
+            f"{_counted(done.kept, 'limit')} kept as they are. Answered since: "
+            f"{_counted(done.answered, 'project')}. Tags put: {done.tagged:,}. People made known: "
+            f"{done.people:,}."
         )
     for label, words in sorted(done.failed.items()):
         yield f"Not taken over: {label}: {words}"
     for label, words in sorted(done.untagged.items()):
         yield f"Without its tag until the next run: {label}: {words}"
+
+
+def _counted(count: int, what: str) -> str:
+    """ "1 project", "2 projects"."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")

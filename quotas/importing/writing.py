@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from portal.lib.plain import one_line
+
 from .answers import Answers, PerLimit, ProjectAnswer, Rule
 from .contradictions import ACCEPTABLE, Contradiction, Kind
 
@@ -84,7 +86,7 @@ class _Writer:
         for kind, way in ways.items():
             for each in self.by_kind.get(kind, ()):
                 words = ": ".join(filter(None, (each.project, each.figures)))
-                yield f"  # {_quoted(each.key)}: {way}  # {kind}: {words}"
+                yield f"  # {_quoted(each.key)}: {way}  # {kind}: {one_line(words)}"
 
     def _names(
         self, section: str, words: str, said: Mapping[str, str], kind: Kind, way: str
@@ -94,7 +96,7 @@ class _Writer:
         yield f"{section}:"
         yield from (f"  {_quoted(key)}: {_quoted(value)}" for key, value in said.items())
         for each in self.by_kind.get(kind, ()):
-            yield f"  # {_quoted(each.key)}: {way}  # {each.subject}: {each.figures}"
+            yield f"  # {_quoted(each.key)}: {way}  # {_words(each)}"
 
     def _people(self) -> Iterator[str]:
         yield ""
@@ -115,7 +117,7 @@ class _Writer:
         unknown = self.by_kind.get(Kind.PERSON, ())
         for each in unknown:
             if each.project.startswith("user "):
-                yield f"    # {_quoted(each.key)}: SUBJECT  # {each.project}, {each.figures}"
+                yield f"    # {_quoted(each.key)}: SUBJECT  # {_words(each)}"
         yield ""
         yield "# Groups likewise, by what their identity provider calls them."
         yield "groups:"
@@ -124,7 +126,7 @@ class _Writer:
         )
         for each in unknown:
             if each.project.startswith("group "):
-                yield f"  # {_quoted(each.key)}: ID  # {each.project}, {each.figures}"
+                yield f"  # {_quoted(each.key)}: ID  # {_words(each)}"
 
     def _per_limit(
         self, section: str, words: str, said: Iterable[PerLimit], kind: Kind, way: str
@@ -140,7 +142,8 @@ class _Writer:
         for subject, named in sorted(projects.items()):
             rest = len(named) - MOST_NAMED
             more = f" and {rest} more" if rest > 0 else ""
-            yield f"  # {_quoted(subject)}: {way}  # {', '.join(named[:MOST_NAMED])}{more}"
+            words = one_line(", ".join(named[:MOST_NAMED]) + more)
+            yield f"  # {_quoted(subject)}: {way}  # {words}"
 
     def _word(self, section: str, words: str, said: str, kind: Kind, way: str) -> Iterator[str]:
         yield ""
@@ -201,6 +204,11 @@ def _value(value: str | Mapping[str, str]) -> str:
     if isinstance(value, str):
         return _quoted(value)
     return "{" + ", ".join(f"{_quoted(key)}: {each}" for key, each in value.items()) + "}"
+
+
+def _words(each: Contradiction) -> str:
+    """What a contradiction is about, on one line whatever others called it."""
+    return one_line(f"{each.project}, {each.figures}")
 
 
 def _quoted(text: str) -> str:

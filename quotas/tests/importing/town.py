@@ -228,7 +228,7 @@ def taken(town: Town) -> Mapping[str, object]:
         members = Membership.objects.filter(project=project, ends_at=None).order_by("role", "pk")
         found[project.name] = (
             project.unit.slug,
-            [(str(each.user or each.group), str(each.role)) for each in members],
+            sorted((str(each.user or each.group), str(each.role)) for each in members),
             quotas_of(project.name),
             handle.external_id == town.ids[project.name],
             cloud["tags"].count(project.tag),
