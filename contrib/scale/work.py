@@ -10,6 +10,7 @@ django.setup()
 from django.db.models import Q  # noqa: E402 - models need the setup above
 from django.db.models.functions import Now  # noqa: E402
 
+from projects.models import Project  # noqa: E402
 from quotas.delivery import leases  # noqa: E402
 from quotas.delivery.converge import work  # noqa: E402
 from quotas.delivery.observe import LOOKED_AT, observe  # noqa: E402
@@ -20,9 +21,10 @@ from quotas.states import TargetState  # noqa: E402
 BATCH = 500
 
 
-def deliver() -> int:
-    """Have each target read, compared and called applied; how many are not."""
-    Target.objects.filter(~Q(state=TargetState.LEASED)).update(
+def deliver(most: int) -> int:
+    """Have each target that is due made true, and all of so many projects; how many are not."""
+    some = Project.objects.order_by("pk").values("pk")[:most]
+    Target.objects.filter(~Q(state=TargetState.LEASED), project__in=some).update(
         state=TargetState.DUE, next_try_at=Now()
     )
     while due := leases.due_in_turn(BATCH):
@@ -62,7 +64,7 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=500)
     options = parser.parse_args()
     if options.step == "deliver":
-        left = deliver()
+        left = deliver(options.most)
     elif options.step == "survey":
         left = survey_all()
     else:
