@@ -156,7 +156,7 @@ def _give_roles(run: Import, plan: Plan, project: Project) -> None:
         plan.roles.items(), key=lambda pair: (str(type(pair[0])), pair[0].pk)
     ):
         kind = {"user": holder} if isinstance(holder, User) else {"group": holder}
-        set_role(project=project, role=role, actor=run.actor, now=run.now, **kind)  # type: ignore[arg-type]  # one of the two
+        set_role(project=project, role=role, actor=run.actor, now=run.now, **kind)
 
 
 def _keep_handles(run: Import, plan: Plan, project: Project) -> None:

@@ -78,9 +78,9 @@ class _Reader:
         self.answers.off_step = self._word(top, "off_step", OFF_STEP)
         self.answers.disabled = self._word(top, "disabled", DISABLED)
         self._room(top)
-        value = top.get("accept")
+        accepted = top.get("accept")
         kinds = [str(each) for each in ACCEPTABLE]
-        for item in value.items() if value else ():
+        for item in accepted.items() if accepted else ():
             text = item.text()
             if text is not None and self._is_one_of(text, kinds):
                 self.answers.accept.append(text.value)

@@ -171,8 +171,8 @@ class Importer:
             ]
             if partial:
                 self.looked.notes.append(
-                    f"{len(partial):,} projects are not in every identity service: workers will "
-                    "make them where they are not."
+                    "Projects that are not in every identity service, and that workers will make "
+                    f"where they are not: {len(partial):,}."
                 )
 
     # --- Taking over ----------------------------------------------------------------------
@@ -274,21 +274,22 @@ class Importer:
         self, plan: Plan, project: Project, identities: Collection[int], done: Applied
     ) -> None:
         for pk in identities:
-            identity = self.identities[pk]
-            external_id = plan.candidate.everywhere[pk].external_id
-            driver = identity_driver(identity)
             try:
-                self.asking.ask(
-                    identity,
-                    lambda driver=driver, external_id=external_id: driver.add_tag(
-                        external_id, project.tag, timeout=settings.CALL_TIMEOUT_SECONDS
-                    ),
-                    writing=True,
+                self._add_tag(
+                    self.identities[pk], plan.candidate.everywhere[pk].external_id, project
                 )
             except (BackendError, Busy) as error:
                 done.untagged[plan.label] = str(error)
             else:
                 done.tagged += 1
+
+    def _add_tag(self, identity: Endpoint, external_id: str, project: Project) -> None:
+        driver = identity_driver(identity)
+        self.asking.ask(
+            identity,
+            lambda: driver.add_tag(external_id, project.tag, timeout=settings.CALL_TIMEOUT_SECONDS),
+            writing=True,
+        )
 
 
 def _held_chain(unit: Unit | None) -> list[Unit]:

@@ -125,18 +125,20 @@ def _roles(found: FoundIdentity, asking: Asking) -> dict[str, list[HeldRole]]:
         if error.code != "list_truncated":
             raise
         for project_id in found.projects:
-            held = asking.ask(
-                endpoint,
-                lambda project_id=project_id: driver.roles(  # type: ignore[misc]  # the loop's own
-                    project_id, timeout=settings.CALL_TIMEOUT_SECONDS
-                ),
-            )
-            roles[project_id] = sorted(held, key=str)
+            roles[project_id] = _roles_of(endpoint, asking, project_id)
         return roles
     for each in sorted(rows, key=str):
         if each.project_id in found.projects:
             roles[each.project_id].append(each.held)
     return roles
+
+
+def _roles_of(endpoint: Endpoint, asking: Asking, project_id: str) -> list[HeldRole]:
+    driver = identity_driver(endpoint)
+    held: frozenset[HeldRole] = asking.ask(
+        endpoint, lambda: driver.roles(project_id, timeout=settings.CALL_TIMEOUT_SECONDS)
+    )
+    return sorted(held, key=str)
 
 
 def _add_holders(
@@ -185,21 +187,20 @@ class Reader:
     def survey(self, endpoints: Iterable[Endpoint]) -> None:
         """Ask those once that can tell limits and use of all projects; others are read."""
         for endpoint in endpoints:
-            keys = self._keys(endpoint)
             try:
-                driver: Any = quota_driver(endpoint)
-                if not hasattr(driver, "survey") or not keys:
-                    continue
-                moment = time.time()
-                found = self.asking.ask(
-                    endpoint,
-                    lambda driver=driver, keys=keys: driver.survey(keys, timeout=LIST_SECONDS),
-                )
+                self._survey(endpoint)
             except (BackendError, Busy, UnknownDriver) as error:
                 logger.warning("no survey", extra={"error": f"{endpoint.slug}: {error}"})
-                continue
-            if set(keys) <= found.counted & found.bounded and not found.gaps:
-                self.surveys[endpoint.pk] = (found, moment)
+
+    def _survey(self, endpoint: Endpoint) -> None:
+        keys = self._keys(endpoint)
+        driver: Any = quota_driver(endpoint)
+        if not hasattr(driver, "survey") or not keys:
+            return
+        moment = time.time()
+        found: Survey = self.asking.ask(endpoint, lambda: driver.survey(keys, timeout=LIST_SECONDS))
+        if set(keys) <= found.counted & found.bounded and not found.gaps:
+            self.surveys[endpoint.pk] = (found, moment)
 
     def _keys(self, endpoint: Endpoint) -> list[str]:
         return [each.limit.key for each in self.shape.by_endpoint.get(endpoint.pk, ())]

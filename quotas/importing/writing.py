@@ -77,8 +77,8 @@ class _Writer:
         yield ""
         yield "# Of single projects, by their ids: unit, leave_out, name, like, quota, owners."
         yield "projects:"
-        for key, each in self.answers.projects.items():
-            yield f"  {_quoted(key)}: {_project(each)}"
+        for key, said in self.answers.projects.items():
+            yield f"  {_quoted(key)}: {_project(said)}"
         ways = {
             Kind.UNIT: "{unit: SLUG}", Kind.NAME: "{name: ANOTHER}", Kind.FOREIGN:
             "{leave_out: true}", Kind.DISAGREE: "{like: IDENTITY}", Kind.OWNER: "{owners: SUBJECT}",
@@ -134,8 +134,8 @@ class _Writer:
         yield ""
         yield f"# {words}"
         yield f"{section}:"
-        for each in said:
-            yield f"  {_quoted(each.pattern)}: {_value(each.value)}"
+        for answer in said:
+            yield f"  {_quoted(answer.pattern)}: {_value(answer.value)}"
         projects: dict[str, list[str]] = {}
         for each in self.by_kind.get(kind, ()):
             projects.setdefault(each.subject, []).append(each.project)

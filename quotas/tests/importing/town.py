@@ -1,6 +1,5 @@
 """A cloud of two regions that was there before Remit, with each contradiction once."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +92,10 @@ unfed: {"nova-*.instances": keep}
 roles: {service: "-"}
 accept: [no owner]
 """
+
+
+# Unit, people with roles, quota, whether it is the project of the cloud, how often it has our tag.
+Taken = tuple[str, list[tuple[str, str]], dict[str, int], bool, int]
 
 
 @dataclass
@@ -199,7 +202,7 @@ def quotas_of(name: str) -> dict[str, int]:
 
 def plain_quota(**other: int) -> dict[str, int]:
     """What a project with the cloud's usual limits has; others by region_zone_resource."""
-    found = {}
+    found: dict[str, int] = {}
     for region in REGIONS:
         found |= {
             f"{region}.compute-a.vcpu": 15,
@@ -217,10 +220,10 @@ def _slug(key: str) -> str:
     return f"{region}.{'compute' if resource != 'space' else 'storage'}-{zone}.{resource}"
 
 
-def taken(town: Town) -> Mapping[str, object]:
+def taken(town: Town) -> dict[str, Taken]:
     """All that an import made, by projects' names: unit, people, quota, and whether each is one
     project with its tag in the cloud."""
-    found = {}
+    found: dict[str, Taken] = {}
     for project in Project.objects.filter(handles__isnull=False).order_by("name").distinct():
         handle = ProjectHandle.objects.get(project=project)
         cloud = town.plain.project(handle.external_id)
