@@ -37,11 +37,11 @@ def wanted(case: Case) -> dict[str, Any]:
 
 
 def returned(case: Case) -> dict[str, Any]:
-    """By Alice, just now; not undone."""
+    """By its manager, just now; not undone."""
     unused(case)
     found = QuotaReturn.objects.filter(undone_by=None).first() or return_quota(
         project=case.site.project, offering=case.site.vcpu, amount=10, seen=100,
-        actor=case.site.alice, now=timezone.now() - timedelta(minutes=1),
+        actor=case.people["manager"], now=timezone.now() - timedelta(minutes=1),
     )  # fmt: skip
     return {"slug": "atlas-reco", "pk": found.pk}
 
