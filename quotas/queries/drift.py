@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, F, Min, Q, QuerySet
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
 
 from projects.models import Project
 from projects.queries.viewers import Viewer, visible_projects
-from quotas.models import Account, Contribution, Drift, Endpoint, Offering, Target
+from quotas.models import Account, Contribution, Drift, Endpoint, KeptLimit, Offering, Target
 from quotas.states import DriftKind, EndpointState
 
 from .accounts import balances, sources
@@ -27,10 +27,11 @@ SHOWN, IGNORED, ENDED = "open", "ignored", "ended"
 
 
 def drifts() -> QuerySet[Drift]:
-    """All, with what their sentences name."""
+    """All, with what their sentences name; `is_kept`: an import found it so and keeps it."""
+    kept = KeptLimit.objects.filter(target=OuterRef("target"), limit=OuterRef("limit"))
     return Drift.objects.select_related(
         "target__project__unit", "target__endpoint", "limit", "ignored_by", "restore_asked_by"
-    )
+    ).annotate(is_kept=Exists(kept))
 
 
 def visible_drifts(viewer: Viewer) -> QuerySet[Drift]:

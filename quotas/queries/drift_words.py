@@ -4,14 +4,30 @@ The sentences are ours; nothing here repeats what a service said.
 """
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from portal.lib.amounts import format_amount
 from quotas.models import Drift
 from quotas.states import RESTORABLE, DriftEnd, DriftKind
 
+# What an import found so, and nobody has said since what it is to be.
+_KEPT = {
+    DriftKind.LIMIT_CHANGED: gettext_lazy(
+        "%(endpoint)s says %(seen)s for %(limit)s since before the cloud was taken over. It stays "
+        "so until somebody says what it is to be."
+    ),
+    DriftKind.UNLIMITED: gettext_lazy(
+        "%(endpoint)s sets no limit on %(limit)s since before the cloud was taken over. It stays "
+        "so until somebody says what it is to be."
+    ),
+}
+
 
 def sentence_of(drift: Drift) -> str:
     """What differs, in one sentence that names the service."""
+    # As `drifts` asks; of others nobody knows.
+    if getattr(drift, "is_kept", False) and drift.kind in _KEPT:
+        return str(_KEPT[DriftKind(drift.kind)]) % _words(drift)
     if drift.kind == DriftKind.UNLIMITED and drift.limit is not None and drift.limit.is_access:
         return _("%(endpoint)s lets everybody use %(limit)s: it is public there.") % _words(drift)
     pattern = {
