@@ -3,6 +3,7 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -89,9 +90,8 @@ def test_get_tells_a_project_from_none(
 
 def test_update_changes_only_what_is_given(region: Region, project: IdentityProject) -> None:
     updated = region.identity.update(project.external_id, is_enabled=False, timeout=TIMEOUT)
-    assert updated == IdentityProject(
-        project.external_id, project.name, "for a test", False, project.tags
-    )
+    assert updated == replace(project, is_enabled=False)
+    assert updated.description == "for a test"
     assert region.identity.get(project.external_id, timeout=TIMEOUT) == updated
 
 

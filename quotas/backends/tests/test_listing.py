@@ -10,7 +10,13 @@ from contrib.sandbox.state import Cloud, Project
 from contrib.testing.clouds import SandboxSite
 from quotas.backends import BackendError, Holder, HolderKind, IdentityProject, Kind
 from quotas.backends.keystone import KeystoneDriver
-from quotas.backends.tests.conftest import TIMEOUT, Region, make_project, region_of
+from quotas.backends.tests.conftest import (
+    TIMEOUT,
+    Region,
+    make_project,
+    region_of,
+    tenth_of_projects,
+)
 
 
 def listed(region: Region, query: str) -> dict[str, Any]:
@@ -64,7 +70,7 @@ def test_a_page_after_a_project_that_has_gone_is_refused(region: Region) -> None
 def test_a_tag_is_found_behind_the_first_page(
     region: Region, new_tag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(KeystoneDriver, "page_size", 2)
+    monkeypatch.setattr(KeystoneDriver, "page_size", tenth_of_projects(region.site))
     assert region.identity.find(new_tag, timeout=TIMEOUT) is None
     made = make_project(region, new_tag)
     assert region.identity.find(new_tag, timeout=TIMEOUT) == made

@@ -1,12 +1,13 @@
 """What single services do their own way, on the sandbox and on real services of two releases."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from contrib.testing.clouds import OpenstackSite, Site
 from contrib.testing.rows import change
-from quotas.backends import UNLIMITED, BackendError, Figure, Kind
+from quotas.backends import UNLIMITED, BackendError, Figure, Kind, QuotaDriver, SurveyDriver
 from quotas.backends.conformance.relay import Relay
 from quotas.backends.tests import capabilities, subjects
 from quotas.backends.tests.conftest import TIMEOUT
@@ -19,6 +20,11 @@ class OnClouds:
     @pytest.fixture(params=[0, 1], ids=["xena", "2026.1"])
     def subject(self, request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> CloudSubject:
         return self.of(site, request.param, tmp_path)
+
+
+def surveyor(driver: QuotaDriver) -> SurveyDriver:
+    assert hasattr(driver, "survey")
+    return cast(SurveyDriver, driver)
 
 
 @pytest.mark.needs("openstack")
@@ -35,10 +41,24 @@ def test_openstack_nova_lists_what_it_counts(
         statement += " AND vm_state = 'active' LIMIT 1"
         assert change(subject.region, "nova", statement, state, project) == 1
     one = driver.read(project, timeout=TIMEOUT)
-    every = driver.survey(timeout=TIMEOUT).figures[project]
+    every = surveyor(driver).survey(timeout=TIMEOUT).figures[project]
     used = {key: figure.used for key, figure in one.items()}
     assert used == {"instances": 3, "cores": 3, "ram": 3 * 512}
     assert {key: figure.used for key, figure in every.items()} == used
+
+
+@pytest.mark.needs("openstack")
+@pytest.mark.parametrize("number", [0, 1], ids=["xena", "2026.1"])
+def test_openstack_cinder_tells_what_it_made_for_itself(
+    openstack_site: OpenstackSite, tmp_path: Path, number: int
+) -> None:
+    subject = subjects.CinderSubject(openstack_site, number, tmp_path)
+    driver, project = subject.driver(subject.address), subject.new_project()
+    subject.use(project, "volumes", 2)
+    statement = "UPDATE volumes SET use_quota = 0 WHERE project_id = %s AND NOT deleted LIMIT 1"
+    assert change(subject.region, "cinder", statement, project) == 1
+    found = surveyor(driver).survey(["volumes", "gigabytes"], timeout=TIMEOUT)
+    assert found.figures[project] == {"volumes": Figure(None, 1), "gigabytes": Figure(None, 1)}
 
 
 class TestManila(OnClouds):
@@ -74,7 +94,7 @@ class TestManila(OnClouds):
         counted = {"share_replicas": 1, "replica_gigabytes": 2}
         wanted = counted | {f"{key}_{share_type}": value for key, value in counted.items()}
         one = driver.read(project, wanted, timeout=TIMEOUT)
-        every = driver.survey(wanted, timeout=TIMEOUT).figures[project]
+        every = surveyor(driver).survey(wanted, timeout=TIMEOUT).figures[project]
         assert {key: figure.floor for key, figure in one.items()} == wanted
         assert {key: figure.used for key, figure in every.items()} == wanted
 

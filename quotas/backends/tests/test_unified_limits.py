@@ -2,6 +2,7 @@
 enforces what the driver for Keystone's limits writes.
 """
 
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from contrib.testing import openstack
 from contrib.testing.clouds import OpenstackSite
 from contrib.testing.plain import PlainClient
 from contrib.testing.unified import unified_nova
@@ -31,7 +33,7 @@ def unified(
 
 @pytest.fixture
 def keystone(openstack_site: OpenstackSite, tmp_path: Path) -> KeystoneLimitsSubject:
-    """With limits registered for servers, cores, memory and groups of servers."""
+    """With limits registered for servers, cores and memory."""
     return KeystoneLimitsSubject(openstack_site, REGION, tmp_path)
 
 
@@ -64,27 +66,49 @@ def test_openstack_nova_enforces_what_is_written_to_keystone(
     openstack_site: OpenstackSite, unified: Path, keystone: KeystoneLimitsSubject
 ) -> None:
     project = keystone.new_project()
-    region = openstack_site.regions[REGION]
     driver = KeystoneLimitsDriver(config(openstack_site, "keystone_limits", unified))
     inside = keystone.inside(project)
     cloud = yaml.safe_load(unified.read_text())["clouds"][openstack_site.cloud]
-    inside._endpoints["compute", region] = cloud["compute_endpoint_override"]
+    inside._endpoints["compute", keystone.region] = cloud["compute_endpoint_override"]
+    flavor = new_flavor(keystone)
 
-    driver.write(project, {"server_groups": 1, "servers": 3}, timeout=TIMEOUT)
-    assert [made_a_group(inside, region) for _ in range(2)] == [200, 403]
-    driver.write(project, {"server_groups": 2}, timeout=TIMEOUT)
-    assert [made_a_group(inside, region) for _ in range(2)] == [200, 403]
-    driver.write(project, {"server_groups": 0}, timeout=TIMEOUT)
-    assert made_a_group(inside, region) == 403
+    driver.write(project, {"servers": 1, "class:VCPU": 4, "class:MEMORY_MB": 1024}, timeout=TIMEOUT)
+    assert [refused_a_server(inside, keystone.region, flavor) for _ in range(2)] == ["", "servers"]
+    driver.write(project, {"servers": 9, "class:VCPU": 0}, timeout=TIMEOUT)
+    assert refused_a_server(inside, keystone.region, flavor) == "class:VCPU"
+    driver.write(project, {"class:VCPU": 4}, timeout=TIMEOUT)
+    assert refused_a_server(inside, keystone.region, flavor) == ""
 
-    openstack_site.set_instances(region, project, 2)
-    found = driver.read(project, ["servers", "server_groups"], timeout=TIMEOUT)
-    assert found == {"servers": Figure(3, 2, 0), "server_groups": Figure(0)}
+    found = driver.read(project, ["servers"], timeout=TIMEOUT)
+    assert found == {"servers": Figure(9, 2, 0)}
 
 
-def made_a_group(inside: PlainClient, region: str) -> int:
-    """The status of making a group of servers: what Nova counts and nobody has to place."""
-    body = {"server_group": {"name": uuid.uuid4().hex, "policies": ["affinity"]}}
-    reply = inside.call("POST", "compute", "/os-server-groups", body, region=region)
-    assert reply.status == 200 or "uota" in str(reply.body), reply
-    return reply.status
+def new_flavor(keystone: KeystoneLimitsSubject) -> str:
+    body = {"flavor": {"name": uuid.uuid4().hex, "ram": 64, "vcpus": 1, "disk": 0}}
+    made = keystone.plain.done("POST", "compute", "/flavors", body, region=keystone.region)
+    return str(made["flavor"]["id"])
+
+
+def refused_a_server(inside: PlainClient, region: str, flavor: str) -> str:
+    """Of what there would be too much; empty where Nova takes it. Nobody builds it.
+
+    From a volume, as there are no images.
+    """
+    volume = {"volume": {"size": 1, "volume_type": openstack.VOLUME_TYPES[0]}}
+    made = inside.done("POST", "volumev3", "/volumes", volume, region=region)["volume"]["id"]
+    # What an agent would say of it.
+    told = [{"os-reset_status": {"status": "available"}}, {"os-set_bootable": {"bootable": True}}]
+    for action in told:
+        inside.done("POST", "volumev3", f"/volumes/{made}/action", action, region=region)
+    disk = {
+        "uuid": made, "boot_index": 0, "source_type": "volume", "destination_type": "volume",
+    }  # fmt: skip
+    server = {"name": "s", "flavorRef": flavor, "networks": "none"}
+    inside.headers["X-OpenStack-Nova-API-Version"] = "2.37"
+    body = {"server": {**server, "block_device_mapping_v2": [disk]}}
+    reply = inside.call("POST", "compute", "/servers", body, region=region)
+    if reply.status == 202:
+        return ""
+    found = re.search(r"Resource (\S+) is over limit", str(reply.body))
+    assert found is not None, reply
+    return found[1]
