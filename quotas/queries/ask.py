@@ -93,12 +93,15 @@ def ask_rows(
 
 
 def _places(project: Project) -> dict[int, tuple[LimitRow, PartRow, Region]]:
-    return {
-        part.offering.pk: (row, part, each.region)
-        for each in Figures([project]).regions(project)
-        for row in each.rows
-        for part in row.parts
-    }
+    """{offering id: where it counts}; of several limits the one that counts it as it is."""
+    found: dict[int, tuple[LimitRow, PartRow, Region]] = {}
+    for each in Figures([project]).regions(project):
+        for row in each.rows:
+            for part in row.parts:
+                known = found.get(part.offering.pk)
+                if known is None or part.factor < known[1].factor:
+                    found[part.offering.pk] = (row, part, each.region)
+    return found
 
 
 def _row(

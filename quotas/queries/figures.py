@@ -49,6 +49,7 @@ class PartRow:
 
     offering: Offering
     name: str
+    factor: int
     quota: int
     asked: int
     loan_until: date | None
@@ -200,6 +201,16 @@ class RegionFigures:
         return all(row.is_empty for row in self.rows)
 
     @property
+    def oldest_read(self) -> ServiceRow | None:
+        """The service that was read the longest ago, of those that were read."""
+        read = [(each.read_at, number) for number, each in enumerate(self.services) if each.read_at]
+        return self.services[min(read)[1]] if read else None
+
+    @property
+    def unread(self) -> list[ServiceRow]:
+        return [each for each in self.services if each.read_at is None]
+
+    @property
     def shared_names(self) -> list[str]:
         """What one service counts for the whole region, use of zones not told apart."""
         return [row.name for row in self.rows if row.is_undivided and row.shown_parts]
@@ -301,6 +312,7 @@ class Figures:
         return PartRow(
             offering=part.offering,
             name=part.offering.zone.name,
+            factor=part.factor,
             quota=self._quota.get(key, 0) * part.factor,
             asked=self._asked.get(key, 0) * part.factor,
             loan_until=self._loans.get(key),

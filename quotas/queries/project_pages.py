@@ -76,13 +76,13 @@ def who_decides(project: Project, now: datetime) -> list[Decider]:
 def rooms_in_words(
     viewer: Viewer, project: Project, regions: Sequence[RegionFigures]
 ) -> list[tuple[str, list[Offering]]]:
-    """[(word, offerings)] for where the project has quota, the narrowest first."""
+    """[(word, offerings)] of what the project has and could have more of, the narrowest first."""
     held = {
         part.offering: 0
         for region in regions
         for row in region.rows
         for part in row.parts
-        if part.quota
+        if part.quota and not part.offering.resource.is_access
     }
     rooms = rooms_of(viewer, project, held)
     by_word: dict[str, list[Offering]] = defaultdict(list)

@@ -106,6 +106,8 @@ def _own_limit(
     return None
 
 
-def _order(shape: Shape) -> tuple[int, int, str]:
-    first = shape.parts[0].offering
-    return (ZoneKind.values.index(first.zone.kind), first.resource.order, shape.limit.key)
+def _order(shape: Shape) -> tuple[int, int, int, str]:
+    """What comes along with something stands behind it."""
+    part, first = shape.parts[0], shape.parts[0].offering
+    kind = ZoneKind.values.index(first.zone.kind)
+    return (kind, first.resource.order, part.factor, shape.limit.key)

@@ -101,7 +101,6 @@ def test_pages_say_it_in_words_and_rest_in_numbers(site_today: Site) -> None:
     page = words(site_today, f"/decide/{asked.pk}/", "erin")
     assert ">not granted</data>" in page
     assert f'<input type="hidden" name="grant-{asked.lines.get().pk}" value="1">' in page
-    assert ">grant</data>" in page
     body = caller(site_today, "alice").get(f"requests/{asked.pk}/").json()
     assert (body["lines"][0]["wanted"], body["lines"][0]["balance"]) == (1, 0)
     assert caller(site_today, "alice").get(f"offerings/{slug}/").json()["is_access"] is True
