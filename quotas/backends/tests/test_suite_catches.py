@@ -23,6 +23,7 @@ from quotas.backends.conformance import (
     QuotaConformance,
     SurveyConformance,
     UsageConformance,
+    failures,
 )
 from quotas.backends.conformance.relay import Relay, Trouble, failure
 from quotas.backends.tests.test_third_party import files_of_the_page
@@ -112,7 +113,7 @@ def looks_once_more(tapes: Tapes) -> Tapes:
 def takes_longer(tapes: Tapes) -> Tapes:
     class Driver(tapes):  # type: ignore[misc]  # as said above
         def read(self, *arguments: Any, timeout: float) -> Any:
-            return super().read(*arguments, timeout=timeout + 3.5)
+            return super().read(*arguments, timeout=timeout + 1)
 
     return Driver
 
@@ -333,8 +334,12 @@ OF_THE_PAGE = [
 
 
 @pytest.mark.parametrize("name", CAUGHT)
-def test_a_driver_that_breaks_a_promise_is_caught(page: Path, name: str) -> None:
+def test_a_driver_that_breaks_a_promise_is_caught(
+    page: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fault, test, more = CAUGHT[name]
+    # What a busy machine may add is no matter where a test is to fail.
+    monkeypatch.setattr(failures, "SLACK", 0.5)
     # What fails in the suite: a check, something that should have been raised, or something that
     # should not.
     with pytest.raises((AssertionError, pytest.fail.Exception, ConnectionError, BackendError)):
