@@ -44,7 +44,8 @@ def find_unused(now: datetime, after: int = 0, most: int = BATCH) -> int:
             update_conflicts=True,
             unique_fields=["account"],
             update_fields=[
-                "balance", "amount", "limit", "peak", "peak_on", "day_count", "found_at",
+                "balance", "amount", "limit", "peak", "peak_on", "day_count", "promised",
+                "found_at",
             ],
         )  # fmt: skip
     return projects[-1].pk if len(projects) == most else 0
@@ -55,7 +56,7 @@ def _row(unused: Unused, now: datetime) -> UnusedQuota:
     return UnusedQuota(
         account=unused.account, balance=unused.account.balance, amount=unused.amount,
         limit=seen.limit, peak=seen.peak, peak_on=seen.peak_on, day_count=seen.day_count,
-        found_at=now,
+        promised=seen.promised, found_at=now,
     )  # fmt: skip
 
 

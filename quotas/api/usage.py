@@ -1,6 +1,6 @@
 """Use over time, day by day: of a project, of a unit with all below it, of a zone."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,13 +12,7 @@ from rest_framework.request import Request
 from portal.lib.access import shows
 from portal.lib.errors import Forbidden, NotVisible
 from quotas.models import UsagePeak, Zone
-from quotas.queries.unit_usage import (
-    Drawable,
-    capacities_of,
-    drawables,
-    drawables_of,
-    usage_rows,
-)
+from quotas.queries.unit_usage import capacities_of, drawables_of, usage_rows
 from quotas.rules import may_see_zone_fill
 
 from .asked import filters, one, viewer_in, visible_project
@@ -26,7 +20,7 @@ from .describe import LIST, operation
 from .doors import api_view
 from .fields import Filters, Slug
 from .pages import answer_page, page_of
-from .shapes.usage import UnitUsageSerializer, UsageDaySerializer
+from .shapes.usage import UnitUsageSerializer, UsageDaySerializer, ZoneUsageSerializer
 from .units import reader_of_figures
 
 
@@ -69,13 +63,13 @@ def project_usage_days(request: Request, slug: str) -> HttpResponseBase:
 def unit_usage(request: Request, slug: str) -> HttpResponseBase:
     asked = filters(request, DayFilters)
     _viewer, unit = reader_of_figures(request, slug)
-    return _answer(request, _narrowed(usage_rows(unit), asked), drawables())
+    return answer_page(request, _narrowed(usage_rows(unit), asked), UnitUsageSerializer)
 
 
 @shows("figures")
 @operation(
     "list_zone_usage", "List what all projects used in a zone, day by day", tag="catalogue",
-    answers=page_of(UnitUsageSerializer, "-day", "day"), refuses=(*LIST, 403, 404),
+    answers=page_of(ZoneUsageSerializer, "-day", "day"), refuses=(*LIST, 403, 404),
     filters=[DayFilters],
     about="Of the limits that count the zone alone, else of those that count it together with "
     "others: use, promises and capacity of all these zones then.",
@@ -90,19 +84,14 @@ def zone_usage(request: Request, zone_id: str) -> HttpResponseBase:
     if not may_see_zone_fill(viewer):
         raise Forbidden(_("The figures of zones are for those who decide, fund or audit."))
     things = drawables_of(zone)
-    rows = usage_rows(None, [each.limit for each in things])
-    return _answer(request, _narrowed(rows, asked), things)
+    rows = _narrowed(usage_rows(None, [each.limit for each in things]), asked)
 
-
-def _narrowed(rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
-    return rows.filter(**{COLUMNS[name]: value for name, value in asked.items()})
-
-
-def _answer(
-    request: Request, rows: QuerySet[Any], things: Collection[Drawable]
-) -> HttpResponseBase:
     def behind(page: Sequence[Any]) -> dict[str, Any]:
         shown = {each.limit_id for each in page}
         return {"capacity": capacities_of([each for each in things if each.limit.pk in shown])}
 
-    return answer_page(request, rows, UnitUsageSerializer, context=behind)
+    return answer_page(request, rows, ZoneUsageSerializer, context=behind)
+
+
+def _narrowed(rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+    return rows.filter(**{COLUMNS[name]: value for name, value in asked.items()})

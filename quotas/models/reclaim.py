@@ -16,7 +16,8 @@ class UnusedQuota(models.Model):
 
     A hint for lists: `balance` is the quota that it was found on, and once that is another it
     counts no more. `peak` on `peak_on` is the highest use of `limit`, the one that leaves the
-    least, on the `day_count` days on which it was seen.
+    least, on the `day_count` days on which it was seen; `promised` is what the project has of that
+    limit in all zones that it counts.
     """
 
     account = models.OneToOneField(Account, models.CASCADE, related_name="unused")
@@ -25,6 +26,7 @@ class UnusedQuota(models.Model):
     limit = models.ForeignKey(Limit, models.PROTECT, related_name="+")
     peak = models.BigIntegerField()
     peak_on = models.DateField()
+    promised = models.BigIntegerField(default=0)
     day_count = models.PositiveIntegerField()
     found_at = models.DateTimeField()
 

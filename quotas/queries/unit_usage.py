@@ -89,7 +89,7 @@ def drawing_of(
 ) -> Drawing:
     """The limit with this id as text, or the first with days, in a unit (None: the site).
 
-    Three queries.
+    Of the site with the capacity behind it, of which no unit has a part. Three queries.
     """
     since = today - timedelta(days=day_count - 1)
     rows = UnitUsage.objects.filter(unit=unit, day__gte=since)
@@ -101,14 +101,14 @@ def drawing_of(
     if not choices:
         return Drawing(None, (), None)
     drawn = next((each for each in choices if str(each.limit.pk) == limit), choices[0])
-    days = days_of(drawn, rows.filter(limit=drawn.limit).order_by("day"))
+    days = days_of(drawn, rows.filter(limit=drawn.limit).order_by("day"), has_capacity=unit is None)
     chart = Chart(drawn.limit, drawn.name, drawn.place, day_count, tuple(days))
     return Drawing(chart if len(days) > 1 else None, choices, drawn)
 
 
-def days_of(drawn: Drawable, rows: Iterable[UnitUsage]) -> list[Day]:
-    """The days of one limit with the capacity behind it."""
-    capacity = capacities_of([drawn])
+def days_of(drawn: Drawable, rows: Iterable[UnitUsage], *, has_capacity: bool) -> list[Day]:
+    """The days of one limit, with the capacity behind it where that is asked for."""
+    capacity = capacities_of([drawn] if has_capacity else [])
     return [
         Day(
             day=each.day,

@@ -6,7 +6,7 @@ is left over once, and shared out among them. Nothing is said where use is not k
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 
@@ -43,7 +43,8 @@ WORKS = (ProjectState.ACTIVE, ProjectState.SUSPENDED)
 class Evidence:
     """What was seen of the use of a limit: its highest, the one of now, on how many days.
 
-    Base units; `taken`: in use or reserved by the last reading.
+    Base units; `taken`: in use or reserved by the last reading. `promised`: what the project has
+    of the limit, in all zones that it counts.
     """
 
     limit: Limit
@@ -51,6 +52,7 @@ class Evidence:
     peak_on: date
     day_count: int
     taken: int
+    promised: int = 0
 
     @property
     def keep(self) -> int:
@@ -172,6 +174,7 @@ def _unused(
             narrow = min(held[each.pk].feeds, key=lambda part: (free[part[0]] or 0) // part[1])
             known = seen[narrow[0]]
             if known is not None:
+                known = replace(known, promised=wanted[narrow[0]])
                 rows.append(Unused(each, amounts[each.pk], known))
     return rows
 

@@ -7,13 +7,15 @@ from django.utils import timezone
 from projects.models import Project, User
 from quotas.actions.returns import return_quota
 from quotas.actions.unused import find_unused
+from quotas.actions.usage_days import add_up_usage
 from quotas.models import QuotaReturn
 from quotas.queries.unused import unused_of
 
 
 def found_unused() -> dict[str, Any]:
-    """All projects were looked at."""
+    """All projects were looked at, and what they used today is added up."""
     now, after = timezone.now(), 0
+    add_up_usage(now)
     while after := find_unused(now, after):
         pass
     return {}

@@ -34,6 +34,8 @@ from .life_forms import AskBackForm
 from .pages import is_slug, page_of, visible_project
 
 RETURNS_SHOWN = 10
+# So many sums are shown unfolded.
+SHORT = 6
 MAX_DIGITS = 18
 
 
@@ -58,10 +60,12 @@ def unused_list(request: HttpRequest) -> HttpResponse:
         unused_rows(viewer), unit=unit, region=chosen["region"], resource=chosen["resource"]
     )
     order = ("-amount", "pk") if chosen["resource"] else ("account__project__name", "pk")
+    sums = freed(rows)
     context = {
         "here": "endpoints" if viewer.sees_everything else "remit",
         "page": page_of(request, rows.order_by(*order)),
-        "sums": freed(rows),
+        "sums": sums,
+        "is_short": len(sums) <= SHORT,
         "unit": unit,
         "chosen": chosen,
         "regions": Region.objects.order_by("order", "slug"),

@@ -29,21 +29,29 @@ class UnitUsageSerializer(serializers.ModelSerializer[UnitUsage]):
     """What many projects used of a limit on a day, each at its peak, and were promised.
 
     `used` is of `known_count` of `project_count` projects; `seen_count` were seen on the day,
-    the others within three days before. `capacity`: how much could be promised; null: unknown.
+    the others within three days before.
     """
 
     endpoint = serializers.CharField(source="limit.endpoint.slug")
     key = serializers.CharField(source="limit.key")
     unit = serializers.CharField(source="limit.unit")
     promised = serializers.IntegerField(source="quota")
-    capacity = serializers.SerializerMethodField()
 
     class Meta:
         model = UnitUsage
-        fields = (
-            "endpoint", "key", "unit", "day", "used", "promised", "capacity", "seen_count",
-            "known_count", "project_count",
+        fields: tuple[str, ...] = (
+            "endpoint", "key", "unit", "day", "used", "promised", "seen_count", "known_count",
+            "project_count",
         )  # fmt: skip
+
+
+class ZoneUsageSerializer(UnitUsageSerializer):
+    """The same of the whole site; `capacity`: how much could be promised, null: not known."""
+
+    capacity = serializers.SerializerMethodField()
+
+    class Meta(UnitUsageSerializer.Meta):
+        fields = (*UnitUsageSerializer.Meta.fields, "capacity")
 
     def get_capacity(self, row: UnitUsage) -> int | None:
         found: int | None = self.context["capacity"](row.limit_id, row.day)
@@ -53,7 +61,8 @@ class UnitUsageSerializer(serializers.ModelSerializer[UnitUsage]):
 class UnusedSerializer(serializers.ModelSerializer[UnusedQuota]):
     """How much of a quota could be returned, and what says so.
 
-    `peak` on `peak_on` is the highest use of the limit, seen on `day_count` of 90 days.
+    `peak` on `peak_on` is the highest use of the limit, seen on `day_count` of 90 days, of what is
+    `promised` of it: in all zones that it counts.
     """
 
     project = ProjectRef(source="account.project")
@@ -68,7 +77,7 @@ class UnusedSerializer(serializers.ModelSerializer[UnusedQuota]):
         model = UnusedQuota
         fields = (
             "project", "offering", "unit", "quota", "amount", "left", "endpoint", "key", "peak",
-            "peak_on", "day_count", "found_at",
+            "peak_on", "day_count", "promised", "found_at",
         )  # fmt: skip
 
     def get_left(self, row: UnusedQuota) -> int:
@@ -98,6 +107,7 @@ class SuggestionSerializer(serializers.Serializer[Any]):
     peak_on = serializers.DateField(source="evidence.peak_on")
     day_count = serializers.IntegerField(source="evidence.day_count")
     taken = serializers.IntegerField(source="evidence.taken")
+    promised = serializers.IntegerField(source="evidence.promised")
 
 
 class QuotaReturnSerializer(serializers.ModelSerializer[QuotaReturn]):

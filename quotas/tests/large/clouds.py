@@ -49,7 +49,7 @@ def clouds(filler: Filler) -> None:
         {
             "account_id": "a.id", "balance": "a.balance", "amount": "a.balance / 2",
             "limit_id": "l.id", "peak": "a.balance / 3", "peak_on": "now::date",
-            "day_count": "90", "found_at": "now",
+            "day_count": "90", "found_at": "now", "promised": "a.balance",
         },
     )  # fmt: skip
     filler.put(
