@@ -37,7 +37,6 @@ def unit_usage(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "here": "units",
         "unit": unit,
-        "above": [each for each in Unit.objects.above(unit.path) if each.pk != unit.pk],
         **_drawn(_drawing(request, viewer, unit, drawables())),
     }
     return render(request, "units/usage.html", context)
