@@ -12,9 +12,11 @@ from portal.lib.errors import Forbidden, Invalid, Stale
 from projects.models import Event, Notice, Project
 from projects.states import ProjectState
 from quotas.actions.thresholds import set_thresholds, thresholds_of
+from quotas.delivery.readings import forget_old_usage
 from quotas.delivery.thresholds import look
-from quotas.models import Crossing, Endpoint, Limit, Reading, Target
+from quotas.models import Crossing, Endpoint, Limit, Reading, Target, UsagePeak
 from quotas.queries.crossings import open_crossings
+from quotas.tests.api import caller
 from quotas.tests.pages.acting import client_of
 from quotas.tests.site import NOW, Site
 from quotas.tests.threads import at_once
@@ -133,12 +135,55 @@ def test_a_project_has_shares_of_its_own_beside_those_of_the_site(
     assert shares() == [], "nobody chose that share any more"
 
 
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_shares_are_set_through_both_doors(site_today: Site, door: str) -> None:
+    site = site_today
+
+    def send(name: str, percents: list[int], version: int) -> int:
+        if door == "page":
+            url = reverse("project_thresholds", args=["atlas-reco"])
+            typed = {"percents": ", ".join(map(str, percents)), "version": str(version)}
+            return client_of(site, name).post(url, typed).status_code
+        by = caller(site, name)
+        path = "projects/atlas-reco/thresholds/"
+        tag = by.get(path).headers.get("ETag", '"1.0"')
+        seen = f'"{version}.{tag.partition(".")[2]}' if version != 1 else tag
+        body, headers = {"percents": percents}, {"If-Match": seen}
+        return by.client.put(
+            f"/api/v1/{path}", body, "application/json", headers=headers
+        ).status_code
+
+    done = 302 if door == "page" else 200
+    assert send("mallory", [50], 1) == 404
+    assert send("bob", [50], 1) == 403
+    assert send("alice", [50], 1) == done
+    assert (thresholds_of(site.project).percents, thresholds_of(site.project).version) == ([50], 2)
+    assert send("alice", [60], 7) == 412
+    assert send("alice", [60, 0], 2) == 422
+    assert send("alice", [], 2) == done
+    assert Event.objects.filter(verb="thresholds set").count() == 2
+
+
+def test_what_is_too_old_is_forgotten(site: Site, settings: Settings) -> None:
+    target = read(site, 10)
+    limit = Limit.objects.get(key="cores")
+    today = timezone.localdate(NOW)
+    for days in (settings.PEAK_DAYS, settings.PEAK_DAYS + 1):
+        day = today - timedelta(days=days)
+        UsagePeak.objects.create(target=target, limit=limit, day=day, used=1)
+    assert forget_old_usage(NOW) == 1
+    assert forget_old_usage(NOW) == 0
+    assert UsagePeak.objects.get().day == today - timedelta(days=settings.PEAK_DAYS)
+
+
 def test_the_page_says_what_is_close_and_takes_shares(site_today: Site) -> None:
     site = site_today
     look([read(site, 96).pk], timezone.now() - timedelta(minutes=1))
     alice, url = client_of(site, "alice"), reverse("project_thresholds", args=["atlas-reco"])
     page = alice.get(reverse("project_detail", args=["atlas-reco"])).content.decode()
     assert "95 % reached" in page
+    home = alice.get(reverse("home")).content.decode()
+    assert "atlas-reco comes close to limits of its quota (cores 95 %)" in home
     assert url in page
     answer = alice.post(url, {"percents": "50 %, 70", "version": "1"})
     assert answer.status_code == 302
