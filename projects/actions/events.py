@@ -49,11 +49,13 @@ def record_many(
     subject_kind: str,
     facts: Mapping[int, Mapping[str, Any]],
     units: Mapping[int, Unit] | None = None,
+    projects: Mapping[int, Project] | None = None,
     actors: Mapping[int, int] | None = None,
 ) -> list[Event]:
     """Add one event for each subject: {its id: its data}, in this order.
 
-    actors: {id of a subject: id of who did it}; of others the system itself.
+    units, projects: {id of a subject: what it is about}; actors: {id of a subject: id of who did
+    it}; of others the system itself.
     """
     return Event.objects.bulk_create(
         Event(
@@ -61,6 +63,7 @@ def record_many(
             at=now,
             actor_id=actors.get(pk) if actors else None,
             unit=units[pk] if units else None,
+            project=projects[pk] if projects else None,
             subject_kind=subject_kind,
             subject_id=pk,
             data=dict(data),

@@ -6,7 +6,6 @@ No service is written here. What was read as the ledger now says counts as appli
 that whoever changes it from then on is drift and is not written over.
 """
 
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,14 +25,12 @@ from projects.states import ProjectActKind
 from quotas.actions.ledger import open_quota
 from quotas.actions.posting import Journal
 from quotas.actions.targets import ensure_targets, touch_targets
-from quotas.backends.base import Figure
-from quotas.delivery import drift, readings
-from quotas.delivery.wanted import wanted_limits
 from quotas.models import Account, Holder, KeptLimit, ProjectHandle, Target
 from quotas.queries.accounts import nearest_sources
 from quotas.states import KeptWhy, TargetState
 
 from .explaining import Explained, Found, leave
+from .noting import Seen, open_drift, store_readings
 from .planning import Plan
 from .scanning import Read
 from .shape import Shape
@@ -231,6 +228,10 @@ def _store(run: Import, project: Project, read: Read, result: Explained) -> None
         each.endpoint_id: each
         for each in lock(Target.objects.filter(project=project).select_related("endpoint"))
     }
+    seen = [
+        Seen(rows[pk], run.shape.by_endpoint.get(pk, ()), figures)
+        for pk, figures in read.figures.items()
+    ]
     KeptLimit.objects.bulk_create(
         KeptLimit(
             target=rows[doubt.managed.limit.endpoint_id], limit=doubt.managed.limit,
@@ -239,36 +240,19 @@ def _store(run: Import, project: Project, read: Read, result: Explained) -> None
         for doubt in result.kept.values()
         if doubt.managed.limit.endpoint_id in read.figures
     )  # fmt: skip
+    store_readings(seen, read)
     changed = {each.managed.limit.endpoint_id for each in result.changes.values()}
-    doubtful = {each.managed.limit.endpoint_id for each in result.kept.values()}
-    is_true = []
-    for pk, figures in read.figures.items():
-        target = rows[pk]
-        limits = [each.limit for each in run.shape.by_endpoint.get(pk, ())]
-        # The pace of this clock, as what was read may have waited for others.
-        began = time.monotonic() - max(0.0, time.time() - read.moments[pk])
-        readings.store(target, limits, figures, began=began)
-        missing = any(
-            each.limit.key not in figures and result.wanted(each)
-            for each in run.shape.by_endpoint.get(pk, ())
-        )
-        if pk not in changed and not missing:
-            is_true.append(target.pk)
-            _note_drift(target, figures, is_doubtful=pk in doubtful)
-    _apply(is_true)
+    as_wanted = [
+        each for each in seen if each.target.endpoint_id not in changed and not _lacks(each, result)
+    ]
+    wanted = {pk: result.wanted(each) for pk, each in run.shape.managed.items()}
+    open_drift(project, as_wanted, wanted, result.kept.keys(), run.now)
+    _apply([each.target.pk for each in as_wanted])
 
 
-def _note_drift(target: Target, figures: Mapping[str, Figure], *, is_doubtful: bool) -> None:
-    """Have what is kept shown as drift, and use above a limit, as any look would."""
-    is_over = any(_is_over(each) for each in figures.values())
-    if is_doubtful or is_over:
-        drift.note_limits(drift.standing(target), wanted_limits(target), figures)
-
-
-def _is_over(figure: Figure) -> bool:
-    if figure.limit is None or figure.floor is None or figure.is_unlimited:
-        return False
-    return figure.floor > figure.limit
+def _lacks(seen: Seen, result: Explained) -> bool:
+    """Whether the service does not know a limit of which there is quota."""
+    return any(each.limit.key not in seen.figures and result.wanted(each) for each in seen.managed)
 
 
 def _apply(target_ids: Collection[int]) -> None:

@@ -6,6 +6,7 @@ that memory stays bounded; then, unless it is a dry run, each project is taken o
 
 import json
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ from .shape import Shape
 
 # Any number that no other advisory lock of ours has.
 ONE_AT_A_TIME = 7_264_102_933
+LOCK_SECONDS = 10.0
 Tell = Callable[[str, int, int], None]
 
 
@@ -303,13 +305,21 @@ def _held_chain(unit: Unit | None) -> list[Unit]:
 @contextmanager
 def alone() -> Iterator[None]:
     """One import at a time; the lock goes with whoever is killed. Raises Conflict."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ONE_AT_A_TIME])
-        row: Any = cursor.fetchone()
-    if not row[0]:
-        raise Conflict("Another import is running.")
+    ends = time.monotonic() + LOCK_SECONDS
+    while not _lock():
+        # The database may need a moment to see that the last one was killed.
+        if time.monotonic() > ends:
+            raise Conflict("Another import is running.")
+        time.sleep(0.5)
     try:
         yield
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [ONE_AT_A_TIME])
+
+
+def _lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ONE_AT_A_TIME])
+        row: Any = cursor.fetchone()
+    return bool(row[0])

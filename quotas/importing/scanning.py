@@ -239,16 +239,20 @@ class Reader:
         return Read(figures, moments, failed)
 
     def _surveyed(self, place: Place) -> tuple[Mapping[str, Figure], float] | None:
-        """What a survey says, where it says all of it; without limits of its own a project has
-        the service's, which only reading tells."""
+        """What a survey says, where it says all of it: the limits of a project that has none of
+        its own, too."""
         if place.endpoint.pk not in self.surveys:
             return None
         survey, moment = self.surveys[place.endpoint.pk]
         rows = survey.figures.get(place.external_id, {})
-        keys = self._keys(place.endpoint)
-        if any(key not in rows or rows[key].limit is None for key in keys):
-            return None
-        return {key: rows[key] for key in keys}, moment
+        found = {}
+        for key in self._keys(place.endpoint):
+            figure = rows.get(key, Figure(None))
+            bound = survey.defaults.get(key) if figure.limit is None else figure.limit
+            if bound is None:
+                return None
+            found[key] = Figure(bound, figure.used or 0, figure.reserved)
+        return found, moment
 
     def _call(self, place: Place) -> Mapping[str, Figure]:
         driver = quota_driver(place.endpoint)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
+from portal.lib.errors import DomainError
 from projects.models import User
 from quotas.backends.errors import BackendError
 from quotas.backends.registry import UnknownDriver
@@ -20,7 +21,7 @@ from quotas.importing.reporting import applied_lines, looked_lines
 from quotas.importing.running import Applied, Importer, Looked, alone
 from quotas.importing.shape import Shape, load_shape
 from quotas.importing.writing import answers_text
-from quotas.management.lookup import Sentences, person
+from quotas.management.lookup import person
 from quotas.management.progress import Progress, span
 from quotas.models import Endpoint
 from quotas.states import EndpointState
@@ -67,8 +68,10 @@ class Command(BaseCommand):
             raise CommandError(f"--workers is from 1 to {MOST_WORKERS}.", returncode=2)
         began = time.monotonic()
         try:
-            with Sentences(), alone():
+            with alone():
                 code = self._run(options)
+        except DomainError as error:
+            raise CommandError(error.sentence, returncode=2) from error
         except KeyboardInterrupt:
             self.stderr.write("Interrupted; run it again to go on.")
             sys.exit(INTERRUPTED)

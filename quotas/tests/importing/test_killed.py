@@ -39,7 +39,7 @@ def test_a_killed_import_is_gone_on_with(
     with begin(database_copy, town, file) as second:
         said, words = second.communicate(timeout=120)
     assert second.returncode == 1, words
-    assert "Taken over: " in said
+    assert "Taken over: " in said, words
     found = taken(town)
     assert len(found) == TAKEN == Project.objects.count() == ProjectHandle.objects.count()
     # One project of the cloud each, one tag each, and the quota once.
