@@ -1,7 +1,7 @@
 """A Nova with two cells, one of which can be made unreachable, beside the real services.
 
-It has a database of its own for what all cells share, copied from the region's Nova, and one more
-for its second cell, which it reaches through a port that is open or closed. So nobody else is
+It has databases of its own: for what all cells share, copied from the region's Nova, and one for
+each cell, the second of which it reaches through a port that is open or closed. So nobody else is
 disturbed, and the region's own Nova knows nothing of it.
 """
 
@@ -21,8 +21,6 @@ import yaml
 
 from contrib.testing.second_nova import python_of, second_nova, settings_file
 
-HOST = "compute-second-cell"
-
 # Told in JSON what to do; runs in Nova's own environment.
 _COPY = """\
 import json, sys, uuid
@@ -41,13 +39,17 @@ for source, target, with_rows in told["copies"]:
         cursor.execute("CREATE TABLE %s.%s LIKE %s.%s" % (target, table, source, table))
         if with_rows:
             cursor.execute("INSERT INTO %s.%s SELECT * FROM %s.%s" % (target, table, source, table))
+mappings = told["copies"][0][1] + ".cell_mappings"
+first, second = told["cells"]
 cursor.execute(
-    "INSERT INTO " + told["copies"][0][1] + ".cell_mappings "
-    "(created_at, uuid, name, transport_url, database_connection, disabled) "
-    "VALUES (now(), %s, 'cell2', 'fake://', %s, 0)", (str(uuid.uuid4()), told["cell"]))
+    "UPDATE " + mappings + " SET database_connection = %s WHERE name = 'cell1'", (first,))
+cursor.execute(
+    "INSERT INTO " + mappings +
+    " (created_at, uuid, name, transport_url, database_connection, disabled) "
+    "VALUES (now(), %s, 'cell2', 'fake://', %s, 0)", (str(uuid.uuid4()), second))
 """
 
-# A project's instances, one in each cell in turn; before the first, the second cell's host.
+# A project's instances, one in each cell in turn; before the first, a host of each cell.
 _FILL = """\
 import sys
 from nova import config, context, objects
@@ -58,12 +60,15 @@ from oslo_utils import uuidutils
 admin = context.get_admin_context()
 cells = [c for c in objects.CellMappingList.get_all(admin) if not c.is_cell0()]
 cells.sort(key=lambda cell: cell.name)
-host, project, count = sys.argv[2], sys.argv[3], int(sys.argv[4])
-if not any(each.host == host for each in objects.HostMappingList.get_all(admin)):
-    with context.target_cell(admin, cells[1]) as inside:
-        objects.Service(inside, host=host, binary="nova-compute", topic="compute",
-                        report_count=1, disabled=False).create()
-    objects.HostMapping(admin, host=host, cell_mapping=cells[1]).create()
+project, count = sys.argv[2], int(sys.argv[3])
+known = {each.host for each in objects.HostMappingList.get_all(admin)}
+for cell in cells:
+    host = "compute-of-" + cell.name
+    if host not in known:
+        with context.target_cell(admin, cell) as inside:
+            objects.Service(inside, host=host, binary="nova-compute", topic="compute",
+                            report_count=1, disabled=False).create()
+        objects.HostMapping(admin, host=host, cell_mapping=cell).create()
 flavor = objects.Flavor(
     admin, id=1, name="row", flavorid="row", memory_mb=512, vcpus=1, root_gb=0, ephemeral_gb=0,
     swap=0, rxtx_factor=1.0, vcpu_weight=0, disabled=False, is_public=True, extra_specs={})
@@ -160,7 +165,7 @@ class CelledNova:
 
     def add_instances(self, project_id: str, count: int) -> None:
         """Of one core and 512 MiB each, one in each cell in turn."""
-        _run(self.region, _FILL, str(self._settings), HOST, project_id, str(count))
+        _run(self.region, _FILL, str(self._settings), project_id, str(count))
 
     @contextmanager
     def cell_down(self) -> Iterator[None]:
@@ -181,14 +186,16 @@ def celled_nova(folder: Path, region: str, cloud: str) -> Iterator[CelledNova]:
     of_cell = urllib.parse.urlsplit(settings["database"]["connection"])
     with Port(of_api.hostname or "", of_api.port or 0) as port:
         account, _, _ = of_api.netloc.rpartition("@")
-        cell = of_cell._replace(
+        shared = of_api._replace(path=f"{of_api.path}_celled")
+        first = of_cell._replace(path=f"{of_cell.path}_first")
+        second = of_cell._replace(
             netloc=f"{account}@127.0.0.1:{port.number}", path=f"{of_cell.path}_second"
         )
-        shared = of_api._replace(path=f"{of_api.path}_celled")
-        _copy(region, of_api, [(of_api, shared, True), (of_cell, cell, False)], cell.geturl())
+        _copy(region, of_api, shared, of_cell, (first, second))
 
         def configure(changed: configparser.RawConfigParser) -> None:
             changed["api_database"]["connection"] = shared.geturl()
+            changed["database"]["connection"] = first.geturl()
             # Nobody is waited for who does not answer.
             changed["database"]["max_retries"] = "0"
 
@@ -206,19 +213,24 @@ def celled_nova(folder: Path, region: str, cloud: str) -> Iterator[CelledNova]:
 
 def _copy(
     region: str,
-    server: urllib.parse.SplitResult,
-    copies: list[tuple[urllib.parse.SplitResult, urllib.parse.SplitResult, bool]],
-    cell: str,
+    of_api: urllib.parse.SplitResult,
+    shared: urllib.parse.SplitResult,
+    of_cell: urllib.parse.SplitResult,
+    cells: tuple[urllib.parse.SplitResult, urllib.parse.SplitResult],
 ) -> None:
+    """The shared database with its rows, and two empty ones of a cell's shape."""
     told: dict[str, Any] = {
         "server": {
-            "host": server.hostname,
-            "port": server.port,
-            "user": server.username,
-            "password": urllib.parse.unquote(server.password or ""),
+            "host": of_api.hostname,
+            "port": of_api.port,
+            "user": of_api.username,
+            "password": urllib.parse.unquote(of_api.password or ""),
         },
-        "copies": [(source.path[1:], target.path[1:], rows) for source, target, rows in copies],
-        "cell": cell,
+        "copies": [
+            (of_api.path[1:], shared.path[1:], True),
+            *((of_cell.path[1:], each.path[1:], False) for each in cells),
+        ],
+        "cells": [each.geturl() for each in cells],
     }
     _run(region, _COPY, told=json.dumps(told))
 

@@ -11,7 +11,7 @@ at once it is counted from the lists of shares, snapshots and replicas. No optio
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from quotas.backends.base import Figure, KeySpec, Survey
 from quotas.backends.counting import LARGEST, member, unknown_key
@@ -25,7 +25,6 @@ GIB: Final = 2**30
 _COUNTS = ("shares", "snapshots", "share_replicas")
 _SPACES = ("gigabytes", "snapshot_gigabytes", "replica_gigabytes")
 _PER_TYPE = (*_COUNTS, *_SPACES)
-_PAGE = 1000
 
 
 class ManilaDriver(QuotaSets):
@@ -49,6 +48,7 @@ class ManilaDriver(QuotaSets):
         Rule(400, r"bad key\(s\)|must supply at least one", "unknown_key"),
         Rule(404, "share type .*not found", "unknown_key"),
     )
+    page_size: ClassVar[int] = 1000
     # Replicas are counted since 2.53.
     MICROVERSIONS = ((2, 53), (2, 62))
     PATH = "/quota-sets/{}"
@@ -169,14 +169,14 @@ class ManilaDriver(QuotaSets):
         """Shares, snapshots or replicas of all projects; Manila pages by offset."""
         name, offset = what.replace("-", "_"), 0
         while True:
-            query = {"all_tenants": "1", "limit": str(_PAGE), "offset": str(offset)}
+            query = {"all_tenants": "1", "limit": str(self.page_size), "offset": str(offset)}
             answer = self._service.call("GET", f"/{what}/detail", query=query, timeout=left())
             rows = answer.get(name)
             if not isinstance(rows, list):
                 raise broken(str(answer))
             yield from (checked_row(row) for row in rows)
             offset += len(rows)
-            if len(rows) < _PAGE:
+            if len(rows) < self.page_size:
                 return
 
 

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import keystoneauth1.session
 import openstack.config
@@ -76,6 +76,8 @@ class Service:
     that the driver understands, each as (major, minor); None sends no version.
     """
 
+    page_size: ClassVar[int] = 1000
+
     def __init__(
         self,
         config: EndpointConfig,
@@ -126,13 +128,12 @@ class Service:
         left: TimeLeft,
         *,
         query: Mapping[str, str | Sequence[str]] | None = None,
-        page: int = 1000,
     ) -> Iterator[dict[str, Any]]:
         """All rows of a list, {name: [..]}, page by page; each row has an "id".
 
         For lists that take `limit` and `marker` and link to the next page as "<name>_links".
         """
-        asked = {**(query or {}), "limit": str(page)}
+        asked = {**(query or {}), "limit": str(self.page_size)}
         while True:
             answer = self.call("GET", path, query=asked, timeout=left())
             rows = answer.get(name)

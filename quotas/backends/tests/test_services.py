@@ -9,9 +9,14 @@ from contrib.testing.clouds import OpenstackSite, Site
 from contrib.testing.rows import change
 from quotas.backends import UNLIMITED, BackendError, Figure, Kind, QuotaDriver, SurveyDriver
 from quotas.backends.conformance.relay import Relay
+from quotas.backends.manila import ManilaDriver
+from quotas.backends.openstack import Service
 from quotas.backends.tests import capabilities, subjects
 from quotas.backends.tests.conftest import TIMEOUT
 from quotas.backends.tests.subjects import CloudSubject
+
+CountedSubject = tuple[CloudSubject, str]
+"""A subject, and a key that it can use."""
 
 
 class OnClouds:
@@ -59,6 +64,35 @@ def test_openstack_cinder_tells_what_it_made_for_itself(
     assert change(subject.region, "cinder", statement, project) == 1
     found = surveyor(driver).survey(["volumes", "gigabytes"], timeout=TIMEOUT)
     assert found.figures[project] == {"volumes": Figure(None, 1), "gigabytes": Figure(None, 1)}
+
+
+class TestPages:
+    """A list of all that there is goes on where a page ends."""
+
+    @pytest.fixture(
+        params=[
+            (subjects.NovaSubject, "instances"),
+            (subjects.CinderSubject, "volumes"),
+            (subjects.NeutronSubject, "network"),
+            (subjects.ManilaSubject, "shares"),
+            (subjects.OctaviaSubject, "load_balancer"),
+        ],
+        ids=lambda param: param[1],
+    )
+    def counted(self, request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> CountedSubject:
+        of, key = request.param
+        return of(site, 1, tmp_path), key
+
+    def test_all_pages_are_counted(
+        self, counted: CountedSubject, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        subject, key = counted
+        driver, project = surveyor(subject.driver(subject.address)), subject.new_project()
+        subject.use(project, key, 3)
+        for of in (Service, ManilaDriver):
+            monkeypatch.setattr(of, "page_size", 2)
+        found = driver.survey([key], timeout=TIMEOUT)
+        assert found.figures[project][key].used == 3
 
 
 class TestManila(OnClouds):
