@@ -116,3 +116,21 @@ def test_a_pattern_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("PROJECT_NAME_PATTERN", "[a-z")
     with pytest.raises(env.Refused, match="PROJECT_NAME_PATTERN is no regular expression"):
         env.pattern("PROJECT_NAME_PATTERN", "x")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("", [80, 95]), ("none", []), ("100", [100]), ("90, 50,90", [50, 90])],
+)
+def test_shares_are_whole_per_cents_lowest_first(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: list[int]
+) -> None:
+    monkeypatch.setenv("USAGE_THRESHOLDS", value)
+    assert env.percents("USAGE_THRESHOLDS", (80, 95)) == expected
+
+
+@pytest.mark.parametrize("value", ["0", "101", "8.5", "much"])
+def test_shares_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("USAGE_THRESHOLDS", value)
+    with pytest.raises(env.Refused, match="USAGE_THRESHOLDS"):
+        env.percents("USAGE_THRESHOLDS", (80, 95))

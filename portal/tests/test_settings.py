@@ -136,6 +136,11 @@ def test_call_that_could_outlive_its_lease_is_refused(tmp_path: Path) -> None:
     assert refused.stderr.startswith("CALL_TIMEOUT_SECONDS is 60, not shorter than LEASE_SECONDS")
 
 
+def test_survey_that_could_never_end_is_refused(tmp_path: Path) -> None:
+    refused = start(tmp_path, SURVEY_TIMEOUT_SECONDS="30")
+    assert refused.stderr.startswith("SURVEY_TIMEOUT_SECONDS is 30, less than two calls of")
+
+
 def test_development_keeps_one_secret_key_to_itself(tmp_path: Path) -> None:
     keys = {start(tmp_path, "s.SECRET_KEY").stdout for _ in range(2)}
     path = tmp_path / "data" / "secret_key"

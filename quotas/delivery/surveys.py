@@ -81,6 +81,8 @@ def plan_surveys() -> None:
     )
     gone = planned - {each.pk for each in endpoints}
     SurveyRun.objects.filter(endpoint__in=gone).delete()
+    # Nobody would ever say that these are over.
+    Endpoint.objects.filter(pk__in=gone, gaps_since__isnull=False).update(gaps=[], gaps_since=None)
 
 
 def _can_be_surveyed() -> Q:
