@@ -58,7 +58,7 @@ def test_the_catalogue_is_for_everybody(site_today: Site) -> None:
         "kind": "compute",
     }  # fmt: skip
     assert mallory.get("resources/ram/").json() == {
-        "slug": "ram", "name": "RAM", "unit": "B", "step": GIB,
+        "slug": "ram", "name": "RAM", "unit": "B", "step": GIB, "is_access": False,
     }  # fmt: skip
     found = results(mallory.get("offerings/"))
     assert [each["slug"] for each in found] == sorted(site_today.offerings)
