@@ -33,7 +33,6 @@ class CloudSubject(Subject):
     service: ClassVar[str]
     override: ClassVar[str]
     bench: ClassVar[str]
-    options: Mapping[str, Any] = {}
 
     def __init__(self, site: Site, number: int, folder: Path) -> None:
         self.site = site
@@ -54,7 +53,7 @@ class CloudSubject(Subject):
         """The service's address by the catalogue."""
         return self.plain.endpoints[self.service, self.region]
 
-    def driver(self, address: str) -> QuotaDriver:
+    def driver(self, address: str, **options: Any) -> QuotaDriver:
         """Through a clouds.yaml of its own, in which the service is at the address."""
         found = yaml.safe_load(self.site.clouds_yaml.read_text())
         path = urllib.parse.urlsplit(self.endpoint).path
@@ -67,7 +66,7 @@ class CloudSubject(Subject):
                 driver=self.driver_class.__name__,
                 cloud=self.site.cloud,
                 region_name=self.region,
-                options=self.options,
+                options=options,
                 clouds_file=str(file),
             )
         )

@@ -5,9 +5,17 @@ from typing import cast
 
 import pytest
 
-from contrib.testing.clouds import OpenstackSite, Site
+from contrib.testing.clouds import OpenstackSite, SandboxSite, Site
 from contrib.testing.rows import change
-from quotas.backends import UNLIMITED, BackendError, Figure, Kind, QuotaDriver, SurveyDriver
+from quotas.backends import (
+    UNLIMITED,
+    BackendError,
+    Figure,
+    GapDriver,
+    Kind,
+    QuotaDriver,
+    SurveyDriver,
+)
 from quotas.backends.conformance.relay import Relay
 from quotas.backends.manila import ManilaDriver
 from quotas.backends.openstack import Service
@@ -54,16 +62,52 @@ def test_openstack_nova_lists_what_it_counts(
 
 @pytest.mark.needs("openstack")
 @pytest.mark.parametrize("number", [0, 1], ids=["xena", "2026.1"])
-def test_openstack_cinder_tells_what_it_made_for_itself(
+def test_openstack_cinder_lists_what_it_counts(
     openstack_site: OpenstackSite, tmp_path: Path, number: int
 ) -> None:
+    """Volumes of its own are no use; snapshots take space, unless it is told that they do not."""
     subject = subjects.CinderSubject(openstack_site, number, tmp_path)
     driver, project = subject.driver(subject.address), subject.new_project()
     subject.use(project, "volumes", 2)
-    statement = "UPDATE volumes SET use_quota = 0 WHERE project_id = %s AND NOT deleted LIMIT 1"
+    make_snapshot(subject, project)
+    keys = ["volumes", "gigabytes", "snapshots", f"gigabytes_{subject.volume_type}"]
+    one = driver.read(project, keys, timeout=TIMEOUT)
+    assert [one[key].floor for key in keys] == [2, 3, 1, 3]
+    assert used_by(project, driver, keys) == [2, 3, 1, 3]
+    without = subject.driver(subject.address, no_snapshot_gb_quota=True)
+    assert used_by(project, without, keys) == [2, 2, 1, 2]
+
+    statement = "UPDATE volumes SET use_quota = 0 WHERE project_id = %s AND status = 'creating'"
     assert change(subject.region, "cinder", statement, project) == 1
-    found = surveyor(driver).survey(["volumes", "gigabytes"], timeout=TIMEOUT)
-    assert found.figures[project] == {"volumes": Figure(None, 1), "gigabytes": Figure(None, 1)}
+    assert used_by(project, driver, keys) == [1, 2, 1, 2]
+
+
+def make_snapshot(subject: CloudSubject, project: str) -> None:
+    """Of one of the project's volumes, once it is told what an agent would tell."""
+    inside = subject.inside(project)
+    volumes = inside.done("GET", subject.service, "/volumes", region=subject.region)["volumes"]
+    statement = "UPDATE volumes SET status = 'available', host = 'a@b#c' WHERE id = %s"
+    assert change(subject.region, "cinder", statement, volumes[0]["id"]) == 1
+    body = {"snapshot": {"volume_id": volumes[0]["id"]}}
+    inside.done("POST", subject.service, "/snapshots", body, region=subject.region)
+
+
+def used_by(project: str, driver: QuotaDriver, keys: list[str]) -> list[int | None]:
+    found = surveyor(driver).survey(keys, timeout=TIMEOUT).figures[project]
+    return [found[key].used for key in keys]
+
+
+def test_a_nova_that_counts_from_placement_is_read_project_by_project(
+    sandbox_site: SandboxSite, tmp_path: Path
+) -> None:
+    subject = subjects.NovaSubject(sandbox_site, 1, tmp_path)
+    with Relay(subject.address) as relay:
+        driver = subject.driver(relay.address, from_placement=True)
+        found = surveyor(driver).survey(timeout=TIMEOUT)
+        assert (found.counted, found.bounded, found.gaps) == (frozenset(), frozenset(), ())
+        with subject.short_of_a_part():
+            assert cast(GapDriver, driver).gaps(timeout=TIMEOUT) == ()
+        assert relay.calls == []
 
 
 class TestPages:
