@@ -31,7 +31,7 @@ from quotas.states import KeptWhy, TargetState
 
 from .explaining import Explained, Found, leave
 from .noting import Seen, open_drift, store_readings
-from .planning import Plan
+from .plans import Plan
 from .scanning import Read
 from .shape import Shape
 

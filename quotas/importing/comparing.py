@@ -14,7 +14,7 @@ from quotas.states import KeptWhy
 from .answers import Answers
 from .contradictions import Contradiction, Kind, shown
 from .explaining import Doubt, Explained, Found, explain
-from .planning import Plan, Verdict
+from .plans import Plan, Verdict
 from .room import Room
 from .scanning import Read
 from .shape import Shape

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from portal.lib.plain import is_key
 from projects.models import LOCAL_ISSUER, Group, User
 from projects.states import Role
 from quotas.backends.base import HolderKind, NamedHolder
@@ -47,7 +48,7 @@ class Directory:
         self.by_handle: dict[Key, Person] = {
             (HolderKind.USER if row.user else HolderKind.GROUP, row.external_id): holder
             for row in rows.select_related("user", "group").order_by("pk")
-            if (holder := row.user or row.group) is not None
+            if (holder := row.user or row.group) is not None and _is_here(holder)
         }
         self.people = _Index(User.objects.filter(is_active=True), rule_for(self.identity, User()))
         self.groups = _Index(Group.objects.filter(gone_at=None), rule_for(self.identity, Group()))
@@ -101,7 +102,7 @@ class Directory:
         said = self.answers.people if kind == HolderKind.USER else self.answers.groups
         holder = self.holders.get(key, NamedHolder(external_id, ""))
         row = self.unknown.setdefault(key, Unknown(holder, kind))
-        is_made = kind == HolderKind.USER and bool(holder.name)
+        is_made = kind == HolderKind.USER and is_key(holder.name)
         row.is_answered = said.get(external_id) == NOBODY or (
             self.answers.unknown_people == "leave_out"
             or (self.answers.unknown_people == "make" and is_made)
@@ -113,7 +114,7 @@ class Directory:
         kind, external_id = key
         is_said = external_id in self.answers.people
         holder = self.holders.get(key)
-        is_named = holder is not None and bool(holder.name)
+        is_named = holder is not None and is_key(holder.name)
         is_wanted = self.answers.unknown_people == "make" and kind == HolderKind.USER
         return is_wanted and is_named and not is_said
 
@@ -121,6 +122,10 @@ class Directory:
         """Who will sign them in."""
         rule = rule_for(self.identity, User())
         return self.answers.issuer or (rule.issuer if rule else "") or LOCAL_ISSUER
+
+
+def _is_here(holder: Person) -> bool:
+    return holder.is_here if isinstance(holder, User) else holder.gone_at is None
 
 
 class _Index:

@@ -1,83 +1,26 @@
-"""What becomes of each project of a cloud: left out, blocked by a question, or taken over as what.
+"""Which projects of identity services belong together, and what is to become of each.
 
 Asks our own database and the answers; the figures of services are explained apart (`explaining`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
 from portal.lib.plain import one_line
 from projects.actions.project_names import MAX_NAME
-from projects.models import TAG_PREFIX, Project, Unit
+from projects.models import TAG_PREFIX, Project
 from projects.states import STANDING, ProjectState, Role
 from quotas.backends.base import HolderKind, IdentityProject
 from quotas.models import Endpoint, KeptLimit, ProjectHandle
 from quotas.states import KeptWhy
 
-from .answers import KEEP, Answers, ProjectAnswer, Rule
+from .answers import KEEP, Answers, Rule
 from .contradictions import Contradiction, Kind, shown
-from .people import STRENGTH, Directory, Person
+from .people import STRENGTH, Directory
+from .plans import Candidate, Plan, Verdict
 from .scanning import FoundIdentity, Place
 
 WORDS: Final = 400
-
-
-class Verdict(StrEnum):
-    """What an import does with a project."""
-
-    LEFT_OUT = "left out"
-    BLOCKED = "waiting for an answer"
-    NEW = "to be taken over"
-    # Remit's since an earlier run: perhaps something is still to be answered, or to be tagged.
-    OURS = "Remit's already"
-
-
-@dataclass
-class Candidate:
-    """A project of one name in one or more identity services. parts: by identities' ids, those
-    that are to be taken over; known: those that are ours already; project: whose they are."""
-
-    name: str
-    parts: dict[int, IdentityProject] = field(default_factory=dict)
-    known: dict[int, IdentityProject] = field(default_factory=dict)
-    project: Project | None = None
-
-    @property
-    def everywhere(self) -> dict[int, IdentityProject]:
-        return self.parts | self.known
-
-
-@dataclass
-class Plan:
-    """What becomes of a candidate, and what is in doubt. roles: who is to hold which role."""
-
-    candidate: Candidate
-    verdict: Verdict
-    answer: ProjectAnswer
-    name: str = ""
-    description: str = ""
-    unit: Unit | None = None
-    is_suspended: bool = False
-    roles: dict[Person, Role] = field(default_factory=dict)
-    # Keys of people whom the answers have accounts made of, with their roles.
-    to_make: dict[tuple[int, HolderKind, str], Role] = field(default_factory=dict)
-    contradictions: list[Contradiction] = field(default_factory=list)
-    # Identities whose project of ours lacks our tag.
-    untagged: list[int] = field(default_factory=list)
-    # Limits that were kept and that answers may explain now, by id.
-    kept: dict[int, KeptLimit] = field(default_factory=dict)
-
-    @property
-    def label(self) -> str:
-        """Name and id, as the report shows them."""
-        first = next(iter(self.candidate.everywhere.values()))
-        return f"{shown(self.candidate.name)} ({shown(first.external_id)})"
-
-    @property
-    def is_to_be_read(self) -> bool:
-        return self.verdict in (Verdict.NEW, Verdict.BLOCKED) or bool(self.kept)
 
 
 class Planner:
@@ -93,6 +36,10 @@ class Planner:
             (row.identity_id, row.external_id): row.project
             for row in rows.select_related("project__unit").order_by("pk")
         }
+        self.known_at: dict[int, set[int]] = {}
+        standing = ProjectHandle.objects.filter(project__state__in=STANDING)
+        for row in standing.only("project", "identity").order_by("pk"):
+            self.known_at.setdefault(row.project_id, set()).add(row.identity_id)
         self.tags = {
             each.tag: each for each in Project.objects.filter(state__in=[*STANDING, "proposed"])
         }
@@ -131,12 +78,11 @@ class Planner:
                 others.setdefault(key, Candidate(found.name)).parts[pk] = found
         for (name, turn), candidate in others.items():
             same = self.by_name.get(name)
-            if turn == 0 and same is not None and same.pk in ours:
+            at = self.known_at.get(same.pk, set()) if same is not None else set()
+            if turn == 0 and same is not None and at and not at & candidate.parts.keys():
                 # Ours in one identity service: this is the same project in another.
-                mine = ours[same.pk]
-                if not mine.known.keys() & candidate.parts.keys():
-                    mine.parts = candidate.parts
-                    candidate.parts = {}
+                mine = ours.setdefault(same.pk, Candidate(candidate.name, project=same))
+                mine.parts, candidate.parts = candidate.parts, {}
         return [*ours.values(), *(each for each in others.values() if each.parts)]
 
     def _kept(self) -> dict[int, dict[int, KeptLimit]]:
@@ -205,15 +151,14 @@ class Planner:
         return Plan(candidate, verdict, self.answers.of_project(ids))
 
     def _rule(self, candidate: Candidate) -> Rule | None:
-        return next(
-            (
-                rule
-                for rule in self.answers.rules
-                for each in candidate.parts.values()
-                if rule.fits(each.name, each.tags, each.parent_id)
-            ),
-            None,
-        )
+        """The first that fits any of its parts."""
+        found = (self._rule_of(each) for each in candidate.parts.values())
+        return next((rule for rule in found if rule is not None), None)
+
+    def _rule_of(self, found: IdentityProject) -> Rule | None:
+        rules = self.answers.rules
+        fitting = (each for each in rules if each.fits(found.name, found.tags, found.parent_id))
+        return next(fitting, None)
 
     def _word_of(self, plan: Plan) -> IdentityProject:
         """The one whose word counts: as the answer says, else the first that is there."""
@@ -235,6 +180,14 @@ class Planner:
 
     def _place(self, plan: Plan, by_rule: str) -> None:
         project = plan.candidate.project
+        slugs = {
+            rule.unit for each in plan.candidate.parts.values() if (rule := self._rule_of(each))
+        }
+        slugs |= {project.unit.slug} if project is not None else set()
+        if plan.answer.unit:
+            slugs = {plan.answer.unit, *([project.unit.slug] if project is not None else [])}
+        if len(slugs - {""}) > 1 and not plan.answer.like:
+            self._add(plan, Kind.DISAGREE, "unit", ", ".join(sorted(slugs - {""})))
         if project is not None:
             plan.unit = project.unit
             return

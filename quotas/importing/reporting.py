@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from portal.lib.amounts import format_amount
 
 from .contradictions import TITLES, WAYS, Contradiction, Kind
-from .planning import Verdict
+from .plans import Verdict
 from .running import Applied, Looked
 
 MOST_LINES = 20

@@ -38,7 +38,8 @@ from .asking import Asking
 from .comparing import compare_plan, found_of, shortfalls
 from .contradictions import Contradiction
 from .people import rules_of
-from .planning import Plan, Planner, Verdict
+from .planning import Planner
+from .plans import Plan, Verdict
 from .room import Room, Shortfall
 from .scanning import Read, Reader, scan_identity
 from .shape import Shape

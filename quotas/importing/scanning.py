@@ -232,6 +232,9 @@ class Reader:
                 figures[endpoint.pk], moments[endpoint.pk] = known
                 continue
             moments[endpoint.pk] = time.time()
+            if not self._keys(endpoint):
+                figures[endpoint.pk] = {}  # nothing is managed there
+                continue
             try:
                 figures[endpoint.pk] = self._call(place)
             except (BackendError, Busy, UnknownDriver) as error:
