@@ -20,7 +20,7 @@ SITE = """
 identity:
   here: {name: Here, driver: keystone, cloud: here, region_name: geneva}
   there: {name: There, driver: keystone, cloud: there, region_name: geneva}
-units: {org: Organisation}
+units: {org: Organisation, lab: Laboratory}
 """
 RULES = """
 rules:
@@ -70,6 +70,17 @@ def test_one_name_in_two_clouds_is_one_project(tmp_path: Path, settings: Setting
         assert {row[1:] for row in handles() if row[0] == "torn"} == {
             ("here", ids["here", "torn"]), ("there", ids["there", "torn"]),
         }  # fmt: skip
+        # One that came to the other cloud since: where all agree, it is the same project.
+        body = {"project": {"name": "alone", "domain_id": "default"}}
+        late = plain["here"].done("POST", "identity", "/projects", body)["project"]["id"]
+        other = answered.replace("unit: org", "unit: lab")
+        code, said = run(answers=other, folder=tmp_path)
+        assert (code, "alone" in said, "lab, org" in said) == (1, True, True)
+        assert ("alone", "here", late) not in handles()
+        assert run(answers=answered, folder=tmp_path)[0] == 0
+        assert ("alone", "here", late) in handles()
+        tag = Project.objects.get(name="alone").tag
+        assert plain["here"].project(late)["tags"] == [tag]  # type: ignore[index]  # it is there
 
 
 def handles() -> set[tuple[str, str, str]]:
