@@ -19,7 +19,7 @@ from projects.actions.events import record
 from projects.models import User
 from projects.queries.viewers import Viewer
 from projects.states import Power
-from quotas.models import Drift, Job, JobItem, Target
+from quotas.models import Drift, Job, JobItem, KeptLimit, Target
 from quotas.queries.drift import visible_drifts
 from quotas.queries.drift_words import ended_words, why_not_restore
 from quotas.states import DriftKind
@@ -143,7 +143,16 @@ def _record(verb: str, drift: Drift, actor: User, now: datetime, **data: Any) ->
 
 @job_kind("drift_restore", subject="drift", title=_lazy("Restore drift"))
 def _restore_item(item: JobItem, job: Job, now: datetime) -> None:
-    restore(drift=_drift_of(item), actor=job.actor, now=now)
+    drift = _drift_of(item)
+    if KeptLimit.objects.filter(target=drift.target_id, limit=drift.limit_id).exists():
+        # It was never ours, and nobody has said what it is to be: not by the hundred.
+        raise Conflict(
+            _(
+                "An import kept this limit as it was: restore it by itself, or answer it in "
+                "another import."
+            )
+        )
+    restore(drift=drift, actor=job.actor, now=now)
 
 
 @job_kind("drift_ignore", subject="drift", title=_lazy("Ignore drift"))

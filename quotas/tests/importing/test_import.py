@@ -6,14 +6,26 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
-from projects.models import Event, Membership, Project
+from projects.models import Event, Membership, Project, User
+from quotas.actions.drift import restore, restore_many
 from quotas.delivery.converge import converge
+from quotas.delivery.jobs import run as run_job
 from quotas.delivery.observe import observe
-from quotas.models import Drift, Endpoint, KeptLimit, ProjectHandle, Reading, Target, Transfer
+from quotas.models import (
+    Drift,
+    Endpoint,
+    JobItem,
+    KeptLimit,
+    ProjectHandle,
+    Reading,
+    Target,
+    Transfer,
+)
 from quotas.queries.accounts import audit
 from quotas.queries.verifying import verify
-from quotas.states import DriftKind, DriftPolicy, TargetState
+from quotas.states import DriftKind, DriftPolicy, ItemState, TargetState
 from quotas.tests.importing.town import (
     GIB,
     HOSTILE,
@@ -242,6 +254,34 @@ def test_answers_of_a_later_run_are_booked_and_written(town: Town, tmp_path: Pat
     run(answers=answers, folder=tmp_path)
     converge_all()
     assert (counts(), town.writes()) == (before, [])
+
+
+def test_what_is_kept_is_restored_by_itself_and_not_by_the_hundred(
+    town: Town, tmp_path: Path
+) -> None:
+    run(answers=RULES, folder=tmp_path)
+    converge_all()
+    otto = User.objects.get(subject="otto")
+    call_command("set_operator", "otto", stdout=io.StringIO())
+    otto.refresh_from_db()
+    kept = Drift.objects.get(target__project__name="atlas-total", limit__key="gigabytes")
+    others = Drift.objects.filter(limit__key="instances").order_by("pk")
+    ids = [kept.pk, *others.values_list("pk", flat=True)[:2]]
+    job = restore_many(drift_ids=ids, actor=otto, now=timezone.now())
+    while run_job(job.pk):
+        pass
+    items = JobItem.objects.filter(job=job).order_by("pk")
+    assert {(each.state, each.words[:14]) for each in items} == {
+        (ItemState.REFUSED, "An import kept")
+    }
+    restore(drift=kept, actor=otto, now=timezone.now())
+    town.sandbox.forget_calls()
+    converge_all()
+    assert [path.split("/")[-1] for _method, path in town.writes()] == [town.ids["atlas-total"]]
+    assert town.plain.volume_limits("geneva", town.ids["atlas-total"])["gigabytes"] == 300
+    assert not KeptLimit.objects.filter(limit__key="gigabytes").exists()
+    kept.refresh_from_db()
+    assert kept.end == "restored"
 
 
 REPORT = """\
