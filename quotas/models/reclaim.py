@@ -36,6 +36,8 @@ class UnusedQuota(models.Model):
                 condition=Q(amount__gt=0, amount__lte=F("balance")), name="unusedquota_of_quota"
             ),
         ]
+        # The most of a resource first.
+        indexes: ClassVar = [models.Index(fields=["amount", "id"], name="unusedquota_amount")]
 
 
 class QuotaReturn(models.Model):

@@ -1,13 +1,15 @@
 """Where quota is not used, as lists show it: as found when the projects were last looked at."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from projects.models import Project, ProjectAct, Unit
-from projects.queries.viewers import Viewer, below
+from portal.lib.lookups import is_among
+from projects.models import Project, ProjectAct, Unit, ancestor_paths
+from projects.queries.viewers import Viewer, below, in_units_below
 from projects.states import Power, ProjectActKind
 from quotas.models import Offering, QuotaReturn, UnusedQuota
 
@@ -27,7 +29,15 @@ def unused_rows(viewer: Viewer) -> QuerySet[UnusedQuota]:
     rows = current_unused()
     if viewer.sees_everything:
         return rows
-    return rows.filter(below(viewer.paths(*READING), "account__project__unit__path"))
+    return rows.filter(_lying_below(viewer.paths(*READING)))
+
+
+def _lying_below(paths: Collection[str]) -> Q:
+    """As `viewers.lying_below`, of what leads to a project by its account."""
+    if any(len(ancestor_paths(path)) == 1 for path in paths):
+        return below(paths, "account__project__unit__path")
+    there = Project.objects.filter(in_units_below(paths))
+    return Q(is_among("account__project", there.values("pk")))
 
 
 def narrowed(
@@ -35,7 +45,7 @@ def narrowed(
 ) -> QuerySet[UnusedQuota]:
     """Those below a unit, in a region, of a resource (slugs; empty: all)."""
     if unit is not None:
-        rows = rows.filter(account__project__unit__path__startswith=unit.path)
+        rows = rows.filter(_lying_below([unit.path]))
     if region:
         rows = rows.filter(account__offering__zone__region__slug=region)
     if resource:

@@ -201,7 +201,7 @@ LOOKS: dict[str, Look] = {
     "directory_state": Look("otto", some_readings),
     "loan_list": Look("dana", slug("atlas-reco")),
     "project_unused": Look("alice", a_project_that_returned),
-    "unused_list": Look("erin", found_unused),
+    "unused_list": Look("erin", found_unused, "?resource=vcpu&sums=yes"),
     "unit_usage": Look("dana", slug("atlas"), "?days=90"),
     "zone_detail": Look("otto", lambda: {"zone_id": "geneva.compute-a"}, "?days=365"),
     "change_list": Look("erin", lambda: a_wish_to_last() and {}),

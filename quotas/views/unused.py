@@ -1,6 +1,7 @@
 """Quota that is not used: the list for who decides; one project's, to return and to undo."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -34,8 +35,6 @@ from .life_forms import AskBackForm
 from .pages import is_slug, page_of, visible_project
 
 RETURNS_SHOWN = 10
-# So many sums are shown unfolded.
-SHORT = 6
 MAX_DIGITS = 18
 
 
@@ -50,7 +49,10 @@ class ReturnForm(forms.Form):
 @shows("figures")
 @require_safe
 def unused_list(request: HttpRequest) -> HttpResponse:
-    """Where quota is not used, the most of a resource first; `?unit=`, `?region=`, `?resource=`."""
+    """Where quota is not used, the most of a resource first; `?unit=`, `?region=`, `?resource=`.
+
+    `?sums=yes` adds all of it up, which takes as long as there is of it.
+    """
     viewer = viewer_of(request)
     if not may_see_unused(viewer):
         raise Forbidden(_("What is not used is for those who decide, fund or audit."))
@@ -59,13 +61,12 @@ def unused_list(request: HttpRequest) -> HttpResponse:
     rows = narrowed(
         unused_rows(viewer), unit=unit, region=chosen["region"], resource=chosen["resource"]
     )
-    order = ("-amount", "pk") if chosen["resource"] else ("account__project__name", "pk")
-    sums = freed(rows)
+    order = ("-amount", "-pk") if chosen["resource"] else ("account",)
     context = {
         "here": "endpoints" if viewer.sees_everything else "remit",
         "page": page_of(request, rows.order_by(*order)),
-        "sums": sums,
-        "is_short": len(sums) <= SHORT,
+        "sums": freed(rows) if request.GET.get("sums") == "yes" else None,
+        "sums_url": f"?{urlencode({**chosen, 'sums': 'yes'})}",
         "unit": unit,
         "chosen": chosen,
         "regions": Region.objects.order_by("order", "slug"),

@@ -62,7 +62,7 @@ UNUSED: dict[str, list[Sample]] = {
     # Pages
     "unit_usage": [get(UNIT), get(UNIT, "?days=30")],
     "zone_detail": [get(zone), get(zone, "?days=365")],
-    "unused_list": [get(), get(query="?resource=vcpu&region=geneva&unit=atlas")],
+    "unused_list": [get(), get(query="?resource=vcpu&region=geneva&unit=atlas&sums=yes")],
     "project_unused": [get(unused)],
     "quota_return": [post(unused, wanted)],
     "return_undo": [post(returned)],
