@@ -23,12 +23,12 @@ MOST_PAGES = 200
 def listed_pages(identity: Endpoint, now: datetime) -> Iterator[ProjectPage]:
     """The list of projects of an identity endpoint page by page, each once its names are kept.
 
-    Whoever reads it gives its calls their turns (`turns`).
+    Whoever reads it gives its calls their turns (`turns`), and bounds each of them.
     """
     after = ""
     for _page in range(MOST_PAGES):
         page: ProjectPage = identity_driver(identity).list_projects(
-            after, timeout=settings.CALL_TIMEOUT_SECONDS
+            after, timeout=settings.SURVEY_TIMEOUT_SECONDS
         )
         _keep(identity, page, now)
         if page.after is None and not page.is_cut:

@@ -170,7 +170,7 @@ def _survey(turn: _Turn) -> _Done:
             )
             gaps = found.gaps
         else:
-            gaps = cast(GapDriver, driver).gaps(timeout=settings.CALL_TIMEOUT_SECONDS)
+            gaps = cast(GapDriver, driver).gaps(timeout=settings.SURVEY_TIMEOUT_SECONDS)
     keep_gaps(endpoint, gaps, turn.began_at)
     if not has_survey:
         return _Done(run.call_count, project_count=None)
