@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
 from portal.lib.amounts import format_amount
+from portal.lib.plain import one_line
 
 from .contradictions import TITLES, WAYS, Contradiction, Kind
 from .plans import Verdict
@@ -89,9 +90,9 @@ def applied_lines(done: Applied) -> Iterator[str]:
             f"{done.people:,}."
         )
     for label, words in sorted(done.failed.items()):
-        yield f"Not taken over: {label}: {words}"
+        yield f"Not taken over: {label}: {one_line(words)}"
     for label, words in sorted(done.untagged.items()):
-        yield f"Without its tag until the next run: {label}: {words}"
+        yield f"Without its tag until the next run: {label}: {one_line(words)}"
 
 
 def _counted(count: int, what: str) -> str:

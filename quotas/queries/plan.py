@@ -16,7 +16,16 @@ from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
-from quotas.models import Account, Contribution, Drift, Endpoint, Limit, Reading, Target
+from quotas.models import (
+    Account,
+    Contribution,
+    Drift,
+    Endpoint,
+    KeptLimit,
+    Limit,
+    Reading,
+    Target,
+)
 from quotas.states import DriftPolicy, TargetState
 
 
@@ -79,7 +88,14 @@ WITH scope AS MATERIALIZED (
            COALESCE(wanted.amount, 0) AS granted,
            reading.id AS reading_id, reading.limit_seen, reading.used, reading.reserved,
            reading.read_at, newest.read_at AS newest_at, drifted.kind AS drift_kind,
-           reading.id IS NOT NULL AND reading.read_at = newest.read_at AS is_current
+           reading.id IS NOT NULL AND reading.read_at = newest.read_at AS is_current,
+           -- An import found it so, and nobody asked to have it restored.
+           EXISTS (SELECT FROM {kept} kept
+                   WHERE kept.target_id = scope.id AND kept.limit_id = lim.id)
+           AND NOT EXISTS (SELECT FROM {drift} asked
+                           WHERE asked.target_id = scope.id AND asked.limit_id = lim.id
+                             AND asked.ended_at IS NULL AND asked.restore_asked_at IS NOT NULL)
+           AS is_kept
     FROM scope
     JOIN {endpoint} endpoint ON endpoint.id = scope.endpoint_id
     JOIN {limit} lim ON lim.endpoint_id = scope.endpoint_id
@@ -95,6 +111,7 @@ WITH scope AS MATERIALIZED (
         WHEN reading_id IS NULL AND state NOT IN {settled} THEN 'unread'
         WHEN NOT is_current THEN CASE WHEN granted = 0 THEN 'same' ELSE 'missing' END
         WHEN limit_seen = granted - MOD(granted, step) THEN 'same'
+        WHEN is_kept THEN 'drift'
         WHEN granted > maximum THEN 'above'
         WHEN limit_seen = {unlimited} AND maximum = 1 THEN 'public'
         WHEN granted < used + COALESCE(reserved, 0) THEN 'below'
@@ -117,7 +134,7 @@ WITH scope AS MATERIALIZED (
 def _tables() -> dict[str, str]:
     named = {
         "target": Target, "contribution": Contribution, "limit": Limit, "account": Account,
-        "reading": Reading, "drift": Drift, "endpoint": Endpoint,
+        "reading": Reading, "drift": Drift, "endpoint": Endpoint, "kept": KeptLimit,
     }  # fmt: skip
     settled = (TargetState.APPLIED, TargetState.REFUSED, TargetState.SKIPPED)
     return {
@@ -156,6 +173,8 @@ class PlanLimit:
     verdict: Verdict
     is_warned: bool
     drift_kind: str
+    # An import found it so, and it stays until somebody says what it is to be.
+    is_kept: bool = False
 
     @property
     def will_change(self) -> bool:
@@ -258,16 +277,17 @@ def plan_of(targets: Collection[Target], show: Show) -> list[PlanTarget]:
 
 _COLUMNS = """
 SELECT target_id, limit_id, granted, limit_seen, used, reserved, read_at, verdict, is_warned,
-       COALESCE(drift_kind, '')
+       COALESCE(drift_kind, ''), is_kept
 """
 
 
 def _limit_of(limit: Limit, granted: Any, *values: Any) -> PlanLimit:
     """From a row of `_COLUMNS`; sums come as numerics."""
-    seen, used, reserved, read_at, verdict, is_warned, drift_kind = values
+    seen, used, reserved, read_at, verdict, is_warned, drift_kind, is_kept = values
     return PlanLimit(
-        limit, int(granted), seen, used, reserved, read_at, Verdict(verdict), is_warned, drift_kind
-    )
+        limit, int(granted), seen, used, reserved, read_at, Verdict(verdict), is_warned, drift_kind,
+        is_kept,
+    )  # fmt: skip
 
 
 def _project_drifts(targets: Collection[Target]) -> dict[int, list[str]]:

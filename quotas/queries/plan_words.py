@@ -90,6 +90,9 @@ def _skipped(row: PlanLimit, target: Target) -> tuple[str, str, str]:
 
 
 def _drifted(row: PlanLimit, target: Target) -> tuple[str, str, str]:
+    if row.is_kept:
+        text = _("It was so before the cloud was taken over.")
+        return text, _("It stays so until somebody says what it is to be."), "warn"
     text = _("Changed outside Remit after it was applied.")
     return text, _("It stays so until somebody restores or adopts it."), "warn"
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 
 from portal.lib.errors import DomainError
+from portal.lib.plain import one_line
 from projects.models import User
 from quotas.backends.errors import BackendError
 from quotas.backends.registry import UnknownDriver
@@ -96,7 +97,8 @@ class Command(BaseCommand):
         try:
             return self._import(importer, options)
         except (BackendError, Busy, UnknownDriver) as error:
-            raise CommandError(f"The cloud could not be read: {error}", returncode=2) from error
+            words = one_line(f"The cloud could not be read: {error}")
+            raise CommandError(words, returncode=2) from error
         finally:
             importer.close()
 

@@ -24,6 +24,7 @@ from quotas.models import (
     Transfer,
 )
 from quotas.queries.accounts import audit
+from quotas.queries.plan import totals
 from quotas.queries.verifying import verify
 from quotas.states import DriftKind, DriftPolicy, ItemState, TargetState
 from quotas.tests.importing.town import (
@@ -164,6 +165,8 @@ def test_what_can_be_taken_over_is_and_the_rest_stays_as_it_is(town: Town, tmp_p
     assert Reading.objects.get(
         target__project__name="atlas-over", limit__key="cores", target__endpoint__slug="nova-geneva"
     ).used == 30  # fmt: skip
+    # Nor does the plan say that anything will be written.
+    assert totals(Target.objects.all()).change_count == 0
     assert audit() == []
     assert list(verify()) == []
     act = tagged.acts.get(kind="import")
