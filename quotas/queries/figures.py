@@ -5,7 +5,7 @@ one project and for fifty. Amounts are in base units.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,22 +15,18 @@ from django.utils import timezone
 from projects.models import Project
 from quotas.models import (
     Account,
-    Endpoint,
     Limit,
     Loan,
     Offering,
     Reading,
     Region,
     RequestLine,
-    Target,
     Zone,
 )
-from quotas.states import PENDING, EndpointState, TargetState
+from quotas.states import PENDING
 
+from .service_rows import ServiceRow, services_of
 from .shapes import Part, Shape, contributions, shapes_of
-
-# A project's trouble at an endpoint that its people are told about.
-TROUBLED = (TargetState.RETRYING, TargetState.REFUSED, TargetState.SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -163,32 +159,6 @@ class LimitRow:
 
 
 @dataclass(frozen=True)
-class ServiceRow:
-    """One endpoint as it stands for a project."""
-
-    endpoint: Endpoint
-    target: Target | None
-    read_at: datetime | None
-
-    @property
-    def is_silent(self) -> bool:
-        return self.endpoint.state == EndpointState.UNREACHABLE
-
-    @property
-    def is_held(self) -> bool:
-        """Paused or read-only by an operator."""
-        return self.endpoint.state in (EndpointState.PAUSED, EndpointState.READ_ONLY)
-
-    @property
-    def is_troubled(self) -> bool:
-        return self.target is not None and self.target.state in TROUBLED
-
-    @property
-    def has_notice(self) -> bool:
-        return self.is_silent or self.is_held or self.is_troubled
-
-
-@dataclass(frozen=True)
 class RegionFigures:
     """A region's limits and services for one project."""
 
@@ -256,7 +226,7 @@ class Figures:
                 "target"
             )
         }
-        self._services = _services(self._ids, _newest(self._readings.values()))
+        self._services = services_of(self._ids, self._readings.values())
 
     def regions(self, project: Project) -> list[RegionFigures]:
         """Every region of the catalogue, in its order; some may be empty."""
@@ -356,28 +326,3 @@ def _loan_ends(project_ids: Sequence[int]) -> dict[tuple[int, int], date]:
         .annotate(first=Min("ends_at"))
     )
     return {(project_id, offering_id): last_day(first) for project_id, offering_id, first in rows}
-
-
-def _newest(readings: Iterable[Reading]) -> dict[int, datetime]:
-    """{target id: when anything of it was last read}."""
-    found: dict[int, datetime] = {}
-    for each in readings:
-        found[each.target_id] = max(each.used_at, found.get(each.target_id, each.used_at))
-    return found
-
-
-def _services(
-    project_ids: Sequence[int], newest: Mapping[int, datetime]
-) -> dict[tuple[int, int], list[ServiceRow]]:
-    """{(project id, region id): its services}; identity endpoints of no region are left out."""
-    found: dict[tuple[int, int], list[ServiceRow]] = defaultdict(list)
-    targets = (
-        Target.objects.filter(project__in=project_ids, endpoint__region__isnull=False)
-        .select_related("endpoint__state_by", "endpoint__identity__state_by")
-        .order_by("endpoint__slug")
-    )
-    for target in targets:
-        key = (target.project_id, target.endpoint.region_id or 0)
-        moments = [each for each in (target.observed_at, newest.get(target.pk)) if each]
-        found[key].append(ServiceRow(target.endpoint, target, max(moments, default=None)))
-    return dict(found)
