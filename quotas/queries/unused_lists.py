@@ -54,8 +54,9 @@ def narrowed(
 
 
 def unused_at_hand(project: Project) -> list[UnusedQuota]:
-    """What was found about one project; one query."""
-    return list(current_unused().filter(account__project=project))
+    """What was found about one project, the largest part of a quota first; one query."""
+    rows = list(current_unused().filter(account__project=project))
+    return sorted(rows, key=lambda each: -each.amount / each.balance)
 
 
 def current_unused() -> QuerySet[UnusedQuota]:

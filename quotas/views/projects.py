@@ -33,6 +33,7 @@ from .drift_rows import project_rows as drift_rows
 from .pages import choice_of, page_of, visible_project
 
 MAX_FIND = 100
+UNUSED_SHOWN = 3
 
 
 @shows("own")
@@ -63,6 +64,7 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
     regions = figures_of(project)
     roles = roles_in(viewer, project)
     asks = may_ask(roles)
+    unused = unused_at_hand(project)
     context = {
         "project": project,
         "regions": [each for each in regions if not each.is_empty],
@@ -83,7 +85,8 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
         ],
         "crossings": open_crossings(project),
         "loans": open_loans([project]),
-        "unused": unused_at_hand(project),
+        "unused": unused,
+        "unused_first": unused[:UNUSED_SHOWN],
         "may_lend": may_decide_in(viewer, project) and not has_an_interest(roles),
         "hold": hold_on(project),
         "changes": open_changes(project),
