@@ -75,18 +75,18 @@ def least(count: int) -> dict[str, Counter[str]]:
     """{step: {service: the fewest calls that its API allows}}, for all regions together."""
     survey = least_to_survey(count)
     both = len(REGIONS)
-    lists = {"identity": pages(count) + 2}  # projects, roles, and what roles are called
+    lists = {"identity": pages(count + 1) + 2}  # projects, roles, and what roles are called
     # No list of Nova or Cinder tells limits; Neutron's does, with use from its other lists.
     limits = {"compute": count * both, "volume": count * both}
     network = {"network": survey["network"] * both}
-    some, per_project = min(DELIVERED, count), {"identity": 2}
+    some, per_project = min(DELIVERED, count), {"identity": 1}
     per_project |= {"compute": both, "volume": both, "network": both}
     everything = {name: each * both for name, each in survey.items() if name != "identity"}
     return {
         "import": Counter({"identity": lists["identity"] + count, **limits, **network}),
         "second import": Counter(lists),
-        "due": Counter(),
-        # Each target is read once, and each project asked for and its roles.
+        # Each project is asked for once, and each target at its services read once.
+        "due": Counter({"identity": count}),
         "delivery": Counter({name: each * some for name, each in per_project.items()}),
         "survey": Counter({"identity": survey["identity"], **everything}),
         "looks": Counter({"compute": min(LOOKED_AT, count * both)}),

@@ -64,5 +64,6 @@ def least_to_survey(count: int) -> dict[str, int]:
         "volume": pages(volumes) + 1,
         # All limits in one answer, then what there is of each kind.
         "network": 1 + pages(count) + pages(addresses),
-        "identity": pages(count),
+        # With the administrators' own.
+        "identity": pages(count + 1),
     }
