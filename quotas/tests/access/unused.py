@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from quotas.actions.returns import return_quota
 from quotas.actions.usage_days import add_up_usage
-from quotas.models import Account, Holder, Limit, QuotaReturn, UnusedQuota
+from quotas.models import Account, Holder, Limit, QuotaReturn, UnusedQuota, UsagePeak
 from quotas.tests.access.case import Case
 from quotas.tests.access.sending import Sample, get, post, slug
 from quotas.tests.using import use_for
@@ -18,16 +18,20 @@ PROJECT, UNIT = slug("atlas-reco"), slug("atlas")
 def unused(case: Case) -> dict[str, Any]:
     """100 vCPU, of which 20 are used for long: what is found of that, and nobody was asked."""
     project, now = case.site.project, timezone.now()
-    account, is_new = Account.objects.get_or_create(
-        offering=case.site.vcpu, project=project, holder=Holder.PROJECT, defaults={"balance": 100}
-    )
-    if is_new:
+    account, __ = Account.objects.update_or_create(
+        offering=case.site.vcpu, project=project,
+        defaults={"balance": 100, "holder": Holder.PROJECT},
+    )  # fmt: skip
+    if not UsagePeak.objects.filter(target__project=project, limit__key="cores").exists():
         use_for(project, "cores", 20, now)
         add_up_usage(now)
-        UnusedQuota.objects.create(
-            account=account, balance=100, amount=76, limit=Limit.objects.get(key="cores"),
-            peak=20, peak_on=now.date(), day_count=90, found_at=now,
-        )  # fmt: skip
+    UnusedQuota.objects.get_or_create(
+        account=account,
+        defaults={
+            "balance": 100, "amount": 76, "limit": Limit.objects.get(key="cores"), "peak": 20,
+            "peak_on": now.date(), "day_count": 90, "promised": 100, "found_at": now,
+        },
+    )  # fmt: skip
     return {"slug": "atlas-reco"}
 
 
