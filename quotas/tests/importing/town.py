@@ -13,7 +13,7 @@ from quotas.models import Account, ProjectHandle
 GIB = 2**30
 REGIONS = ("geneva", "prevessin")
 HOSTILE = "evil\x1b[31m\u202eatlas"
-PLAIN_COUNT = 12
+PLAIN_COUNT = 5
 
 SITE = """
 resources:
