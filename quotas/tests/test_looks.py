@@ -97,7 +97,7 @@ def demo(
             lambda: not Target.objects.exclude(
                 Q(state=TargetState.APPLIED) | Q(error_code="below_usage")
             ).exists(),
-            90, "all targets of the demo are applied, but for the one that is too full",
+            150, "all targets of the demo are applied, but for the one that is too full",
         )  # fmt: skip
         for process in workers:
             process.stop()
