@@ -167,7 +167,7 @@ def _amount(line: RequestLine, value: int) -> str:
 
 def _behind(rows: Collection[NoticeRow]) -> _Behind:
     """Four queries for any number of notices of requests, two of what is unused; none without."""
-    found = _Behind(unused=_unused(rows))
+    found = _Behind(unused=unused_behind(rows))
     ids = {each.subject.pk for each in rows if isinstance(each.subject, QuotaRequest)}
     if not ids:
         return found
@@ -186,7 +186,7 @@ def _behind(rows: Collection[NoticeRow]) -> _Behind:
     return found
 
 
-def _unused(rows: Collection[NoticeRow]) -> dict[int, tuple[list[str], str]]:
+def unused_behind(rows: Collection[NoticeRow]) -> dict[int, tuple[list[str], str]]:
     """{act: (figures, words)} of those by which owners were asked to return something."""
     asked = [each.notice.event for each in rows if each.notice.kind == NoticeKind.UNUSED]
     if not asked:

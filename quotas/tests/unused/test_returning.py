@@ -8,6 +8,7 @@ from django.core.management import call_command
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, NoRoom, NotVisible, Stale
 from projects.models import Event, Notice, ProjectAct, Unit
+from projects.queries.viewers import Viewer
 from projects.states import NoticeKind, Power, ProjectActKind, Role
 from quotas.actions.emptying import end_loans
 from quotas.actions.nudge import TooSoon
@@ -15,6 +16,9 @@ from quotas.actions.project_changes import ask_move
 from quotas.actions.returns import return_quota, there_of, undo_return
 from quotas.actions.unused import ask_back, find_unused
 from quotas.models import Account, Endpoint, Loan, QuotaReturn, Target, Transfer, TransferKind
+from quotas.queries.letter_words import unused_behind
+from quotas.queries.notice_words import url_of
+from quotas.queries.notices import notice_rows
 from quotas.queries.timeline_events import events_of_project, told
 from quotas.queries.verifying import verify
 from quotas.tests.site import NOW, Site, join, make_site
@@ -184,8 +188,12 @@ def test_its_owners_are_asked_now_and_then(site: Site) -> None:
         ask_back(project=site.project, actor=site.alice, now=then)
     done = ask_back(project=site.project, reason="Others wait.", actor=site.dana, now=then)
     assert done.reason == "Others wait."
-    told = Notice.objects.filter(kind=NoticeKind.UNUSED)
-    assert {each.person for each in told} == {site.alice, site.erin}
+    notices = Notice.objects.filter(kind=NoticeKind.UNUSED)
+    assert {each.person for each in notices} == {site.alice, site.erin}
+    rows = notice_rows(notices.filter(person=site.alice), Viewer.of(site.alice, then))
+    assert [url_of(row) for row in rows] == ["/projects/atlas-reco/unused/"]
+    figures = ["vCPU, compute-a, geneva: 88 of 100 unused"]
+    assert unused_behind(rows) == {done.pk: (figures, "Others wait.")}
     with pytest.raises(TooSoon):
         ask_back(project=site.project, actor=site.otto, now=then + 13 * DAY)
     ask_back(project=site.project, actor=site.otto, now=then + 14 * DAY)
