@@ -80,7 +80,9 @@ def make_crowd(site: Site, count: int) -> None:
         state=TargetState.APPLIED, applied_generation=1, applied_at=Now(), next_try_at=None,
         looked_at=Now(),
     )  # fmt: skip
-    feeds = list(Contribution.objects.select_related("limit__endpoint", "offering__zone"))
+    feeds = list(
+        Contribution.objects.select_related("limit__endpoint", "offering__zone").order_by("pk")
+    )
     Account.objects.bulk_create(
         Account(offering=each.offering, project=project, holder="project",
                 balance=_quota(number, each.limit))

@@ -38,7 +38,9 @@ def test_use_is_incomplete_while_a_cell_is_down_and_nothing_goes_back(
     assert before == used(NUMBER, "compute")["cores"]
     crossed = Crossing.objects.filter(ended_at__isnull=True, target__project=project)
     assert crossed.exists()
-    accounts = list(Account.objects.filter(project=project, offering__slug__contains="cores"))
+    accounts = list(
+        Account.objects.filter(project=project, offering__slug__contains="cores").order_by("pk")
+    )
     geneva = [each for each in accounts if each.offering.zone.region.slug == "geneva"]
     assert leftovers_of(project.pk, geneva).take(geneva[0], 10**9) > 0
 
