@@ -13,7 +13,7 @@ from projects.models import TAG_PREFIX
 from quotas.actions.targets import touch_targets
 from quotas.backends.base import IdentityProject
 from quotas.backends.errors import BackendError
-from quotas.models import ProjectHandle, Reading, Target
+from quotas.models import KeptLimit, ProjectHandle, Reading, Target
 from quotas.states import TargetState
 
 from .calling import calling
@@ -90,9 +90,10 @@ def _over(target: Target, words: str) -> Refusal:
 def drop_handle(lease: Lease, handle: ProjectHandle) -> None:
     """Forget a project that Keystone says is gone, for a new one in its place.
 
-    What was read of the old one goes, and no target of it is true any longer. Leases are
-    taken from those who work on the old one at this moment: nothing more is written there,
-    and what they read back is not called applied for the new one.
+    What was read of the old one goes, what an import kept of it too, and no target of it is
+    true any longer. Leases are taken from those who work on the old one at this moment:
+    nothing more is written there, and what they read back is not called applied for the new
+    one.
     """
     target = lease.target
     services = Target.objects.filter(project=target.project, endpoint__identity=target.endpoint)
@@ -101,6 +102,8 @@ def drop_handle(lease: Lease, handle: ProjectHandle) -> None:
         if not is_ours(lease):
             raise LeaseLost
         Reading.objects.filter(target__in=services).delete()
+        # Nobody ever set anything in the new one: all of it is ours to write.
+        KeptLimit.objects.filter(target__in=services).delete()
         touch_targets(services)
         take_over(services)
         handle.delete()

@@ -15,8 +15,8 @@ class KeptLimit(models.Model):
 
     It is never written while the row is there, and is drift wherever it differs from what the
     ledger says. The row goes when an answer of the site's file explains it, when somebody has
-    it restored, or when it is read back as what the ledger says. `seen` is in base units, −1:
-    unlimited.
+    it restored, when it is read back as what the ledger says, or with the cloud's project, as
+    another is made in its place. `seen` is in base units, −1: unlimited.
     """
 
     target = models.ForeignKey(Target, models.CASCADE, related_name="kept_limits")

@@ -6,8 +6,8 @@ from contrib.sandbox.control import RunningSandbox
 from contrib.testing.plain import PlainClient
 from quotas.delivery import leases
 from quotas.delivery.converge import work
-from quotas.models import Drift, ProjectHandle, Reading, Target
-from quotas.states import DriftEnd, DriftKind, TargetState
+from quotas.models import Drift, KeptLimit, Limit, ProjectHandle, Reading, Target
+from quotas.states import DriftEnd, DriftKind, KeptWhy, TargetState
 from quotas.tests.identity.steps import at, handle, known, run, set_role
 from quotas.tests.site import NOW, Site
 
@@ -99,6 +99,11 @@ def test_a_deleted_project_is_made_again_once_somebody_asked(
     assert handle() == old
     drift = Drift.objects.get(kind=DriftKind.PROJECT_MISSING)
     Drift.objects.update(restore_asked_at=NOW)
+    # An import kept one as it was in the old one.
+    limit = Limit.objects.get(endpoint__slug="nova-geneva", key="cores")
+    KeptLimit.objects.create(
+        target=at("nova-geneva", site), limit=limit, why=KeptWhy.TOTAL, seen=7, kept_at=NOW
+    )
     asked(site)
     assert run(site).state == TargetState.APPLIED
     assert [row["id"] for row in plain.projects_with(site.project.tag)] == [handle()]
@@ -107,6 +112,7 @@ def test_a_deleted_project_is_made_again_once_somebody_asked(
     service = at("nova-geneva", site)
     assert (service.state, service.generation) == (TargetState.DUE, generation + 1)
     assert Reading.objects.filter(target=service).count() == 0
+    assert not KeptLimit.objects.exists()
     drift.refresh_from_db()
     assert drift.end == DriftEnd.RESTORED
     assert at("keystone", site).recreate_external_id == ""
