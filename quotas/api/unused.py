@@ -13,7 +13,8 @@ from portal.lib.errors import Forbidden, Invalid
 from projects.models import Unit
 from projects.queries.viewers import Viewer, roles_in
 from projects.states import TokenScope
-from quotas.actions.returns import check_owns, return_quota, undo_return
+from quotas.actions.return_undos import undo_return
+from quotas.actions.returns import check_owns, return_quota
 from quotas.actions.unused import ask_back, check_asks_back
 from quotas.models import Offering, UnusedQuota
 from quotas.queries.unused import unused_of
@@ -73,8 +74,11 @@ def _rows(request: Request) -> QuerySet[UnusedQuota]:
     asked, viewer = filters(request, UnusedFilters), viewer_in(request)
     if not may_see_unused(viewer):
         raise Forbidden(_("What is not used is for those who decide, fund or audit."))
-    unit = one(Unit.objects.all(), slug=asked.pop("unit")) if "unit" in asked else None
-    return narrowed(unused_rows(viewer), unit=unit, **asked)
+    slug, rows = asked.pop("unit", None), unused_rows(viewer)
+    unit = Unit.objects.filter(slug=slug).first() if slug is not None else None
+    if slug is not None and unit is None:
+        return rows.none()
+    return narrowed(rows, unit=unit, **asked)
 
 
 @shows("project")

@@ -36,6 +36,7 @@ def unused(case: Case) -> dict[str, Any]:
 
 
 def wanted(case: Case) -> dict[str, Any]:
+    unused(case)
     account = Account.objects.get(project=case.site.project, offering=case.site.vcpu)
     return {"offering": case.site.vcpu.slug, "amount": 10, "seen": account.balance}
 
