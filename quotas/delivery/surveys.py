@@ -91,7 +91,10 @@ def _can_be_surveyed() -> Q:
         try:
             driver = registry().driver_class(name)
         except UnknownDriver:
-            continue  # told by each of its endpoints, when it is its turn
+            # Not known to be unable, and perhaps only this process cannot load it: told by each
+            # of its endpoints, when it is its turn.
+            able.append(name)
+            continue
         if any(hasattr(driver, verb) for verb in ("survey", "gaps")):
             able.append(name)
     return Q(identity__isnull=True) | Q(driver__in=able)

@@ -1,13 +1,20 @@
 """A cell of Nova that is down: use is told as a least, and nothing follows from what is missing."""
 
+from collections.abc import Iterator
+
+import pytest
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from contrib.scale.cloud import ScaleCloud
 from contrib.scale.numbers import project_name, used
 from projects.models import Event, Project
 from projects.states import Role
-from quotas.models import Account, Crossing, Drift, Endpoint, Reading, UsagePeak
+from quotas.delivery.clouds import registry
+from quotas.delivery.surveys import plan_surveys, survey
+from quotas.models import Account, Crossing, Drift, Endpoint, Reading, SurveyRun, UsagePeak
 from quotas.queries.leftovers import leftovers_of
 from quotas.tests.api import caller
 from quotas.tests.pages.acting import client_of
@@ -98,3 +105,23 @@ def test_use_above_a_limit_stays_told_while_it_cannot_be_seen(
     survey_all("nova-geneva")
     assert above.count() == 0
     crowd.set_usage(project_name(NUMBER), "geneva", "compute", used(NUMBER, "compute"))
+
+
+@pytest.fixture
+def no_nova(settings: Settings) -> Iterator[None]:
+    """A worker whose driver for Nova cannot be loaded, as while its package is put in anew."""
+    settings.QUOTA_DRIVERS = settings.QUOTA_DRIVERS | {"nova": "quotas.nowhere:Driver"}
+    registry.cache_clear()
+    yield
+    registry.cache_clear()
+
+
+@pytest.mark.usefixtures("no_nova")
+def test_a_driver_that_cannot_be_loaded_once_ends_no_gap(site: Site) -> None:
+    nova = site.endpoints["nova-geneva"]
+    Endpoint.objects.filter(pk=nova.pk).update(gaps=["half of it"], gaps_since=Now())
+    SurveyRun.objects.create(endpoint=nova, next_at=Now())
+    plan_surveys()
+    survey(nova.pk)
+    assert SurveyRun.objects.get(endpoint=nova).error_code == "configuration"
+    assert Endpoint.objects.get(pk=nova.pk).gaps == ["half of it"]
