@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.db.models import DateTimeField, ExpressionWrapper, F, Q
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Greatest, Now
 
 from quotas.backends.base import GapDriver, Survey, SurveyDriver
@@ -202,12 +203,10 @@ def _keep(
 
 
 def _succeed(turn: _Turn, done: _Done) -> None:
-    # Never at it for more than half of the time, however long it takes.
-    pause = ExpressionWrapper(Now() + (Now() - F("began_at")), output_field=DateTimeField())
     fields: dict[str, Any] = {"error_code": "", "error_words": "", "call_count": done.call_count}
     if done.project_count is not None:
         fields |= {"ended_at": Now(), "project_count": done.project_count}
-    _release(turn, next_at=Greatest(F("next_at"), pause), **fields)
+    _release(turn, **fields)
     logger.info(
         "endpoint was surveyed",
         extra={"endpoint": turn.endpoint.slug, "calls": done.call_count,
@@ -223,10 +222,13 @@ def _fail(turn: _Turn, code: str, words: str) -> None:
 
 
 def _end(turn: _Turn, *, again: float) -> None:
-    _release(turn, next_at=in_seconds(again))
+    _release(turn, again=in_seconds(again))
 
 
-def _release(turn: _Turn, **fields: Any) -> None:
+def _release(turn: _Turn, *, again: CombinedExpression | None = None, **fields: Any) -> None:
+    # Never at it for more than half of the time, however long it takes and whatever it comes to.
+    pause = ExpressionWrapper(Now() + (Now() - F("began_at")), output_field=DateTimeField())
+    next_at = Greatest(F("next_at") if again is None else again, pause)
     SurveyRun.objects.filter(pk=turn.endpoint.pk, token=turn.token).update(
-        token=None, lease_until=None, **fields
+        token=None, lease_until=None, next_at=next_at, **fields
     )

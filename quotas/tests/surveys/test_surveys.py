@@ -27,6 +27,7 @@ from contrib.scale.numbers import (
 )
 from contrib.testing.plain import PlainClient
 from portal.testing.servers import DatabaseCopy
+from quotas.delivery import surveys
 from quotas.delivery.observe import observe, stale
 from quotas.delivery.permits import permit
 from quotas.delivery.surveys import due_surveys, plan_surveys, survey
@@ -269,3 +270,20 @@ def test_endpoints_are_read_each_in_a_moment_of_its_own_and_few_at_once(
         token="4f0d7f0e-0000-4000-8000-000000000000", lease_until=Now() + timedelta(seconds=60)
     )
     assert len(due_surveys()) == 1
+
+
+@pytest.mark.parametrize("is_busy", [True, False])
+def test_a_survey_that_took_long_and_came_to_nothing_pauses_as_long(
+    site: Site, settings: Settings, is_busy: bool
+) -> None:
+    nova = site.endpoints["nova-geneva"]
+    SurveyRun.objects.create(endpoint=nova, next_at=Now())
+    turn = surveys._take(nova.pk)
+    assert turn is not None
+    took = timedelta(seconds=2 * settings.OBSERVE_SECONDS)
+    SurveyRun.objects.update(began_at=F("began_at") - took)
+    if is_busy:
+        surveys._end(turn, again=30)
+    else:
+        surveys._fail(turn, "timeout", "No answer came.")
+    assert SurveyRun.objects.get(token=None, next_at__gt=Now() + 0.9 * took).endpoint == nova
