@@ -244,6 +244,8 @@ class KeptWhy(models.TextChoices):
     UNFED = "unfed", _("nothing that is offered counts here")
     ROOM = "room", _("nothing was left to give")
     BESIDE = "beside", _("beside a limit that is kept")
+    # The catalogue names it since the project was taken over, and nobody has read it yet.
+    NEW = "new", _("new in the catalogue")
 
 
 class DriftPolicy(models.TextChoices):

@@ -12,6 +12,7 @@ from portal.lib.errors import Conflict
 from projects.actions.events import record
 from projects.models import Project, User
 from projects.states import STANDING
+from quotas.actions.keeping import keep_new_limits
 from quotas.actions.targets import ensure_targets, touch_targets
 from quotas.models import Target
 
@@ -51,6 +52,11 @@ def load(site: Site, *, actor: User | None = None, now: datetime) -> Changes:
             ensure_targets(Project.objects.filter(state__in=STANDING))
         else:
             ensure_targets(people.new_projects)
+        if count := keep_new_limits(cloud.new_limits, now):
+            changes.notes.append(
+                f"{count:,} limits of projects that were taken over stay as they are; "
+                "run import_cloud to take them over, too"
+            )
         if changes.found:
             record(
                 "catalogue loaded", actor=actor, now=now, subject_kind="catalogue",

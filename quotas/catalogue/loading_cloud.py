@@ -37,7 +37,8 @@ _SAYS_NOTHING_NEW = {"name", "concurrency", "calls_per_second", "drift_policy"}
 class CloudLoader:
     """One load. With `new_endpoints` every project needs targets there afterwards.
 
-    `touched` are ids of endpoints where something else must become true now.
+    `touched` are ids of endpoints where something else must become true now; `new_limits` are
+    ids of those that were not managed before.
     """
 
     def __init__(self, site: said.Site, writer: Writer, now: datetime) -> None:
@@ -48,6 +49,7 @@ class CloudLoader:
         self.now = now
         self.new_endpoints: set[str] = set()
         self.new_offerings: set[str] = set()
+        self.new_limits: set[int] = set()
         self.touched: set[int] = set()
 
     def load(self) -> None:
@@ -166,6 +168,8 @@ class CloudLoader:
                 },
                 how=None if each.endpoint in self.new_endpoints else "",
             )  # fmt: skip
+            if before is None:
+                self.new_limits.add(held[key].pk)
             if differ & {"unit", "step"}:
                 self.touched.add(held[key].endpoint_id)
         self.limits = held

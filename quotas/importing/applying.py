@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from portal.lib.locks import lock, lock_ids
+from portal.lib.plain import storable
 from projects.actions.events import record
 from projects.actions.project_acts import act, move_project
 from projects.actions.project_names import MAX_NAME, free_slug
@@ -96,6 +97,7 @@ def answer_kept(
     result.quota: of all offerings, what the ledger has included.
     """
     project = plan.candidate.project
+    _say_why(plan, result)
     over = [row for pk, row in plan.kept.items() if pk not in result.kept and pk in found]
     if project is None or not over:
         return None
@@ -123,6 +125,14 @@ def answer_kept(
             opened=opened, kept=len(plan.kept) - len(over),
         )  # fmt: skip
     return Done(project, opened, len(plan.kept) - len(over))
+
+
+def _say_why(plan: Plan, result: Explained) -> None:
+    """Of limits that stay since the catalogue grew: what was read, and what is in doubt."""
+    for pk, row in plan.kept.items():
+        if row.why == KeptWhy.NEW and (doubt := result.kept.get(pk)) is not None:
+            own = KeptLimit.objects.filter(pk=row.pk, why=KeptWhy.NEW)
+            own.update(why=doubt.why, seen=doubt.seen)
 
 
 def _reason(run: Import, plan: Plan) -> str:
@@ -174,7 +184,7 @@ def _keep_handles(run: Import, plan: Plan, project: Project) -> None:
 
 def _told(name: str) -> str:
     """A name as it was there, for what no column holds."""
-    return name.replace("\0", "")[:MAX_NAME]
+    return storable(name)[:MAX_NAME]
 
 
 # --- Quota --------------------------------------------------------------------------------
