@@ -15,7 +15,8 @@ from projects.states import Role
 from quotas.actions import decide, requests
 from quotas.actions.envelopes import fund
 from quotas.actions.ledger import issue
-from quotas.actions.returns import return_quota, undo_return
+from quotas.actions.return_undos import undo_return
+from quotas.actions.returns import return_quota
 from quotas.actions.wishes import Wish
 from quotas.models import Account, Holder, Loan, QuotaReturn, RequestLine
 from quotas.queries.accounts import audit, balance_as_of

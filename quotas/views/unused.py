@@ -16,7 +16,8 @@ from projects.models import Project, Unit
 from projects.queries.viewers import Viewer, roles_in
 from projects.rules import may_ask
 from projects.views.viewer import viewer_of
-from quotas.actions.returns import check_owns, return_quota, there_of, undo_return
+from quotas.actions.return_undos import there_of, undo_return
+from quotas.actions.returns import check_owns, return_quota
 from quotas.actions.unused import ask_back, check_asks_back, may_ask_back
 from quotas.forms import take_errors
 from quotas.models import Offering, Region, Resource
@@ -192,7 +193,7 @@ def _return_rows(viewer: Viewer, project: Project, may_return: bool) -> list[dic
         for each in rows
         if may_return and each.undone_by_id is None and each.undo_until > viewer.now
     ]
-    found = there_of(is_open, viewer.now)
+    found = there_of(project, is_open, viewer.now)
     return [
         {"row": each, "whole": whole, "there": there}
         for each in rows

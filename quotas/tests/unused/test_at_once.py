@@ -5,7 +5,8 @@ from datetime import timedelta
 from django.core.management import call_command
 
 from portal.lib.errors import Conflict, Stale
-from quotas.actions.returns import return_quota, undo_return
+from quotas.actions.return_undos import undo_return
+from quotas.actions.returns import return_quota
 from quotas.models import QuotaReturn
 from quotas.queries.verifying import verify
 from quotas.tests.site import NOW, Site

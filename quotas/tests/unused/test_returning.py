@@ -7,15 +7,26 @@ from django.conf import settings
 from django.core.management import call_command
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, NoRoom, NotVisible, Stale
-from projects.models import Event, Notice, ProjectAct, Unit
+from projects.models import Event, Membership, Notice, Project, ProjectAct, Unit
 from projects.queries.viewers import Viewer
-from projects.states import NoticeKind, Power, ProjectActKind, Role
+from projects.states import NoticeKind, Power, ProjectActKind, ProjectState, Role
 from quotas.actions.emptying import end_loans
 from quotas.actions.nudge import TooSoon
 from quotas.actions.project_changes import ask_move
-from quotas.actions.returns import return_quota, there_of, undo_return
+from quotas.actions.return_undos import there_of, undo_return
+from quotas.actions.returns import return_quota
 from quotas.actions.unused import ask_back, find_unused
-from quotas.models import Account, Endpoint, Loan, QuotaReturn, Target, Transfer, TransferKind
+from quotas.models import (
+    Account,
+    Endpoint,
+    Holder,
+    Loan,
+    QuotaReturn,
+    Resource,
+    Target,
+    Transfer,
+    TransferKind,
+)
 from quotas.queries.letter_words import unused_behind
 from quotas.queries.notice_words import url_of
 from quotas.queries.notices import notice_rows
@@ -78,7 +89,7 @@ def test_what_is_returned_pays_loans_first_and_the_rest_goes_to_the_envelope(sit
 def test_returned_and_had_again_leaves_all_as_it_was(site: Site) -> None:
     before, loans = balances(), lent()
     made = give_back(site, 90)
-    assert there_of([made], NOW + 2 * DAY)[made.pk] == (90, 90)
+    assert there_of(site.project, [made], NOW + 2 * DAY)[made.pk] == (90, 90)
     undone = undo_return(quota_return=made, actor=site.erin, now=NOW + 8 * DAY - DAY / 24)
     assert (balances(), lent()) == (before, loans)
     assert (undone.undone_amount, undone.undone_by) == (
@@ -103,7 +114,7 @@ def test_what_others_were_given_meanwhile_is_not_there_but_the_rest_is(site: Sit
     assert {name: refused.value.facts[name] for name in ("free", "needed", "short")} == {
         "free": 25, "needed": 90, "short": 65,
     }  # fmt: skip
-    assert there_of([made], NOW + 2 * DAY)[made.pk] == (90, 25)
+    assert there_of(site.project, [made], NOW + 2 * DAY)[made.pk] == (90, 25)
     undo_return(quota_return=made, amount=25, actor=site.alice, now=NOW + 2 * DAY)
     assert (site.quota(site.vcpu), site.envelope(site.vcpu)) == (35, 0)
     # What was theirs for good comes first.
@@ -144,6 +155,60 @@ def test_what_went_to_a_unit_that_the_project_has_left_stays_there(site: Site) -
     )
     with pytest.raises(Conflict, match="has left"):
         undo_return(quota_return=made, actor=site.alice, now=NOW + 3 * DAY)
+    assert there_of(site.project, [made], NOW + 3 * DAY)[made.pk] == (0, 0)
+
+
+def test_what_was_given_since_is_not_given_twice(site: Site) -> None:
+    Membership.objects.filter(user=site.erin).delete()
+    made = give_back(site, 50)
+    give(site, site.vcpu, 70)
+    assert there_of(site.project, [made], NOW + 2 * DAY)[made.pk] == (30, 30)
+    undo_return(quota_return=made, actor=site.alice, now=NOW + 2 * DAY)
+    assert (site.quota(site.vcpu), [amount for amount, _day in lent()]) == (100, [30])
+    # Nor what was had again by undoing: that was not given.
+    first, second = give_back(site, 20), give_back(site, 20, seen=80)
+    for each in (first, second):
+        undo_return(quota_return=each, actor=site.alice, now=NOW + 2 * DAY)
+    made = give_back(site, 50)
+    give(site, site.vcpu, 100)
+    assert there_of(site.project, [made], NOW + 2 * DAY)[made.pk] == (0, 0)
+    with pytest.raises(Conflict, match="given as much since"):
+        undo_return(quota_return=made, actor=site.alice, now=NOW + 2 * DAY)
+
+
+def test_nobody_has_an_access_twice(site: Site) -> None:
+    Membership.objects.filter(user=site.erin).delete()
+    ram = site.offerings["geneva.compute-a.ram"]
+    Resource.objects.filter(pk=ram.resource_id).update(is_access=True, unit="", step=1)
+    give(site, ram, 1)
+    read(site.project, "ram", 0, NOW)
+    made = return_quota(
+        project=site.project, offering=ram, amount=1, seen=1, actor=site.alice, now=NOW + DAY
+    )
+    Account.objects.filter(project=site.project, offering=ram).update(balance=1)
+    with pytest.raises(Conflict, match="given as much since"):
+        undo_return(quota_return=made, actor=site.alice, now=NOW + 2 * DAY)
+
+
+def test_a_nearer_envelope_is_not_passed_by(site: Site) -> None:
+    made = give_back(site, 50)
+    atlas = site.units["atlas"]
+    near = Unit.objects.create(slug="reco", name="RECO", parent=atlas, path=f"{atlas.path}reco/")
+    Account.objects.create(offering=site.vcpu, unit=near, holder=Holder.UNIT)
+    Project.objects.filter(pk=site.project.pk).update(unit=near)
+    # The loan goes where it was lent, until its day; what was theirs for good is drawn anew.
+    assert there_of(site.project, [made], NOW + 2 * DAY)[made.pk] == (30, 30)
+    QuotaReturn.objects.update(loans={})
+    with pytest.raises(Conflict, match="draws from elsewhere"):
+        undo_return(quota_return=made, actor=site.alice, now=NOW + 2 * DAY)
+
+
+def test_a_suspended_project_returns_and_has_nothing_again(site: Site) -> None:
+    Project.objects.update(state=ProjectState.SUSPENDED)
+    made = give_back(site, 50)
+    assert there_of(site.project, [made], NOW + 2 * DAY)[made.pk] == (0, 0)
+    with pytest.raises(Conflict, match="suspended"):
+        undo_return(quota_return=made, actor=site.alice, now=NOW + 2 * DAY)
 
 
 def test_nothing_goes_below_what_is_in_use(site: Site) -> None:
