@@ -24,6 +24,11 @@ def one_line(text: str, most: int = 300) -> str:
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
+def storable(text: str) -> str:
+    """The text without what PostgreSQL takes in no column: NUL, and halves of characters."""
+    return text.replace("\0", "").encode("utf-8", "ignore").decode()
+
+
 def is_key(text: str) -> bool:
     """Whether a text can be what somebody or a group is known by, exactly as it is."""
     return 0 < len(text) <= MOST_KEY and text.isprintable() and text == text.strip()

@@ -9,6 +9,7 @@ from typing import NoReturn
 from django.db import transaction
 
 from portal.lib.locks import lock
+from portal.lib.plain import storable
 from projects.models import TAG_PREFIX
 from quotas.actions.targets import touch_targets
 from quotas.backends.base import IdentityProject
@@ -38,17 +39,17 @@ def refuse_name(lease: Lease, taken: BackendError) -> NoReturn:
     Target.objects.filter(pk=target.pk).update(
         name_taken_by={
             "id": found.external_id,
-            "name": found.name,
-            "description": found.description[:500],
+            "name": storable(found.name),
+            "description": storable(found.description)[:500],
             "is_enabled": found.is_enabled,
-            "tags": sorted(found.tags),
+            "tags": sorted(storable(each) for each in found.tags),
         }
     )
     tell_clash(target)
     raise Refusal(
         "name_taken",
-        f"Keystone has a project called {found.name} that is not ours: {found.external_id}. "
-        "Adopt it, or have it renamed there.",
+        f"Keystone has a project called {storable(found.name)} that is not ours: "
+        f"{found.external_id}. Adopt it, or have it renamed there.",
     ) from taken
 
 

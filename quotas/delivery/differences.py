@@ -6,6 +6,7 @@ Only compares; which difference is kept, since when and until when, says `drift`
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from portal.lib.plain import storable
 from projects.models import Project
 from projects.states import ProjectState
 from quotas.backends.base import Figure, IdentityProject
@@ -115,6 +116,7 @@ def project_differences(
     if not found.is_enabled and is_disabled_outside(project, handle):
         differences.append(Difference(DriftKind.PROJECT_DISABLED))
     told = handle.told_name if handle is not None else ""
-    if found.name not in (project.name, told):
-        differences.append(Difference(DriftKind.PROJECT_RENAMED, name=found.name[:255]))
+    name = storable(found.name)
+    if name not in (project.name, told):
+        differences.append(Difference(DriftKind.PROJECT_RENAMED, name=name[:255]))
     return differences

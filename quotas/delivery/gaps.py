@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import transaction
 
 from portal.lib.locks import lock
+from portal.lib.plain import storable
 from projects.actions.events import record
 from quotas.models import Endpoint
 
@@ -18,7 +19,7 @@ _MOST, _LONGEST = 50, 300
 
 def keep_gaps(endpoint: Endpoint, words: Iterable[str], moment: datetime) -> None:
     """Keep what an endpoint's service just said; nothing is written where that is no news."""
-    said = sorted({each[:_LONGEST] for each in words})[:_MOST]
+    said = sorted({storable(each)[:_LONGEST] for each in words})[:_MOST]
     if said == endpoint.gaps:
         return
     with transaction.atomic():

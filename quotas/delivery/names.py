@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from portal.lib.plain import storable
 from projects.models import TAG_PREFIX, Project
 from quotas.backends.base import ProjectPage
 from quotas.models import Endpoint, KnownName
@@ -46,7 +47,7 @@ def _keep(identity: Endpoint, page: ProjectPage, now: datetime) -> None:
             KnownName(
                 identity=identity,
                 external_id=each.external_id,
-                name=each.name.casefold()[:255],
+                name=storable(each.name).casefold()[:255],
                 is_ours=bool(each.tags & ours),
                 seen_at=now,
             )

@@ -21,7 +21,7 @@ def wish(external_id: str) -> None:
 
 
 def test_who_has_the_name_is_kept_for_operators(site: Site, plain: PlainClient) -> None:
-    other = stranger(site, plain, tags=["by-hand"])
+    other = stranger(site, plain, tags=["by-hand"], description="by\0 hand\ud800")
     target = run(site)
     assert (target.state, target.error_code) == (TargetState.REFUSED, "name_taken")
     assert other in target.error_words

@@ -11,9 +11,10 @@ from portal.lib.errors import Invalid
 from quotas.actions.cloud_names import refuse_name
 from quotas.backends.errors import BackendError
 from quotas.backends.keystone import KeystoneDriver
+from quotas.delivery.listing import list_and_look
 from quotas.delivery.names import listed_pages
 from quotas.delivery.turns import run_of_calls
-from quotas.models import Endpoint, KnownName
+from quotas.models import Drift, Endpoint, KnownName, ProjectHandle
 from quotas.tests.identity.steps import run
 from quotas.tests.site import NOW, Site
 
@@ -76,6 +77,18 @@ def test_a_name_that_a_cloud_has_is_refused_with_its_age_in_whatever_case(
     # Ours is refused as ours, and what nobody has is free.
     refuse_name(site.project.name, LATER, but=site.project)
     refuse_name(f"{name}-2", LATER)
+
+
+def test_a_name_that_no_column_holds_stops_no_list(site: Site, plain: PlainClient) -> None:
+    run(site)
+    ours = ProjectHandle.objects.get().external_id
+    body = {"project": {"name": f"by\0 {site.project.slug} \ud800hand"}}
+    plain.done("PATCH", "identity", f"/projects/{ours}", body)
+    keystone = Endpoint.objects.get(identity__isnull=True)
+    with run_of_calls(keystone, seconds=60):
+        list_and_look(keystone, NOW)
+    assert names() | {f"by {site.project.slug} hand": True} == names()
+    assert Drift.objects.get().seen_name == f"by {site.project.slug} hand"
 
 
 def test_a_list_that_keystone_cuts_or_that_breaks_off_forgets_nothing(
