@@ -16,7 +16,6 @@ from django.db.models.functions import Now
 
 from portal.lib.locks import lock, lock_ids
 from portal.lib.plain import storable
-from portal.lib.plain import storable
 from projects.actions.events import record
 from projects.actions.project_acts import act, move_project
 from projects.actions.project_names import MAX_NAME, free_slug
