@@ -266,6 +266,10 @@ class _Solver:
             return
         elif self._may_change(managed, seen):
             self.result.changes[pk] = Change(managed, seen, wanted, self.found[pk].floor)
+        elif seen == Reading.UNLIMITED and pk in self.numbers:
+            # The number is one thing, what others booked since is another.
+            is_answered = self.answers.follows.get(pk) is False
+            self._keep(managed, KeptWhy.TOTAL, is_answered=is_answered, words=str(wanted))
         else:
             self._keep(managed, KeptWhy.BESIDE, is_answered=True)
 
@@ -275,7 +279,8 @@ class _Solver:
         ids = {each.offering.pk for each in managed.feeds}
         if not ids <= self.result.quota.keys():
             return False
-        is_numbered = seen == Reading.UNLIMITED and pk in self.numbers
+        wanted = self.result.wanted(managed)
+        is_numbered = seen == Reading.UNLIMITED and self.numbers.get(pk) == wanted
         return not ids or not ids <= self.held or is_numbered or bool(self.answers.follows.get(pk))
 
     def _is_bounded(self, managed: Managed) -> bool:

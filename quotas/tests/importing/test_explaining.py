@@ -143,6 +143,11 @@ def test_what_others_booked_since_is_no_answer() -> None:
     result = run({SPACE_FAST: -1, SPACE_SLOW: 60}, held={FAST: 40, SLOW: 20})
     assert kept(result) == {SPACE_FAST: KeptWhy.UNLIMITED, SPACE_SLOW: KeptWhy.BESIDE}
     assert not result.changes
+    # A number is written as that number, or not at all.
+    number = Answers(numbers={SPACE_FAST: 50})
+    result = run({SPACE_FAST: -1}, number, held={FAST: 0})
+    assert (kept(result), changed(result)) == ({SPACE_FAST: KeptWhy.TOTAL}, {})
+    assert changed(run({SPACE_FAST: -1}, number, held={FAST: 50})) == {SPACE_FAST: 50}
     result = run({SPACE_SLOW: 20}, held={SLOW: 20})
     assert not result.kept
     assert not result.changes
