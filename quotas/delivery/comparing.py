@@ -7,6 +7,7 @@ those that are not are judged one by one, by what judges a reading of one target
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import DecimalField, F, QuerySet, Sum
 from django.db.models.functions import Cast
@@ -77,10 +78,12 @@ def judge_slice(
     told: Mapping[int, ToldTarget],
     known: Readings,
     limits: Collection[Limit],
+    moment: datetime,
 ) -> int:
     """Keep what the survey says of drift, and wake what is refused no longer; how many differ.
 
-    known: the readings before this one was stored.
+    known: the readings before this one was stored; moment: when the survey began, by the
+    database's clock. What was read since is judged by whoever read it.
     """
     wanted = wanted_of(limits, {each.target.project_id for each in some})
     ids = [each.target.pk for each in some]
@@ -96,7 +99,7 @@ def judge_slice(
         it = told[target.pk].told
         differs = any(_differs(one, wanted.get((target.project_id, one.limit.pk), 0)) for one in it)
         if differs or target.pk in has_more or target.state == TargetState.REFUSED:
-            _judge(target, it, known.get(target.pk, {}))
+            _judge(target, it, known.get(target.pk, {}), moment)
             count += 1
     return count
 
@@ -109,15 +112,18 @@ def _differs(told: Told, wanted: int) -> bool:
     return bound is not None and taken is not None and 0 <= bound < taken
 
 
-def _judge(target: Target, told: Collection[Told], known: Mapping[int, Reading]) -> None:
-    stood = drift.stood(target, {limit: each.limit_seen for limit, each in known.items()})
+def _judge(
+    target: Target, told: Collection[Told], known: Mapping[int, Reading], moment: datetime
+) -> None:
+    last_seen = {limit: each.limit_seen for limit, each in known.items()}
+    stood = drift.stood(target, last_seen, as_of=moment)
     wanted = wanted_limits(target)
     heard = {each.limit.pk for each in told}
     about = [each for each in wanted if each.limit.pk in heard]
     figures = {each.limit.key: each.figure() for each in told}
     drift.note_limits(stood, about, figures, only=heard)
     bounds = {each.limit.key: each.figure() for each in told if each.bound is not None}
-    kept.settle(target, about, bounds)
+    kept.settle(stood, about, bounds)
     # A refusal whose cause has gone, where a survey can tell.
     is_told = len(heard) == len(wanted) and not target.endpoint.gaps
     is_refused = target.state == TargetState.REFUSED

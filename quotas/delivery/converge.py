@@ -96,7 +96,7 @@ def _set_limits(lease: Lease) -> set[int] | None:
             raise outcomes.overwritten(others, figures)
     # Not before the write: what it puts right at once is no news.
     drift.note_limits(stood, attempt.wanted, figures)
-    kept.settle(lease.target, attempt.wanted, figures)
+    kept.settle(stood, attempt.wanted, figures)
     if plan.write:
         raise outcomes.not_taken(plan, figures)
     if plan.below:

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from portal.lib.locks import lock
@@ -41,7 +42,8 @@ class Standing:
     """How a target stood before it was read; what was read counts only if it still does.
 
     last_seen: {limit id: the limit at the last reading, in base units}; name: what its project
-    was called.
+    was called. as_of: when a reading of all projects began, which is stored long after: one of
+    this target that is newer counts in its place.
     """
 
     target_id: int
@@ -49,6 +51,7 @@ class Standing:
     is_true: bool
     last_seen: Mapping[int, int | None]
     name: str
+    as_of: datetime | None = None
 
     def was_true(self, wanted: Wanted) -> bool:
         """Whether a limit was once read back as what is wanted now."""
@@ -75,10 +78,12 @@ def standing(target: Target) -> Standing:
     )
 
 
-def stood(target: Target, last_seen: Mapping[int, int | None]) -> Standing:
+def stood(
+    target: Target, last_seen: Mapping[int, int | None], as_of: datetime | None = None
+) -> Standing:
     """How a target stood as this row of it was fetched, with its project; no query."""
     is_true = target.generation == target.applied_generation
-    return Standing(target.pk, _mark(target), is_true, last_seen, target.project.name)
+    return Standing(target.pk, _mark(target), is_true, last_seen, target.project.name, as_of)
 
 
 def held(lease: Lease) -> Standing:
@@ -128,7 +133,7 @@ def note_limits(
     if not rows and not limit_differences(wanted, figures, before.was_true, rows):
         return  # by far the most often: nothing to keep, so nothing to lock
     with transaction.atomic():
-        target = _unmoved(before)
+        target = unmoved(before)
         if target is None:
             return
         rows = _open_rows(before, is_of_limit=True, only=only)
@@ -150,7 +155,7 @@ def note_project(before: Standing | None, found: IdentityProject | None) -> None
     if is_as_wanted and not _open_rows(before, is_of_limit=False):
         return
     with transaction.atomic():
-        target = _unmoved(before)
+        target = unmoved(before)
         if target is None:
             return
         handle = ProjectHandle.objects.filter(
@@ -162,14 +167,23 @@ def note_project(before: Standing | None, found: IdentityProject | None) -> None
         _end(target, rows, differences, set())
 
 
-def _unmoved(before: Standing) -> Target | None:
+def unmoved(before: Standing) -> Target | None:
     """The target, locked; None where it moved on while it was read: others read it anew.
 
-    `moment` is the database's clock.
+    In a transaction. `moment` is the database's clock.
     """
     rows = Target.objects.filter(pk=before.target_id).annotate(moment=Now())
     target = next(iter(lock(rows.select_related("endpoint", "project"))), None)
-    return target if target is not None and _mark(target) == before.mark else None
+    if target is None or _mark(target) != before.mark or _is_overtaken(before):
+        return None
+    return target
+
+
+def _is_overtaken(before: Standing) -> bool:
+    if before.as_of is None:
+        return False
+    newer = Q(read_at__gt=before.as_of) | Q(surveyed_at__gt=before.as_of)
+    return Reading.objects.filter(newer, target=before.target_id).exists()
 
 
 def _open_rows(
@@ -287,7 +301,7 @@ def _end_of(row: Drift, written_at: Mapping[int, datetime | None], true_ids: set
 
 
 def _moment(target: Target) -> datetime:
-    moment: datetime = target.moment  # type: ignore[attr-defined]  # annotated by _unmoved
+    moment: datetime = target.moment  # type: ignore[attr-defined]  # annotated by unmoved
     return moment
 
 

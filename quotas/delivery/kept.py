@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 
-from quotas.backends.base import Figure
-from quotas.models import KeptLimit, Target
+from django.db import transaction
 
+from quotas.backends.base import Figure
+from quotas.models import KeptLimit
+
+from .drift import Standing, unmoved
 from .wanted import Wanted
 
 
-def settle(target: Target, wanted: Iterable[Wanted], figures: Mapping[str, Figure]) -> None:
+def settle(before: Standing, wanted: Iterable[Wanted], figures: Mapping[str, Figure]) -> None:
     """Manage again what was kept and is read as the ledger says; no query where nothing is kept.
 
-    figures: {key: Figure} in the service's units.
+    before: how the target stood before it was read; figures: {key: Figure} in the service's units.
     """
     over = [
         each.limit.pk
@@ -20,5 +23,8 @@ def settle(target: Target, wanted: Iterable[Wanted], figures: Mapping[str, Figur
         and (figure := figures.get(each.limit.key)) is not None
         and figure.limit == each.units
     ]
-    if over:
-        KeptLimit.objects.filter(target=target, limit__in=over).delete()
+    if not over:
+        return
+    with transaction.atomic():
+        if unmoved(before) is not None:
+            KeptLimit.objects.filter(target=before.target_id, limit__in=over).delete()

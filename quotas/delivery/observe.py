@@ -179,7 +179,7 @@ def _read_limits(target: Target, handle: ProjectHandle) -> bool:
         )
     readings.store(target, [each.limit for each in wanted], figures, began=began)
     drift.note_limits(stood, wanted, figures)
-    kept.settle(target, wanted, figures)
+    kept.settle(stood, wanted, figures)
     thresholds.look([target.pk], timezone.now())
     # A refusal whose cause has gone, as when use fell below what was granted.
     return target.state == TargetState.REFUSED and not compare(wanted, figures).is_hindered

@@ -198,7 +198,7 @@ def _keep(
         for each in some
     }
     store_many(told.values(), moment)
-    judge_slice(some, told, known, limits)
+    judge_slice(some, told, known, limits, moment)
     thresholds.look(ids, moment)
 
 

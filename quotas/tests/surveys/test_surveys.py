@@ -35,12 +35,14 @@ from quotas.models import (
     Account,
     Drift,
     Endpoint,
+    KeptLimit,
     Reading,
     SurveyRun,
     Target,
     UsagePeak,
 )
-from quotas.tests.site import Site
+from quotas.states import KeptWhy
+from quotas.tests.site import NOW, Site
 
 from .conftest import COUNT, SERVICES, make_crowd
 
@@ -138,7 +140,20 @@ def test_what_others_changed_is_found_by_the_reading_of_all(
     survey_all()
     plain = PlainClient(changing.clouds_yaml, "sandbox")
     body = {"quota": {"network": limits(3, "network")["network"] + 50}}
-    for number in (3, 4):
+    seen = Reading.objects.filter(target__endpoint__slug="neutron-geneva")
+    # These were looked at by themselves meanwhile: what is read of all is older.
+    seen.filter(target__project__slug__in=map(project_name, (7, 8))).update(
+        read_at=Now() + timedelta(hours=1)
+    )
+    kept = [
+        KeptLimit.objects.create(
+            target=each.target, limit=each.limit, why=KeptWhy.TOTAL, seen=7, kept_at=NOW
+        )
+        for each in seen.filter(
+            target__project__slug__in=map(project_name, (8, 9)), limit__key="network"
+        ).order_by("target")
+    ]
+    for number in (3, 4, 7):
         path = f"/v2.0/quotas/{project_id(number)}"
         plain.done("PUT", "network", path, body, region="geneva")
     plain.done("PATCH", "identity", f"/projects/{project_id(5)}", {"project": {"name": "mine"}})
@@ -157,6 +172,7 @@ def test_what_others_changed_is_found_by_the_reading_of_all(
         ("limit changed", project_name(3), "neutron-geneva"),
         ("project renamed", project_name(5), "keystone"),
     ]
+    assert [*KeptLimit.objects.order_by("pk")] == kept[:1]
     # What the list lacks is looked at by itself before anybody says that it is gone.
     gone, other = (
         Target.objects.get(project__slug=project_name(number), endpoint__slug="keystone")
