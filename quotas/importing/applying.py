@@ -21,7 +21,7 @@ from projects.actions.project_acts import act, move_project
 from projects.actions.project_names import MAX_NAME, free_slug
 from projects.actions.projects import make_project, set_role
 from projects.actions.units import hold_place
-from projects.models import Project, ProjectAct, User
+from projects.models import Membership, Project, ProjectAct, User
 from projects.states import ProjectActKind
 from quotas.actions.ledger import open_quota
 from quotas.actions.posting import Journal
@@ -32,6 +32,7 @@ from quotas.states import KeptWhy, TargetState
 
 from .explaining import Explained, Found, leave
 from .noting import Seen, open_drift, store_readings
+from .people import STRENGTH
 from .plans import Plan
 from .scanning import Read
 from .shape import Shape
@@ -159,9 +160,15 @@ def _project(run: Import, plan: Plan) -> Project:
 
 
 def _give_roles(run: Import, plan: Plan, project: Project) -> None:
+    """What they have in the cloud; who has as much here, or more, from elsewhere keeps it."""
+    members = Membership.objects.filter(project=project, ends_at=None)
+    held = {(row.user_id, row.group_id): STRENGTH[row.role] for row in members.order_by("pk")}
     for holder, role in sorted(
         plan.roles.items(), key=lambda pair: (str(type(pair[0])), pair[0].pk)
     ):
+        who = (holder.pk, None) if isinstance(holder, User) else (None, holder.pk)
+        if who in held and held[who] <= STRENGTH[role]:
+            continue
         kind = {"user": holder} if isinstance(holder, User) else {"group": holder}
         set_role(project=project, role=role, actor=run.actor, now=run.now, **kind)
 

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 from pytest_django import Settings
 
 from contrib.sandbox.control import running_sandbox
 from contrib.testing.plain import PlainClient
-from projects.models import Project
+from projects.actions.projects import set_role
+from projects.models import Project, User
+from projects.states import Role
 from quotas.models import ProjectHandle
 from quotas.tests.importing.test_import import run
 
@@ -18,14 +21,16 @@ pytestmark = pytest.mark.django_db
 
 SITE = """
 identity:
-  here: {name: Here, driver: keystone, cloud: here, region_name: geneva}
-  there: {name: There, driver: keystone, cloud: there, region_name: geneva}
+  here: {name: Here, driver: keystone, cloud: here, region_name: geneva, people: {by: name}}
+  there: {name: There, driver: keystone, cloud: there, region_name: geneva, people: {by: name}}
 units: {org: Organisation, lab: Laboratory}
+people: {alice: {name: Alice}, bob: {name: Bob}}
 """
 RULES = """
 rules:
   - {name: admin, leave_out: true}
   - {name: "*", unit: org}
+roles: {admin: owner, member: member, reader: reader}
 accept: [no owner]
 """
 
@@ -73,14 +78,32 @@ def test_one_name_in_two_clouds_is_one_project(tmp_path: Path, settings: Setting
         # One that came to the other cloud since: where all agree, it is the same project.
         body = {"project": {"name": "alone", "domain_id": "default"}}
         late = plain["here"].done("POST", "identity", "/projects", body)["project"]["id"]
+        # It knows people of it by other roles: nobody has less by that.
+        for name, role in (("alice", Role.OWNER), ("bob", Role.READER)):
+            set_role(
+                project=Project.objects.get(name="alone"), role=role, actor=None,
+                user=User.objects.get(subject=name), now=timezone.now(),
+            )  # fmt: skip
+            grant(plain["here"], late, plain["here"].new_user(name), "member")
         other = answered.replace("unit: org", "unit: lab")
         code, said = run(answers=other, folder=tmp_path)
         assert (code, "alone" in said, "lab, org" in said) == (1, True, True)
         assert ("alone", "here", late) not in handles()
         assert run(answers=answered, folder=tmp_path)[0] == 0
         assert ("alone", "here", late) in handles()
+        people = Project.objects.get(name="alone").memberships.filter(ends_at=None).order_by("role")
+        assert [(str(each.user), each.role) for each in people] == [
+            ("Bob", Role.MEMBER), ("Alice", Role.OWNER),
+        ]  # fmt: skip
         tag = Project.objects.get(name="alone").tag
         assert plain["here"].project(late)["tags"] == [tag]  # type: ignore[index]  # it is there
+
+
+def grant(plain: PlainClient, project_id: str, user_id: str, role: str) -> None:
+    rows = plain.done("GET", "identity", "/roles")["roles"]
+    role_id = next(row["id"] for row in rows if row["name"] == role)
+    path = f"/projects/{project_id}/users/{user_id}/roles/{role_id}"
+    plain.done("PUT", "identity", path)
 
 
 def handles() -> set[tuple[str, str, str]]:
