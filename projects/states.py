@@ -72,6 +72,13 @@ class ProjectActKind(models.TextChoices):
     ASK_BACK = "ask back", _("asked to return unused quota")
 
 
+# What pays back or draws anew what a project had before: nothing is given to it by these.
+DRAWING_ANEW = (
+    ProjectActKind.LOAN_EXTEND, ProjectActKind.LOAN_KEEP, ProjectActKind.MOVE,
+    ProjectActKind.UNDO_RETURN,
+)  # fmt: skip
+
+
 class ChangeKind(models.TextChoices):
     """A change of a project that somebody else must agree to."""
 

@@ -18,7 +18,7 @@ from portal.lib.errors import Conflict, Invalid, NoRoom
 from portal.lib.locks import lock
 from projects.actions.project_acts import act
 from projects.models import Project, User
-from projects.states import ProjectActKind, ProjectState
+from projects.states import DRAWING_ANEW, ProjectActKind, ProjectState
 from quotas.models import Account, Loan, QuotaReturn, Transfer, TransferKind
 from quotas.queries.accounts import nearest_sources
 
@@ -29,11 +29,6 @@ from .project_desk import ProjectDesk
 from .returns import note, owners_desk
 
 GIVEN = (TransferKind.GRANT, TransferKind.LOAN)
-# What draws again what the project had before: it was not given by them.
-DRAWN_ANEW = (
-    ProjectActKind.UNDO_RETURN, ProjectActKind.MOVE, ProjectActKind.LOAN_EXTEND,
-    ProjectActKind.LOAN_KEEP,
-)  # fmt: skip
 
 
 def undo_return(
@@ -192,7 +187,7 @@ def _given_since(returns: Collection[QuotaReturn]) -> dict[int, int]:
     own = Transfer.objects.filter(project_act=OuterRef(OuterRef("act"))).order_by("-pk")
     since = Transfer.objects.filter(
         credit=OuterRef("account"), kind__in=GIVEN, pk__gt=Subquery(own.values("pk")[:1])
-    ).exclude(project_act__kind__in=DRAWN_ANEW)
+    ).exclude(project_act__kind__in=DRAWING_ANEW)
     total = since.order_by().values("credit").annotate(total=Sum("amount")).values("total")
     rows = QuotaReturn.objects.filter(pk__in=[each.pk for each in returns]).annotate(
         given=Coalesce(Subquery(total, output_field=BigIntegerField()), 0)

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from quotas.backends.base import UNLIMITED, Figure
-from quotas.models import Crossing, Limit, Reading, Target, UsagePeak
+from quotas.models import Crossing, Limit, Reading, Target, UnitUsage, UsagePeak
 
 # Beyond what a bigint column holds: said by nobody in earnest, but it must not break us.
 _LARGEST = 2**63 - 1
@@ -116,11 +116,15 @@ def _store_peaks(target: Target, seen: list[tuple[Limit, Figure]], read_at: date
 
 
 def forget_old_usage(now: datetime, most: int = 5_000) -> int:
-    """Forget peaks, and crossings that ended, of more than PEAK_DAYS ago; how many rows went."""
+    """Forget peaks, what was added up of them, and crossings that ended, after PEAK_DAYS.
+
+    most: so many rows of each. How many went altogether is returned.
+    """
     first = timezone.localdate(now) - timedelta(days=settings.PEAK_DAYS)
     count = 0
     for rows in (
         UsagePeak.objects.filter(day__lt=first),
+        UnitUsage.objects.filter(day__lt=first),
         Crossing.objects.filter(ended_at__lt=now - timedelta(days=settings.PEAK_DAYS)),
     ):
         ids = list(rows.order_by("pk").values_list("pk", flat=True)[:most])

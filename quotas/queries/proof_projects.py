@@ -30,9 +30,6 @@ from .proof_history import History, absences_behind, by_column, may_have_held, u
 # Loans were proved by the chain before all else was.
 LOANS = (ProjectActKind.LOAN_EXTEND, ProjectActKind.LOAN_KEEP)
 KNOWN_RULES = {True: (5, 6), False: (6,)}
-# What pays back and draws as much again: its transfers rest on no decision of their own. What is
-# had again was returned before: `proof_returns`.
-DRAWING_ANEW = (*LOANS, ProjectActKind.MOVE, ProjectActKind.UNDO_RETURN)
 
 
 @dataclass(frozen=True)

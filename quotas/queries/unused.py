@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from projects.models import Project
-from projects.states import ProjectState
+from projects.states import DRAWING_ANEW, ProjectState
 from quotas.models import (
     Account,
     Contribution,
@@ -184,7 +184,7 @@ def _accounts(project_ids: Collection[int], now: datetime) -> QuerySet[Account]:
     lately = Transfer.objects.filter(
         credit=OuterRef("pk"), kind__in=(TransferKind.GRANT, TransferKind.LOAN),
         at__gt=now - timedelta(days=LEFT_ALONE_DAYS),
-    )  # fmt: skip
+    ).exclude(project_act__kind__in=DRAWING_ANEW)  # fmt: skip
     asked = RequestLine.objects.filter(
         project=OuterRef("project"), offering=OuterRef("offering"), state__in=PENDING
     )

@@ -17,6 +17,8 @@ from .unused import WORKS
 
 # Who reads about others' quota in figures.
 READING = (Power.DECIDE_QUOTA, Power.MANAGE_ENVELOPES, Power.AUDIT)
+# So many returns of a project are shown, even where none of them can be undone any more.
+NEWEST = 10
 
 
 def may_see_unused(viewer: Viewer) -> bool:
@@ -100,6 +102,14 @@ def returns_of(project: Project) -> QuerySet[QuotaReturn]:
         )
         .order_by("-pk")
     )  # fmt: skip
+
+
+def returns_shown(project: Project, now: datetime) -> list[QuotaReturn]:
+    """The newest of them, and whatever else its project can still have again; one query."""
+    rows = returns_of(project)
+    newest = QuotaReturn.objects.filter(account__project=project).order_by("-pk")
+    ids = newest.values("pk")[:NEWEST]
+    return list(rows.filter(can_be_undone(now) | Q(pk__in=ids)))
 
 
 def can_be_undone(now: datetime) -> Q:

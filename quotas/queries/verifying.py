@@ -10,7 +10,7 @@ from typing import TypeVar
 from django.db.models import Min, Model, QuerySet
 
 from projects.models import ProjectAct
-from projects.states import Power, ProjectActKind
+from projects.states import DRAWING_ANEW, Power, ProjectActKind
 from quotas.models import BoundUse, Decision, EnvelopeAct, Transfer, TransferKind
 
 from .proof_amounts import Sums
@@ -18,7 +18,7 @@ from .proof_checks import check
 from .proof_findings import Finding
 from .proof_funding import acts_of_people, check_act
 from .proof_history import history_of
-from .proof_projects import DRAWING_ANEW, check_life, lives_of
+from .proof_projects import check_life, lives_of
 from .proof_returns import check_returns
 
 CHUNK = 500

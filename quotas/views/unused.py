@@ -29,13 +29,13 @@ from quotas.queries.unused_lists import (
     may_see_unused,
     narrowed,
     returns_of,
+    returns_shown,
     unused_rows,
 )
 
 from .life_forms import AskBackForm
 from .pages import is_slug, page_of, visible_project
 
-RETURNS_SHOWN = 10
 MAX_DIGITS = 18
 
 
@@ -186,14 +186,9 @@ def _show(
 
 
 def _return_rows(viewer: Viewer, project: Project, may_return: bool) -> list[dict[str, Any]]:
-    """The newest returns, and how much of each can be had again and is there."""
-    rows = list(returns_of(project)[:RETURNS_SHOWN])
-    is_open = [
-        each
-        for each in rows
-        if may_return and each.undone_by_id is None and each.undo_until > viewer.now
-    ]
-    found = there_of(project, is_open, viewer.now)
+    """Returns, and how much of each can be had again and is there."""
+    rows = returns_shown(project, viewer.now)
+    found = there_of(project, rows if may_return else [], viewer.now)
     return [
         {"row": each, "whole": whole, "there": there}
         for each in rows

@@ -12,9 +12,10 @@ from portal.lib.errors import Forbidden, Invalid, Stale
 from projects.models import Event, Notice, Project
 from projects.states import ProjectState
 from quotas.actions.thresholds import set_thresholds, thresholds_of
+from quotas.actions.usage_days import add_up
 from quotas.delivery.readings import forget_old_usage
 from quotas.delivery.thresholds import look
-from quotas.models import Crossing, Endpoint, Limit, Reading, Target, UsagePeak
+from quotas.models import Crossing, Endpoint, Limit, Reading, Target, UnitUsage, UsagePeak
 from quotas.queries.crossings import open_crossings
 from quotas.tests.api import caller
 from quotas.tests.pages.acting import client_of
@@ -171,9 +172,13 @@ def test_what_is_too_old_is_forgotten(site: Site, settings: Settings) -> None:
     for days in (settings.PEAK_DAYS, settings.PEAK_DAYS + 1):
         day = today - timedelta(days=days)
         UsagePeak.objects.create(target=target, limit=limit, day=day, used=1)
-    assert forget_old_usage(NOW) == 1
+        add_up(day)
+    # And what was added up of the site and of three units.
+    assert forget_old_usage(NOW) == 1 + 4
     assert forget_old_usage(NOW) == 0
-    assert UsagePeak.objects.get().day == today - timedelta(days=settings.PEAK_DAYS)
+    last = today - timedelta(days=settings.PEAK_DAYS)
+    assert UsagePeak.objects.get().day == last
+    assert UnitUsage.objects.get(unit=None).day == last
 
 
 def test_the_page_says_what_is_close_and_takes_shares(site_today: Site) -> None:

@@ -11,6 +11,8 @@ from pytest_django import DjangoAssertNumQueries
 from projects.models import Project
 from projects.states import ProjectState
 from quotas.actions import requests
+from quotas.actions.return_undos import undo_return
+from quotas.actions.returns import return_quota
 from quotas.actions.unused import find_unused
 from quotas.actions.wishes import Wish
 from quotas.models import (
@@ -110,6 +112,15 @@ def _asked_for(site: Site) -> None:
     requests.submit(
         project=site.project, wish=Wish({site.vcpu.slug: 120}, "why"), actor=site.alice, now=THEN
     )
+
+
+def test_what_was_returned_and_had_again_is_suggested_as_before(using: Site) -> None:
+    before = found(using)
+    made = return_quota(
+        project=using.project, offering=using.vcpu, amount=20, seen=100, actor=using.alice, now=THEN
+    )
+    undo_return(quota_return=made, actor=using.alice, now=THEN)
+    assert found(using) == before != []
 
 
 LEFT_ALONE = {
