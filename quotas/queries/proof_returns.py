@@ -1,4 +1,4 @@
-"""Did projects have again what they returned, no more than that, once and in time?
+"""Did projects have again what they returned, no more than that, whence, as what, once, in time?
 
 Owners return quota, and have it again, on nobody's authority: the ledger is the proof. Asked of
 the database in three questions, whatever the number of returns.
@@ -24,8 +24,15 @@ def check_returns() -> Iterator[Finding]:
         back=_moved("act", "debit", BACK),
         given=_moved("undone_by", "credit", GIVEN),
         undone_at=F("undone_by__at"),
+        # A loan stays a loan: only what was theirs for good is for good again.
+        kept=_moved("act", "debit", (TransferKind.RETURN,)),
+        repaid=F("back") - F("kept"),
+        granted=_moved("undone_by", "credit", (TransferKind.GRANT,)),
+        lent=F("given") - F("granted"),
+        is_from_elsewhere=Exists(_drawn_elsewhere()),
     )
     wrong = ~Q(back=F("amount")) | ~Q(given=F("undone_amount")) | Q(undone_at__gte=F("undo_until"))
+    wrong |= Q(granted__gt=F("kept")) | Q(lent__gt=F("repaid")) | Q(is_from_elsewhere=True)
     for each in rows.filter(wrong).order_by("pk").iterator(chunk_size=2000):
         name = f"return {each.pk} of account {each.account_id}"
         if each.back != each.amount:
@@ -34,6 +41,13 @@ def check_returns() -> Iterator[Finding]:
             yield Finding(None, f"{name}, undone", each.undone_amount, each.given)
         if each.undone_at is not None and each.undone_at >= each.undo_until:
             yield Finding(None, f"{name}, until", each.undo_until, each.undone_at)
+        for what, most, found in (
+            ("had for good", each.kept, each.granted), ("on loan", each.repaid, each.lent),
+        ):  # fmt: skip
+            if found > most:
+                yield Finding(None, f"{name}, {what} again", f"at most {most}", found)
+        if each.is_from_elsewhere:
+            yield Finding(None, f"{name}, drawn from", "where it went", "elsewhere")
     for kind, column in (
         (ProjectActKind.RETURN, "act"), (ProjectActKind.UNDO_RETURN, "undone_by"),
     ):  # fmt: skip
@@ -41,6 +55,12 @@ def check_returns() -> Iterator[Finding]:
         moved = Transfer.objects.filter(project_act__kind=kind).exclude(Exists(theirs))
         for pk in moved.order_by("pk").values_list("pk", flat=True):
             yield Finding(None, f"return behind transfer {pk}", "one", "none")
+
+
+def _drawn_elsewhere() -> QuerySet[Transfer]:
+    """What the undoing of a return drew from accounts that the return gave nothing to."""
+    went = Transfer.objects.filter(project_act=OuterRef(OuterRef("act")), credit=OuterRef("debit"))
+    return Transfer.objects.filter(~Exists(went), project_act=OuterRef("undone_by"))
 
 
 def _moved(act: str, side: str, kinds: tuple[TransferKind, ...]) -> Coalesce:

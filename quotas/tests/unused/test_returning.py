@@ -30,10 +30,13 @@ from quotas.models import (
 from quotas.queries.letter_words import unused_behind
 from quotas.queries.notice_words import url_of
 from quotas.queries.notices import notice_rows
+from quotas.queries.proof_returns import check_returns
 from quotas.queries.timeline_events import events_of_project, told
+from quotas.queries.unused_lists import returns_shown
 from quotas.queries.verifying import verify
 from quotas.tests.site import NOW, Site, join, make_site
 from quotas.tests.test_lives import give
+from quotas.tests.test_verify_decisions import forge
 from quotas.tests.using import read, use_for
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +145,12 @@ def test_it_is_had_again_in_time_only(site: Site) -> None:
         undo_return(
             quota_return=made, actor=site.alice, now=NOW + (settings.RECLAIM_UNDO_DAYS + 1) * DAY
         )
+
+
+def test_what_can_be_undone_is_shown_however_much_was_returned_since(site: Site) -> None:
+    made = [give_back(site, 1, seen=100 - number) for number in range(12)]
+    assert returns_shown(site.project, NOW + DAY) == made[::-1]
+    assert returns_shown(site.project, NOW + 90 * DAY) == made[:1:-1]
 
 
 def test_what_went_to_a_unit_that_the_project_has_left_stays_there(site: Site) -> None:
@@ -272,3 +281,22 @@ def test_the_proof_finds_what_was_had_again_without_being_returned(site: Site) -
     assert (found.expected, found.found) == (49, 50)
     QuotaReturn.objects.all().delete()
     assert len(list(verify())) == 4
+
+
+def test_the_proof_finds_what_came_from_elsewhere_and_a_loan_that_did_not_stay_one(
+    site: Site,
+) -> None:
+    made = give_back(site, 50)
+    undone = undo_return(quota_return=made, actor=site.alice, now=NOW + 2 * DAY)
+    assert list(check_returns()) == []
+    pool = Account.objects.get(holder=Holder.POOL, offering=site.vcpu)
+    forge(
+        "quotas_transfer",
+        "UPDATE quotas_transfer SET kind = 'grant', debit_id = %s"
+        " WHERE kind = 'loan' AND project_act_id = %s",
+        pool.pk, undone.undone_by_id,
+    )  # fmt: skip
+    name = f"return {made.pk} of account {made.account_id}"
+    assert [(each.what, each.found) for each in check_returns()] == [
+        (f"{name}, had for good again", 50), (f"{name}, drawn from", "elsewhere"),
+    ]  # fmt: skip
