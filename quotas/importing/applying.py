@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from portal.lib.errors import Conflict
 from portal.lib.locks import lock, lock_ids
 from portal.lib.plain import storable
 from projects.actions.events import record
@@ -22,7 +23,7 @@ from projects.actions.project_names import MAX_NAME, free_slug
 from projects.actions.projects import make_project, set_role
 from projects.actions.units import hold_place
 from projects.models import Membership, Project, ProjectAct, User
-from projects.states import ProjectActKind
+from projects.states import STANDING, ProjectActKind
 from quotas.actions.ledger import open_quota
 from quotas.actions.posting import Journal
 from quotas.actions.targets import ensure_targets, touch_targets
@@ -103,8 +104,7 @@ def answer_kept(
     if project is None or not over:
         return None
     with transaction.atomic():
-        project = lock(Project.objects.filter(pk=project.pk).select_related("unit"))[0]
-        hold_place(project)
+        project = _held(project)
         note = act(
             project, ProjectActKind.IMPORT, actor=run.actor, now=run.now,
             reason=_reason(run, plan), data={"limits": sorted(row.limit_id for row in over)},
@@ -145,9 +145,7 @@ def _project(run: Import, plan: Plan) -> Project:
     """The project, locked: made now, or ours since another of its parts was taken over."""
     ours = plan.candidate.project
     if ours is not None:
-        project = lock(Project.objects.filter(pk=ours.pk).select_related("unit"))[0]
-        hold_place(project)
-        return project
+        return _held(ours)
     if plan.unit is None:  # pragma: no cover - such a plan waits for an answer
         raise AssertionError("no unit")
     project = make_project(
@@ -156,6 +154,15 @@ def _project(run: Import, plan: Plan) -> Project:
     )  # fmt: skip
     if plan.is_suspended:
         move_project(project, "suspend", suspended_at=run.now)
+    return project
+
+
+def _held(project: Project) -> Project:
+    """Ours, locked with its place. Raises Conflict where it was closed since it was looked at."""
+    project = lock(Project.objects.filter(pk=project.pk).select_related("unit"))[0]
+    if project.state not in STANDING:
+        raise Conflict(f"{project.name} was closed meanwhile; run it again.")
+    hold_place(project)
     return project
 
 
@@ -205,10 +212,11 @@ def _open(
     Of what an envelope lacks nothing is booked, and the limits that it feeds are kept.
     """
     held = dict(Account.objects.filter(project=project).values_list("offering", "balance"))
+    # What was settled before may have been given back since: it is not booked again.
     wanted = {
         pk: amount - held.get(pk, 0)
         for pk, amount in result.quota.items()
-        if amount > held.get(pk, 0)
+        if pk not in result.settled and amount > held.get(pk, 0)
     }
     if not wanted:
         return 0

@@ -63,11 +63,15 @@ class Change:
 
 @dataclass
 class Explained:
-    """quota: {offering id: base units} of what is known; kept: {limit id: why it stays}."""
+    """quota: {offering id: base units} of what is known; kept: {limit id: why it stays}.
+
+    settled: offerings of which the ledger had its amount already; it may have another by now.
+    """
 
     quota: dict[int, int] = field(default_factory=dict)
     kept: dict[int, Doubt] = field(default_factory=dict)
     changes: dict[int, Change] = field(default_factory=dict)
+    settled: frozenset[int] = frozenset()
 
     def wanted(self, managed: Managed) -> int:
         """What the ledger will say of a limit."""
@@ -106,7 +110,7 @@ class _Solver:
             for pk, each in shape.managed.items()
             if pk in found and found[pk].limit is not None and not self._is_public(each)
         ]
-        self.result = Explained(quota={**said, **held})
+        self.result = Explained(quota={**said, **held}, settled=frozenset(held))
         self.held = set(held)
         # Offerings of which somebody said how much there is, whatever their own limits are.
         self.answered = set(said) - self.held
