@@ -8,9 +8,10 @@ OBSERVE_SECONDS = env.seconds("OBSERVE_SECONDS", 300, low=1, high=86_400)
 OBSERVE_EACH_SECONDS = env.seconds(
     "OBSERVE_EACH_SECONDS", min(12 * OBSERVE_SECONDS, 86_400), low=1, high=86_400
 )
-# A reading of all projects of an endpoint ends within this, and so many are under way at once.
+# A reading of all projects of an endpoint ends within this, and so many are under way at once: each
+# takes a process of the workers, of which some must be left for deliveries.
 SURVEY_TIMEOUT_SECONDS = env.seconds("SURVEY_TIMEOUT_SECONDS", 600, low=1, high=21_600)
-SURVEYS_AT_ONCE = env.integer("SURVEYS_AT_ONCE", 2, low=1, high=100)
+SURVEYS_AT_ONCE = env.integer("SURVEYS_AT_ONCE", 1, low=1, high=100)
 # For how many days the highest use of each day is kept.
 PEAK_DAYS = env.integer("PEAK_DAYS", 400, low=91, high=3_660)
 # At which per cents of a limit owners and managers are told, beside those of their own; empty: at

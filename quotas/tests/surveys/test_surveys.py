@@ -1,6 +1,7 @@
 """200 projects in two regions are read by as few calls as each API allows, behind all writes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from contrib.scale.numbers import (
     used,
 )
 from contrib.testing.plain import PlainClient
+from portal.observing import SURVEYS_AT_ONCE
 from portal.testing.servers import DatabaseCopy
 from quotas.delivery import surveys
 from quotas.delivery.observe import observe, stale
@@ -303,3 +305,12 @@ def test_a_survey_that_took_long_and_came_to_nothing_pauses_as_long(
     else:
         surveys._fail(turn, "timeout", "No answer came.")
     assert SurveyRun.objects.get(token=None, next_at__gt=Now() + 0.9 * took).endpoint == nova
+
+
+@pytest.mark.parametrize("page", ["operate.md", "connect-a-cloud.md"])
+def test_surveys_leave_most_processes_of_a_worker_as_documented_to_deliveries(
+    settings: Settings, page: str
+) -> None:
+    text = (settings.BASE_DIR / "docs" / page).read_text()
+    found = re.findall(r"--queues apply,observe,notify --concurrency (\d+)", text)
+    assert [int(each) > 2 * SURVEYS_AT_ONCE for each in found] == [True]
