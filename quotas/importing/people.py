@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from portal.lib.plain import is_key
 from projects.models import LOCAL_ISSUER, Group, User
@@ -45,11 +46,14 @@ class Directory:
         self.unknown: dict[Key, Unknown] = {}
         self.unmapped: Counter[str] = Counter()
         rows = HolderHandle.objects.filter(identity=self.identity).exclude(external_id="")
-        self.by_handle: dict[Key, Person] = {
-            (HolderKind.USER if row.user else HolderKind.GROUP, row.external_id): holder
+        owners: dict[Key, Person | None] = {
+            (HolderKind.USER if row.user else HolderKind.GROUP, row.external_id): (
+                row.user or row.group
+            )
             for row in rows.select_related("user", "group").order_by("pk")
-            if (holder := row.user or row.group) is not None and _is_here(holder)
         }
+        self.by_handle = {key: each for key, each in owners.items() if each and _is_here(each)}
+        self.somebodys = owners.keys() - self.by_handle.keys()
         self.people = _Index(User.objects.filter(is_active=True), rule_for(self.identity, User()))
         self.groups = _Index(Group.objects.filter(gone_at=None), rule_for(self.identity, Group()))
         self.by_subject: dict[str, list[User]] = {}
@@ -102,21 +106,37 @@ class Directory:
         said = self.answers.people if kind == HolderKind.USER else self.answers.groups
         holder = self.holders.get(key, NamedHolder(external_id, ""))
         row = self.unknown.setdefault(key, Unknown(holder, kind))
-        is_made = kind == HolderKind.USER and is_key(holder.name)
         row.is_answered = said.get(external_id) == NOBODY or (
-            self.answers.unknown_people == "leave_out"
-            or (self.answers.unknown_people == "make" and is_made)
+            self.answers.unknown_people == "leave_out" or self.to_be_made(key)
         )
         row.project_count += 1
 
     def to_be_made(self, key: Key) -> bool:
-        """Whether the answers have an account made of somebody unknown."""
+        """Whether the answers have an account made of somebody unknown.
+
+        Not where that could be somebody else: one name may be another's in another domain, or
+        one's here whom the rule did not find.
+        """
         kind, external_id = key
         is_said = external_id in self.answers.people
         holder = self.holders.get(key)
-        is_named = holder is not None and is_key(holder.name)
-        is_wanted = self.answers.unknown_people == "make" and kind == HolderKind.USER
-        return is_wanted and is_named and not is_said
+        if self.answers.unknown_people != "make" or kind != HolderKind.USER or holder is None:
+            return False
+        is_other = self.people.is_elsewhere(holder) or key in self.somebodys
+        is_free = holder.name not in self.taken and self.names[holder.name.casefold()] == 1
+        return is_key(holder.name) and is_free and not is_other and not is_said
+
+    @cached_property
+    def taken(self) -> set[str]:
+        """Subjects that somebody has at the provider by which people would sign in."""
+        rows = User.objects.filter(issuer=self.issuer()).order_by("pk")
+        return set(rows.values_list("subject", flat=True))
+
+    @cached_property
+    def names(self) -> Counter[str]:
+        """How many people of the identity service have one name."""
+        people = (each for (kind, _id), each in self.holders.items() if kind == HolderKind.USER)
+        return Counter(each.name.casefold() for each in people)
 
     def issuer(self) -> str:
         """Who will sign them in."""
@@ -147,11 +167,16 @@ class _Index:
         if self.rule.by == "id":
             value = holder.external_id
         else:
-            if self.rule.domain_id and holder.domain_id not in ("", self.rule.domain_id):
+            if self.is_elsewhere(holder):
                 return None
             value = holder.name
         found = self.by_value.get(value.casefold(), []) if value else []
         return found[0] if len(found) == 1 else None
+
+    def is_elsewhere(self, holder: NamedHolder) -> bool:
+        """Whether somebody is of another domain than the rule's."""
+        domain_id = self.rule.domain_id if self.rule else ""
+        return bool(domain_id) and holder.domain_id not in ("", domain_id)
 
 
 def _reversed(identity: Endpoint, answers: Answers) -> Mapping[str, str]:

@@ -36,7 +36,7 @@ from .answers import Answers
 from .applying import Import, answer_kept, take_over
 from .asking import Asking
 from .comparing import compare_plan, found_of, shortfalls
-from .contradictions import Contradiction
+from .contradictions import Contradiction, shown
 from .people import rules_of
 from .planning import Planner
 from .plans import Plan, Verdict
@@ -116,6 +116,8 @@ class Importer:
         self.room = Room(shape, answers)
         self.spool: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - close()
         self.looked = Looked()
+        # Accounts that this run made, by issuer and name.
+        self.made: dict[tuple[str, str], User] = {}
 
     def close(self) -> None:
         self.spool.close()
@@ -209,25 +211,34 @@ class Importer:
         plans = [each for each in self.looked.plans if each.verdict == Verdict.NEW]
         made: dict[tuple[int, HolderKind, str], User] = {}
         for plan in plans:
-            for key, role in plan.to_make.items():
-                if key not in made:
-                    user, is_new = self._account(*key)
-                    made[key] = user
-                    done.people += is_new
-                plan.roles.setdefault(made[key], Role(role))
+            try:
+                for key, role in plan.to_make.items():
+                    if key not in made:
+                        made[key] = self._account(*key)
+                    plan.roles.setdefault(made[key], Role(role))
+            except (DomainError, IntegrityError) as error:
+                # Somebody came here since; who that is, another run finds out.
+                plan.verdict = Verdict.BLOCKED
+                done.failed[plan.label] = str(error)
+        done.people = len(self.made)
 
-    def _account(self, identity_id: int, kind: HolderKind, external_id: str) -> tuple[User, bool]:
+    def _account(self, identity_id: int, kind: HolderKind, external_id: str) -> User:
+        """The account of somebody unknown; one of a name, in however many clouds it is.
+
+        Raises Conflict, IntegrityError where somebody has it since.
+        """
         directory = self.planner.directories[identity_id]
-        name = directory.holders[kind, external_id].name
-        issuer = directory.issuer()
-        user = User.objects.filter(issuer=issuer, subject=name).first()
-        is_new = user is None
-        if user is None:
-            user = make_user(subject=name, issuer=issuer, name=name)
+        name, issuer = directory.holders[kind, external_id].name, directory.issuer()
         identity = self.identities[identity_id]
-        rule = rule_for(identity, user)
-        store(identity, user, rule.value_of(user) if rule else name, {external_id})
-        return user, is_new
+        user = self.made.get((issuer, name))
+        with transaction.atomic():
+            if user is None:
+                user = make_user(subject=name, issuer=issuer, name=name)
+            rule = rule_for(identity, user)
+            if not store(identity, user, rule.value_of(user) if rule else name, {external_id}):
+                raise Conflict(f"{shown(name)} of {identity.slug} is somebody already.")
+        self.made[issuer, name] = user
+        return user
 
     def _find_room(self) -> None:
         """Issue and fund what the projects have and envelopes lack, as the answers say."""

@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from portal.lib.errors import Conflict
+from projects.actions.people import make_user
 from projects.actions.projects import set_role
-from projects.models import Project, User
+from projects.models import Membership, Project, User
 from projects.states import ProjectState, Role
 from quotas.actions.returns import return_quota
 from quotas.backends.base import Figure
@@ -27,18 +28,22 @@ ANSWERED = f"{RULES}\nunlimited: {{nova-geneva.cores: 40}}\n"
 CLOSED, GIVING = "atlas-00", "atlas-endless"
 
 
+def begin(text: str) -> Importer:
+    services = Endpoint.objects.exclude(identity=None).order_by("pk")
+    shape = load_shape(services)
+    return Importer(
+        Endpoint.objects.filter(identity=None), services, shape, read_answers(text, shape),
+        actor=None, tell=lambda *_said: None,
+    )  # fmt: skip
+
+
 def test_what_was_given_back_or_closed_meanwhile_gets_nothing(town: Town, tmp_path: Path) -> None:
     load_site(tmp_path)
     town.limit_cores(CLOSED, "geneva", cores=-1)
     run(answers=RULES, folder=tmp_path)
     now = timezone.now()
-    services = Endpoint.objects.exclude(identity=None).order_by("pk")
-    shape = load_shape(services)
-    answers = read_answers(ANSWERED, shape)
-    importer = Importer(
-        Endpoint.objects.filter(identity=None), services, shape, answers,
-        actor=None, tell=lambda *_said: None,
-    )  # fmt: skip
+    importer = begin(ANSWERED)
+    shape, answers = importer.shape, importer.answers
     plans = {each.candidate.name: each for each in importer.look().plans}
     importer.close()
     nova = Endpoint.objects.get(slug="nova-geneva")
@@ -61,3 +66,18 @@ def test_what_was_given_back_or_closed_meanwhile_gets_nothing(town: Town, tmp_pa
     )
     with pytest.raises(Conflict, match="closed meanwhile"):
         answer_kept(begun, plans[CLOSED], read, found, looked[CLOSED])
+
+
+def test_who_came_meanwhile_is_found_by_another_run(town: Town, tmp_path: Path) -> None:
+    load_site(tmp_path)
+    answers = f"{RULES}\npeople: {{unknown: make}}\n"
+    importer = begin(answers)
+    importer.look()
+    zoe = make_user(subject="zoe")
+    done = importer.apply()
+    importer.close()
+    assert [label.partition(" (")[0] for label in done.failed] == ["Tagged one"]
+    assert (done.people, done.imported > 0) == (0, True)
+    run(answers=answers, folder=tmp_path)
+    held = Membership.objects.get(project__name="Tagged one", user=zoe)
+    assert (held.role, User.objects.filter(subject="zoe").count()) == (Role.MEMBER, 1)
