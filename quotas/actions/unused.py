@@ -16,7 +16,7 @@ from projects.rules import may_decide_in
 from projects.states import NoticeKind, ProjectActKind
 from quotas.models import UnusedQuota
 from quotas.queries.unused import WORKS, Unused, unused_of
-from quotas.queries.unused_lists import asked_back_at, may_be_asked_at, unused_at_hand
+from quotas.queries.unused_lists import asked_back_at, may_be_asked_at
 
 from .calendar import managers_of
 from .lives import MAX_REASON
@@ -82,7 +82,7 @@ def ask_back(*, project: Project, reason: str = "", actor: User, now: datetime) 
         desk = take_project(project, actor, now, decides=False)
         check_asks_back(desk.viewer, desk.project)
         desk.check_state(*WORKS)
-        if not unused_at_hand(desk.project):
+        if not unused_of([desk.project], now):
             raise Conflict(_("Nothing is known of it that it does not use."))
         again_at = may_be_asked_at(asked_back_at(desk.project))
         if again_at is not None and now < again_at:

@@ -257,17 +257,18 @@ def test_its_owners_are_asked_now_and_then(site: Site) -> None:
     with pytest.raises(Conflict, match="Nothing is known"):
         ask_back(project=site.project, actor=site.dana, now=then)
     use_for(site.project, "cores", 10, then)
-    find_unused(then)
     with pytest.raises(Forbidden):
         ask_back(project=site.project, actor=site.alice, now=then)
     done = ask_back(project=site.project, reason="Others wait.", actor=site.dana, now=then)
     assert done.reason == "Others wait."
+    find_unused(then)
     notices = Notice.objects.filter(kind=NoticeKind.UNUSED)
     assert {each.person for each in notices} == {site.alice, site.erin}
     rows = notice_rows(notices.filter(person=site.alice), Viewer.of(site.alice, then))
     assert [url_of(row) for row in rows] == ["/projects/atlas-reco/unused/"]
     figures = ["vCPU, compute-a, geneva: 88 of 100 unused"]
     assert unused_behind(rows) == {done.pk: (figures, "Others wait.")}
+    read(site.project, "cores", 10, then + 13 * DAY)
     with pytest.raises(TooSoon):
         ask_back(project=site.project, actor=site.otto, now=then + 13 * DAY)
     ask_back(project=site.project, actor=site.otto, now=then + 14 * DAY)
