@@ -6,11 +6,12 @@ Authority is computed here from half-open periods at `now` and never stored.
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.lookups import StartsWith
+from django.utils import timezone
 
 from portal.lib.lookups import IsAnyOf, is_among
 from portal.lib.together import Rows, together
@@ -112,6 +113,11 @@ class Viewer:
     # The rows by which the person is in these groups: what a proof cites.
     memberships: tuple[GroupMembership, ...] = field(default=(), repr=False)
     place: Place | None = None
+
+    @property
+    def site_day(self) -> date:
+        """The site's day, by which use and calendars go, wherever the person is."""
+        return timezone.localdate(self.now, timezone.get_default_timezone())
 
     @classmethod
     def of(cls, user: User, now: datetime) -> "Viewer":

@@ -43,7 +43,7 @@ class ProjectDesk:
     @property
     def today(self) -> date:
         """The site's day."""
-        return timezone.localdate(self.viewer.now, timezone.get_default_timezone())
+        return self.viewer.site_day
 
     @property
     def warrant(self) -> Warrant | None:

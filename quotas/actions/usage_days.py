@@ -67,7 +67,8 @@ def add_up(day: date) -> None:
 
 
 # held: what each project was promised of a limit as the day ended, which is what it has now
-# without what moved since. peak: what was last seen of its use. above: each unit with all that
+# without what moved since. peak: what was last seen of its use, which was not seen whole where the
+# service could not look into all of itself. above: each unit with all that
 # it lies in, and null for the site.
 ADD_UP = """
     INSERT INTO quotas_unitusage
@@ -88,8 +89,11 @@ ADD_UP = """
         GROUP BY a.project_id, c.limit_id
     ), peak AS (
         SELECT DISTINCT ON (p.target_id, p.limit_id)
-               t.project_id, p.limit_id, p.used, p.day = %(day)s AS is_seen
-        FROM quotas_usagepeak p JOIN quotas_target t ON t.id = p.target_id
+               t.project_id, p.limit_id, p.used,
+               p.day = %(day)s AND COALESCE(e.gaps_since >= %(ends_at)s, true) AS is_seen
+        FROM quotas_usagepeak p
+        JOIN quotas_target t ON t.id = p.target_id
+        JOIN quotas_endpoint e ON e.id = t.endpoint_id
         WHERE p.day BETWEEN %(since)s AND %(day)s
         ORDER BY p.target_id, p.limit_id, p.day DESC
     ), each AS (

@@ -77,7 +77,7 @@ def drawables_of(zone: Zone) -> list[Drawable]:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A chart, None where nothing was added up yet; what else could be drawn; what is drawn."""
+    """A chart, None where nothing has two days yet; what else could be drawn; what is drawn."""
 
     chart: Chart | None
     choices: Sequence[Drawable]
@@ -87,14 +87,16 @@ class Drawing:
 def drawing_of(
     unit: Unit | None, things: Sequence[Drawable], *, limit: str, day_count: int, today: date
 ) -> Drawing:
-    """The limit with this id as text, or the first with days, in a unit (None: the site).
+    """The limit with this id as text, or the first with two days, in a unit (None: the site).
 
     Of the site with the capacity behind it, of which no unit has a part. Three queries.
     """
     since = today - timedelta(days=day_count - 1)
     rows = UnitUsage.objects.filter(unit=unit, day__gte=since)
     there = Limit.objects.filter(
-        Exists(rows.filter(limit=OuterRef("pk"))), pk__in=[each.limit.pk for each in things]
+        # A second day: of one alone no line is drawn.
+        Exists(rows.filter(limit=OuterRef("pk")).order_by("day")[1:2]),
+        pk__in=[each.limit.pk for each in things],
     )
     known = set(there.values_list("pk", flat=True))
     choices = [each for each in things if each.limit.pk in known]
@@ -103,7 +105,7 @@ def drawing_of(
     drawn = next((each for each in choices if str(each.limit.pk) == limit), choices[0])
     days = days_of(drawn, rows.filter(limit=drawn.limit).order_by("day"), has_capacity=unit is None)
     chart = Chart(drawn.limit, drawn.name, drawn.place, day_count, tuple(days))
-    return Drawing(chart if len(days) > 1 else None, choices, drawn)
+    return Drawing(chart, choices, drawn)
 
 
 def days_of(drawn: Drawable, rows: Iterable[UnitUsage], *, has_capacity: bool) -> list[Day]:

@@ -9,11 +9,13 @@ from datetime import date, timedelta
 from functools import cached_property
 from itertools import groupby
 
+from django.db.models import Count
+
 from portal.lib.charts import Plot, Point
 from projects.models import Project
-from quotas.models import Limit, Region, UsagePeak
+from quotas.models import Limit, UsagePeak
 
-from .figures import LimitRow, RegionFigures
+from .figures import RegionFigures
 
 DAYS = (30, 90, 365)
 
@@ -152,25 +154,20 @@ def day_count_of(text: str) -> int:
 def usage_of(
     project: Project, regions: Iterable[RegionFigures], *, limit: str, day_count: int, today: date
 ) -> Chart | None:
-    """The days of a limit, by its id as text, or of the first that has any; None: too few."""
+    """The days of a limit, by its id as text, or of the first that has two; None: too few."""
     peaks = UsagePeak.objects.filter(
         target__project=project, day__gt=today - timedelta(days=day_count)
     )
-    known = set(peaks.values_list("limit", flat=True).distinct())
+    # Of one day alone no line is drawn.
+    counts = peaks.order_by().values("limit").annotate(day_count=Count("pk"))
+    known = set(counts.filter(day_count__gt=1).values_list("limit", flat=True))
     rows = [(each.region, row) for each in regions for row in each.rows if row.limit.pk in known]
     if not rows:
         return None
     region, row = next((pair for pair in rows if str(pair[1].limit.pk) == limit), rows[0])
     seen = peaks.filter(limit=row.limit).order_by("day").values_list("day", "used", "limit_seen")
-    return _chart(
-        row, region, day_count, [Day(day, used, _known(bound)) for day, used, bound in seen]
-    )
-
-
-def _chart(row: LimitRow, region: Region, day_count: int, days: Sequence[Day]) -> Chart | None:
-    if len(days) < 2:
-        return None
-    return Chart(row.limit, row.name, region.name, day_count, tuple(days))
+    days = tuple(Day(day, used, _known(bound)) for day, used, bound in seen)
+    return Chart(row.limit, row.name, region.name, day_count, days)
 
 
 def _known(limit_seen: int | None) -> int | None:

@@ -2,7 +2,6 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.lib.access import shows
@@ -74,7 +73,7 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
             regions,
             limit=request.GET.get("limit", ""),
             day_count=day_count_of(request.GET.get("days", "")),
-            today=timezone.localdate(viewer.now),
+            today=viewer.site_day,
         ),
         "day_choices": DAYS,
         "choices": [

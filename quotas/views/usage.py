@@ -5,7 +5,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -34,10 +33,13 @@ def unit_usage(request: HttpRequest, slug: str) -> HttpResponse:
     if not may_see_figures(viewer, unit.path):
         words = {"unit": unit.label}
         raise Forbidden(_("The figures of %(unit)s are for those who decide there.") % words)
+    drawing = _drawing(request, viewer, unit, drawables())
+    endpoint = drawing.drawn.limit.endpoint if drawing.drawn else None
     context = {
         "here": "units",
         "unit": unit,
-        **_drawn(_drawing(request, viewer, unit, drawables())),
+        "endpoint": endpoint if endpoint is not None and endpoint.gaps_since else None,
+        **_drawn(drawing),
     }
     return render(request, "units/usage.html", context)
 
@@ -52,7 +54,7 @@ def zone_detail(request: HttpRequest, zone_id: str) -> HttpResponse:
         "here": "catalogue",
         "zone": zone,
         "zone_id": zone_id,
-        "rows": rows_of_zone(zone, timezone.localdate(viewer.now)),
+        "rows": rows_of_zone(zone, viewer.site_day),
         "has_figures": has_figures,
         "incomplete": incomplete_in(zone),
     }
@@ -70,7 +72,7 @@ def _drawing(
         unit, things,
         limit=request.GET.get("limit", ""),
         day_count=day_count_of(request.GET.get("days", "")),
-        today=timezone.localdate(viewer.now),
+        today=viewer.site_day,
     )  # fmt: skip
 
 

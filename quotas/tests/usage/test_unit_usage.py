@@ -10,12 +10,14 @@ import pytest
 from django.utils import timezone
 
 from projects.models import Project, Unit
+from projects.queries.viewers import Viewer
 from quotas.actions.ledger import Cause, post
 from quotas.actions.usage_days import CARRIED_DAYS, add_up, add_up_usage
 from quotas.models import (
     Account,
     Capacity,
     Contribution,
+    Endpoint,
     Limit,
     Offering,
     Transfer,
@@ -24,7 +26,9 @@ from quotas.models import (
     UsagePeak,
     Zone,
 )
+from quotas.queries.figures import figures_of
 from quotas.queries.unit_usage import Drawing, drawables, drawables_of, drawing_of
+from quotas.queries.usage import usage_of
 from quotas.tests.api import caller
 from quotas.tests.counting import assert_all_flat
 from quotas.tests.pages.acting import client_of, text_of
@@ -175,6 +179,24 @@ def test_the_chart_of_a_unit_says_how_many_it_saw_and_where_nothing_is_known(sit
     assert [replace(each, capacity=None) for each in whole.days] == list(chart.days)
 
 
+def test_what_was_seen_on_one_day_alone_hides_no_other_chart(site: Site) -> None:
+    use(site.project, "cores", {TODAY: 10})
+    use(site.project, "ram", {TODAY - DAY: 20, TODAY: 30})
+    for day in (TODAY - DAY, TODAY):
+        add_up(day)
+    figures = figures_of(site.project)
+    charts = [
+        drawn(site.units["atlas"]).chart,
+        usage_of(site.project, figures, limit="", day_count=30, today=TODAY),
+    ]
+    assert [each and each.limit.key for each in charts] == ["ram", "ram"]
+
+
+def test_use_is_of_the_sites_day_wherever_its_reader_is(site: Site) -> None:
+    with timezone.override("Pacific/Kiritimati"):
+        assert Viewer.of(site.dana, NOW).site_day == TODAY != timezone.localdate(NOW)
+
+
 def test_a_zone_draws_what_is_its_own_else_what_it_shares(site: Site) -> None:
     region = site.vcpu.zone.region
     other = Zone.objects.create(region=region, slug="compute-b", name="compute-b", kind="compute")
@@ -214,6 +236,12 @@ def test_pages_and_rest_tell_who_may_read_figures_what_was_used(site_today: Site
         assert caller(site_today, "alice").get(path).status_code == 403
     rows = caller(site_today, "alice").get("projects/atlas-reco/usage/days/", since=str(today))
     assert [(row["key"], row["used"]) for row in rows.json()["results"]] == [("cores", 50)]
+    # What a service told that could not look into all of itself was not seen whole.
+    Endpoint.objects.filter(driver="nova").update(gaps_since=timezone.now())
+    add_up(today)
+    rows = caller(site_today, "dana").get("units/atlas/usage/", since=str(today), key="cores")
+    assert [(row["used"], row["seen_count"]) for row in rows.json()["results"]] == [(50, 0)]
+    assert "use is incomplete" in text_of(client_of(site_today, "dana").get(unit))
 
 
 def test_charts_cost_as_much_of_a_thousand_days_and_projects(site_today: Site) -> None:
