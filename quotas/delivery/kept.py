@@ -16,15 +16,20 @@ def settle(before: Standing, wanted: Iterable[Wanted], figures: Mapping[str, Fig
 
     before: how the target stood before it was read; figures: {key: Figure} in the service's units.
     """
-    over = [
+    ids = over(wanted, figures)
+    if not ids:
+        return
+    with transaction.atomic():
+        if unmoved(before) is not None:
+            KeptLimit.objects.filter(target=before.target_id, limit__in=ids).delete()
+
+
+def over(wanted: Iterable[Wanted], figures: Mapping[str, Figure]) -> list[int]:
+    """Ids of the limits that were kept and are read as the ledger says."""
+    return [
         each.limit.pk
         for each in wanted
         if each.was_kept
         and (figure := figures.get(each.limit.key)) is not None
         and figure.limit == each.units
     ]
-    if not over:
-        return
-    with transaction.atomic():
-        if unmoved(before) is not None:
-            KeptLimit.objects.filter(target=before.target_id, limit__in=over).delete()
