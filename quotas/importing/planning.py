@@ -43,6 +43,10 @@ class Planner:
         self.tags = {
             each.tag: each for each in Project.objects.filter(state__in=[*STANDING, "proposed"])
         }
+        # What workers leave of a closed project: ours once, and nobody's to take over.
+        self.over = {
+            each.tag for each in Project.objects.filter(state=ProjectState.CLOSED).order_by("pk")
+        }
         self.by_name = {
             each.name.casefold(): each
             for each in Project.objects.exclude(state=ProjectState.DROPPED).order_by("pk")
@@ -71,6 +75,8 @@ class Planner:
                 if project is not None:
                     candidate = ours.setdefault(project.pk, Candidate(found.name, project=project))
                     candidate.known[pk] = found
+                    continue
+                if self.over & set(found.tags):
                     continue
                 # Twice in one Keystone: no two projects are one.
                 turn = seen[found.name.casefold()] = seen.get(found.name.casefold(), -1) + 1

@@ -13,7 +13,7 @@ from contrib.sandbox.control import running_sandbox
 from contrib.testing.plain import PlainClient
 from projects.actions.projects import set_role
 from projects.models import Project, User
-from projects.states import Role
+from projects.states import ProjectState, Role
 from quotas.models import ProjectHandle
 from quotas.tests.importing.test_import import run
 
@@ -95,6 +95,11 @@ def test_one_name_in_two_clouds_is_one_project(tmp_path: Path, settings: Setting
         assert [(str(each.user), each.role) for each in people] == [
             ("Bob", Role.MEMBER), ("Alice", Role.OWNER),
         ]  # fmt: skip
+        # What workers left of one that was closed is nobody's to take over.
+        Project.objects.filter(name="torn").update(state=ProjectState.CLOSED)
+        ProjectHandle.objects.filter(project__name="torn").delete()
+        code, said = run(answers=answered, folder=tmp_path)
+        assert (code, "another" in said) == (0, False)
         tag = Project.objects.get(name="alone").tag
         assert plain["here"].project(late)["tags"] == [tag]  # type: ignore[index]  # it is there
 
