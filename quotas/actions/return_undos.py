@@ -29,15 +29,20 @@ from .project_desk import ProjectDesk
 from .returns import note, owners_desk
 
 GIVEN = (TransferKind.GRANT, TransferKind.LOAN)
+# How much of it is there, as its project is told.
+ALL, SOME, NONE = "all", "some", "none"
 
 
 def undo_return(
-    *, quota_return: QuotaReturn, amount: int | None = None, actor: User, now: datetime
-) -> QuotaReturn:
+    *, quota_return: QuotaReturn, amount: int | None = None, as_much: bool = False, actor: User,
+    now: datetime,
+) -> QuotaReturn:  # fmt: skip
     """Have again what was returned, from where it went; loans until the day they had.
 
-    amount: so much of it, None: all. Raises NotVisible, Forbidden, Conflict where it was undone
-    before, is too late or was given since, NoRoom with how much of it is there, Invalid.
+    amount: so much of it, None: all; as_much: of that what is there. Raises NotVisible,
+    Forbidden, Conflict where it was undone before, is too late or was given since, NoRoom with
+    whether any of it is there, Invalid. How much is there, which is what others hold, is learnt
+    by taking it.
     """
     with transaction.atomic():
         project = Project.objects.get(accounts=quota_return.account_id)
@@ -48,18 +53,21 @@ def undo_return(
         ways = _ways_of(desk.project, [returned], is_locked=True)
         parts = ways.parts_of(returned, now)
         wanted = _wanted_of(returned, parts, amount)
-        _check_there(returned, parts, wanted)
+        there = _there(returned, parts, wanted)
+        if there < wanted and not (as_much and there):
+            raise _not_there(returned, parts, wanted, there)
+        wanted = min(wanted, there)
         return _have_again(desk, returned, ways.accounts[returned.account_id], parts, wanted)
 
 
 def there_of(
     project: Project, returns: Collection[QuotaReturn], now: datetime
-) -> dict[int, tuple[int, int]]:
-    """{return id: (how much could be had again, how much of that is there)}; without locks.
+) -> dict[int, tuple[int, str]]:
+    """{return id: (how much could be had again, ALL, SOME or NONE of which is there)}; no locks.
 
     Of one project's returns, zero where it would be refused; four queries for any number.
     """
-    found = {each.pk: (0, 0) for each in returns}
+    found = {each.pk: (0, NONE) for each in returns}
     if project.state != ProjectState.ACTIVE or not returns:
         return found
     ways = _ways_of(project, returns)
@@ -69,7 +77,8 @@ def there_of(
         except Conflict:
             continue
         whole = sum(part.amount for part in parts)
-        found[each.pk] = (whole, min(whole, _there(each, parts, whole)))
+        there = _there(each, parts, whole)
+        found[each.pk] = (whole, ALL if there >= whole else SOME if there else NONE)
     return found
 
 
@@ -206,26 +215,21 @@ def _wanted_of(returned: QuotaReturn, parts: Sequence[Part], amount: int | None)
     return amount
 
 
-def _check_there(returned: QuotaReturn, parts: Sequence[Part], wanted: int) -> None:
-    """Raise NoRoom where others were promised it: how much is there, and what to do."""
-    there = _there(returned, parts, wanted)
-    if there >= wanted:
-        return
+def _not_there(returned: QuotaReturn, parts: Sequence[Part], wanted: int, there: int) -> NoRoom:
+    """Others were promised it: whether any of it is there, and what to do."""
     offering = returned.account.offering
     unit = offering.resource.unit
-    words = {
-        "holder": holder_name(parts[0].source),
-        "free": format_amount(there, unit),
-        "needed": format_amount(wanted, unit),
-    }
-    raise NoRoom(
-        _(
-            "%(holder)s gave it to others meanwhile: %(free)s of %(needed)s can be had again. "
-            "Take that, and ask for the rest."
+    words = {"holder": holder_name(parts[0].source), "needed": format_amount(wanted, unit)}
+    if there:
+        sentence = _(
+            "%(holder)s gave it to others meanwhile: a part of %(needed)s is there. Take that, "
+            "and ask for the rest."
         )
-        % words,
-        offering=offering.slug, holder=words["holder"], free=there, needed=wanted,
-        short=wanted - there, unit=unit,
+    else:
+        sentence = _("%(holder)s gave it to others meanwhile: ask for it.")
+    return NoRoom(
+        sentence % words, offering=offering.slug, holder=words["holder"], needed=wanted, unit=unit,
+        there=SOME if there else NONE,
     )  # fmt: skip
 
 

@@ -136,8 +136,8 @@ def _return(request: Request, slug: str) -> Response:
 @operation(
     "undo_return", "Have again what a project returned", method="POST", tag=TAG, body=UndoInput,
     answers=QuotaReturnSerializer, refuses=WRITE,
-    about="Once, until `undo_until`, from where it went: 409 `no_room` says how much of it is "
-    "there, which `amount` takes. Loans last until the day that they had.",
+    about="Once, until `undo_until`, from where it went: 409 `no_room` says whether some of it "
+    "is there, which `as_much` takes. Loans last until the day that they had.",
 )  # fmt: skip
 @api_view(["POST"])
 def return_undo(request: Request, slug: str, pk: int) -> Response:
@@ -146,7 +146,7 @@ def return_undo(request: Request, slug: str, pk: int) -> Response:
     check_owns(roles_in(viewer, project), project)
     found = one(returns_of(project), pk=pk)
     sent = body(request, UndoInput)
-    undo_return(quota_return=found, amount=sent["amount"], actor=viewer.user, now=viewer.now)
+    undo_return(quota_return=found, **sent, actor=viewer.user, now=viewer.now)
     return _answer(viewer, slug, pk)
 
 

@@ -16,7 +16,7 @@ from projects.models import Project, Unit
 from projects.queries.viewers import Viewer, roles_in
 from projects.rules import may_ask
 from projects.views.viewer import viewer_of
-from quotas.actions.return_undos import there_of, undo_return
+from quotas.actions.return_undos import NONE, there_of, undo_return
 from quotas.actions.returns import check_owns, return_quota
 from quotas.actions.unused import ask_back, check_asks_back, may_ask_back
 from quotas.forms import take_errors
@@ -112,7 +112,7 @@ def quota_return(request: HttpRequest, slug: str) -> HttpResponse:
 @shows("ask")
 @require_POST
 def return_undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """All of a return, or with `amount` so much of it as is there."""
+    """All of a return, or `amount` of it; with `as_much` what of that is there."""
     viewer = viewer_of(request)
     project = visible_project(viewer, slug)
     check_owns(roles_in(viewer, project), project)
@@ -124,8 +124,8 @@ def return_undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         return _show(request, viewer, project, _unreadable())
     try:
         undo_return(
-            quota_return=found, amount=int(text) if text else None, actor=viewer.user,
-            now=viewer.now,
+            quota_return=found, amount=int(text) if text else None,
+            as_much=request.POST.get("as_much") == "yes", actor=viewer.user, now=viewer.now,
         )  # fmt: skip
     except (Conflict, Invalid) as error:
         return _show(request, viewer, project, error)
@@ -192,7 +192,7 @@ def _return_rows(viewer: Viewer, project: Project, may_return: bool) -> list[dic
     return [
         {"row": each, "whole": whole, "there": there}
         for each in rows
-        for whole, there in [found.get(each.pk, (0, 0))]
+        for whole, there in [found.get(each.pk, (0, NONE))]
     ]
 
 

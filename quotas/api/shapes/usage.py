@@ -145,9 +145,10 @@ class ReturnInput(Input):
 
 
 class UndoInput(Input):
-    """How much to have again; null: all of it."""
+    """How much to have again, null: all of it; `as_much`: what of that is there."""
 
     amount = Whole(required=False, allow_null=True, default=None)
+    as_much = serializers.BooleanField(required=False, default=False)
 
 
 class AskBackInput(Input):

@@ -98,6 +98,21 @@ def test_through_either_door_it_is_done_alike(using: Site, door: str) -> None:
 
 
 @pytest.mark.parametrize("door", DOORS)
+def test_what_others_left_of_it_is_taken_through_either_door(using: Site, door: str) -> None:
+    assert through_api(using, "alice", "return", WANTED) == DONE
+    source = Account.objects.get(unit__slug="atlas", offering=using.vcpu)
+    pool = Account.objects.get(holder=Holder.POOL, offering=using.vcpu)
+    Account.objects.filter(pk=pool.pk).update(balance=pool.balance + source.balance - 10)
+    Account.objects.filter(pk=source.pk).update(balance=10)
+    page = client_of(using, "alice").get(f"/projects/{PROJECT}/unused/").content.decode()
+    assert 'name="as_much"' in page
+    go = DOORS[door]
+    assert go(using, "alice", "undo", {}) == 409
+    assert go(using, "alice", "undo", {"as_much": "yes"}) == DONE
+    assert (using.quota(using.vcpu), QuotaReturn.objects.get().undone_amount) == (46, 10)
+
+
+@pytest.mark.parametrize("door", DOORS)
 def test_owners_are_asked_through_either_door(using: Site, door: str) -> None:
     find_unused(timezone.now())
     go = DOORS[door]
