@@ -17,6 +17,7 @@ from quotas.catalogue.document import MAX_BYTES, nearest
 from quotas.catalogue.problems import MOST_SHOWN, Refused
 from quotas.delivery.permits import Busy
 from quotas.importing.answers import Answers
+from quotas.importing.files import AnswersFile
 from quotas.importing.reading import no_answers, read_answers
 from quotas.importing.reporting import applied_lines, looked_lines
 from quotas.importing.running import Applied, Importer, Looked, alone
@@ -89,26 +90,26 @@ class Command(BaseCommand):
         )
         self._check_states([*identities, *services], is_dry=options["dry_run"])
         shape = load_shape(services)
+        file = self._file(options["write_mapping"])
         answers = self._answers(options["mapping"], shape)
         importer = Importer(
             identities, services, shape, answers, actor=self._actor(options),
             workers=options["workers"], tell=Progress(self.stderr),
         )  # fmt: skip
         try:
-            return self._import(importer, options)
+            return self._import(importer, file, options)
         except (BackendError, Busy, UnknownDriver) as error:
             words = one_line(f"The cloud could not be read: {error}")
             raise CommandError(words, returncode=2) from error
         finally:
             importer.close()
 
-    def _import(self, importer: Importer, options: dict[str, Any]) -> int:
+    def _import(self, importer: Importer, file: AnswersFile | None, options: dict[str, Any]) -> int:
         looked = importer.look()
         for line in looked_lines(looked, most=0 if options["all"] else 20):
             self.stdout.write(line)
-        if options["write_mapping"]:
-            text = answers_text(importer.answers, looked.unanswered)
-            self._write(options["write_mapping"], text)
+        if file is not None:
+            self._write(file, answers_text(importer.answers, looked.unanswered))
         done: Applied | None = None
         self.stdout.write("")
         if options["dry_run"]:
@@ -174,13 +175,24 @@ class Command(BaseCommand):
             words = "\n".join([f"Nothing was done; {name} says what cannot be:", *lines])
             raise CommandError(words, returncode=2) from refused
 
-    def _write(self, name: str, text: str) -> None:
+    def _file(self, name: str | None) -> AnswersFile | None:
+        if not name:
+            return None
         try:
-            Path(name).write_text(text, encoding="utf-8")
+            return AnswersFile(name)
         except OSError as error:
-            words = f"{name} cannot be written: {error.strerror}."
+            words = f"{name} cannot be read: {error.strerror}."
             raise CommandError(words, returncode=2) from error
-        self.stdout.write(f"Answers and open contradictions are in {name}.")
+
+    def _write(self, file: AnswersFile, text: str) -> None:
+        try:
+            path = file.write(text)
+        except OSError as error:
+            words = f"{file.path} cannot be written: {error.strerror}."
+            raise CommandError(words, returncode=2) from error
+        if path != file.path:
+            self.stdout.write(f"{file.path} was changed meanwhile and stays as it is.")
+        self.stdout.write(f"Answers and open contradictions are in {path}.")
 
     def _actor(self, options: dict[str, Any]) -> User | None:
         return person(options["by"], options["issuer"]) if options["by"] else None
