@@ -5,9 +5,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from django.conf import settings
+
 from quotas.backends.errors import BackendError, Kind
 from quotas.delivery.calling import calling
 from quotas.delivery.permits import HOLD_CAP_SECONDS, Busy
+from quotas.delivery.turns import run_of_calls
 from quotas.models import Endpoint
 
 Answer = TypeVar("Answer")
@@ -36,25 +39,48 @@ class Asking:
         self, endpoint: Endpoint, work: Callable[[], Answer], *, writing: bool = False
     ) -> Answer:
         """What the call answers. Raises BackendError after several tries, and Busy."""
+
+        def call() -> Answer:
+            with calling(endpoint, observing=not writing, writing=writing):
+                self.calls[endpoint.slug] += 1
+                return work()
+
+        return self._ask(endpoint, call)
+
+    def survey(self, endpoint: Endpoint, work: Callable[[float], Answer]) -> Answer:
+        """What many calls say together, in so many seconds: each in its turn, and counted.
+
+        Raises BackendError after several tries, and Busy.
+        """
+        seconds = settings.SURVEY_TIMEOUT_SECONDS
+
+        def calls() -> Answer:
+            with run_of_calls(endpoint, seconds=seconds) as run:
+                try:
+                    return work(seconds)
+                finally:
+                    self.calls[endpoint.slug] += run.call_count
+
+        return self._ask(endpoint, calls)
+
+    def _ask(self, endpoint: Endpoint, attempt: Callable[[], Answer]) -> Answer:
         if self.failures[endpoint.pk] >= MOST_FAILURES:
             words = f"{endpoint.slug} was given up, as it did not answer {MOST_FAILURES} in a row"
             raise BackendError(Kind.UNREACHABLE, "no_connection", words)
         try:
-            answer = self._ask(endpoint, work, writing=writing)
+            answer = self._tried(attempt)
         except (Busy, BackendError) as error:
             self.failures[endpoint.pk] = self.failures[endpoint.pk] + 1 if is_away(error) else 0
             raise
         self.failures[endpoint.pk] = 0
         return answer
 
-    def _ask(self, endpoint: Endpoint, work: Callable[[], Answer], *, writing: bool) -> Answer:
+    def _tried(self, attempt: Callable[[], Answer]) -> Answer:
         ends = time.monotonic() + PATIENCE_SECONDS
         tries = 0
         while True:
             try:
-                with calling(endpoint, observing=not writing, writing=writing):
-                    self.calls[endpoint.slug] += 1
-                    return work()
+                return attempt()
             except Busy as busy:
                 if time.monotonic() + busy.seconds > ends:
                     raise

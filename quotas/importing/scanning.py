@@ -198,7 +198,9 @@ class Reader:
         if not hasattr(driver, "survey") or not keys:
             return
         moment = time.time()
-        found: Survey = self.asking.ask(endpoint, lambda: driver.survey(keys, timeout=LIST_SECONDS))
+        found: Survey = self.asking.survey(
+            endpoint, lambda seconds: driver.survey(keys, timeout=seconds)
+        )
         if set(keys) <= found.counted & found.bounded and not found.gaps:
             self.surveys[endpoint.pk] = (found, moment)
 

@@ -72,7 +72,16 @@ def test_who_came_meanwhile_is_found_by_another_run(town: Town, tmp_path: Path) 
     load_site(tmp_path)
     answers = f"{RULES}\npeople: {{unknown: make}}\n"
     importer = begin(answers)
+    town.sandbox.forget_calls()
     importer.look()
+    # Each call is counted, also those that one list of everything takes.
+    for slug, service in (("nova-geneva", "compute"), ("cinder-geneva", "volume")):
+        sent = [
+            call
+            for call in town.sandbox.calls(service=service)
+            if call["region"] == "geneva" and call["path"].count("/") > 1
+        ]
+        assert importer.asking.calls[slug] == len(sent)
     zoe = make_user(subject="zoe")
     done = importer.apply()
     importer.close()
