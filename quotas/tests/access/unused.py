@@ -10,6 +10,7 @@ from quotas.actions.usage_days import add_up_usage
 from quotas.models import Account, Holder, Limit, QuotaReturn, UnusedQuota, UsagePeak
 from quotas.tests.access.case import Case
 from quotas.tests.access.sending import Sample, get, post, slug
+from quotas.tests.site import GIB
 from quotas.tests.using import use_for
 
 PROJECT, UNIT = slug("atlas-reco"), slug("atlas")
@@ -32,6 +33,18 @@ def unused(case: Case) -> dict[str, Any]:
             "peak_on": now.date(), "day_count": 90, "promised": 100, "found_at": now,
         },
     )  # fmt: skip
+    return {"slug": "atlas-reco"}
+
+
+def to_be_asked_about(case: Case) -> dict[str, Any]:
+    """Space, hardly used for long, that nobody asks for and that was not given lately."""
+    project, key = case.site.project, "gigabytes_storage-a"
+    Account.objects.update_or_create(
+        offering=case.site.space, project=project,
+        defaults={"balance": 100 * GIB, "holder": Holder.PROJECT},
+    )  # fmt: skip
+    if not UsagePeak.objects.filter(target__project=project, limit__key=key).exists():
+        use_for(project, key, 20 * GIB, timezone.now())
     return {"slug": "atlas-reco"}
 
 
@@ -71,7 +84,7 @@ UNUSED: dict[str, list[Sample]] = {
     "project_unused": [get(unused)],
     "quota_return": [post(unused, wanted)],
     "return_undo": [post(returned)],
-    "return_ask": [post(unused, because)],
+    "return_ask": [post(to_be_asked_about, because)],
     # API
     "api_project_usage_days": [get(unused), get(unused, "?key=cores&endpoint=nova-geneva")],
     "api_unit_usage": [get(UNIT), get(UNIT, "?key=cores&since=2026-01-01")],
@@ -81,5 +94,5 @@ UNUSED: dict[str, list[Sample]] = {
     "api_project_unused": [get(unused)],
     "api_returns": [get(with_a_return), post(unused, wanted, row="ask")],
     "api_return_undo": [post(returned, lambda case: {})],
-    "api_return_ask": [post(unused, because)],
+    "api_return_ask": [post(to_be_asked_about, because)],
 }
