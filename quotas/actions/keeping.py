@@ -12,6 +12,9 @@ from django.db import connection
 from projects.states import ProjectActKind
 from quotas.states import KeptWhy
 
+# Any number that no other advisory lock of ours has.
+_CATALOGUE = 7_301_004
+
 # In the clouds where a project was taken over: what workers made, also in the place of one that
 # was lost, had nothing before.
 KEEP = """
@@ -31,6 +34,24 @@ WHERE lim.id = ANY(%(limits)s) AND EXISTS (
 ORDER BY target.id, lim.id
 ON CONFLICT DO NOTHING
 """
+
+
+def hold_catalogue() -> None:
+    """Until the transaction ends no limit comes to be managed: a load waits for it.
+
+    Before every other lock. Lasts as long as a project takes to be taken over.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_CATALOGUE])
+
+
+def change_catalogue() -> None:
+    """Until the transaction ends no project is taken over by what the catalogue was before.
+
+    Before every other lock.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CATALOGUE])
 
 
 def keep_new_limits(limit_ids: Collection[int], now: datetime) -> int:

@@ -12,7 +12,7 @@ from portal.lib.errors import Conflict
 from projects.actions.events import record
 from projects.models import Project, User
 from projects.states import STANDING
-from quotas.actions.keeping import keep_new_limits
+from quotas.actions.keeping import change_catalogue, keep_new_limits
 from quotas.actions.targets import ensure_targets, touch_targets
 from quotas.models import Target
 
@@ -80,3 +80,4 @@ def _alone() -> None:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
         if not cursor.fetchone()[0]:
             raise Busy("Another file is being loaded right now; try again when that is done.")
+    change_catalogue()

@@ -24,6 +24,7 @@ from projects.actions.projects import make_project, set_role
 from projects.actions.units import hold_place
 from projects.models import Membership, Project, ProjectAct, User
 from projects.states import STANDING, ProjectActKind
+from quotas.actions.keeping import hold_catalogue
 from quotas.actions.ledger import open_quota
 from quotas.actions.posting import Journal
 from quotas.actions.targets import ensure_targets, touch_targets
@@ -36,7 +37,7 @@ from .noting import Seen, open_drift, store_readings
 from .people import STRENGTH
 from .plans import Plan
 from .scanning import Read
-from .shape import Shape
+from .shape import Shape, is_of_now
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def take_over(
     found: {limit id: Found}; result is brought up to date where envelopes have too little.
     """
     with transaction.atomic():
+        _hold_catalogue(run)
         project = _project(run, plan)
         note = act(
             project, ProjectActKind.IMPORT, actor=run.actor, now=run.now,
@@ -104,6 +106,7 @@ def answer_kept(
     if project is None or not over:
         return None
     with transaction.atomic():
+        _hold_catalogue(run)
         project = _held(project)
         note = act(
             project, ProjectActKind.IMPORT, actor=run.actor, now=run.now,
@@ -134,6 +137,13 @@ def _say_why(plan: Plan, result: Explained) -> None:
         if row.why == KeptWhy.NEW and (doubt := result.kept.get(pk)) is not None:
             own = KeptLimit.objects.filter(pk=row.pk, why=KeptWhy.NEW)
             own.update(why=doubt.why, seen=doubt.seen)
+
+
+def _hold_catalogue(run: Import) -> None:
+    """See to it that what is managed is what the run looked at. Raises Conflict."""
+    hold_catalogue()
+    if not is_of_now(run.shape):
+        raise Conflict("The catalogue was changed meanwhile; run it again.")
 
 
 def _reason(run: Import, plan: Plan) -> str:

@@ -55,6 +55,17 @@ class Shape:
         return found
 
 
+def is_of_now(shape: Shape) -> bool:
+    """Whether the catalogue still manages just this in these clouds; one query."""
+    identities = {each.identity_id for each in shape.endpoints.values()}
+    rows = Limit.objects.filter(endpoint__identity__in=identities)
+    return set(rows.values_list("pk", "contributions__offering", "contributions__factor")) == {
+        (pk, *feed)
+        for pk, managed in shape.managed.items()
+        for feed in [(each.offering.pk, each.factor) for each in managed.feeds] or [(None, None)]
+    }
+
+
 def load_shape(endpoints: Collection[Endpoint]) -> Shape:
     """What the catalogue manages there, in its order; two queries."""
     ids = [each.pk for each in endpoints]

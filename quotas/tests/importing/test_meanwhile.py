@@ -19,8 +19,9 @@ from quotas.importing.running import Importer
 from quotas.importing.scanning import Read
 from quotas.importing.shape import load_shape
 from quotas.models import Endpoint, Offering
+from quotas.tests.importing.test_growing import COMPUTE, fund, load
 from quotas.tests.importing.test_import import run
-from quotas.tests.importing.town import GIB, RULES, Town, load_site, plain_quota, quotas_of
+from quotas.tests.importing.town import GIB, RULES, SITE, Town, load_site, plain_quota, quotas_of
 
 pytestmark = pytest.mark.django_db
 
@@ -90,3 +91,20 @@ def test_who_came_meanwhile_is_found_by_another_run(town: Town, tmp_path: Path) 
     run(answers=answers, folder=tmp_path)
     held = Membership.objects.get(project__name="Tagged one", user=zoe)
     assert (held.role, User.objects.filter(subject="zoe").count()) == (Role.MEMBER, 1)
+
+
+def test_a_catalogue_that_grows_meanwhile_is_looked_at_by_another_run(
+    town: Town, tmp_path: Path
+) -> None:
+    load(COMPUTE, tmp_path)
+    fund("*.*.vcpu=100000", "*.*.ram=100TiB")
+    importer = begin(RULES)
+    importer.look()
+    load(SITE, tmp_path)
+    done = importer.apply()
+    importer.close()
+    assert done.imported == 0
+    assert set(done.failed.values()) == {"The catalogue was changed meanwhile; run it again."}
+    fund("*.*.space=1000TiB")
+    run(answers=RULES, folder=tmp_path)
+    assert quotas_of("atlas-00") == plain_quota()
