@@ -144,7 +144,10 @@ def test_what_others_changed_is_found_by_the_reading_of_all(
     body = {"quota": {"network": limits(3, "network")["network"] + 50}}
     seen = Reading.objects.filter(target__endpoint__slug="neutron-geneva")
     # These were looked at by themselves meanwhile: what is read of all is older.
-    seen.filter(target__project__slug__in=map(project_name, (7, 8))).update(
+    looked_at = Target.objects.filter(
+        endpoint__slug="neutron-geneva", project__slug__in=map(project_name, (7, 8))
+    )
+    Reading.objects.filter(target__in=list(looked_at.order_by("pk"))).update(
         read_at=Now() + timedelta(hours=1)
     )
     kept = [
