@@ -59,11 +59,14 @@ def is_of_now(shape: Shape) -> bool:
     """Whether the catalogue still manages just this in these clouds; one query."""
     identities = {each.identity_id for each in shape.endpoints.values()}
     rows = Limit.objects.filter(endpoint__identity__in=identities)
-    return set(rows.values_list("pk", "contributions__offering", "contributions__factor")) == {
-        (pk, *feed)
+    now = set(rows.values_list("pk", "contributions__offering", "contributions__factor"))
+    feeds = {
+        (pk, each.offering.pk, each.factor)
         for pk, managed in shape.managed.items()
-        for feed in [(each.offering.pk, each.factor) for each in managed.feeds] or [(None, None)]
+        for each in managed.feeds
     }
+    unfed = {(pk, None, None) for pk, managed in shape.managed.items() if not managed.feeds}
+    return now == feeds | unfed
 
 
 def load_shape(endpoints: Collection[Endpoint]) -> Shape:
