@@ -6,6 +6,20 @@ portal/production.py). Every variable is read once, here, under its own name.
 
 from pathlib import Path
 
+from portal.delivering import (  # noqa: F401 - Django reads them here
+    CALL_TIMEOUT_SECONDS,
+    CLOUDS_YAML,
+    ENDPOINT_CALLS_PER_SECOND,
+    ENDPOINT_CONCURRENCY,
+    KNOWN_PROBLEMS,
+    LEASE_SECONDS,
+    OBSERVE_SWEEP_SECONDS,
+    QUOTA_DRIVERS,
+    REFUSED_RECHECK_SECONDS,
+    RETRY_BASE_SECONDS,
+    RETRY_CAP_SECONDS,
+    SWEEP_SECONDS,
+)
 from portal.directory import (  # noqa: F401 - read by their names
     DIRECTORY,
     DIRECTORY_HAS_GROUPS,
@@ -229,52 +243,6 @@ LIMITS_URL = env.url("LIMITS_URL", schemes=("redis", "rediss")) or (
 )
 # The longest that one call waits for it when it hangs; portal/lib/pace.py.
 LIMITS_SOCKET_TIMEOUT = env.seconds("LIMITS_SOCKET_TIMEOUT", 0.05, low=0.005, high=1)
-
-# --- Delivery -------------------------------------------------------------------------
-
-# Credentials of the clouds; read by the workers alone, openstacksdk's own format.
-CLOUDS_YAML = env.text("CLOUDS_YAML")
-# Drivers that come with Remit, "package.module:Class"; installed packages add theirs by the
-# entry point group "remit.backends".
-QUOTA_DRIVERS = {
-    "keystone": "quotas.backends.keystone:KeystoneDriver",
-    "nova": "quotas.backends.nova:NovaDriver",
-    "cinder": "quotas.backends.cinder:CinderDriver",
-    "neutron": "quotas.backends.neutron:NeutronDriver",
-    "manila": "quotas.backends.manila:ManilaDriver",
-    "octavia": "quotas.backends.octavia:OctaviaDriver",
-    "rgw": "quotas.backends.rgw:RgwDriver",
-    "keystone_limits": "quotas.backends.keystone_limits:KeystoneLimitsDriver",
-    "flavor_access": "quotas.backends.access:FlavorAccessDriver",
-    "type_access": "quotas.backends.access:TypeAccessDriver",
-}
-LEASE_SECONDS = env.integer("LEASE_SECONDS", 60, low=2, high=600)
-CALL_TIMEOUT_SECONDS = env.seconds("CALL_TIMEOUT_SECONDS", 20, low=0.1, high=300)
-SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 2, low=0.2, high=60)
-OBSERVE_SWEEP_SECONDS = min(30.0, OBSERVE_SECONDS)
-RETRY_BASE_SECONDS = env.seconds("RETRY_BASE_SECONDS", 5, low=0.1, high=600)
-RETRY_CAP_SECONDS = env.seconds("RETRY_CAP_SECONDS", 600, low=1, high=86_400)
-REFUSED_RECHECK_SECONDS = env.seconds("REFUSED_RECHECK_SECONDS", 300, low=1, high=86_400)
-# For endpoints whose row of the catalogue says nothing; 0: as fast as it answers.
-ENDPOINT_CONCURRENCY = env.integer("ENDPOINT_CONCURRENCY", 8, low=1, high=500)
-ENDPOINT_CALLS_PER_SECOND = env.integer("ENDPOINT_CALLS_PER_SECOND", 0, low=0, high=10_000)
-# A file of the site beside quotas/problems/known.yaml, which says what stands in it.
-KNOWN_PROBLEMS = env.text("KNOWN_PROBLEMS")
-if CALL_TIMEOUT_SECONDS >= LEASE_SECONDS:
-    raise env.Refused(
-        [
-            f"CALL_TIMEOUT_SECONDS is {CALL_TIMEOUT_SECONDS:g}, not shorter than LEASE_SECONDS "
-            f"({LEASE_SECONDS}): a call could outlive its lease; lower it."
-        ]
-    )
-if SURVEY_TIMEOUT_SECONDS < 2 * CALL_TIMEOUT_SECONDS:
-    raise env.Refused(
-        [
-            f"SURVEY_TIMEOUT_SECONDS is {SURVEY_TIMEOUT_SECONDS:g}, less than two calls of "
-            f"CALL_TIMEOUT_SECONDS ({CALL_TIMEOUT_SECONDS:g}): no survey could end; raise it."
-        ]
-    )
-
 
 # --- Waiting for a decision -------------------------------------------------------------
 
