@@ -195,7 +195,11 @@ _nowhere = f"postgresql:///remit?host={DATA_DIR}/start-make-run-or-set-DATABASE_
 _database = parse_database_url(
     DATABASE_URL or (_servers.database_url if _servers else _nowhere),
 )
-_session = {
+# Behind a pooler that hands out connections by transaction (PgBouncer) nothing may be left to a
+# session: what is set for each stands with the database's role (portal/pooled.py asks), and rows
+# come without cursors that outlive a transaction.
+DATABASE_POOLED = env.boolean("DATABASE_POOLED", default=False)
+DATABASE_SESSION = {
     # A lock that is not had in this time is somebody's long transaction: refuse, not hang.
     "lock_timeout": env.integer("LOCK_TIMEOUT_MS", 5_000, low=100, high=60_000),
     # No transaction of ours waits for anything but the database.
@@ -207,17 +211,19 @@ _session = {
     "random_page_cost": env.number("RANDOM_PAGE_COST", 1.1, low=1, high=10),
 }
 _database["OPTIONS"].setdefault("connect_timeout", 5)
-_database["OPTIONS"]["options"] = " ".join(
-    [
-        *filter(None, [_database["OPTIONS"].get("options")]),
-        *(f"-c {name}={value}" for name, value in _session.items()),
-    ]
-)
+if not DATABASE_POOLED:
+    _database["OPTIONS"]["options"] = " ".join(
+        [
+            *filter(None, [_database["OPTIONS"].get("options")]),
+            *(f"-c {name}={value}" for name, value in DATABASE_SESSION.items()),
+        ]
+    )
 DATABASES = {
     "default": _database
     | {
         "CONN_MAX_AGE": env.integer("CONN_MAX_AGE_SECONDS", 60, low=0, high=3_600),
         "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": DATABASE_POOLED,
         # A request is one transaction only where an action says so.
         "ATOMIC_REQUESTS": False,
     }

@@ -247,3 +247,26 @@ def test_mail_is_off_until_a_server_is_named(tmp_path: Path) -> None:
     assert start(tmp_path, asked, PORT="8042").stdout == "('', 25, 'http://127.0.0.1:8042')\n"
     started = start(tmp_path, asked, **MAILING, EMAIL_USE_TLS="on")
     assert started.stdout == "('smtp.example', 587, 'https://remit.example')\n"
+
+
+def test_behind_a_pooler_nothing_is_left_to_a_session(tmp_path: Path) -> None:
+    asked = (
+        "(s.DATABASES['default']['OPTIONS'].get('options'), "
+        "s.DATABASES['default']['DISABLE_SERVER_SIDE_CURSORS'])"
+    )
+    assert start(tmp_path, asked, **SAFE, DATABASE_POOLED="on").stdout == "(None, True)\n"
+
+
+def test_a_role_without_the_timeouts_of_sessions_is_found_by_the_checks(
+    database_copy: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.conf import settings
+
+    from portal.pooled import check_sessions
+
+    monkeypatch.setattr(settings, "DATABASE_POOLED", True)
+    assert list(check_sessions(databases=["default"])) == []
+    monkeypatch.setitem(settings.DATABASE_SESSION, "lock_timeout", 7_000)
+    (found,) = check_sessions(databases=["default"])
+    assert found.hint is not None
+    assert found.hint.startswith("ALTER ROLE … SET lock_timeout = 7000;")

@@ -6,17 +6,17 @@ that somebody is missing, only several in a row that they have left, and never t
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from portal.lib.errors import Conflict, DomainError
+from portal.lib.alone import alone
+from portal.lib.errors import DomainError
 from portal.lib.plain import MOST_NAME, is_key, mail_in, one_line
 from projects.actions.events import record, record_many
 from projects.actions.listing import change_members, list_groups, list_people, slices
@@ -79,7 +79,7 @@ def sync_directory(
     confirm: parts of which too many would go at once are done all the same. dry_run: all is
     undone, the run too. directory: opened. Raises Conflict where somebody reads it already.
     """
-    with _alone():
+    with alone(ONE_AT_A_TIME, refusal="The directory is being read already."):
         answer = _gathered(directory, tell)
         if not dry_run:
             return _write(answer, now, confirm, tell)
@@ -311,18 +311,3 @@ def _plain(entry: E) -> E:
     if isinstance(entry, PersonEntry):
         plain["mail"] = mail_in(entry.mail)
     return replace(entry, **plain)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """One reading at a time, whoever began it; the lock goes with whoever is killed."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ONE_AT_A_TIME])
-        row: Any = cursor.fetchone()
-    if not row[0]:
-        raise Conflict("The directory is being read already.")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [ONE_AT_A_TIME])

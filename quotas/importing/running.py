@@ -6,17 +6,17 @@ that memory stays bounded; then, unless it is a dry run, each project is taken o
 
 import json
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
+from portal.lib.alone import alone
 from portal.lib.errors import Conflict, DomainError
 from portal.lib.locks import refusal_of
 from projects.actions.people import make_user
@@ -46,6 +46,7 @@ from .shape import Shape
 
 # Any number that no other advisory lock of ours has.
 ONE_AT_A_TIME = 7_264_102_933
+# The database may need a moment to see that the last one was killed.
 LOCK_SECONDS = 10.0
 Tell = Callable[[str, int, int], None]
 
@@ -314,24 +315,6 @@ def _held_chain(unit: Unit | None) -> list[Unit]:
     return [take_unit(each) for each in rows]
 
 
-@contextmanager
-def alone() -> Iterator[None]:
+def one_import() -> AbstractContextManager[None]:
     """One import at a time; the lock goes with whoever is killed. Raises Conflict."""
-    ends = time.monotonic() + LOCK_SECONDS
-    while not _lock():
-        # The database may need a moment to see that the last one was killed.
-        if time.monotonic() > ends:
-            raise Conflict("Another import is running.")
-        time.sleep(0.5)
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [ONE_AT_A_TIME])
-
-
-def _lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ONE_AT_A_TIME])
-        row: Any = cursor.fetchone()
-    return bool(row[0])
+    return alone(ONE_AT_A_TIME, refusal="Another import is running.", patience=LOCK_SECONDS)

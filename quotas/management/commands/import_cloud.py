@@ -20,7 +20,7 @@ from quotas.importing.answers import Answers
 from quotas.importing.files import AnswersFile
 from quotas.importing.reading import no_answers, read_answers
 from quotas.importing.reporting import applied_lines, looked_lines
-from quotas.importing.running import Applied, Importer, Looked, alone
+from quotas.importing.running import Applied, Importer, Looked, one_import
 from quotas.importing.shape import Shape, load_shape
 from quotas.importing.writing import answers_text
 from quotas.management.lookup import person
@@ -70,7 +70,7 @@ class Command(BaseCommand):
             raise CommandError(f"--workers is from 1 to {MOST_WORKERS}.", returncode=2)
         began = time.monotonic()
         try:
-            with alone():
+            with one_import():
                 code = self._run(options)
         except DomainError as error:
             raise CommandError(error.sentence, returncode=2) from error
