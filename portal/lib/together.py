@@ -6,14 +6,23 @@ parts see the database as it was when the statement began, also the writes of on
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, cast
+from functools import cache, partial
+from typing import Any, Self, cast
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Field, Model, QuerySet
+from django.db.models import (
+    BooleanField,
+    CharField,
+    Field,
+    ForeignKey,
+    IntegerField,
+    Model,
+    QuerySet,
+    TextField,
+)
 from django.db.models.sql import UpdateQuery
 
 
@@ -65,23 +74,11 @@ def updating(queryset: QuerySet[Any], **values: Any) -> Written:
 
 def together(*parts: Part) -> list[list[Any]]:
     """The answers in the order of the parts; one query, or none where nothing can be found."""
-    statements = [_statement(part) for part in parts]
-    asked = [each for each in statements if each is not None]
-    if not asked:
-        return [[] for _part in parts]
-    with connection.cursor() as cursor:
-        cursor.execute(_one(asked), [each for sql in asked for each in sql.parameters])
-        found = iter(cursor.fetchone())
-    answers = []
-    for part, statement in zip(parts, statements, strict=True):
-        text = None if statement is None else next(found)
-        rows = [list(each.values()) for each in json.loads(text)] if text else []
-        answers.append([_made(part, row) for row in rows])
-    return answers
+    return Statement.of(parts).answers()
 
 
 @dataclass(frozen=True)
-class _Statement:
+class _Asked:
     """The SQL of a part; width: how many columns it has, None for one that writes."""
 
     sql: str
@@ -89,7 +86,44 @@ class _Statement:
     width: int | None
 
 
-def _one(statements: Sequence[_Statement]) -> str:
+@dataclass(frozen=True)
+class Statement:
+    """Parts as one statement, and how the rows of each are made; nothing has been asked yet.
+
+    sql: None where nothing can be found. makers: of all parts; are_asked: which of them are in it.
+    """
+
+    sql: str | None
+    parameters: tuple[Any, ...]
+    makers: tuple[Callable[[list[Any]], Any], ...]
+    are_asked: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, parts: Sequence[Part]) -> Self:
+        asked = [_asked(part) for part in parts]
+        there = [each for each in asked if each is not None]
+        return cls(
+            sql=_one(there) if there else None,
+            parameters=tuple(value for each in there for value in each.parameters),
+            makers=tuple(_maker(part) for part in parts),
+            are_asked=tuple(each is not None for each in asked),
+        )
+
+    def answers(self, parameters: Sequence[Any] | None = None) -> list[list[Any]]:
+        """The answers in the order of the parts. parameters: other ones than its own."""
+        if self.sql is None:
+            return [[] for _part in self.makers]
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, self.parameters if parameters is None else parameters)
+            found = iter(cursor.fetchone())
+        answers = []
+        for make, is_asked in zip(self.makers, self.are_asked, strict=True):
+            text = next(found) if is_asked else None
+            answers.append([make(list(each.values())) for each in json.loads(text)] if text else [])
+        return answers
+
+
+def _one(statements: Sequence[_Asked]) -> str:
     """Each part has a name, as only there can something be written."""
     parts, answers = [], []
     for number, each in enumerate(statements):
@@ -104,33 +138,32 @@ def _column(number: int) -> str:
     return f"c{number}"
 
 
-def _statement(part: Part) -> _Statement | None:
+def _asked(part: Part) -> _Asked | None:
     """None: it finds nothing, whatever the database holds."""
     if isinstance(part, Written):
-        return _Statement(part.sql, part.parameters, None)
+        return _Asked(part.sql, part.parameters, None)
     names = part.names if isinstance(part, Values) else _field_names(part)
     try:
         sql, parameters = part.queryset.values_list(*names).query.sql_with_params()
     except EmptyResultSet:
         return None
-    return _Statement(sql, parameters, len(names))
+    return _Asked(sql, parameters, len(names))
 
 
-def _models(part: Rows) -> list[tuple[str, type[Model]]]:
+def _models(model: type[Model], related: Sequence[str]) -> list[tuple[str, type[Model]]]:
     """(path, model) of the rows themselves and of what is related."""
-    found: list[tuple[str, type[Model]]] = [("", part.queryset.model)]
-    for path in part.related:
-        model = part.queryset.model
+    found: list[tuple[str, type[Model]]] = [("", model)]
+    for path in related:
+        at = model
         for name in path.split("__"):
-            model = model._meta.get_field(name).related_model
-        found.append((f"{path}__", model))
+            at = at._meta.get_field(name).related_model  # type: ignore[assignment]  # a foreign key's
+        found.append((f"{path}__", at))
     return found
 
 
 def _field_names(part: Rows) -> list[str]:
-    names = [
-        f"{path}{field.attname}" for path, model in _models(part) for field in _fields(model)
-    ]  # fmt: skip
+    models = _models(part.queryset.model, part.related)
+    names = [f"{path}{field.attname}" for path, model in models for field in _fields(model)]
     return [*names, *part.also]
 
 
@@ -138,32 +171,71 @@ def _fields(model: type[Model]) -> Iterable["Field[Any, Any]"]:
     return model._meta.concrete_fields
 
 
-def _made(part: Part, row: list[Any]) -> Any:
-    # What it is put in order by may follow what was asked for.
-    if not isinstance(part, Rows):
-        return tuple(row[: len(part.names)] if isinstance(part, Values) else row)
-    values = iter(row)
+def _maker(part: Part) -> Callable[[list[Any]], Any]:
+    """What makes the answer of a row; what it is put in order by may follow what was asked for."""
+    if isinstance(part, Rows):
+        models = tuple(_models(part.queryset.model, part.related))
+        kinds = tuple(_kind(path, model) for path, model in models)
+        return partial(_made, kinds, tuple(part.also))
+    width = len(part.names) if isinstance(part, Values) else None
+    return lambda row: tuple(row[:width])
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Rows of a model among the columns of an answer: where they hang, and what becomes of values.
+
+    converted: (place, what makes it of JSON's value) of those that JSON has no value for.
+    """
+
+    above: str
+    name: str
+    path: str
+    model: type[Model]
+    names: list[str]
+    key: int
+    converted: tuple[tuple[int, Callable[[Any], Any]], ...]
+
+
+@cache
+def _kind(path: str, model: type[Model]) -> _Kind:
+    above, _sep, name = path[:-2].rpartition("__")
+    fields = list(_fields(model))
+    names = [field.attname for field in fields]
+    return _Kind(
+        f"{above}__" if above else "", name, path, model, names,
+        names.index(model._meta.pk.attname),
+        tuple((at, field.to_python) for at, field in enumerate(fields) if not _is_json(field)),
+    )  # fmt: skip
+
+
+def _is_json(field: "Field[Any, Any]") -> bool:
+    """Whether a value of the column is the same in JSON."""
+    while isinstance(field, ForeignKey):
+        field = field.target_field
+    return isinstance(field, IntegerField | CharField | TextField | BooleanField)
+
+
+def _made(kinds: Sequence[_Kind], also: Sequence[str], row: list[Any]) -> Any:
     made: dict[str, Model | None] = {}
-    for path, model in _models(part):
-        fields = list(_fields(model))
-        each = _instance(model, fields, list(islice(values, len(fields))))
-        made[path] = each
-        if path:
-            above, _sep, name = path[:-2].rpartition("__")
-            holder = made[f"{above}__" if above else ""]
+    begin = 0
+    for kind in kinds:
+        end = begin + len(kind.names)
+        made[kind.path] = each = _instance(kind, row[begin:end])
+        begin = end
+        if kind.path:
+            holder = made[kind.above]
             if holder is not None:
-                setattr(holder, name, each)
-    for name, value in zip(part.also, values, strict=False):
+                setattr(holder, kind.name, each)
+    for name, value in zip(also, row[begin:], strict=False):
         setattr(made[""], name, value)
     return made[""]
 
 
-def _instance(
-    model: type[Model], fields: Sequence["Field[Any, Any]"], values: Sequence[Any]
-) -> Model | None:
+def _instance(kind: _Kind, values: list[Any]) -> Model | None:
     """None where an outer join found nothing."""
-    by_name = dict(zip((field.attname for field in fields), values, strict=True))
-    if by_name[model._meta.pk.attname] is None:
+    if values[kind.key] is None:
         return None
-    converted = [field.to_python(value) for field, value in zip(fields, values, strict=True)]
-    return model.from_db(connection.alias, list(by_name), converted)
+    for at, convert in kind.converted:
+        values[at] = convert(values[at])
+    return kind.model.from_db(connection.alias, kind.names, values)

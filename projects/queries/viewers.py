@@ -13,8 +13,9 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.lookups import StartsWith
 from django.utils import timezone
 
+from portal.lib.compiled import compiled
 from portal.lib.lookups import IsAnyOf, is_among
-from portal.lib.together import Rows, together
+from portal.lib.together import Part, Rows
 from projects.models import (
     Delegation,
     GroupMembership,
@@ -125,14 +126,7 @@ class Viewer:
 
         One more for those who hold the power `audit` over a top unit.
         """
-        member = GroupMembership.objects.live(now).filter(user=user)
-        mine = Delegation.objects.filter(user=user).values("pk")
-        # Two looks into indexes; either the one or the other would be a look at all of them.
-        ours = Delegation.objects.filter(group__in=member.values("group")).values("pk")
-        memberships, held = together(
-            Rows(member.order_by("pk")),
-            Rows(live_delegations(now).filter(pk__in=mine.union(ours)).order_by("pk"), ["unit"]),
-        )
+        memberships, held = _standing(user=user.pk, now=now)
         group_ids = frozenset(each.group_id for each in memberships)
         place = Place.of(user)
         delegations = tuple(
@@ -186,6 +180,17 @@ class Viewer:
     def here(self, prefix: str = "") -> Q:
         """The condition on a row that leads to a project by `prefix` that one may act there."""
         return Q() if self.place is None else self.place.projects(prefix)
+
+
+@compiled
+def _standing(*, user: Any, now: Any) -> list[Part]:
+    """The person's groups, and the live delegations of theirs and of these, each with its unit."""
+    member = GroupMembership.objects.live(now).filter(user=user)
+    mine = Delegation.objects.filter(user=user).values("pk")
+    # Two looks into indexes; either the one or the other would be a look at all of them.
+    ours = Delegation.objects.filter(group__in=member.values("group")).values("pk")
+    held = live_delegations(now).filter(pk__in=mine.union(ours))
+    return [Rows(member.order_by("pk")), Rows(held.order_by("pk"), ["unit"])]
 
 
 def _covers_everything(delegations: Iterable[Delegation]) -> bool:
