@@ -7,13 +7,8 @@ from typing import Any
 
 from django.db import connection
 
-from quotas.tests.counting import TRANSACTION_CONTROL
+from portal.testing.statements import is_counted
 
-# The session, which is kept alive now and then, and the person of it.
-AUTHENTICATION = (
-    'FROM "django_session"', 'UPDATE "django_session"', 'WHERE ("projects_user"."is_active" AND',
-)  # fmt: skip
-SETTING = ("SET LOCAL", "SET CONSTRAINTS")
 # A table of fewer rows is read whole for good reasons.
 MANY_ROWS = 1000
 
@@ -49,10 +44,7 @@ def cost_of(act: Callable[[], object], large: Collection[str]) -> Cost:
     def look(
         execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
-        is_ours = not sql.startswith((*TRANSACTION_CONTROL, *SETTING)) and not any(
-            each in sql for each in AUTHENTICATION
-        )
-        if is_ours:
+        if is_counted(sql):
             cost.queries += 1
             cost.statements.append(sql)
             cursor = context["cursor"].cursor

@@ -11,7 +11,8 @@ from pathlib import Path
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
+from portal.testing.statements import TRANSACTION_CONTROL
+
 RECORD = Path(__file__).with_name("query_counts.json")
 
 

@@ -4,11 +4,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from portal.testing.statements import TRANSACTION_CONTROL
 from projects.models import Event, Project
 from projects.states import Role
 from quotas.actions import policies
 from quotas.models import Decision
-from quotas.tests.counting import TRANSACTION_CONTROL
 from quotas.tests.site import GIB, NOW, Site, join, make_project
 from quotas.tests.test_automatic import LATER, ask, few, rule, states
 from quotas.tests.threads import at_once

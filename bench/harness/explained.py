@@ -1,0 +1,5 @@
+"""Which limit is missed for a reason that docs/performance.md gives, and where it gives it."""
+
+# {name of a limit (limits.py): an anchor of docs/performance.md}
+ANCHORS: dict[str, str] = {}
+EXPLAINED = {name: f"docs/performance.md#{anchor}" for name, anchor in ANCHORS.items()}

@@ -1,0 +1,120 @@
+"""What was measured, and the rows that it makes: one for each limit, or one without any."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .limits import LIMITS, Limit
+from .pairs import Pairs
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one work took beside its floor; what was not measured is None.
+
+    size: the scale, and what else tells how large its site is. compressed: the bytes as they were
+    sent to who takes gzip. value, unit: of what is no ratio to a floor.
+    """
+
+    work: str
+    size: str
+    pairs: Pairs | None = None
+    ratio: float | None = None
+    queries: int | None = None
+    bytes: int | None = None
+    compressed: int | None = None
+    cpu_ms: float | None = None
+    value: float | None = None
+    unit: str | None = None
+
+    @property
+    def measures(self) -> dict[str, float | int | None]:
+        """By the names that limits use."""
+        return {
+            "ratio": self.pairs.ratio if self.pairs is not None else self.ratio,
+            "queries": self.queries,
+            "bytes": self.bytes,
+            "compressed": self.compressed,
+            "value": self.value,
+        }
+
+
+Row = dict[str, Any]
+
+
+def rows_of(
+    figures: Iterable[Figure], explained: Mapping[str, str], limits: Sequence[Limit] = LIMITS
+) -> list[Row]:
+    """explained: {name of a limit: where docs/performance.md says why it is missed}."""
+    found = []
+    for figure in figures:
+        own = [each for each in limits if each.is_of(figure.work, figure.size)]
+        found += [_row(figure, each, explained) for each in own] or [_row(figure, None, explained)]
+    return found
+
+
+def _row(figure: Figure, limit: Limit | None, explained: Mapping[str, str]) -> Row:
+    pairs, measures = figure.pairs, figure.measures
+    row: Row = {
+        "work": figure.work,
+        "size": figure.size,
+        "ratio": _short(measures["ratio"]),
+        "queries": figure.queries,
+        "bytes": figure.bytes,
+        "cpu_ms": _short(figure.cpu_ms),
+        "limit": None,
+        "holds": None,
+        "compressed": figure.compressed,
+        "value": _short(figure.value),
+        "unit": figure.unit,
+        "median_ms": _short(pairs.median_ms if pairs else None),
+        "best_ms": _short(pairs.best_ms if pairs else None),
+        "floor_ms": _short(pairs.floor_ms if pairs else None),
+        "best_ratio": _short(pairs.best_ratio if pairs else None),
+        "pairs": len(pairs.ours) if pairs is not None else None,
+    }
+    if limit is None:
+        return row
+    found = measures[limit.measure]
+    if found is None:
+        raise ValueError(f"{figure.work}, {figure.size}: {limit.measure} was not measured")
+    row["limit"], row["holds"] = limit.words, limit.holds(found)
+    if not row["holds"] and limit.name in explained:
+        row["explained"] = explained[limit.name]
+    return row
+
+
+def _short(found: float | None) -> float | None:
+    """Four digits: no figure here is better than that."""
+    return None if found is None else float(f"{found:.4g}")
+
+
+def faults_of(
+    rows: Sequence[Row], anchors: Iterable[str], limits: Sequence[Limit] = LIMITS
+) -> list[str]:
+    """What is missing of a whole result, a sentence each; none: it is done.
+
+    anchors: of docs/performance.md, which is where an explanation stands.
+    """
+    known, faults = set(anchors), []
+    for limit in limits:
+        for size in limit.sizes or (None,):
+            if not any(_is_of(row, limit, size) for row in rows):
+                where = f" on {size}" if size else ""
+                faults.append(f"{limit.name}: no row tells of {limit.words}{where}.")
+    for row in rows:
+        if row["holds"] is False:
+            anchor = row.get("explained", "").removeprefix("docs/performance.md#")
+            if anchor not in known:
+                faults.append(
+                    f"{row['work']}, {row['size']}: misses {row['limit']}, and nothing says why."
+                )
+    return faults
+
+
+def _is_of(row: Row, limit: Limit, size: str | None) -> bool:
+    return (
+        row["work"] == limit.work
+        and row["limit"] == limit.words
+        and (size is None or row["size"] == size)
+    )

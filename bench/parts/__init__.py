@@ -1,0 +1,34 @@
+"""What is measured, part by part; each runs alone by `python -m bench <part>`.
+
+A part is a module with `def run(site: Site, report: Report) -> list[Figure]`. Its figures become
+rows by the limits of bench/harness/limits.py, where a part's works are named; its rows take the
+place of those that it wrote before. A process of its own runs it, on each of the part's scales.
+"""
+
+from dataclasses import dataclass
+
+SCALES = ("small", "tenth", "large")
+
+
+@dataclass(frozen=True)
+class Part:
+    """scales: the made sites that it is measured on; none: it brings its own site.
+
+    module: imported in an environment of the site, with Django set up; of a part that brings its
+    own, without either.
+    """
+
+    module: str
+    about: str
+    scales: tuple[str, ...] = SCALES
+    is_long: bool = False
+
+
+PARTS: dict[str, Part] = {
+    "pages": Part("bench.parts.pages", "pages and lists of the API, beside their floors"),
+    "verbs": Part("bench.parts.verbs", "submit, approve, back to the queue, a hundred at once"),
+    "growth": Part("bench.parts.growth", "the same figures side by side by scale", scales=()),
+    "memory": Part(
+        "bench.parts.memory", "web and worker over an hour of load", ("large",), is_long=True
+    ),
+}
