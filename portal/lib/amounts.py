@@ -8,10 +8,11 @@ model; it asks Django only for the reader's language.
 import re
 import unicodedata
 from fractions import Fraction
+from functools import cache
 
 from django.utils.formats import get_format
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 BYTES = "B"
 ACCESS = "access"
@@ -216,21 +217,32 @@ def _quoted(text: str) -> str:
 def _written_power(value: int) -> int:
     """The prefix in which an amount above zero is said: exact and readable if there is one."""
     power = _natural_power(value)
-    if not _is_short(value, power) and power > 1:
-        lower = Fraction(value, 1024 ** (power - 1))
-        if lower < _LARGEST_LOWER and _is_short(value, power - 1):
-            return power - 1
-    rounds_up = round(Fraction(value * 100, 1024**power)) >= 1024 * 100
-    if rounds_up and not _is_short(value, power) and power < len(_PREFIXES) - 1:
-        return power + 1
-    return power
+    if _is_short(value, power):
+        return power
+    is_low = value < _LARGEST_LOWER << 10 * (power - 1) if power > 1 else False
+    if is_low and _is_short(value, power - 1):
+        return power - 1
+    rounds_up = _hundredths(value, power) >= 1024 * 100
+    return power + 1 if rounds_up and power < len(_PREFIXES) - 1 else power
 
 
 def _in_power(value: int, power: int) -> str:
     """With at most two decimals, rounded: "1.43 TiB"."""
     sign = MINUS if value < 0 else ""
-    hundredths = round(Fraction(abs(value) * 100, 1024**power))
-    return f"{sign}{_decimal(hundredths)}{THIN}{_unit_name(power)}"
+    return f"{sign}{_decimal(_hundredths(abs(value), power))}{THIN}{_unit_name(power)}"
+
+
+def _hundredths(value: int, power: int) -> int:
+    """How many hundredths of the prefix, rounded; a half to the even one.
+
+    In whole numbers: a page writes hundreds of amounts, and `Fraction` costs more than all else.
+    """
+    if power == 0:
+        return value * 100
+    bits = 10 * power
+    whole, rest = value * 100 >> bits, value * 100 & (1 << bits) - 1
+    half = 1 << bits - 1
+    return whole + (rest > half or (rest == half and whole % 2 == 1))
 
 
 def _natural_power(value: int) -> int:
@@ -239,7 +251,7 @@ def _natural_power(value: int) -> int:
 
 def _is_short(value: int, power: int) -> bool:
     """Whether two decimals say it exactly."""
-    return bool(value * 10**_DECIMALS % 1024**power == 0)
+    return bool(value * 10**_DECIMALS & (1 << 10 * power) - 1 == 0)
 
 
 def _unit_name(power: int) -> str:
@@ -255,8 +267,13 @@ def _plain(size: Fraction) -> str:
 def _decimal(hundredths: int) -> str:
     whole, rest = divmod(hundredths, 100)
     decimals = f"{rest:02d}".rstrip("0")
-    mark = get_format("DECIMAL_SEPARATOR")
-    return f"{_grouped(whole)}{mark}{decimals}" if decimals else _grouped(whole)
+    return f"{_grouped(whole)}{_mark(get_language())}{decimals}" if decimals else _grouped(whole)
+
+
+@cache
+def _mark(language: str | None) -> str:
+    """What stands before decimals in a language: asked of Django once, as it looks long."""
+    return str(get_format("DECIMAL_SEPARATOR", language))
 
 
 def _grouped(value: int) -> str:
