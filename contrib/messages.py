@@ -98,6 +98,8 @@ def strings() -> Iterator[Found]:
             found = in_python(text)
         elif path == PROBLEMS:
             found = in_problems(text)
+        elif path.suffix == ".jinja":
+            found = in_compiled(text)
         else:
             found = in_template(text, place)
         for words, context in found:
@@ -126,6 +128,14 @@ def in_template(text: str, place: str) -> Iterator[tuple[str | tuple[str, ...], 
     calls = templatize(text, origin=place)
     code = io.BytesIO("\n".join(line.strip() for line in calls.splitlines()).encode())
     for _line, words, _comments, context in extract("python", code, keywords=KEYWORDS):
+        yield words, context
+
+
+def in_compiled(text: str) -> Iterator[tuple[str | tuple[str, ...], str | None]]:
+    """The calls of gettext in a template of the compiled engine."""
+    for _line, words, _comments, context in extract(
+        "jinja2", io.BytesIO(text.encode()), keywords=KEYWORDS
+    ):
         yield words, context
 
 

@@ -283,6 +283,9 @@ INSTALLED_APPS = [
     "projects",
     "quotas",
 ]
+if not IS_PRODUCTION:
+    # Its command fills a database with a made-up site.
+    INSTALLED_APPS.append("bench")
 MIDDLEWARE = [
     "portal.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -318,7 +321,13 @@ TEMPLATES = [
                 "quotas.context.frame",
             ],
         },
-    }
+    },
+    {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "NAME": "jinja",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {"environment": "portal.jinja.environment"},
+    },
 ]
 # A page of more than this is refused before it is read: no form of ours is that long.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440

@@ -1,4 +1,5 @@
-"""The visual kit in templates: `{% load ui %}`. Markup lives in templates/ui/, logic in portal.lib.
+"""The visual kit in templates: `{% load ui %}`. Markup lives in templates/ui/ and
+portal.lib.marks, logic in portal.lib.
 
 Amounts are integers in base units with their unit ("" or "B"); labels and words come translated.
 """
@@ -15,21 +16,27 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
-from portal.lib import moments
-from portal.lib.amounts import format_amount, format_change, format_exact, format_pair, input_text
+from portal.jinja import draw
+from portal.lib import marks, moments
+from portal.lib.amounts import format_amount, input_text
 from portal.lib.facts import known_facts
 from portal.lib.folding import fold
 from portal.lib.looks import look_of
 
 register = template.Library()
+WARNING = ("text", "tone", "icon", "code", "hint", "url", "id")
 VAL_KINDS = ("requested", "granted", "applied", "observed")
 
 
-def render(template_name: str, /, **context: Any) -> SafeString:
-    """Without the white space around it: most of these stand in the middle of a sentence."""
-    return mark_safe(render_to_string(f"ui/{template_name}.html", context).strip())  # noqa: S308 - Django rendered and escaped it
+def render(name: str, /, **context: Any) -> SafeString:
+    """A component: templates/ui/<name>.jinja."""
+    return draw(f"ui/{name}.jinja", **context)
+
+
+def render_form(name: str, /, **context: Any) -> SafeString:
+    """A part of a form, whose controls Django draws: templates/ui/<name>.html."""
+    return mark_safe(render_to_string(f"ui/{name}.html", context).strip())  # noqa: S308 - Django rendered and escaped it
 
 
 @register.simple_tag
@@ -44,7 +51,7 @@ def once_key() -> SafeString:
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """`{% icon "check" %}`: never alone, the word stands beside it."""
-    return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
+    return marks.icon(name)
 
 
 @register.simple_tag
@@ -53,23 +60,13 @@ def amount(value: int, unit: str = "", noun: str = "", *, beside: int | None = N
 
     `beside` is the amount next to it: `{% amount used unit beside=limit %} of …` in its unit.
     """
-    text = format_amount(value, unit) if beside is None else format_pair(value, beside, unit)[0]
-    return _data(text, value, unit, noun)
+    return marks.amount(value, unit, noun, beside=beside)
 
 
 @register.simple_tag
 def change(value: int, unit: str = "", noun: str = "") -> SafeString:
     """`{% change line.change resource.unit %}`: +64, −2 TiB."""
-    return _data(format_change(value, unit), value, unit, noun)
-
-
-def _data(text: str, value: int, unit: str, noun: str) -> SafeString:
-    return format_html(
-        '<data class="amount" value="{}" title="{}">{}</data>',
-        str(value),
-        format_exact(value, unit),
-        f"{text}\N{NO-BREAK SPACE}{noun}" if noun else text,
-    )
+    return marks.change(value, unit, noun)
 
 
 @register.filter
@@ -113,7 +110,7 @@ def val(
 @register.simple_tag
 def state(word: str, icon: str = "info", tone: str = "", plain: bool = False) -> SafeString:
     """`{% state "escalates in 4 h" "clock" "warn" %}`; plain=True is without ground."""
-    return render("state", word=word, icon=icon, tone=tone, plain=plain)
+    return render("state", word=word, icon_name=icon, tone=tone, plain=plain)
 
 
 @register.simple_tag
@@ -129,7 +126,7 @@ def state_of(kind: str, code: str, plain: bool = False) -> SafeString:
 @register.simple_tag
 def colon() -> str:
     """`{% person who %}{% colon %} {{ what }}`: some languages put a space before it."""
-    return pgettext("between who or what it is about and what is said", ":")
+    return marks.colon()
 
 
 @register.simple_tag
@@ -146,22 +143,13 @@ def _now(context: Context) -> datetime:
 @register.simple_tag(takes_context=True)
 def when(context: Context, moment: datetime) -> SafeString:
     """`{% when event.at %}`: "today 08:02", the exact moment in the title."""
-    return _time(moment, moments.short_words(moment, _now(context)))
+    return marks.when(moment, _now(context))
 
 
 @register.simple_tag(takes_context=True)
 def age(context: Context, moment: datetime) -> SafeString:
     """`{% age reading.at %}`: "2 min ago", "in 4 h"."""
-    return _time(moment, moments.age_words(moment, _now(context)))
-
-
-def _time(moment: datetime, words: str) -> SafeString:
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        timezone.localtime(moment).isoformat(timespec="seconds"),
-        moments.exact_words(moment),
-        words,
-    )
+    return marks.age(moment, _now(context))
 
 
 @register.filter
@@ -212,7 +200,7 @@ def notice(
 ) -> SafeString:
     """`{% notice "bad" "stop" "No room for 4 TiB" level=3 %}<p>…</p>{% endnotice %}`."""
     return render(
-        "notice", body=content, tone=tone, icon=icon, heading=heading, level=level, live=live
+        "notice", body=content, tone=tone, icon_name=icon, heading=heading, level=level, live=live
     )
 
 
@@ -225,7 +213,7 @@ def more(content: str, summary: str, open: bool = False, key: str = "") -> SafeS
 @register.simple_tag
 def step(icon: str, tone: str = "") -> SafeString:
     """`<li>{% step "stamp" "busy" %}<div class="what">…<small>…</small></div></li>`."""
-    return render("step", icon=icon, tone=tone)
+    return render("step", icon_name=icon, tone=tone)
 
 
 @register.simple_tag
@@ -238,7 +226,14 @@ def message_notice(message: Any) -> SafeString:
 @register.simple_tag
 def warns(items: Iterable[Any]) -> SafeString:
     """`{% warns warnings %}`: each with text, and maybe tone, icon, code, hint, url, id."""
-    return render("warns", items=list(items))
+    return render("warns", items=[_warning(each) for each in items])
+
+
+def _warning(item: Any) -> dict[str, Any]:
+    """All that is drawn of it, with nothing for what it lacks."""
+    if isinstance(item, Mapping):
+        return {name: item.get(name, "") for name in WARNING}
+    return {name: getattr(item, name, "") for name in WARNING}
 
 
 @register.simple_tag
@@ -252,7 +247,9 @@ def empty_note(
     icon: str, title: str, text: str = "", url: str = "", action: str = "", level: int = 3
 ) -> SafeString:
     """`{% empty_note "tray" title text url=url action=words %}`: says what to do first."""
-    return render("empty", icon=icon, title=title, text=text, url=url, action=action, level=level)
+    return render(
+        "empty", icon_name=icon, title=title, text=text, url=url, action=action, level=level
+    )
 
 
 @register.simple_tag
@@ -270,7 +267,7 @@ def field(bound: forms.BoundField, hint: str = "") -> SafeString:
     if hint:
         bound.help_text = hint
     kind = bound.widget_type
-    return render("field", field=bound, is_tick=kind == "checkbox")
+    return render_form("field", field=bound, is_tick=kind == "checkbox")
 
 
 @register.simple_tag
@@ -285,7 +282,7 @@ def error_summary(
             target = bound.id_for_label or bound.auto_id or ""
             rows += [(target, _said_of(bound, str(error))) for error in bound.errors]
     rows += [(str(target), str(sentence)) for target, sentence in extra]
-    return render("errors", rows=rows) if rows else SafeString("")
+    return render_form("errors", rows=rows) if rows else SafeString("")
 
 
 def _said_of(bound: forms.BoundField, error: str) -> str:

@@ -1,0 +1,68 @@
+"""The smallest marks on a page as HTML: an icon, an amount, a moment. Made for both engines.
+
+Amounts are integers in base units with their unit ("" or "B"); words come translated.
+"""
+
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import pgettext
+
+from portal.lib import moments
+from portal.lib.amounts import format_amount, format_change, format_exact, format_pair
+
+
+def icon(name: str) -> SafeString:
+    """A drawing of the sprite that pages begin with; never alone, the word stands beside it."""
+    return _html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
+
+
+def amount(value: int, unit: str = "", noun: str = "", *, beside: int | None = None) -> SafeString:
+    """1.5 TiB, the exact value in the title; `beside`: the amount whose unit it is said in."""
+    text = format_amount(value, unit) if beside is None else format_pair(value, beside, unit)[0]
+    return _data(text, value, unit, noun)
+
+
+def change(value: int, unit: str = "", noun: str = "") -> SafeString:
+    """+64, −2 TiB, the exact value in the title."""
+    return _data(format_change(value, unit), value, unit, noun)
+
+
+def when(moment: datetime, now: datetime) -> SafeString:
+    """Today 08:02, the exact moment in the title."""
+    return _time(moment, moments.short_words(moment, now))
+
+
+def age(moment: datetime, now: datetime) -> SafeString:
+    """2 min ago, in 4 h, the exact moment in the title."""
+    return _time(moment, moments.age_words(moment, now))
+
+
+def colon() -> str:
+    """Between who and what: some languages put a space before it."""
+    return pgettext("between who or what it is about and what is said", ":")
+
+
+def _data(text: str, value: int, unit: str, noun: str) -> SafeString:
+    return _html(
+        '<data class="amount" value="{}" title="{}">{}</data>',
+        str(value),
+        format_exact(value, unit),
+        f"{text}\N{NO-BREAK SPACE}{noun}" if noun else text,
+    )
+
+
+def _time(moment: datetime, words: str) -> SafeString:
+    return _html(
+        '<time datetime="{}" title="{}">{}</time>',
+        timezone.localtime(moment).isoformat(timespec="seconds"),
+        moments.exact_words(moment),
+        words,
+    )
+
+
+def _html(pattern: str, *texts: str) -> SafeString:
+    """`format_html` for plain texts alone: a page has hundreds of these."""
+    return mark_safe(pattern.format(*map(escape, texts)))  # noqa: S308 - escaped here
