@@ -2,6 +2,7 @@
 
 import gzip
 import http.client
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 SESSION, CSRF = "__Host-session", "__Host-csrf"
 # Django takes a bare secret of this form for the token of a cookie that holds the same.
 TOKEN = secrets.token_hex(16)
+_TAGS = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,10 @@ class Client:
         }
 
     def get(
-        self, address: str, *, is_counted: bool = False, is_packed: bool = False,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:  # fmt: skip
-        """is_counted: have its statements counted; is_packed: take gzip."""
+        self, address: str, *, is_counted: bool = False, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """is_counted: have its statements counted."""
         more = {"X-Bench-Count": "1"} if is_counted else {}
-        more |= {"Accept-Encoding": "gzip"} if is_packed else {}
         return self._call("GET", address, b"", {**more, **(headers or {})})
 
     def post(
@@ -88,6 +88,7 @@ class Client:
 def check(answer: Answer, address: str, *expected: int) -> Answer:
     """The answer, if its status is one of the expected ones; raises AssertionError."""
     if answer.status not in expected:
-        words = answer.body[:2000].decode(errors="replace")
-        raise AssertionError(f"{address}: {answer.status}, {answer.headers}\n{words}")
+        page = answer.body.decode(errors="replace")
+        words = " ".join(_TAGS.sub(" ", page[max(page.find("<main"), 0) :]).split())
+        raise AssertionError(f"{address}: {answer.status}: {words[:1500]}")
     return answer

@@ -1,6 +1,8 @@
 """Pages and lists beside their floors: one figure for each address."""
 
-from .client import Client, check
+from bench.parts.works import Look
+
+from .client import Answer, Client, check
 from .pairs import Act, Took, interleaved
 from .places import HOST
 from .rows import Figure
@@ -9,22 +11,32 @@ from .rows import Figure
 FIRST = 3
 
 
-def look(
-    work: str, size: str, port: int, session: str, address: str, floor: str,
-    seconds: float = 20.0,
-) -> Figure:  # fmt: skip
-    """A page of one person beside a floor, on a kept connection of each."""
+def look(work: str, size: str, port: int, session: str, at: Look, seconds: float = 20.0) -> Figure:
+    """A page of one person beside a floor, each on a kept connection of its own."""
     page, plain = Client(HOST, port, session), Client(HOST, port, session)
     for _each in range(FIRST):
-        check(page.get(address), address, 200)
-        check(plain.get(floor), floor, 200)
-    counted = check(page.get(address, is_counted=True), address, 200)
-    packed = check(page.get(address, is_packed=True), address, 200)
-    pairs = interleaved(getting(page, address), getting(plain, floor), seconds=seconds)
+        _ask(page, at)
+        check(plain.get(at.floor), at.floor, 200)
+    counted, packed = _ask(page, at, is_counted=True), _ask(page, at, is_packed=True)
+
+    def ours() -> Took:
+        answer = _ask(page, at)
+        return Took(answer.seconds, answer.cpu_ms)
+
+    pairs = interleaved(ours, getting(plain, at.floor), seconds=seconds)
     return Figure(
         work, size, pairs, queries=counted.queries, bytes=len(counted.body),
         compressed=packed.wire_bytes, cpu_ms=pairs.cpu_ms,
     )  # fmt: skip
+
+
+def _ask(client: Client, at: Look, *, is_counted: bool = False, is_packed: bool = False) -> Answer:
+    headers = {**at.headers, **({"Accept-Encoding": "gzip"} if is_packed else {})}
+    if at.posts is None:
+        answer = client.get(at.address, is_counted=is_counted, headers=headers)
+    else:
+        answer = client.post(at.address, at.posts, is_counted=is_counted, headers=headers)
+    return check(answer, at.address, 200)
 
 
 def getting(client: Client, address: str) -> Act:

@@ -39,6 +39,12 @@ class Pairs:
         return self.best_ms / min(each.seconds for each in self.floor) / 1000
 
     @property
+    def cpu_ratio(self) -> float | None:
+        """The same of the server's CPU, which others at work on the machine move less."""
+        besides = _median_cpu(self.floor)
+        return self.cpu_ms / besides if self.cpu_ms is not None and besides else None
+
+    @property
     def median_ms(self) -> float:
         return 1000 * median(each.seconds for each in self.ours)
 
@@ -53,8 +59,12 @@ class Pairs:
     @property
     def cpu_ms(self) -> float | None:
         """Of ours; None where nobody said."""
-        known = [each.cpu_ms for each in self.ours if each.cpu_ms is not None]
-        return median(known) if known else None
+        return _median_cpu(self.ours)
+
+
+def _median_cpu(acts: Sequence[Took]) -> float | None:
+    known = [each.cpu_ms for each in acts if each.cpu_ms is not None]
+    return median(known) if known else None
 
 
 def interleaved(

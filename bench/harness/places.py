@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "bench"
 STATIC = CACHE / "static"
 HOST = "127.0.0.1"
+# A database that is no scale of ours: the large site of the tests of cost.
+TESTS = "tests"
 # Of a site of made-up people on this machine alone; two of its sessions are as good as one.
 SECRET = "of-a-site-that-is-only-measured-0123456789-abcdefghijklmnopqrstuvwxyz"  # noqa: S105
 

@@ -5,31 +5,13 @@
 """
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from .places import collect_static, production, servers
+from .places import TESTS, become, collect_static, production, servers
 
-TESTS = "tests"
-
-
-@dataclass(frozen=True)
-class Look:
-    """Who looks at which address, and what it is compared with."""
-
-    person: int
-    address: str
-    floor: str
-
-
-def looks_of(database: str) -> dict[str, Look]:
-    """What a database has by name; Django is set up and its settings lead there."""
-    if database != TESTS:
-        from bench.parts.works import looks_at  # models need Django set up
-
-        return looks_at(database)
-    from .tests_site import looks
-
-    return looks()
+if TYPE_CHECKING:
+    from bench.parts.works import Look
 
 
 def main(arguments: list[str]) -> int:
@@ -46,43 +28,36 @@ def main(arguments: list[str]) -> int:
         environment = production(addresses, options.database)
         if not options.pages:
             collect_static(environment)
-        from .places import become
-
         become(environment)
+        from bench.parts.works import Look, looks, who_is_who  # models need Django set up
+
         if options.database == TESTS:
             from .tests_site import ensure
 
             ensure(addresses)
-        named = {} if options.address else looks_of(options.database)
         if options.address:
             named = {options.address: Look(options.person, options.address, options.floor)}
-        elif options.name:
-            if options.name not in named:
-                parser.error(f"there are: {', '.join(named)}")
-            named = {options.name: named[options.name]}
+        else:
+            named = looks(who_is_who(options.database))
+        chosen = {options.name} & named.keys() or {
+            each for each in named if options.name.lower() in each.lower()
+        }
+        if not chosen:
+            parser.error(f"there are: {', '.join(named)}")
+        named = {name: each for name, each in named.items() if name in chosen}
         _measure(named, environment, options.database, options.seconds)
     return 0
 
 
 def _measure(
-    named: dict[str, Look], environment: dict[str, str], database: str, seconds: float
+    named: Mapping[str, "Look"], environment: Mapping[str, str], database: str, seconds: float
 ) -> None:
     from .looks import look
     from .people import sign_in
+    from .report import Report
     from .web import web
 
+    report = Report()
     with web(environment) as server:
         for name, each in named.items():
-            found = look(
-                name, database, server.port, sign_in(each.person), each.address, each.floor,
-                seconds,
-            )  # fmt: skip
-            pairs = found.pairs
-            assert pairs is not None  # noqa: S101 - a look has them
-            print(
-                f"{name}: {pairs.ratio:.2f} × floor (best {pairs.best_ratio:.2f}); "
-                f"{pairs.median_ms:.1f} ms, best {pairs.best_ms:.1f}, floor {pairs.floor_ms:.1f}; "
-                f"{found.queries} queries, {found.bytes:,} B, {found.compressed:,} B as sent; "
-                f"{found.cpu_ms:.1f} ms CPU; {len(pairs.ours)} pairs",
-                flush=True,
-            )
+            report.tell(look(name, database, server.port, sign_in(each.person), each, seconds))

@@ -71,6 +71,7 @@ def _row(figure: Figure, limit: Limit | None, explained: Mapping[str, str]) -> R
         "best_ms": _short(pairs.best_ms if pairs else None),
         "floor_ms": _short(pairs.floor_ms if pairs else None),
         "best_ratio": _short(pairs.best_ratio if pairs else None),
+        "cpu_ratio": _short(pairs.cpu_ratio if pairs else None),
         "pairs": len(pairs.ours) if pairs is not None else None,
     }
     if limit is None:

@@ -27,6 +27,7 @@ class Part:
 PARTS: dict[str, Part] = {
     "pages": Part("bench.parts.pages", "pages and lists of the API, beside their floors"),
     "verbs": Part("bench.parts.verbs", "submit, approve, back to the queue, a hundred at once"),
+    "many": Part("bench.parts.pages", "the queue with 100,000 open", ("large_many",)),
     "growth": Part("bench.parts.growth", "the same figures side by side by scale", scales=()),
     "memory": Part(
         "bench.parts.memory", "web and worker over an hour of load", ("large",), is_long=True
