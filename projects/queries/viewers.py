@@ -43,7 +43,8 @@ def stands_in_for_nobody(now: datetime) -> Q:
         Q(user=OuterRef("grantor")) | Exists(is_member), pk=OuterRef("parent")
     )
     is_here = User.objects.filter(pk=OuterRef("grantor"), is_active=True)
-    return Q(~Exists(held) | ~Exists(is_here), is_deputy=True)
+    # First what the row itself tells: PostgreSQL asks in the order in which it is written.
+    return Q(is_deputy=True) & (~Exists(held) | ~Exists(is_here))
 
 
 def live_delegations(now: datetime) -> QuerySet[Delegation]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from django.db.models import Q
@@ -68,7 +68,7 @@ class Listing:
             ]
         return found
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """The names of the parameters."""
         return frozenset(each.name for each in self.parameters)

@@ -31,7 +31,9 @@ from .listing import (
     Listing,
     Shape,
     listing_in,
+    names_of,
 )
+from .showing import show_all
 
 Context = Callable[[Sequence[Any]], Mapping[str, Any]]
 Made = Callable[[Sequence[Any]], Sequence[Any]]
@@ -121,13 +123,12 @@ class _Shown:
     made: Made | None
 
     def check(self) -> None:
-        keep(self.shape(), self.names)
+        if self.names is not None:
+            check_names(self.names, dict.fromkeys(names_of(self.shape)))
 
     def of(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         context = self.context(rows) if self.context else {}
-        shape = self.shape(self.made(rows) if self.made else rows, many=True, context=context)
-        keep(shape.child, self.names)  # type: ignore[attr-defined]  # of a list
-        return list(shape.data)
+        return show_all(self.shape, self.made(rows) if self.made else rows, context, self.names)
 
     @property
     def paths(self) -> list[sheets.Path]:

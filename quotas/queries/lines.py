@@ -5,12 +5,16 @@ The quota now, what was granted, whom a line waits for, and how far its delivery
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any, NamedTuple
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import F, OuterRef, Subquery
 
-from portal.lib.together import Rows, together
+from portal.lib.compiled import compiled
+from portal.lib.lookups import IsAnyOf
+from portal.lib.together import Part, Rows, Values
 from projects.models import in_force
 from projects.queries.viewers import live_delegations
 from quotas.models import Account, Assignment, DecisionLine, Delivery, QuotaRequest, RequestLine
@@ -24,11 +28,31 @@ OF_DELIVERY = (
 )  # fmt: skip
 
 
-class Lines:
-    """The lines of `requests` with their surroundings, each asked for when it is first needed.
+WHO = ("line", "user__public_id", "user__name", "user__subject", "group__public_id", "group__name")
 
-    Three queries for any number of requests: the lines with their figures, whom they wait for,
-    and their deliveries. `granted` is what was last granted, None where nothing was.
+
+class Waiting(NamedTuple):
+    """A person or a group that an open line waits for."""
+
+    is_person: bool
+    public_id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What belongs to the requests: lines by request, the rest by line."""
+
+    lines: dict[int, list[RequestLine]]
+    waiting: dict[int, list[Waiting]]
+    deliveries: dict[int, list[Delivery]]
+
+
+class Lines:
+    """The lines of `requests` with their surroundings, asked for when they are first needed.
+
+    One query for any number of requests. `granted` is what was last granted, None where nothing
+    was.
     """
 
     def __init__(self, requests: Collection[QuotaRequest], now: datetime) -> None:
@@ -38,11 +62,11 @@ class Lines:
     def state(self, quota_request: QuotaRequest) -> RequestState:
         """How far a request is: derived from its lines and their deliveries."""
         lines = self.of(quota_request)
-        deliveries = [each for line in lines for each in self._deliveries[line.pk]]
+        deliveries = [each for line in lines for each in self.deliveries(line)]
         return state_from([line.state for line in lines], deliveries)
 
     def of(self, quota_request: QuotaRequest) -> list[RequestLine]:
-        return self._of_request[quota_request.pk]
+        return self._found.lines[quota_request.pk]
 
     def balance(self, line: RequestLine) -> int:
         """The project's quota of the line's offering now."""
@@ -54,54 +78,47 @@ class Lines:
         found: int | None = line.given  # type: ignore[attr-defined]  # annotated below
         return found
 
-    def waiting_for(self, line: RequestLine) -> list[Assignment]:
+    def waiting_for(self, line: RequestLine) -> list[Waiting]:
         """Whom an open line waits for."""
-        return self._waiting[line.pk]
+        return self._found.waiting[line.pk]
 
     def deliveries(self, line: RequestLine) -> list[Delivery]:
         """What must become true before a granted line counts as applied."""
-        return self._deliveries[line.pk]
+        return self._found.deliveries[line.pk]
 
     @cached_property
-    def _of_request(self) -> dict[int, list[RequestLine]]:
-        account = Account.objects.filter(
-            project=OuterRef("project"), offering=OuterRef("offering")
-        ).values("balance")
-        decided = DecisionLine.objects.filter(line=OuterRef("pk"), granted__isnull=False)
-        rows = RequestLine.objects.filter(request__in=self._ids).select_related("offering")
-        rows = rows.annotate(
-            quota=Subquery(account), given=Subquery(decided.order_by("-pk").values("granted")[:1])
-        )
-        found: dict[int, list[RequestLine]] = defaultdict(list)
-        for line in rows:
-            found[line.request_id].append(line)
+    def _found(self) -> _Found:
+        found = _Found(defaultdict(list), defaultdict(list), defaultdict(list))
+        lines, waiting, deliveries = _around(ids=self._ids, now=self._now)
+        for line in lines:
+            found.lines[line.request_id].append(line)
+        for line_id, person, name, subject, group, group_name in waiting:
+            who = Waiting(True, person, name or subject) if person else None
+            found.waiting[line_id].append(who or Waiting(False, group, group_name))
+        for each in deliveries:
+            found.deliveries[each.decision_line.line_id].append(each)
         return found
 
-    @cached_property
-    def _waiting(self) -> dict[int, list[Assignment]]:
-        found: dict[int, list[Assignment]] = defaultdict(list)
-        for each in self._around[0]:
-            found[each.line_id].append(each)
-        return found
 
-    @cached_property
-    def _deliveries(self) -> dict[int, list[Delivery]]:
-        found: dict[int, list[Delivery]] = defaultdict(list)
-        for each in self._around[1]:
-            found[each.decision_line.line_id].append(each)
-        return found
-
-    @cached_property
-    def _around(self) -> tuple[list[Assignment], list[Delivery]]:
-        waiting = Assignment.objects.filter(
-            in_force(self._now),
-            line__request__in=self._ids,
-            line__state=LineState.OPEN,
-            delegation__in=live_delegations(self._now),
-        )
-        deliveries = Delivery.objects.filter(decision_line__line__request__in=self._ids)
-        found = together(
-            Rows(waiting.order_by("pk"), ["user", "group"]),
-            Rows(deliveries.order_by("target__endpoint__slug", "pk"), OF_DELIVERY),
-        )
-        return found[0], found[1]
+@compiled
+def _around(*, ids: Any, now: Any) -> list[Part]:
+    """The lines of these requests, whom they wait for, and their deliveries."""
+    account = Account.objects.filter(
+        project=OuterRef("project"), offering=OuterRef("offering")
+    ).values("balance")
+    decided = DecisionLine.objects.filter(line=OuterRef("pk"), granted__isnull=False)
+    lines = RequestLine.objects.filter(IsAnyOf(F("request"), ids)).annotate(
+        quota=Subquery(account), given=Subquery(decided.order_by("-pk").values("granted")[:1])
+    )
+    waiting = Assignment.objects.filter(
+        in_force(now),
+        IsAnyOf(F("line__request"), ids),
+        line__state=LineState.OPEN,
+        delegation__in=live_delegations(now),
+    )
+    deliveries = Delivery.objects.filter(IsAnyOf(F("decision_line__line__request"), ids))
+    return [
+        Rows(lines.order_by("pk"), ["offering"], ["quota", "given"]),
+        Values(waiting.order_by("pk"), WHO),
+        Rows(deliveries.order_by("target__endpoint__slug", "pk"), OF_DELIVERY),
+    ]

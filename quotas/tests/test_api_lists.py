@@ -96,7 +96,7 @@ def test_the_named_fields_alone_are_worked_out(site_today: Site) -> None:
     alice = caller(site_today, "alice")
     few, _said = count_queries(lambda: alice.get("requests/", fields="id,reason"))
     every, _said = count_queries(lambda: alice.get("requests/"))
-    assert every - few == 2  # its lines; whom they wait for, and their deliveries
+    assert every - few == 1  # its lines, whom they wait for, and their deliveries
 
 
 @pytest.mark.parametrize(

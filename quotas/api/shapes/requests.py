@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from quotas.api.fields import Amounts, AmountsByLine, Input, LineIds, PublicId, Text, Whole, YesNo
+from quotas.api.showing import show_all
 from quotas.models import (
     Comment,
     Decision,
@@ -19,7 +20,7 @@ from quotas.models import (
 from quotas.queries.troubles import sentence_of
 from quotas.states import LineState, RequestState, TargetState
 
-from .people import Holder, Person, ProjectRef, holder_of
+from .people import Holder, Person, ProjectRef
 
 VERSION = "Of the request as you read it; or its ETag as If-Match."
 
@@ -79,11 +80,15 @@ class RequestLineSerializer(serializers.ModelSerializer[RequestLine]):
 
     @extend_schema_field(Holder(many=True))
     def get_waits_for(self, line: RequestLine) -> list[dict[str, Any]]:
-        return [holder_of(each) for each in self.context["lines"].waiting_for(line)]
+        return [
+            {"kind": "person" if each.is_person else "group", "id": each.public_id,
+             "name": each.name}
+            for each in self.context["lines"].waiting_for(line)
+        ]  # fmt: skip
 
     @extend_schema_field(DeliverySerializer(many=True))
     def get_deliveries(self, line: RequestLine) -> Any:
-        return DeliverySerializer(self.context["lines"].deliveries(line), many=True).data
+        return show_all(DeliverySerializer, self.context["lines"].deliveries(line))
 
 
 class QuotaRequestSerializer(serializers.ModelSerializer[QuotaRequest]):
@@ -111,7 +116,7 @@ class QuotaRequestSerializer(serializers.ModelSerializer[QuotaRequest]):
     @extend_schema_field(RequestLineSerializer(many=True))
     def get_lines(self, quota_request: QuotaRequest) -> Any:
         lines = self.context["lines"].of(quota_request)
-        return RequestLineSerializer(lines, many=True, context=self.context).data
+        return show_all(RequestLineSerializer, lines, self.context)
 
 
 class CommentSerializer(serializers.ModelSerializer[Comment]):
