@@ -1,0 +1,113 @@
+"""What PgBouncer costs and saves: a round trip, a connection, the memory of those that are idle."""
+
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+
+from bench.harness.places import database_url
+
+from .ground import made_site, site_of
+from .pooler import pooler
+from .results import Cell, Found
+
+CLIENTS = 100
+POOLED = 10
+# Touches what a page touches, so that a backend remembers as many tables.
+PAGE = """
+    SELECT l.id FROM quotas_requestline l
+    JOIN quotas_quotarequest r ON r.id = l.request_id
+    JOIN projects_project p ON p.id = l.project_id JOIN projects_unit u ON u.id = p.unit_id
+    JOIN quotas_offering o ON o.id = l.offering_id JOIN quotas_resource s ON s.id = o.resource_id
+    JOIN quotas_zone z ON z.id = o.zone_id JOIN quotas_region g ON g.id = z.region_id
+    LEFT JOIN quotas_account a ON a.project_id = p.id AND a.offering_id = o.id
+    LEFT JOIN projects_membership m ON m.project_id = p.id
+    LEFT JOIN projects_delegation d ON d.unit_id = u.id
+    LEFT JOIN quotas_delegationbound b ON b.delegation_id = d.id
+    ORDER BY l.id DESC LIMIT 50
+"""
+
+
+def run(scale: str) -> Found:
+    with ExitStack() as stack:
+        addresses = stack.enter_context(made_site(scale))
+        direct = database_url(addresses, site_of(scale))
+        pooled = stack.enter_context(pooler(direct, size=POOLED))
+        with psycopg.connect(direct, autocommit=True) as beside:
+            rows: list[tuple[Cell, ...]] = [
+                ("a statement there and back, ms", *_both(_round_trip, direct, pooled)),
+                ("a transaction of one statement, ms", *_both(_transaction, direct, pooled)),
+                ("a new connection with its first statement, ms", *_both(_new, direct, pooled)),
+            ]
+            counts, sizes = zip(
+                *(_idle(url, beside) for url in (direct, pooled)), strict=True
+            )  # fmt: skip
+            rows += [
+                (f"processes of PostgreSQL for {CLIENTS} clients that are idle", *counts),
+                ("their memory, MB (PSS)", *sizes),
+            ]
+    facts = {str(name): [one, other] for name, one, other in rows}
+    return Found(["", "directly", "through PgBouncer"], rows, facts)
+
+
+def _both(measure: Callable[[str], float], direct: str, pooled: str) -> tuple[float, float]:
+    """Medians of five turns each, one after the other, so that both meet the same machine."""
+    turns = [(measure(direct), measure(pooled)) for _turn in range(5)]
+    one, other = (statistics.median(each) for each in zip(*turns, strict=True))
+    return round(one, 4), round(other, 4)
+
+
+def _round_trip(url: str) -> float:
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as link:
+        return _median(lambda: link.execute("SELECT 1"), 400)
+
+
+def _transaction(url: str) -> float:
+    with psycopg.connect(url, prepare_threshold=None) as link:
+
+        def act() -> None:
+            link.execute("SELECT 1")
+            link.commit()
+
+        return _median(act, 300)
+
+
+def _new(url: str) -> float:
+    def act() -> None:
+        with psycopg.connect(url, autocommit=True) as link:
+            link.execute("SELECT 1")
+
+    return _median(act, 30)
+
+
+def _median(act: Callable[[], object], count: int) -> float:
+    times = []
+    for _turn in range(count):
+        began = time.perf_counter()
+        act()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times) * 1000
+
+
+def _idle(url: str, beside: psycopg.Connection) -> tuple[int, float]:
+    """(processes, MB) of the database's clients, each of which has read a page."""
+    own = beside.info.backend_pid
+    with ExitStack() as stack:
+        for _client in range(CLIENTS):
+            link = stack.enter_context(psycopg.connect(url, autocommit=True))
+            link.execute(PAGE)
+        found = beside.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+            "AND backend_type = 'client backend' AND pid <> %s",
+            [own],
+        ).fetchall()
+        return len(found), round(sum(pss_of(pid) for (pid,) in found) / 1024, 1)
+
+
+def pss_of(pid: int) -> int:
+    """KiB that a process would free alone, with its share of what it has with others."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
