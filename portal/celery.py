@@ -54,7 +54,7 @@ class Hints(QoS):
 
 Channel.QoS = Hints
 
-app = Celery("remit")
+app = Celery("remit", fixups=["portal.kept_connections:fixup"])
 
 
 # Broker and schedule depend on the environment: CELERY_* in portal/settings.py, read lazily.

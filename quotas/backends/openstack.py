@@ -9,6 +9,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -27,7 +28,21 @@ from quotas.backends.sorting import Rule, sort_answer, sort_failure
 
 Answer = TypeVar("Answer")
 
-_regions: dict[tuple[Any, ...], Any] = {}
+
+
+@dataclass
+class _Region:
+    """The library's view of one cloud and region, with what was made of it: {service type: …}.
+
+    To ask it takes it longer than to call: it copies all of its configuration for each answer.
+    """
+
+    config: Any
+    adapters: dict[str, ks_adapter.Adapter] = field(default_factory=dict)
+    versions: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+_regions: dict[tuple[Any, ...], _Region] = {}
 _regions_lock = threading.Lock()
 
 
@@ -36,12 +51,12 @@ def _region_key(config: EndpointConfig) -> tuple[Any, ...]:
     return (os.getpid(), config.clouds_file, config.cloud, config.region_name)
 
 
-def _open_region(config: EndpointConfig) -> Any:
-    """The library's view of one cloud and region, made once per process."""
+def _open_region(config: EndpointConfig) -> _Region:
+    """One cloud and region, made once per process."""
     key = _region_key(config)
     with _regions_lock:
         if key not in _regions:
-            _regions[key] = _load_region(config)
+            _regions[key] = _Region(_load_region(config))
         return _regions[key]
 
 
@@ -194,33 +209,43 @@ class Service:
     def _adapter(self) -> ks_adapter.Adapter:
         region = _open_region(self.config)
         kind = self.service_type
-        return ks_adapter.Adapter(
-            region.get_session(),
-            service_type=region.get_service_type(kind),
-            service_name=region.get_service_name(kind),
-            interface=region.get_interface(kind),
-            region_name=region.get_region_name(kind),
-            endpoint_override=region.get_endpoint(kind),
-            connect_retries=0,
-            status_code_retries=0,
-        )
+        if kind not in region.adapters:
+            # Two threads may make one each: either is as good.
+            region.adapters[kind] = ks_adapter.Adapter(
+                region.config.get_session(),
+                service_type=region.config.get_service_type(kind),
+                service_name=region.config.get_service_name(kind),
+                interface=region.config.get_interface(kind),
+                region_name=region.config.get_region_name(kind),
+                endpoint_override=region.config.get_endpoint(kind),
+                connect_retries=0,
+                status_code_retries=0,
+            )
+        return region.adapters[kind]
 
     def _microversion(self, adapter: ks_adapter.Adapter) -> str | None:
         """The highest version that both sides know; None where the service tells nothing."""
         if self.microversions is None:
             return None
-        data = adapter.get_endpoint_data()
-        if data is None or not data.max_microversion:
+        spoken = _open_region(self.config).versions
+        if self.service_type not in spoken:
+            data = adapter.get_endpoint_data()
+            # As long as the session, which keeps for as long what else was discovered.
+            spoken[self.service_type] = (
+                (None, None) if data is None else (data.min_microversion, data.max_microversion)
+            )
+        oldest, newest = spoken[self.service_type]
+        if not newest:
             return None
         lowest, highest = self.microversions
-        chosen = min(highest, data.max_microversion)
-        oldest_known = data.min_microversion or lowest
+        chosen = min(highest, newest)
+        oldest_known = oldest or lowest
         if chosen < lowest or chosen < oldest_known:
             raise BackendError(
                 Kind.REFUSED,
                 "no_endpoint",
                 f"{self._place()} speaks versions {_text(oldest_known)} to "
-                f"{_text(data.max_microversion)}; the driver needs {_text(lowest)} to "
+                f"{_text(newest)}; the driver needs {_text(lowest)} to "
                 f"{_text(highest)}",
             )
         return _text(chosen)

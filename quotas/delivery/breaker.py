@@ -1,10 +1,8 @@
 """Whether an endpoint answers: its breaker opens after a few silences and probes by itself."""
 
-from datetime import timedelta
-
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F, Q, Value
+from django.db import connection, transaction
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from portal.lib.locks import lock_ids
@@ -12,23 +10,48 @@ from quotas.models import Endpoint, Target
 from quotas.states import EndpointState, ErrorKind, TargetState
 
 from .leases import in_seconds
+from .permits import GIVE_BACK, Permit, named
 
 # So many calls in a row without an answer, and other targets need not find out by themselves.
 OPEN_AFTER = 3
 ANSWERED_EVERY_SECONDS = 10
 
 
-def answered(endpoint: Endpoint) -> None:
-    """The service spoke, whatever it said: close the breaker and let its targets go on."""
-    # Written now and then only: every call of every worker comes by here.
-    long_ago = Now() - Value(timedelta(seconds=ANSWERED_EVERY_SECONDS))
-    is_news = Endpoint.objects.filter(
-        Q(failure_count__gt=0)
-        | Q(answered_at__isnull=True)
-        | Q(answered_at__lte=long_ago)
-        | Q(state=EndpointState.UNREACHABLE),
-        pk=endpoint.pk,
-    ).update(failure_count=0, failing_since=None, answered_at=Now())
+# Every call of every worker comes by here: so the endpoint is written now and then only, and
+# the slot of the call is given back by the same statement.
+ANSWERED = f"""
+WITH back AS ({GIVE_BACK}), told AS (
+    UPDATE {{endpoint}} SET failure_count = 0, failing_since = NULL,
+        answered_at = statement_timestamp()
+    WHERE id = %(endpoint)s AND (
+        failure_count > 0 OR answered_at IS NULL OR state = %(unreachable)s
+        OR answered_at <= statement_timestamp() - make_interval(secs => %(every)s)
+    )
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM back), (SELECT count(*) FROM told)
+"""  # noqa: S608 - nobody's words
+
+
+def answered(endpoint: Endpoint, permit: Permit | None = None) -> None:
+    """The service spoke, whatever it said: close the breaker and let its targets go on.
+
+    permit: of the call that was answered, to be given back.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            named(ANSWERED),
+            {
+                "slot_id": permit.slot_id if permit else None,
+                "holder": permit.holder if permit else None,
+                "endpoint": endpoint.pk,
+                "unreachable": EndpointState.UNREACHABLE.value,
+                "every": ANSWERED_EVERY_SECONDS,
+            },
+        )
+        _back, is_news = cursor.fetchone()
+    if permit is not None:
+        permit.is_back = True
     if not is_news:
         return
     reopened = Endpoint.objects.filter(pk=endpoint.pk, state=EndpointState.UNREACHABLE).update(

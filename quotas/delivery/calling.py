@@ -10,7 +10,7 @@ from quotas.models import Endpoint
 from quotas.states import EndpointState
 
 from . import breaker
-from .permits import AGAIN_SECONDS, Busy, hold_back, permit
+from .permits import AGAIN_SECONDS, Busy, Permit, calls_per_second, hold_back, permit
 
 
 @contextmanager
@@ -27,20 +27,25 @@ def calling(
     service asked for patience.
     """
     closed = (EndpointState.PAUSED, EndpointState.READ_ONLY) if writing else (EndpointState.PAUSED,)
-    with told_of(endpoint), permit(endpoint, observing=observing):
-        # Looked at with the turn in hand: one may have waited for it.
-        if Endpoint.objects.filter(pk=endpoint.pk, state__in=closed).exists():
+    with told_of_failure(endpoint), permit(endpoint, observing=observing) as held:
+        if _state(endpoint, held) in closed:
             raise Busy(endpoint, AGAIN_SECONDS)
         yield
+        breaker.answered(endpoint, held)
+
+
+def _state(endpoint: Endpoint, held: Permit) -> str:
+    """As it is with the turn in hand: one may have waited for it."""
+    if not calls_per_second(endpoint):
+        return held.state
+    return str(Endpoint.objects.values_list("state", flat=True).get(pk=endpoint.pk))
 
 
 @contextmanager
-def told_of(endpoint: Endpoint, has_answered: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Around calls that have their turn: what their end says of the endpoint to all others.
-
-    has_answered: asked after a silence; one of several calls that took too long is none, where
-    others before it were answered.
-    """
+def told_of_failure(
+    endpoint: Endpoint, has_answered: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
+    """`told_of` where whoever calls tells themselves what was answered."""
     try:
         yield
     except BackendError as error:
@@ -54,4 +59,15 @@ def told_of(endpoint: Endpoint, has_answered: Callable[[], bool] = lambda: False
         elif error.code == "rate_limited":
             hold_back(endpoint, settings.RETRY_BASE_SECONDS)
         raise
+
+
+@contextmanager
+def told_of(endpoint: Endpoint, has_answered: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Around calls that have their turn: what their end says of the endpoint to all others.
+
+    has_answered: asked after a silence; one of several calls that took too long is none, where
+    others before it were answered.
+    """
+    with told_of_failure(endpoint, has_answered):
+        yield
     breaker.answered(endpoint)

@@ -78,22 +78,31 @@ def _set_limits(lease: Lease) -> set[int] | None:
     if attempt is None:
         # Of a closed project that was forgotten nothing is to be true any more.
         return set() if lease.target.project.state == ProjectState.CLOSED else None
-    stood = drift.held(lease)
-    figures = attempt.read()
+    stood = drift.held(lease, attempt.wanted)
+    reading = attempt.read()
+    figures = reading.figures
     plan = compare(attempt.wanted, figures)
     if plan.write:
         before, sent = figures, plan.write
         try:
             attempt.write(sent)
         except BackendError as error:
+            attempt.store(reading)
             if not error.uncertain:
                 # It is as it was read: nothing puts that right soon.
                 drift.note_limits(stood, attempt.wanted, before)
             raise
-        figures = attempt.read(written=sent)
+        except (Busy, LeaseOver, LeaseLost):
+            attempt.store(reading)
+            raise
+        reading = attempt.read()
+        attempt.store(reading, written=sent)
+        figures = reading.figures
         plan = compare(attempt.wanted, figures)
         if others := _overwritten(plan.write, before, figures):
             raise outcomes.overwritten(others, figures)
+    else:
+        attempt.store(reading)
     # Not before the write: what it puts right at once is no news.
     drift.note_limits(stood, attempt.wanted, figures)
     kept.settle(stood, attempt.wanted, figures)
@@ -125,6 +134,14 @@ def _overwritten(
 
 
 @dataclass(frozen=True)
+class _Reading:
+    """What a service said, {key: Figure}; began: when it was asked, by time.monotonic()."""
+
+    figures: dict[str, Figure]
+    began: float
+
+
+@dataclass(frozen=True)
 class _Attempt:
     """One try to make the limits of a project true.
 
@@ -136,7 +153,7 @@ class _Attempt:
     project_stood: drift.Standing | None
     wanted: list[Wanted]
 
-    def read(self, written: Mapping[str, int] | None = None) -> dict[str, Figure]:
+    def read(self) -> _Reading:
         """The service's figures, for a project that Keystone says exists.
 
         Cinder and Neutron answer 200 for projects that are gone, so Keystone is asked first.
@@ -150,9 +167,14 @@ class _Attempt:
                 [each.limit.key for each in self.wanted],
                 timeout=self.lease.timeout(),
             )
+        return _Reading(figures, began)
+
+    def store(self, reading: _Reading, written: Mapping[str, int] | None = None) -> None:
+        """Keep what was read. Before a write only where that fails: else it is read back anyway."""
         limits = [each.limit for each in self.wanted]
-        readings.store(target, limits, figures, began=began, written=written)
-        return figures
+        readings.store(
+            self.lease.target, limits, reading.figures, began=reading.began, written=written
+        )
 
     def write(self, values: Mapping[str, int]) -> None:
         """Write only these; the lease is checked right before."""
@@ -168,8 +190,7 @@ def _begin(lease: Lease) -> _Attempt | None:
     target, identity = lease.target, lease.target.endpoint.identity
     if identity is None:  # pragma: no cover - see work
         raise AssertionError("an identity endpoint has no limits")
-    project_stood = drift.project_standing(target.project, identity)
-    handle = ProjectHandle.objects.filter(project=target.project, identity=identity).first()
+    project_stood, handle = drift.project_standing(target.project, identity)
     if handle is None:
         return None
     # Read after the generation, so it is at least as new as what we call applied.

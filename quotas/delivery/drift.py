@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from portal.lib.columns import columns_of, instance_of, width_of
 from portal.lib.locks import lock
 from projects.actions.events import record
 from projects.models import Project
@@ -43,7 +44,8 @@ class Standing:
 
     last_seen: {limit id: the limit at the last reading, in base units}; name: what its project
     was called. as_of: when a reading of all projects began, which is stored long after: one of
-    this target that is newer counts in its place.
+    this target that is newer counts in its place. is_noted: some drift may be open; False: none
+    was, which of a target that is held cannot change, and of another is found at its next look.
     """
 
     target_id: int
@@ -52,6 +54,7 @@ class Standing:
     last_seen: Mapping[int, int | None]
     name: str
     as_of: datetime | None = None
+    is_noted: bool = True
 
     def was_true(self, wanted: Wanted) -> bool:
         """Whether a limit was once read back as what is wanted now."""
@@ -86,12 +89,15 @@ def stood(
     return Standing(target.pk, _mark(target), is_true, last_seen, target.project.name, as_of)
 
 
-def held(lease: Lease) -> Standing:
-    """How a target stood when its lease was taken; one query."""
+def held(lease: Lease, wanted: Iterable[Wanted]) -> Standing:
+    """How a target stood when its lease was taken; wanted: of all its limits, since then."""
     target = lease.target
-    rows = Reading.objects.filter(target=target.pk).values_list("limit", "limit_seen")
     is_true = target.generation == target.applied_generation
-    return Standing(target.pk, _held_mark(lease), is_true, dict(rows), target.project.name)
+    last_seen = {each.limit.pk: each.last_seen for each in wanted}
+    is_noted = any(each.is_noted for each in wanted)
+    return Standing(
+        target.pk, _held_mark(lease), is_true, last_seen, target.project.name, is_noted=is_noted
+    )
 
 
 def held_project(lease: Lease) -> Standing:
@@ -107,15 +113,42 @@ def _held_mark(lease: Lease) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def project_standing(project: Project, identity: Endpoint) -> Standing | None:
-    """How a project stands in its identity service; None while somebody works on just that.
+IDENTITY = """
+SELECT {target}, {handle}, EXISTS (
+    SELECT 1 FROM quotas_drift
+    WHERE target_id = target.id AND limit_id IS NULL AND ended_at IS NULL
+)
+FROM (SELECT %(project)s::bigint AS project_id, %(identity)s::bigint AS identity_id) asked
+LEFT JOIN quotas_target target
+    ON target.project_id = asked.project_id AND target.endpoint_id = asked.identity_id
+LEFT JOIN quotas_projecthandle handle
+    ON handle.project_id = asked.project_id AND handle.identity_id = asked.identity_id
+"""
 
-    For those who ask for the project on the way to another service.
+
+def project_standing(
+    project: Project, identity: Endpoint
+) -> tuple[Standing | None, ProjectHandle | None]:
+    """How a project stands in its identity service, None while somebody works on just that; and
+    what it is called there. For those who ask for the project on the way to another service.
+
+    One query: so the handle is none that came since.
     """
-    target = Target.objects.filter(project=project, endpoint=identity).first()
+    width = width_of(Target)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            IDENTITY.format(
+                target=columns_of(Target, "target"), handle=columns_of(ProjectHandle, "handle")
+            ),
+            {"project": project.pk, "identity": identity.pk},
+        )
+        row = cursor.fetchone()
+    target = instance_of(Target, row[:width])
+    handle = instance_of(ProjectHandle, row[width:-1])
     if target is None or target.state == TargetState.LEASED:
-        return None
-    return Standing(target.pk, _mark(target), True, {}, project.name)
+        return None, handle
+    standing = Standing(target.pk, _mark(target), True, {}, project.name, is_noted=row[-1])
+    return standing, handle
 
 
 def note_limits(
@@ -129,7 +162,7 @@ def note_limits(
 
     only: ids of the limits that were read, where others were not: of those nothing is said.
     """
-    rows = _open_rows(before, is_of_limit=True, only=only)
+    rows = _open_rows(before, is_of_limit=True, only=only) if before.is_noted else {}
     if not rows and not limit_differences(wanted, figures, before.was_true, rows):
         return  # by far the most often: nothing to keep, so nothing to lock
     with transaction.atomic():
@@ -152,7 +185,7 @@ def note_project(before: Standing | None, found: IdentityProject | None) -> None
     if before is None:
         return
     is_as_wanted = found is not None and found.is_enabled and found.name == before.name
-    if is_as_wanted and not _open_rows(before, is_of_limit=False):
+    if is_as_wanted and not (before.is_noted and _open_rows(before, is_of_limit=False)):
         return
     with transaction.atomic():
         target = unmoved(before)

@@ -8,9 +8,10 @@ is not called applied.
 
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +19,6 @@ from django.db import transaction
 from django.db.models import (
     Case,
     Count,
-    DateTimeField,
     DurationField,
     ExpressionWrapper,
     F,
@@ -36,6 +36,7 @@ from portal.lib.locks import lock_ids
 from quotas.models import Contribution, Delivery, Endpoint, Target
 from quotas.states import TAKEABLE, EndpointState, TargetState
 
+from .lease_rows import finished, lease_statement, leased
 from .permits import PATIENCE_SECONDS
 
 # What is kept back from a lease for the last writes to our own database.
@@ -154,38 +155,37 @@ def _usable(prefix: str, *states: EndpointState) -> Q:
 def take(target_id: int) -> Lease | None:
     """The lease of a due target, or None: not due, held by another, or no room or endpoint for
     it now."""
-    return _take(due().filter(pk=target_id), target_id)
+    return _take(_itself, target_id)
 
 
 def take_beside(target_id: int) -> Lease | None:
     """The lease of the target that waits longest at the same endpoint as this one."""
-    beside = due().filter(endpoint=_endpoint_of(target_id)).order_by("next_try_at", "pk")
-    return _take(beside, target_id)
+    return _take(_beside, target_id)
+
+
+def _itself(target_id: int) -> QuerySet[Target]:
+    return due().filter(pk=target_id)
+
+
+def _beside(target_id: int) -> QuerySet[Target]:
+    return due().filter(endpoint=_endpoint_of(target_id)).order_by("next_try_at", "pk")
 
 
 def _endpoint_of(target_id: int) -> Subquery:
     return Subquery(Target.objects.filter(pk=target_id).values("endpoint"))
 
 
-def _take(wanted: QuerySet[Target], target_id: int) -> Lease | None:
-    """wanted: of the endpoint of the target of this id."""
+def _take(wanted: Callable[[int], QuerySet[Target]], target_id: int) -> Lease | None:
+    """wanted: what may be taken, of the endpoint of the target of this id."""
     token = uuid.uuid4()
     begun = time.monotonic()
-    free = (
-        _with_room(wanted, _endpoint_of(target_id))
-        .select_related("project", "endpoint__identity")
-        .select_for_update(of=("self",), no_key=True, skip_locked=True)
-    )
-    with transaction.atomic():
-        target = free.first()
-        if target is None:
-            return None
-        Target.objects.filter(pk=target.pk).update(
-            state=TargetState.LEASED,
-            lease_token=token,
-            lease_until=in_seconds(settings.LEASE_SECONDS),
-        )
-    lease = Lease(target, token, begun + settings.LEASE_SECONDS, found=target.state)
+    sql, parameters = _statement(wanted, settings.ENDPOINT_CONCURRENCY)
+    of_target = [target_id if each == _ANY_ID else each for each in parameters]
+    found = leased(sql, of_target, token)
+    if found is None:
+        return None
+    target, state = found
+    lease = Lease(target, token, begun + settings.LEASE_SECONDS, found=state)
     if not (
         may_call(target.endpoint, EndpointState.OPEN)
         and may_call(target.endpoint.identity, *READABLE)
@@ -193,6 +193,21 @@ def _take(wanted: QuerySet[Target], target_id: int) -> Lease | None:
         give_back(lease)
         return None
     return lease
+
+
+# Stands for the target's id in what is kept of a statement.
+_ANY_ID = -1
+
+
+@cache
+def _statement(
+    wanted: Callable[[int], QuerySet[Target]], _concurrency: int
+) -> tuple[str, tuple[Any, ...]]:
+    """What takes the first of these, made once: it takes longer to make than to carry out.
+
+    _concurrency: the setting, which is among its parameters.
+    """
+    return lease_statement(_with_room(wanted(_ANY_ID), _endpoint_of(_ANY_ID)))
 
 
 def _with_room(targets: QuerySet[Target], endpoint: Subquery) -> QuerySet[Target]:
@@ -250,50 +265,28 @@ def give_back(lease: Lease, *, after: float | None = None) -> bool:
     )
 
 
-def finish_applied(lease: Lease, left_out: Collection[int] = ()) -> bool:
-    """Record that the lease's generation was read back as true; False where it may not be said.
+def finish_applied(lease: Lease, left_out: Collection[int] = ()) -> datetime | None:
+    """Record that the lease's generation was read back as true; when, by the database's clock.
 
-    Raises LeaseLost. A newer generation leaves the target due. While a former holder may
-    still write, it is dirty instead: the next reading decides. left_out: ids of limits that
-    the service lacks, by an operator's word.
+    None where it may not be said. Raises LeaseLost. A newer generation leaves the target due.
+    While a former holder may still write, it is dirty instead: the next reading decides.
+    left_out: ids of limits that the service lacks, by an operator's word.
     """
-    still_dirty = Q(dirty_until__gt=Now())
-    newer = Q(generation__gt=lease.generation)
+    if not left_out:
+        return _finish(lease, delivers=True)
     with transaction.atomic():
-        if not release(
-            lease,
-            state=Case(
-                When(still_dirty, then=Value(TargetState.DIRTY)),
-                When(newer, then=Value(TargetState.DUE)),
-                default=Value(TargetState.APPLIED),
-            ),
-            next_try_at=Case(
-                When(still_dirty, then=F("dirty_until")),
-                When(newer, then=Now()),
-                default=None,
-                output_field=DateTimeField(),
-            ),
-            applied_generation=Case(
-                When(still_dirty, then=F("applied_generation")), default=Value(lease.generation)
-            ),
-            applied_at=Case(When(still_dirty, then=F("applied_at")), default=Now()),
-            # Who writes reads back: no observer need look so soon.
-            looked_at=F("observed_at"),
-            look_error_code="",
-            look_error_words="",
-            failure_count=0,
-            error_id="",
-            error_kind="",
-            error_code="",
-            error_words="",
-            error_at=None,
-        ):
-            raise LeaseLost
-        target = Target.objects.get(pk=lease.target.pk)
-        if target.applied_generation < lease.generation:
-            return False
-        deliver_lines(lease, left_out=left_out)
-    return True
+        moment = _finish(lease, delivers=False)
+        if moment is not None:
+            deliver_lines(lease, left_out=left_out)
+    return moment
+
+
+def _finish(lease: Lease, *, delivers: bool) -> datetime | None:
+    row = finished(lease.target.pk, lease.token, lease.generation, delivers=delivers)
+    if row is None:
+        raise LeaseLost
+    applied_generation, moment = row
+    return None if applied_generation < lease.generation else moment
 
 
 def deliver_lines(

@@ -125,11 +125,12 @@ def _look(target: Target) -> bool:
     identity = endpoint.identity or endpoint
     is_identity = endpoint.identity is None
     # Before the handle: what is said of a project that is replaced since is no news of the new.
+    stood: drift.Standing | None
     if is_identity:
-        stood: drift.Standing | None = drift.standing(target)
+        stood = drift.standing(target)
+        handle = ProjectHandle.objects.filter(project=target.project, identity=identity).first()
     else:
-        stood = drift.project_standing(target.project, identity)
-    handle = ProjectHandle.objects.filter(project=target.project, identity=identity).first()
+        stood, handle = drift.project_standing(target.project, identity)
     if handle is None:
         return False
     if not is_identity and _is_listed(handle):

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -28,6 +29,33 @@ HOLD_CAP_SECONDS = 60.0
 # When to come back where all slots are taken: others are at work there all the time.
 AGAIN_SECONDS = 1.0
 _POLL_SECONDS = (0.02, 0.25)
+
+# Around every call, so neither waits for the disk: of a database that crashed right afterwards, a
+# slot may count as free while its call still ends, or as held until `held_until`.
+_AT_ONCE = "set_config('synchronous_commit', 'off', true)"
+
+# With the state that the endpoint has by then: one may have waited.
+TAKE = f"""
+UPDATE {{slot}} SET holder = %(holder)s,
+    held_until = statement_timestamp() + make_interval(secs => %(held_for)s)
+WHERE (holder IS NULL OR held_until <= statement_timestamp()) AND id = (
+    SELECT id FROM {{slot}}
+    WHERE endpoint_id = %(endpoint)s AND number >= %(first)s AND number < %(behind)s
+        AND (holder IS NULL OR held_until <= statement_timestamp())
+        AND NOT EXISTS (
+            SELECT 1 FROM {{pace}} WHERE endpoint_id = %(endpoint)s
+                AND next_at > statement_timestamp() + make_interval(secs => %(slack)s)
+        )
+    ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+RETURNING id, (SELECT state FROM {{endpoint}} WHERE id = %(endpoint)s), {_AT_ONCE}
+"""  # noqa: S608 - nobody's words
+
+GIVE_BACK = f"""
+UPDATE {{slot}} SET holder = NULL, held_until = NULL
+WHERE id = %(slot_id)s AND holder = %(holder)s
+RETURNING {_AT_ONCE}
+"""  # noqa: S608 - nobody's words
 
 
 class Busy(Exception):
@@ -70,22 +98,37 @@ def calls_per_second(endpoint: Endpoint) -> int:
     return int(settings.ENDPOINT_CALLS_PER_SECOND) if own is None else own
 
 
+@dataclass
+class Permit:
+    """The right to one call: a slot, until it is given back. state: of the endpoint, as the slot
+    was taken, with the moment of its pace still to come."""
+
+    slot_id: int
+    holder: uuid.UUID
+    state: str
+    is_back: bool = False
+
+    def give_back(self) -> None:
+        """Only what is still ours: one that was held for too long went to somebody else."""
+        if not self.is_back:
+            self.is_back = True
+            _fetch(GIVE_BACK, {"slot_id": self.slot_id, "holder": self.holder})
+
+
 @contextmanager
-def permit(endpoint: Endpoint, *, observing: bool = False) -> Iterator[None]:
+def permit(endpoint: Endpoint, *, observing: bool = False) -> Iterator[Permit]:
     """The right to one call, of CALL_TIMEOUT_SECONDS at most, inside. Raises Busy.
 
     Waits for a turn, though not for long. Observers use the upper half of the slots, so that
     some are always left for writes; of a single slot they have what writes leave.
     """
     asker = _Asker(endpoint, observing)
-    holder = uuid.uuid4()
-    slot_id = _wait_for_slot(asker, holder)
+    permit = _wait_for_slot(asker)
     try:
         _wait_for_pace(asker)
-        yield
+        yield permit
     finally:
-        # Only what is still ours: one that was held for too long went to somebody else.
-        CallSlot.objects.filter(pk=slot_id, holder=holder).update(holder=None, held_until=None)
+        permit.give_back()
 
 
 def hold_back(endpoint: Endpoint, seconds: float) -> None:
@@ -102,13 +145,13 @@ def hold_back(endpoint: Endpoint, seconds: float) -> None:
     )
 
 
-def _wait_for_slot(asker: _Asker, holder: uuid.UUID) -> int:
+def _wait_for_slot(asker: _Asker) -> Permit:
     ends = time.monotonic() + asker.patience
     pause, longest = _POLL_SECONDS
     while True:
-        slot_id = _take_slot(asker, holder)
-        if slot_id is not None:
-            return slot_id
+        taken = _take_slot(asker)
+        if taken is not None:
+            return taken
         if _make_slots(asker.endpoint):
             continue
         left, held_back = ends - time.monotonic(), _held_back(asker.endpoint)
@@ -119,30 +162,21 @@ def _wait_for_slot(asker: _Asker, holder: uuid.UUID) -> int:
         pause = min(longest, pause * 1.5)
 
 
-def _take_slot(asker: _Asker, holder: uuid.UUID) -> int | None:
+def _take_slot(asker: _Asker) -> Permit | None:
     """The lowest free slot, taken; none while the service has asked for patience."""
     first, behind = asker.numbers
     # A pace keeps its next moment in the same row: so near it is no wish of the service's.
     slack = asker.patience if calls_per_second(asker.endpoint) else 0.0
+    holder = uuid.uuid4()
     held_for = settings.CALL_TIMEOUT_SECONDS + asker.patience + MARGIN_SECONDS
-    found = _fetch(
-        """
-        UPDATE {slot} SET holder = %s,
-            held_until = statement_timestamp() + make_interval(secs => %s)
-        WHERE (holder IS NULL OR held_until <= statement_timestamp()) AND id = (
-            SELECT id FROM {slot} WHERE endpoint_id = %s AND number >= %s AND number < %s
-                AND (holder IS NULL OR held_until <= statement_timestamp())
-                AND NOT EXISTS (
-                    SELECT 1 FROM {pace} WHERE endpoint_id = %s
-                        AND next_at > statement_timestamp() + make_interval(secs => %s)
-                )
-            ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
-        )
-        RETURNING id
-        """,
-        [holder, held_for, asker.endpoint.pk, first, behind, asker.endpoint.pk, slack],
-    )
-    return None if found is None else int(found)
+    row = _fetch_row(
+        TAKE,
+        {
+            "holder": holder, "held_for": held_for, "endpoint": asker.endpoint.pk,
+            "first": first, "behind": behind, "slack": slack,
+        },
+    )  # fmt: skip
+    return None if row is None else Permit(row[0], holder, row[1])
 
 
 def _make_slots(endpoint: Endpoint) -> bool:
@@ -198,9 +232,20 @@ def _wait_for_pace(asker: _Asker) -> None:
 
 def _fetch(statement: str, parameters: Any) -> Any:
     """The first value of the first row; None where there is no row."""
-    quote = connection.ops.quote_name
-    tables = {"slot": quote(CallSlot._meta.db_table), "pace": quote(CallPace._meta.db_table)}
-    with connection.cursor() as cursor:
-        cursor.execute(statement.format(**tables), parameters)
-        row = cursor.fetchone()
+    row = _fetch_row(statement, parameters)
     return None if row is None else row[0]
+
+
+def _fetch_row(statement: str, parameters: Any) -> tuple[Any, ...] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(named(statement), parameters)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
+
+
+@cache
+def named(statement: str) -> str:
+    """The statement with the names of the tables {slot}, {pace} and {endpoint}."""
+    quote = connection.ops.quote_name
+    tables = {"slot": CallSlot, "pace": CallPace, "endpoint": Endpoint}
+    return statement.format(**{name: quote(model._meta.db_table) for name, model in tables.items()})

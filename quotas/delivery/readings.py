@@ -3,11 +3,10 @@
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Value
-from django.db.models.functions import Now
+from django.db import connection
 from django.utils import timezone
 
 from quotas.backends.base import UNLIMITED, Figure
@@ -31,58 +30,68 @@ def store(
     of workers may differ: an older reading never replaces a newer one. written: {key: units}
     just written.
     """
-    seen = [(each, figures[each.key]) for each in limits if each.key in figures]
     # Always in the same order: two who store at once must not wait for each other.
-    seen.sort(key=lambda pair: pair[0].pk)
-    with transaction.atomic():
-        own = Target.objects.filter(pk=target.pk)
-        # First, for the order of locks: targets, then what was read of them.
-        own.update(observed_at=Now())
-        ago = timedelta(seconds=time.monotonic() - began)
-        read_at = own.values_list(Now() - Value(ago), flat=True).get()
-        _store_last(target, seen, read_at, written or {})
-        _store_peaks(target, seen, read_at)
-
-
-def _store_last(
-    target: Target,
-    seen: list[tuple[Limit, Figure]],
-    read_at: datetime,
-    written: Mapping[str, int],
-) -> None:
-    rows = [
-        {
-            "target": target.pk,
-            "limit": limit.pk,
-            "written": in_base_units(written.get(limit.key), limit),
-            "written_at": read_at if limit.key in written else None,
-            "limit_seen": in_base_units(figure.limit, limit),
-            "used": in_base_units(figure.used, limit),
-            "reserved": in_base_units(figure.reserved, limit),
-            "read_at": read_at,
-        }
-        for limit, figure in seen
-    ]
-    table = connection.ops.quote_name(Reading._meta.db_table)
+    seen = sorted(
+        ((each, figures[each.key]) for each in limits if each.key in figures),
+        key=lambda pair: pair[0].pk,
+    )
+    units = written or {}
     with connection.cursor() as cursor:
-        cursor.executemany(
-            f"""
-            INSERT INTO {table} AS known (
-                target_id, limit_id, written, written_at, limit_seen, used, reserved, read_at
-            ) VALUES (
-                %(target)s, %(limit)s, %(written)s, %(written_at)s, %(limit_seen)s, %(used)s,
-                %(reserved)s, %(read_at)s
-            )
-            ON CONFLICT (target_id, limit_id) DO UPDATE
-                SET written = COALESCE(EXCLUDED.written, known.written),
-                    written_at = COALESCE(EXCLUDED.written_at, known.written_at),
-                    limit_seen = EXCLUDED.limit_seen, used = EXCLUDED.used,
-                    reserved = EXCLUDED.reserved, read_at = EXCLUDED.read_at
-                WHERE known.read_at <= EXCLUDED.read_at
-                  AND (known.surveyed_at IS NULL OR known.surveyed_at <= EXCLUDED.read_at)
-            """,  # noqa: S608 - a table's own name
-            rows,
+        cursor.execute(
+            _store_statement(),
+            {
+                "target": target.pk,
+                "ago": time.monotonic() - began,
+                "zone": timezone.get_current_timezone_name(),
+                "limits": [limit.pk for limit, _figure in seen],
+                "written": [in_base_units(units.get(limit.key), limit) for limit, _ in seen],
+                "seen": [in_base_units(figure.limit, limit) for limit, figure in seen],
+                "used": [in_base_units(figure.used, limit) for limit, figure in seen],
+                "reserved": [in_base_units(figure.reserved, limit) for limit, figure in seen],
+            },
         )
+
+
+@cache
+def _store_statement() -> str:
+    """For the order of locks the target comes first, then what was read of it, which is written
+    for rows of it; of a day's peak, as high again, it takes the limit of now. The day is the
+    site's."""
+    quote = connection.ops.quote_name
+    target, reading, peak = (quote(model._meta.db_table) for model in (Target, Reading, UsagePeak))
+    return f"""
+        WITH own AS (
+            UPDATE {target} SET observed_at = statement_timestamp() WHERE id = %(target)s
+            RETURNING id, statement_timestamp() - make_interval(secs => %(ago)s) AS read_at
+        ), told AS (
+            SELECT own.id AS target_id, own.read_at, told.*
+            FROM own, unnest(
+                %(limits)s::bigint[], %(written)s::bigint[], %(seen)s::bigint[],
+                %(used)s::bigint[], %(reserved)s::bigint[]
+            ) WITH ORDINALITY AS told(limit_id, written, limit_seen, used, reserved, place)
+            ORDER BY place
+        ), peaks AS (
+            INSERT INTO {peak} AS known (target_id, limit_id, day, used, limit_seen)
+            SELECT target_id, limit_id, (read_at AT TIME ZONE %(zone)s)::date, used, limit_seen
+            FROM told WHERE used IS NOT NULL
+            ON CONFLICT (target_id, limit_id, day) DO UPDATE
+                SET used = EXCLUDED.used, limit_seen = EXCLUDED.limit_seen
+                WHERE EXCLUDED.used >= known.used
+        )
+        INSERT INTO {reading} AS known (
+            target_id, limit_id, written, written_at, limit_seen, used, reserved, read_at
+        )
+        SELECT target_id, limit_id, written, CASE WHEN written IS NOT NULL THEN read_at END,
+            limit_seen, used, reserved, read_at
+        FROM told
+        ON CONFLICT (target_id, limit_id) DO UPDATE
+            SET written = COALESCE(EXCLUDED.written, known.written),
+                written_at = COALESCE(EXCLUDED.written_at, known.written_at),
+                limit_seen = EXCLUDED.limit_seen, used = EXCLUDED.used,
+                reserved = EXCLUDED.reserved, read_at = EXCLUDED.read_at
+            WHERE known.read_at <= EXCLUDED.read_at
+              AND (known.surveyed_at IS NULL OR known.surveyed_at <= EXCLUDED.read_at)
+        """  # noqa: S608 - tables' own names
 
 
 def in_base_units(units: int | None, limit: Limit) -> int | None:
@@ -92,27 +101,6 @@ def in_base_units(units: int | None, limit: Limit) -> int | None:
     if units <= UNLIMITED:
         return Reading.UNLIMITED
     return min(units * limit.step, _LARGEST)
-
-
-def _store_peaks(target: Target, seen: list[tuple[Limit, Figure]], read_at: datetime) -> None:
-    """Raise the day's peak; as high again, it takes the limit of now. The day is the site's."""
-    rows = [
-        (target.pk, limit.pk, timezone.localdate(read_at), used, in_base_units(figure.limit, limit))
-        for limit, figure in seen
-        if (used := in_base_units(figure.used, limit)) is not None
-    ]
-    table = connection.ops.quote_name(UsagePeak._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"""
-            INSERT INTO {table} (target_id, limit_id, day, used, limit_seen)
-            VALUES (%s, %s, %s, %s, %s)
-            ON CONFLICT (target_id, limit_id, day) DO UPDATE
-                SET used = EXCLUDED.used, limit_seen = EXCLUDED.limit_seen
-                WHERE EXCLUDED.used >= {table}.used
-            """,  # noqa: S608 - a table's own name
-            rows,
-        )
 
 
 def forget_old_usage(now: datetime, most: int = 5_000) -> int:

@@ -266,7 +266,7 @@ def test_while_a_former_holder_may_write_nothing_is_called_applied(
     lease = leases.take(target.pk)
     assert lease is not None
     leases.mark_dirty(target.pk)
-    assert leases.finish_applied(lease) is False
+    assert leases.finish_applied(lease) is None
     target.refresh_from_db()
     assert (target.state, target.applied_generation) == (TargetState.DIRTY, 0)
 

@@ -1,0 +1,113 @@
+"""The two statements of every attempt: taking a target's lease, and calling it applied.
+
+Written by hand, one each: what is asked for each change of a large site is to cost little. Who may
+take what, and when, says `leases`.
+"""
+
+import uuid
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Model, QuerySet
+
+from portal.lib.columns import columns_of, instance_of, width_of
+from projects.models import Project
+from quotas.models import Endpoint, Target
+from quotas.states import TargetState
+
+LEASE = """
+WITH wanted AS ({wanted}), leased AS (
+    UPDATE quotas_target SET state = %s, lease_token = %s,
+        lease_until = statement_timestamp() + make_interval(secs => %s)
+    FROM wanted WHERE quotas_target.id = wanted.id
+    RETURNING quotas_target.*, wanted.state AS found
+)
+SELECT leased.found, {target}, {project}, {endpoint}, {identity}
+FROM leased
+JOIN projects_project project ON project.id = leased.project_id
+JOIN quotas_endpoint endpoint ON endpoint.id = leased.endpoint_id
+LEFT JOIN quotas_endpoint identity ON identity.id = endpoint.identity_id
+"""
+_TABLES = {"target": "leased", "project": "project", "endpoint": "endpoint", "identity": "identity"}
+_MODELS: tuple[type[Model], ...] = (Target, Project, Endpoint, Endpoint)
+
+# Only the holder's, and of what a former holder may still write only that it is to be read again.
+FINISH = """
+WITH finished AS (
+UPDATE quotas_target target SET lease_token = NULL, lease_until = NULL,
+    state = CASE WHEN dirty_until > statement_timestamp() THEN %(dirty)s
+                 WHEN generation > %(generation)s THEN %(due)s ELSE %(applied)s END,
+    next_try_at = CASE WHEN dirty_until > statement_timestamp() THEN dirty_until
+                       WHEN generation > %(generation)s THEN statement_timestamp() END,
+    applied_generation = CASE WHEN dirty_until > statement_timestamp() THEN applied_generation
+                              ELSE %(generation)s END,
+    applied_at = CASE WHEN dirty_until > statement_timestamp() THEN applied_at
+                      ELSE statement_timestamp() END,
+    -- Who writes reads back: no observer need look so soon.
+    looked_at = observed_at, look_error_code = '', look_error_words = '', failure_count = 0,
+    error_id = '', error_kind = '', error_code = '', error_words = '', error_at = NULL
+WHERE id = %(target)s AND lease_token = %(token)s AND state = %(leased)s
+RETURNING id, applied_generation,
+    COALESCE(dirty_until <= statement_timestamp(), TRUE) AS is_clean
+), delivered AS (
+    -- As deliver_lines does, where nothing is left out.
+    UPDATE quotas_delivery line SET applied_at = statement_timestamp(), left_out_at = NULL
+    FROM finished
+    WHERE %(delivers)s AND is_clean AND line.target_id = finished.id
+        AND line.generation <= %(generation)s AND line.applied_at IS NULL
+)
+SELECT applied_generation, statement_timestamp() FROM finished
+"""
+
+
+def lease_statement(wanted: QuerySet[Target]) -> tuple[str, tuple[Any, ...]]:
+    """What takes the lease of the first of these that nobody holds; without the last parameters."""
+    free = wanted.select_for_update(of=("self",), no_key=True, skip_locked=True)
+    # Django makes none that locks but in a transaction; it is carried out by itself.
+    with transaction.atomic():
+        sql, parameters = free.values("id", "state")[:1].query.sql_with_params()
+    columns = {
+        name: columns_of(model, table)
+        for model, (name, table) in zip(_MODELS, _TABLES.items(), strict=True)
+    }
+    return LEASE.format(wanted=sql, **columns), parameters
+
+
+def leased(sql: str, parameters: list[Any], token: uuid.UUID) -> tuple[Target, str] | None:
+    """Carry it out: the target with its project and endpoints, and the state that it had."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*parameters, TargetState.LEASED.value, token, settings.LEASE_SECONDS])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    values = iter(row[1:])
+    target, project, endpoint, identity = (
+        instance_of(model, list(islice(values, width_of(model)))) for model in _MODELS
+    )
+    target.project, target.endpoint = project, endpoint  # type: ignore[union-attr]  # joined
+    endpoint.identity = identity  # type: ignore[union-attr]  # joined
+    return target, row[0]  # type: ignore[return-value]  # the first of the models
+
+
+def finished(
+    target_id: int, token: uuid.UUID, generation: int, *, delivers: bool
+) -> tuple[int, datetime] | None:
+    """The generation that is applied now, and the database's moment; None where the lease is lost.
+
+    delivers: also call all lines of the generation applied.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            FINISH,
+            {
+                "target": target_id, "token": token, "generation": generation,
+                "delivers": delivers, "dirty": TargetState.DIRTY.value,
+                "due": TargetState.DUE.value, "applied": TargetState.APPLIED.value,
+                "leased": TargetState.LEASED.value,
+            },
+        )  # fmt: skip
+        row: tuple[int, datetime] | None = cursor.fetchone()
+    return row
