@@ -1,8 +1,8 @@
 """What each request asks for, and what became of it: by its number and what the project has."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from .balances import Balances
 from .numbers import (
@@ -38,8 +38,7 @@ class Outcome(Enum):
     OPEN = "open"
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(NamedTuple):
     """A line: what it wants of an offering, and what the project had; base units."""
 
     pk: int
@@ -49,8 +48,7 @@ class Wish:
     wanted: int
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A request on its way. lines: ids rise with requests."""
 
     pk: int
@@ -103,11 +101,11 @@ class Asking:
         region = compute - compute % ZONES_OF_A_REGION
         return (region + (compute + 1) % COMPUTE if number % 2 else storage,)
 
-    def granted_lines(self) -> int:
-        """How many transfers all decisions make; as `ask` says, without asking."""
+    def zones_granted(self) -> int:
+        """In how many zones something is granted, by all decisions; as `ask` says, unasked."""
         gives = (Outcome.GRANTED, Outcome.IN_PART)
         return sum(
-            2 * len(self.zones(each))
+            len(self.zones(each))
             for each in range(1, self.decided + 1)
             if self.outcome(each) in gives
         )

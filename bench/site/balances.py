@@ -1,7 +1,7 @@
 """What everybody has as history goes on, and what of bounds is consumed: the ledger in memory."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .authority import PERIOD_DAYS, WINDOW_DAYS, Bound, Link
 from .numbers import BASES, HEAD, STEPS, Numbers, pool_of, resource_of
@@ -13,8 +13,7 @@ ISSUED, FUNDED, FUNDED_MORE = 10_000_000, 100_000, 100
 KEPT = 8  # windows look no further back than so many decisions of one quota
 
 
-@dataclass(frozen=True)
-class Net:
+class Net(NamedTuple):
     """What one decision added to a quota. level: of the unit whose delegation it was."""
 
     second: int
@@ -40,8 +39,11 @@ class Balances:
 
     def nets(self, account: int, second: int) -> list[Net]:
         """Of a project's account, within the window of a decision at that second."""
+        found = self.lately.get(account)
+        if not found:
+            return []
         since = second - WINDOW_DAYS * DAY
-        return [each for each in self.lately.get(account, ()) if each.second > since]
+        return [each for each in found if each.second > since]
 
     def note(self, account: int, net: Net) -> None:
         found = self.lately.setdefault(account, [])

@@ -101,8 +101,12 @@ class Numbers:
         return self.units_with_projects[(project - 1) % len(self.units_with_projects)]
 
     def paying(self, unit: int) -> int:
-        """The unit whose envelopes pay for what lies in this one."""
-        return self.lineage(unit)[ENVELOPE_LEVEL]
+        """The unit whose envelopes pay for what lies in this one, which has projects."""
+        return self._paying[unit]
+
+    @cached_property
+    def _paying(self) -> dict[int, int]:
+        return {each: self.lineage(each)[ENVELOPE_LEVEL] for each in self.units_with_projects}
 
     def envelope(self, unit: int, offering: int) -> int:
         """Its account; unit: one of those that have envelopes."""
@@ -114,9 +118,12 @@ class Numbers:
         start = self.first[ENVELOPE_LEVEL] + 1
         return range(start, start + self.scale.levels[ENVELOPE_LEVEL])
 
+    @cached_property
+    def _first_quota(self) -> int:
+        return 2 * OFFERINGS + OFFERINGS * self.scale.levels[ENVELOPE_LEVEL]
+
     def quota_account(self, project: int, offering: int) -> int:
-        before = 2 * OFFERINGS + OFFERINGS * self.scale.levels[ENVELOPE_LEVEL]
-        return before + OFFERINGS * (project - 1) + offering
+        return self._first_quota + OFFERINGS * (project - 1) + offering
 
     def delegation(self, unit: int, place: int) -> int:
         """place: HEAD, GROUP and so on."""
@@ -137,13 +144,17 @@ class Numbers:
         people = self.scale.units * (DELEGATIONS_OF_A_UNIT - 1)
         return people + MEMBERS_OF_A_GROUP * (group - 1) + place + 1
 
-    @property
+    @cached_property
     def operator(self) -> int:
         return self.member(self.scale.deciding_groups + 1, 0)
 
+    @cached_property
+    def worker_count(self) -> int:
+        return self.scale.people - self.operator
+
     def worker(self, place: int) -> int:
         """Somebody who works in projects; any place from 0, they come again."""
-        return self.operator + 1 + place % (self.scale.people - self.operator)
+        return self.operator + 1 + place % self.worker_count
 
     def owner(self, project: int) -> int:
         return self.worker(project - 1)

@@ -6,12 +6,7 @@ it was decided. So a decision finds the quota that its request saw.
 
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
-
-from projects.queries.patience import site_calendar
 from quotas.models import (
     Comment,
     Decision,
@@ -30,12 +25,12 @@ from .balances import FUNDED_MORE, Balances, Net, base_amount
 from .copying import NULL, Sheets
 from .deciding import Deciding, Mandate
 from .numbers import Numbers, endpoint_of, mixed, pool_of, target_of
-from .organisation import ESCALATE_AFTER_DAYS, REMIND_AFTER_DAYS
 from .places import endpoint_slug
 from .record import Record
 from .routing import Routing
 from .sizes import OFFERINGS
 from .times import Times
+from .waits import WaitingClock
 
 STATES = {
     Outcome.GRANTED: "granted", Outcome.IN_PART: "granted", Outcome.DECLINED: "declined",
@@ -102,8 +97,11 @@ class Story:
         self.noticed_from = self.scale.decided - noticed
 
     def tell(self, progress: Callable[[int], None]) -> None:
-        fundings = self.scale.transfers - self.transfer_count - self.asking.granted_lines()
-        others = self.scale.events - self.record.count - self._event_count() - fundings
+        zones = self.asking.zones_granted()
+        fundings = self.scale.transfers - self.transfer_count - 2 * zones
+        # Each is sent and, but for the open ones, ended; a zone is applied by a service of its own.
+        own = self.scale.requests + self.scale.decided + zones
+        others = self.scale.events - self.record.count - own - fundings
         if fundings < 0 or others < 0 or self.scale.open < self.times.in_flight:
             raise ValueError(f"the sizes of {self.scale.name} do not fit: {fundings}, {others}")
         flying: deque[Asked] = deque()
@@ -126,16 +124,6 @@ class Story:
                 progress(request)
         for asked in waiting:
             self._open(asked)
-
-    def _event_count(self) -> int:
-        """How many events requests make by themselves."""
-        count = self.scale.requests
-        for request in range(1, self.scale.decided + 1):
-            outcome = self.asking.outcome(request)
-            count += 1
-            if outcome in (Outcome.GRANTED, Outcome.IN_PART):
-                count += len(self.asking.zones(request))
-        return count
 
     def _submitted(self, asked: Asked) -> None:
         slugs = self.deciding.slugs
@@ -346,42 +334,3 @@ class Story:
                 f"{each.before}\topen\t{asked.at}\t{remind}\t{escalate}"
             )
         self.routing.route(asked)
-
-
-class WaitingClock:
-    """When those who decide are reminded, when a request goes up, and when loans end."""
-
-    def __init__(self) -> None:
-        self._calendar = site_calendar()
-        self._zone = ZoneInfo(settings.TIME_ZONE)
-        self._ends: dict[date, str] = {}
-        self._days: dict[tuple[date, int], date] = {}
-
-    def last_day(self, now: datetime, request: int) -> str:
-        """Of what is wanted until a day: a month to four from now."""
-        return (now.astimezone(self._zone).date() + timedelta(days=30 + request % 90)).isoformat()
-
-    def end(self, now: datetime, request: int) -> str:
-        """When a loan until that day ends."""
-        day = date.fromisoformat(self.last_day(now, request)) + timedelta(days=1)
-        if day not in self._ends:
-            midnight = datetime.combine(day, time.min, self._zone)
-            self._ends[day] = midnight.astimezone(UTC).isoformat()
-        return self._ends[day]
-
-    def waits(self, sent: datetime) -> tuple[str, str]:
-        """(remind_at, escalate_at), as COPY reads them."""
-        return self._after(sent, REMIND_AFTER_DAYS), self._after(sent, ESCALATE_AFTER_DAYS)
-
-    def _after(self, sent: datetime, days: int) -> str:
-        """As the calendar says, which is asked once for each day."""
-        wall = sent.astimezone(self._zone)
-        if not self._calendar.works_on(wall.date()):
-            return self._calendar.after(sent, days).isoformat()
-        key = wall.date(), days
-        if key not in self._days:
-            midnight = datetime.combine(wall.date(), time.min, self._zone)
-            after = self._calendar.after(midnight, days)
-            self._days[key] = after.astimezone(self._zone).date()
-        found = datetime.combine(self._days[key], wall.time(), self._zone)
-        return found.astimezone(UTC).isoformat()

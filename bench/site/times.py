@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 DAY = 86_400
 HISTORY_DAYS = 1_095
@@ -21,7 +22,7 @@ class Times:
     now: datetime
     requests: int
 
-    @property
+    @cached_property
     def start(self) -> datetime:
         return self.now - ENDS_BEFORE - timedelta(days=HISTORY_DAYS)
 
@@ -36,12 +37,12 @@ class Times:
     def moment(self, second: int) -> datetime:
         return self.start + timedelta(seconds=second)
 
-    @property
+    @cached_property
     def last_second(self) -> int:
         """Of `now`."""
         return int((self.now - self.start).total_seconds())
 
-    @property
+    @cached_property
     def in_flight(self) -> int:
         """How many requests are sent until one is decided."""
         return max(1, self.requests * IN_FLIGHT_DAYS // HISTORY_DAYS)
