@@ -23,10 +23,12 @@ BOTH, ROUNDS = 3, 5
 DECLINED, WITHDRAWN, IN_PART = 5, 7, 12  # per cent, each with those before
 DECREASE_EVERY = 4
 LENT_LATELY = 40 * DAY  # loans of before were made permanent or never made
-ONLY_MORE = 50 * DAY
+# Nobody gives back what may be lent; and so little is asked for that bounds of thirty days leave
+# room for what is open.
+LITTLE_LATELY = 50 * DAY
 LENT_EVERY = 10
 # Bases that an open request asks for on top: for the group, the head, somebody above.
-OPEN_CLASSES = ((1, 10), (15, 35), (80, 60))  # (at least, up to so many more)
+OPEN_CLASSES = ((1, 6), (12, 20), (80, 60))  # (at least, up to so many more)
 CLASS_OF_DIGIT = (0, 0, 0, 0, 0, 0, 1, 1, 1, 2)
 
 
@@ -134,18 +136,20 @@ class Asking:
             least, more = OPEN_CLASSES[class_of(request)]
             steps = (least - 1) * BASES[resource] + 1 + chance % (more * BASES[resource])
         else:
-            steps = self._steps(chance, BASES[resource])
+            is_early = second < self.times.last_second - LITTLE_LATELY
+            steps = self._steps(chance, BASES[resource], is_early)
             give_back = before // STEPS[resource] // 3
-            is_early = second < self.times.last_second - ONLY_MORE
             if is_early and chance // 997 % DECREASE_EVERY == 0 and give_back:
                 steps = -give_back
         wanted = before + steps * STEPS[resource]
         return Wish(self.line_count, offering, account, before, wanted)
 
     @staticmethod
-    def _steps(chance: int, base: int) -> int:
+    def _steps(chance: int, base: int, is_early: bool) -> int:
         """Mostly little, sometimes what a head or somebody above them must grant."""
         percent = chance % 100
+        if not is_early:
+            return 1 + chance // 100 % (2 * base)
         if percent < 80:
             return 1 + chance // 100 % (8 * base)
         if percent < 96:

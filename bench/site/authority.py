@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from projects.models import Delegation
-from quotas.models import DelegationBound
+from quotas.models import DelegationBound, Policy, PolicyVersion
 
 from .copying import Sheets
 from .numbers import (
@@ -14,6 +14,7 @@ from .numbers import (
     DEPUTY,
     ENVELOPES,
     FORMER,
+    GIB,
     GROUP,
     HANDED,
     HEAD,
@@ -42,6 +43,8 @@ DEPTHS = {DEPUTY: 9, PROJECTS: 2, HANDED: 1}
 WINDOW_DAYS, PERIOD_DAYS = 30, 365
 HOT_TOTAL = 10**9
 SPECIALIST_TOTAL = 10**6
+RAM = 2
+RULE_STATES = ("on", "off", "draft")
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,25 @@ class Authority:
                     "delegated" if above else "root granted", link.starts_at,
                     actor=link.grantor, unit=unit, kind="delegation", subject=link.pk,
                 )  # fmt: skip
+
+    def write_rules(self, sheets: Sheets, record: Record, clock: Clock) -> None:
+        """One of each head, a third of them on: asked at each request, and held by none.
+
+        Nobody here uses as much of their quota as they want of it.
+        """
+        rules = sheets.of(
+            Policy, "id", "unit_id", "delegation_id", "person_id", "name", "state", "created_at"
+        )
+        versions = sheets.of(
+            PolicyVersion, "id", "policy_id", "number", "resource_id", "most_amount", "every_days",
+            "usage_above_percent", "made_by_id", "made_at",
+        )  # fmt: skip
+        for unit in range(1, self.numbers.scale.units + 1):
+            head, at = self.links[unit, HEAD], clock()
+            state = RULE_STATES[unit % len(RULE_STATES)]
+            rules.add(unit, unit, head.pk, head.user, f"A little memory, {unit}", state, at)
+            versions.add(unit, unit, 1, RAM, 16 * GIB, WINDOW_DAYS, 99, head.user, at)
+            record.add("policy made", at, actor=head.user, unit=unit, kind="policy", subject=unit)
 
     def _link(self, unit: int, place: int, at: datetime) -> Link:
         numbers, level = self.numbers, self.numbers.level(unit)

@@ -18,8 +18,8 @@ class Cast:
     decider: a member of the group that decides little in every fifth unit of a level, and is asked
     to endorse the rest there: of small, of all that is open; of large, of a fifth.
     head: decides for one unit of the last level but one; `head_requests` are open requests of it
-    that ask for more than its group and no more than he may grant: his approve is an ordinary one
-    (where thirty days have used his bounds up, it waits above him: `head_requests` skips none).
+    that ask for no more than he may grant, also with what thirty days have used of his bounds: his
+    approve is an ordinary one, of requests that wait for his group or for himself.
     root: holds everything in the first tree of units; bounds do not bind her. `bulk_requests`: up
     to a hundred open requests there.
     hot_envelope: the account of an offering that pays for `hot_requests`, all projects of one

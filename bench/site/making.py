@@ -101,6 +101,7 @@ def _write(sheets: Sheets, scale: Scale, seed: int, now: datetime, say: Say) -> 
     paths = units(sheets, record, numbers, clock)
     authority = Authority(numbers, times, paths, since)
     authority.write(sheets, record, clock)
+    authority.write_rules(sheets, record, clock)
     catalogue(sheets, times.set_up.date())
     projects(sheets, record, numbers, chance, clock)
     holder_handles(sheets, numbers, chance)
