@@ -66,6 +66,10 @@ soak: install-dev ## Decide while all is killed and fails at random; MINUTES (5)
 	@exec $(BIN)/python -m contrib.soak --minutes $(or $(MINUTES),5) \
 		--cloud $(or $(CLOUD),sandbox) $(if $(SEED),--seed $(SEED))
 
+.PHONY: bench
+bench: install-dev ## Measure Remit on made sites, beside floors, into bench/results and docs/performance.md; PARTS, SCALES, MINUTES (60) for memory
+	@MINUTES=$(or $(MINUTES),60) $(BIN)/python -m bench $(PARTS) $(addprefix --scale ,$(SCALES))
+
 .PHONY: walk
 walk: install-dev ## Take thousands of random steps through authority, beside a slow recomputation; WALK_SEED
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest -s quotas/tests/walk/test_walk.py

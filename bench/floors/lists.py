@@ -12,6 +12,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.serializers import CharField, ModelSerializer, SlugRelatedField
+from rest_framework.views import exception_handler
 
 from projects.models import Event, Project, User
 from quotas.models import Account, QuotaRequest, RequestLine, Transfer
@@ -28,6 +29,9 @@ class FloorList(ListAPIView[Any]):
     content_negotiation_class = DefaultContentNegotiation
     pagination_class = None
     filter_backends = []
+
+    def get_exception_handler(self) -> Any:
+        return exception_handler
 
 
 class PersonFields(ModelSerializer[User]):

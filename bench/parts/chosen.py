@@ -1,5 +1,6 @@
 """What can be asked for and decided on a made site: what the verbs are measured on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -71,7 +72,7 @@ def _asking(project_id: int, who: Who) -> Asking | None:
     )  # fmt: skip
 
 
-def shown_of(numbers: tuple[int, ...]) -> list[str]:
+def shown_of(numbers: Sequence[int]) -> list[str]:
     """These requests as the boxes of the queue carry them: what is open of each, as it is now."""
     lines = (
         RequestLine.objects.filter(request__in=numbers, state=LineState.OPEN)

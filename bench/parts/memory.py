@@ -4,6 +4,7 @@ Its figures are no times, so that it may run beside other things. The first sixt
 caches fill, each page is compiled once. `PACE` is the seconds between two acts (1).
 """
 
+import json
 import os
 import time
 from collections import defaultdict
@@ -14,7 +15,7 @@ from itertools import cycle
 from bench.harness.client import Client, check
 from bench.harness.memory import pss_mb, slope
 from bench.harness.people import sign_in
-from bench.harness.places import HOST
+from bench.harness.places import CACHE, HOST
 from bench.harness.report import Report, Site
 from bench.harness.rows import Figure
 from bench.harness.web import web
@@ -26,6 +27,7 @@ SAMPLE_SECONDS = 30.0
 WARM_SHARE = 1 / 6
 # Of ten acts so many change something.
 READS = 4
+SO_FAR = CACHE / "memory.json"
 Samples = dict[str, list[tuple[float, float]]]
 
 
@@ -69,15 +71,18 @@ def figures(
 
 
 def _acts(named: dict[str, Look], desk: Desk, port: int) -> Iterator[Callable[[], object]]:
-    """Reads of all pages in turn, between them a request that is approved or withdrawn."""
+    """Reads of all pages in turn, between them a request that is withdrawn or declined.
+
+    Declined by a job of one, so that the worker has its share.
+    """
     clients = {each.person: Client(HOST, port, sign_in(each.person)) for each in named.values()}
-    reads = cycle(named.values())
+    reads, ends = cycle(named.values()), cycle((desk.withdraw, desk.decline_by_job))
     while True:
         for _each in range(READS):
             at = next(reads)
             yield partial(_read, clients[at.person], at)
         yield desk.submit
-        yield desk.withdraw
+        yield next(ends)
 
 
 def _read(client: Client, at: Look) -> None:
@@ -100,6 +105,8 @@ def _watch(
             next_sample += SAMPLE_SECONDS
             for name, gauge in gauges.items():
                 samples[name].append((round((now - began) / 60, 2), round(gauge(), 2)))
+            # An hour that is broken off has told something too.
+            SO_FAR.write_text(json.dumps(samples))
         next(acts)()
         done += 1
         time.sleep(max(0.0, pace - (time.monotonic() - now)))

@@ -86,6 +86,14 @@ class Desk:
         address = f"/requests/{self.number}/withdraw/"
         check(self.asker.post(address, {}), address, 302)
 
+    def decline_by_job(self) -> None:
+        """Have a worker say no to what was asked for last."""
+        fields: Fields = {
+            "do": "decline", "confirmed": "yes", "reason": "Not now",
+            "request": shown_of([self.number]),
+        }  # fmt: skip
+        check(self.decider.post("/decide/many/", fields), "/decide/many/", 302)
+
     def approve(self, *, then: str = "", is_counted: bool = False) -> Answer:
         """What was asked for last, as asked; then: "queue" leads back to it."""
         line = self._open_line()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 from django.utils import timezone
 
@@ -67,7 +68,7 @@ def who_is_who(database: str) -> Who:
     bulk = found.bulk_requests if len(found.bulk_requests) == BULK else ()
     return Who(
         owner=found.owner, project=first.project.slug, offering=first.offering.slug,
-        decider=found.decider, root=found.root, search=first.project.name, bulk=bulk,
+        decider=found.decider, root=found.root, search=first.project.name.split()[0], bulk=bulk,
     )  # fmt: skip
 
 
@@ -99,7 +100,7 @@ def looks(who: Who) -> dict[str, Look]:
             {"HX-Request": "true"},
         ),
         "explain": Look(who.owner, f"/projects/{slug}/most/{who.offering}/", FIFTY),
-        "search": Look(who.root, f"/find/?q={who.search}", FIFTY),
+        "search": Look(who.root, f"/find/?{urlencode({'q': who.search})}", FIFTY),
         **{f"API list of 50: {name}": each for name, each in api.items()},
     }  # fmt: skip
 
