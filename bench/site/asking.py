@@ -11,6 +11,7 @@ from .numbers import (
     STEPS,
     ZONES_OF_A_REGION,
     Numbers,
+    class_of,
     mixed,
     offerings_of,
     resource_of,
@@ -29,7 +30,6 @@ LITTLE_LATELY = 50 * DAY
 LENT_EVERY = 10
 # Bases that an open request asks for on top: for the group, the head, somebody above.
 OPEN_CLASSES = ((1, 6), (12, 20), (80, 60))  # (at least, up to so many more)
-CLASS_OF_DIGIT = (0, 0, 0, 0, 0, 0, 1, 1, 1, 2)
 
 
 class Outcome(Enum):
@@ -63,11 +63,6 @@ class Asked(NamedTuple):
     is_lent: bool
 
 
-def class_of(request: int) -> int:
-    """Of an open request: 0 asks for little, 1 for what heads may grant, 2 for more."""
-    return CLASS_OF_DIGIT[(request * 7 + request // 10) % 10]
-
-
 class Asking:
     """The requests of a site in their order."""
 
@@ -91,8 +86,7 @@ class Asking:
         project = self.numbers.project_of(request)
         compute, storage = self.numbers.home(project)
         if request > self.decided:
-            round_ = (request - self.decided - 1) // self.scale.projects
-            return ((compute + round_) % ZONES,)
+            return (self.numbers.open_zone(request),)
         round_ = (request - 1) // self.scale.projects
         place = round_ % ROUNDS
         if place < BOTH:

@@ -18,6 +18,7 @@ HEAD, GROUP, DEPUTY, SPECIALIST, PROJECTS, MEMBERS, ENVELOPES, HANDED, LAST, FOR
 HEADS: tuple[int | None, ...] = (None, None, 400, 150, 60)
 LITTLE = 10
 MEMBERS_OF_A_GROUP = 5
+CLASS_OF_DIGIT = (0, 0, 0, 0, 0, 0, 1, 1, 1, 2)
 LOWEST_LEVELS = 3  # projects are in units of these
 ENVELOPE_LEVEL = 1
 BUSY_GROUP = 1  # decides for every fifth unit of a level
@@ -54,6 +55,11 @@ def pool_of(offering: int) -> int:
 def bound_of(delegation: int, resource: int = 0) -> int:
     """Of one resource, or of any."""
     return 10 * delegation + resource
+
+
+def class_of(request: int) -> int:
+    """Of an open request: 0 asks for little, 1 for what heads may grant, 2 for more."""
+    return CLASS_OF_DIGIT[(request * 7 + request // 10) % 10]
 
 
 def mixed(number: int) -> int:
@@ -175,6 +181,11 @@ class Numbers:
         region = ZONES_OF_A_REGION * (project % REGIONS)
         place = project // REGIONS % COMPUTE
         return region + place, region + COMPUTE + place
+
+    def open_zone(self, request: int) -> int:
+        """Where an open request asks for something, from 0: its home, or the next that is free."""
+        round_ = (request - self.scale.decided - 1) // self.scale.projects
+        return (self.home(self.project_of(request))[0] + round_) % ZONES
 
     @property
     def hot_unit(self) -> int:

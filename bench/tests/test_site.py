@@ -1,6 +1,5 @@
 """A made site is a true one: ledger, proofs and queues are what the verbs would have made."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, transaction
+from django.db.models import Sum
 from django.test import Client
 
 from bench.site.cast import Cast, cast
@@ -35,7 +35,7 @@ NOT_OURS = {"django_migrations", "projects_era", "auth_permission", "django_cont
 
 
 @pytest.fixture(scope="module")
-def site(module_database: DatabaseCopy) -> Iterator[Cast]:
+def site(module_database: DatabaseCopy) -> Cast:
     make_site(TINY, 1, NOW, lambda _words: None)
     return cast(TINY)
 
@@ -156,16 +156,42 @@ def test_the_decider_finds_more_than_a_page_waiting(site: Cast):
     assert page.content.count(b"/decide/9") >= 50
 
 
-def test_the_head_approves_an_ordinary_request(site: Cast):
-    wish = QuotaRequest.objects.select_related("project__unit").get(pk=site.head_requests[0])
+def used_of(bound: int) -> int:
+    """In all periods."""
+    return int(BoundUse.objects.filter(bound=bound).aggregate(used=Sum("used"))["used"])
+
+
+def approve(request: int, person: int) -> None:
+    """As asked, on what its page shows."""
+    wish = QuotaRequest.objects.select_related("project__unit").get(pk=request)
     lines = list(wish.lines.all())
-    assert Transfer.objects.filter(decision_line__line__in=lines).count() == 0
+    decide.approve(
+        quota_request=wish, granted={each.pk: each.wanted for each in lines},
+        seen={each.pk: each.balance_seen for each in lines}, version=wish.version,
+        actor=User.objects.get(pk=person), now=NOW + timedelta(minutes=1),
+    )  # fmt: skip
+
+
+def test_heads_approve_what_the_cast_says_and_consume_the_hot_total(site: Cast):
+    before = used_of(site.hot_bound)
     with transaction.atomic():
-        decide.approve(
-            quota_request=wish, granted={each.pk: each.wanted for each in lines},
-            seen={each.pk: each.balance_seen for each in lines}, version=wish.version,
-            actor=User.objects.get(pk=site.head), now=NOW + timedelta(minutes=1),
-        )  # fmt: skip
-        assert Transfer.objects.filter(decision_line__line__in=lines).count() == len(lines)
+        for request, head in site.approvals:
+            approve(request, head)
+        assert RequestLine.objects.filter(
+            request__in=[*site.head_requests, *site.total_requests], state=LineState.OPEN
+        ).count() == 0  # fmt: skip
+        assert used_of(site.hot_bound) > before > 0
         assert audit() == []
         transaction.set_rollback(True)
+
+
+def test_roots_approve_everything_and_draw_on_the_hot_envelope(site: Cast):
+    before = Account.objects.get(pk=site.hot_envelope).balance
+    with transaction.atomic():
+        for request in site.hot_requests:
+            approve(request, site.root)
+        after = Account.objects.get(pk=site.hot_envelope).balance
+        assert before - after >= len(site.hot_requests) > 0
+        transaction.set_rollback(True)
+    assert {root for _request, root in site.spread_requests} == {site.root}
+    assert set(site.bulk_requests) == set(range(TINY.decided + 1, TINY.requests + 1))
