@@ -10,7 +10,7 @@ from django.db.models import JSONField, Model
 from django.db.models.fields import NOT_PROVIDED
 
 NULL = "\\N"
-AT_ONCE = 20_000
+AT_ONCE = 4_000_000  # characters
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -20,6 +20,7 @@ class Sheet:
     def __init__(self, model: type[Model], columns: tuple[str, ...]) -> None:
         self.model, self.count = model, 0
         self._lines: list[str] = []
+        self._size = 0
         constants = _constants(model, columns)
         names = ", ".join(f'"{each}"' for each in (*columns, *constants))
         self._sql = f'COPY "{model._meta.db_table}" ({names}) FROM STDIN'
@@ -32,7 +33,8 @@ class Sheet:
         """A row whose values are encoded already, with tabs between."""
         self._lines.append(text + self._end)
         self.count += 1
-        if len(self._lines) >= AT_ONCE:
+        self._size += len(text)
+        if self._size >= AT_ONCE:
             self.flush()
 
     def flush(self) -> None:
@@ -40,6 +42,7 @@ class Sheet:
             with connection.cursor() as cursor, cursor.copy(self._sql) as copy:
                 copy.write("".join(self._lines))
             self._lines.clear()
+            self._size = 0
 
 
 class Sheets:
