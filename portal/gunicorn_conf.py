@@ -1,5 +1,7 @@
 """How gunicorn serves Remit; each value can be overridden by GUNICORN_CMD_ARGS."""
 
+import gc
+
 from portal.lib import env
 
 bind = f"127.0.0.1:{env.integer('PORT', 8000, low=1, high=65_535)}"
@@ -16,3 +18,12 @@ accesslog = None
 worker_tmp_dir = "/dev/shm"  # noqa: S108 gunicorn advises it
 # Nobody steers it by a socket, and two sites of one user would share it.
 control_socket_disable = True
+
+
+def when_ready(server: object) -> None:
+    """Before the fork: what is loaded stays, and no collection of a worker looks at it again.
+
+    A look writes into each object, and so makes a copy of its page for the worker alone.
+    """
+    gc.collect()
+    gc.freeze()
