@@ -39,8 +39,16 @@ def site_of(scale: str) -> str:
 
 
 @contextmanager
-def made_site(scale: str) -> Iterator[Addresses]:
-    """This process is one of the made site's; the site is made where it is not there yet."""
+def made_site(scale: str, *, is_shared: bool = False) -> Iterator[Addresses]:
+    """This process is one of the made site's; the site is made where it is not there yet.
+
+    is_shared: that of `make bench` will do where its servers run, as nothing is changed for good.
+    """
+    others = read_addresses(CACHE) if is_shared else None
+    if others is not None and _is_there(others, scale):
+        become(production(others, scale) | {"LOG_LEVEL": "ERROR"})
+        yield others
+        return
     with ground() as addresses:
         name = site_of(scale)
         if not _is_there(addresses, name):

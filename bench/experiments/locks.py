@@ -5,7 +5,7 @@ measured. Who does not get a lock within LOCK_TIMEOUT_MS is refused, as in Remit
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .results import Cell, Found, facts_of
@@ -15,6 +15,7 @@ LOCK_SECONDS = 5.0
 SIMULATED_SECONDS = 300.0
 # A rate holds as long as hardly anybody is refused and one in a hundred waits for longer than this.
 LONGEST_WAIT, MOST_REFUSED = 1.0, 0.001
+MOST = 2_000.0
 # Decisions of one moment differ in their lines: as spread as those that were measured.
 _SPREAD = 0.3
 
@@ -82,18 +83,18 @@ def run() -> Found:
     )  # fmt: skip
 
 
-def _held(measured: "object") -> Held:
-    whole, accounts = measured["whole_ms"], measured["accounts_held_ms"]  # type: ignore[index]
-    totals = measured["totals_held_ms"] or accounts / 2  # type: ignore[index]
+def _held(measured: Mapping[str, float]) -> Held:
+    whole, accounts = measured["whole_ms"], measured["accounts_held_ms"]
+    totals = measured["totals_held_ms"] or accounts / 2
     return Held((whole - accounts) / 1000, (accounts - totals) / 1000, totals / 1000)
 
 
 def _knee(design: Design, held: Held) -> float:
-    """The highest rate that holds, to a fiftieth; 2,000 where none is too high."""
-    low, high = 0.0, 2000.0
-    if _holds(_simulated(design, held, high, seconds=20.0)):
+    """The highest rate that holds, to a twentieth; MOST where none is too high."""
+    low, high = 0.0, MOST
+    if _holds(_simulated(design, held, high, seconds=5.0)):
         return high
-    while high - low > max(0.2, low / 50):
+    while high - low > max(0.2, low / 20):
         middle = (low + high) / 2
         if _holds(_simulated(design, held, middle)):
             low = middle
@@ -111,8 +112,8 @@ def _simulated(
 ) -> _Tally:
     """So many decisions a second, come at random; as many processes as it takes."""
     chance = random.Random(8)  # noqa: S311 - the same each time, and no secret
-    # Nobody has more than a few thousand come at once; a run is long enough with these.
-    seconds = min(seconds, 30_000 / rate)
+    # So many say what one in a hundred waits.
+    seconds = min(seconds, 10_000 / rate)
     simulator, tally = Simulator(), _Tally()
     envelopes = [Resource(simulator) for _share in design.envelopes]
     totals = [Resource(simulator) for _share in design.totals]

@@ -49,8 +49,84 @@ def run(scale: str) -> Found:
                 (f"processes of PostgreSQL for {CLIENTS} clients that are idle", *counts),
                 ("their memory, MB (PSS)", *sizes),
             ]
+            rows += [(name, *_both_ways(act, direct, pooled)) for name, act in RESTS.items()]
     facts = {str(name): [one, other] for name, one, other in rows}
     return Found(["", "directly", "through PgBouncer"], rows, facts)
+
+
+def _options(url: str) -> str:
+    with psycopg.connect(url, options="-c lock_timeout=5000") as link:
+        return _shown(link)
+
+
+def _role(url: str) -> str:
+    with psycopg.connect(url) as link:
+        return _shown(link)
+
+
+def _shown(link: psycopg.Connection) -> str:
+    found = link.execute("SHOW lock_timeout").fetchone()
+    return f"lock_timeout {found[0]}" if found else ""
+
+
+def _session_lock(url: str) -> str:
+    return _had_by(url, "SELECT pg_try_advisory_lock(1)")
+
+
+def _transaction_lock(url: str) -> str:
+    return _had_by(url, "SELECT pg_try_advisory_xact_lock(1)", is_autocommit=False)
+
+
+def _had_by(url: str, sql: str, *, is_autocommit: bool = True) -> str:
+    with (
+        psycopg.connect(url, autocommit=is_autocommit) as one,
+        psycopg.connect(url, autocommit=is_autocommit) as other,
+    ):
+        had = [link.execute(sql).fetchone() == (True,) for link in (one, other)]
+        return "by both" if all(had) else "by one"
+
+
+def _cursor(url: str) -> str:
+    """As Django reads slices of many rows outside of a transaction."""
+    with (
+        psycopg.connect(url, autocommit=True) as link,
+        psycopg.connect(url) as beside,
+        link.cursor("rows", withhold=True) as cursor,
+    ):
+        cursor.execute("SELECT * FROM generate_series(1, 3000)")
+        beside.execute("SELECT 1")
+        return f"{len(cursor.fetchall()):,} rows"
+
+
+def _prepared(url: str) -> str:
+    with (
+        psycopg.connect(url, autocommit=True, prepare_threshold=0) as one,
+        psycopg.connect(url, autocommit=True, prepare_threshold=0) as other,
+    ):
+        for link in (one, other, one, other):
+            link.execute("SELECT 1 + %s", [1])
+        return "works"
+
+
+# What a session is trusted with, and what becomes of that.
+RESTS: dict[str, Callable[[str], str]] = {
+    "a timeout said at the start of a session": _options,
+    "a timeout that nobody said for the role": _role,
+    "a session's advisory lock is had": _session_lock,
+    "a transaction's advisory lock is had": _transaction_lock,
+    "a cursor that outlives its transaction": _cursor,
+    "prepared statements of psycopg": _prepared,
+}
+
+
+def _both_ways(act: Callable[[str], str], direct: str, pooled: str) -> tuple[str, str]:
+    found = []
+    for url in (direct, pooled):
+        try:
+            found.append(act(url))
+        except psycopg.Error as error:
+            found.append(f"refused: {str(error).strip().splitlines()[0].rpartition(': ')[2]}")
+    return found[0], found[1]
 
 
 def _both(measure: Callable[[str], float], direct: str, pooled: str) -> tuple[float, float]:

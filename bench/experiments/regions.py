@@ -87,7 +87,7 @@ SHARES = (
 
 def run(scale: str) -> Found:
     rows, facts = [], {}
-    with made_site(scale), connection.cursor() as cursor:
+    with made_site(scale, is_shared=True), connection.cursor() as cursor:
         for what, sql in SHARES:
             cursor.execute(sql)
             count, crossing = cursor.fetchone()

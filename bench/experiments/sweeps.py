@@ -1,8 +1,8 @@
 """How do the sweeps and audits grow with the site, and when is one longer than its interval?
 
-Each is done as a worker does it, in a transaction that is undone, on the made sites of all scales
-that are asked for; what they would take at ten and a hundred times the largest follows from the
-power that fits the measured times.
+Each is done as a worker does it, in a transaction that is undone; seconds are of a core, of worker
+and database together. What they would take at ten and a hundred times the largest site that was
+measured follows from the power by which they grew from the one before.
 """
 
 import math
@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from .cpu import Cpu
 from .ground import SCALES, made_site, say
 from .results import Cell, Found, load
 
@@ -27,7 +28,7 @@ class _Undone(Exception):
 
 def run(scale: str) -> Found:
     """Measure on this scale; the table is of all scales that were measured so far."""
-    with made_site(scale):
+    with made_site(scale, is_shared=True):
         seconds = {}
         for name, (work, _interval, turns) in _works().items():
             seconds[name] = _best(work, turns)
@@ -64,13 +65,13 @@ def _power(found: list[float | None]) -> float | None:
 def _best(work: Work, turns: int) -> float:
     from django.db import transaction
 
-    best = math.inf
+    best, cpu = math.inf, Cpu()
     for _turn in range(turns):
-        began = time.perf_counter()
+        began = cpu.now()
         try:
             with transaction.atomic():
                 work()
-                best = min(best, time.perf_counter() - began)
+                best = min(best, cpu.now() - began)
                 raise _Undone
         except _Undone:
             pass
