@@ -28,6 +28,12 @@ PARTS: dict[str, Part] = {
     "pages": Part("bench.parts.pages", "pages and lists of the API, beside their floors"),
     "verbs": Part("bench.parts.verbs", "submit, approve, back to the queue, a hundred at once"),
     "many": Part("bench.parts.pages", "the queue with 100,000 open", ("large_many",)),
+    "ledger": Part("bench.parts.ledger", "the whole ledger added up again", ("large",)),
+    "idle": Part("bench.parts.idle", "from a decision to applied, at rest", scales=()),
+    "delivery": Part("bench.parts.delivery", "many changes, beside a bare client", scales=()),
+    "contention": Part(
+        "bench.parts.contention", "decisions on one envelope, on one total, and spread", scales=()
+    ),
     "growth": Part("bench.parts.growth", "the same figures side by side by scale", scales=()),
     "memory": Part(
         "bench.parts.memory", "web and worker over an hour of load", ("large",), is_long=True

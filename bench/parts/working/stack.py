@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 
+from contrib.sandbox.control import RunningSandbox
 from contrib.soak.site import ASKERS, DECIDERS, PASSWORD, project_name, write_site
 from portal.celery import WORKER_ARGUMENTS
 from portal.lib.servers import Servers, embedded_servers
@@ -29,7 +30,7 @@ START_SECONDS = 90.0
 SECRET = "of-a-site-that-lives-for-minutes"  # noqa: S105 - and holds nothing
 READY = b" ready."
 ASKER, DECIDER = ASKERS[0], DECIDERS[0]
-__all__ = ["ASKER", "DECIDER", "PASSWORD", "Cloud", "Stack", "standing", "wait_for"]
+__all__ = ["ASKER", "DECIDER", "PASSWORD", "Cloud", "Stack", "sandbox_cloud", "standing"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ class Cloud:
     name: str
     regions: Sequence[str]
     volume_types: Sequence[str]
+
+
+def sandbox_cloud(sandbox: RunningSandbox) -> Cloud:
+    """A sandbox as a site's cloud."""
+    regions, types = ("geneva", "prevessin"), ("storage-a", "storage-b")
+    return Cloud(sandbox.clouds_yaml, "sandbox", regions, types)
 
 
 @dataclass
@@ -68,7 +75,7 @@ class Stack:
             "web", "gunicorn", "--config", "portal/gunicorn_conf.py", "portal.wsgi",
             more={"PORT": str(self.port), "WEB_PROCESSES": "1", "WEB_THREADS": "4"},
         )  # fmt: skip
-        wait_for(lambda: _answers(f"{self.url}/livez"), web)
+        _wait_for(lambda: _answers(f"{self.url}/livez"), web)
 
     def start_worker(self, processes: int, name: str = "worker") -> Child:
         """Return once it takes tasks."""
@@ -77,7 +84,7 @@ class Stack:
             "--queues=apply,observe,notify", f"--concurrency={processes}",
             "--hostname", f"{name}@%h", more={"CLOUDS_YAML": str(self.cloud.clouds_yaml)},
         )  # fmt: skip
-        wait_for(lambda: READY in worker.log.read_bytes(), worker)
+        _wait_for(lambda: READY in worker.log.read_bytes(), worker)
         return worker
 
     def start_beat(self) -> None:
@@ -155,7 +162,7 @@ def standing(
         yield found
 
 
-def wait_for(is_so: Any, child: Child) -> None:
+def _wait_for(is_so: Callable[[], bool], child: Child) -> None:
     """Until `is_so()`. Raises RuntimeError with the last words of a process that ended or hangs."""
     ends = time.monotonic() + START_SECONDS
     while not is_so():

@@ -1,0 +1,32 @@
+"""Calls that were seen of Remit, made again for another project by a bare client."""
+
+from bench.parts.ledger import seconds_of
+from bench.parts.working.recorded import as_call, filled
+
+KEY = "0123456789abcdef0123456789abcdef"
+SEEN = [
+    {"service": "identity", "method": "GET", "path": f"/v3/projects/{KEY}", "body": None},
+    {
+        "service": "volume", "method": "PUT", "path": f"/v3/os-quota-sets/{KEY}",
+        "body": {"quota_set": {"gigabytes": 7, "gigabytes_storage-a": 5}},
+    },
+]  # fmt: skip
+
+
+def test_a_recorded_change_is_made_anew_for_another_project_with_other_figures() -> None:
+    template = [as_call(each, KEY) for each in SEEN]
+
+    calls = filled(
+        template, region="region-one", external_id="other", names={"storage-a": "zone-a"}, more=2
+    )
+
+    body = {"quota_set": {"gigabytes": 9, "gigabytes_zone-a": 7}}
+    assert calls == [
+        ("identity", "region-one", "GET", "/projects/other", None),
+        ("block-storage", "region-one", "PUT", "/os-quota-sets/other", body),
+    ]
+
+
+def test_the_cpu_of_a_process_is_read_behind_its_name_whatever_that_holds() -> None:
+    fields = " ".join(str(number) for number in range(3, 53))
+    assert seconds_of(f"17 (postgres: a) b (c) {fields}\n") == (14 + 15) / 100
