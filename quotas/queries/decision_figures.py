@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 from django.db.models import Count, Max
 from django.utils import timezone
@@ -126,7 +127,7 @@ class LineFigures:
             return ""
         return fill_figures(self.envelope.promised, self.change, self.envelope.size, unit=self.unit)
 
-    @property
+    @cached_property
     def change(self) -> int:
         """What granting as asked adds; below zero it gives back."""
         return self.line.wanted - self.balance
@@ -140,7 +141,7 @@ class LineFigures:
         """The nearest source above that has anything."""
         return next((each for each in self.sources[1:] if each.balance > 0), None)
 
-    @property
+    @cached_property
     def short(self) -> int:
         """How much the source lacks for granting as asked."""
         return max(self.change - (self.source.balance if self.source else 0), 0)
@@ -152,12 +153,12 @@ class LineFigures:
             return False
         return self.use.known_limit + self.change < self.use.used + self.use.reserved
 
-    @property
+    @cached_property
     def is_reached(self) -> bool:
         """Whether a mandate of the person says anything about it; else nothing of it is theirs."""
         return any(each.reaches(self.offering) for each in self.mandates)
 
-    @property
+    @cached_property
     def widest(self) -> Most:
         """The most that the person may add in one decision, and which bound says so."""
         found = [each.most(self.offering, self.used) for each in self.mandates]
@@ -168,7 +169,7 @@ class LineFigures:
         """The most that the person's widest mandate adds in one decision; None: any amount."""
         return self.widest.amount
 
-    @property
+    @cached_property
     def is_beyond_bound(self) -> bool:
         return self.bound is not None and self.change > self.bound
 
@@ -177,7 +178,7 @@ class LineFigures:
         """As asked, by this person, with what the source has."""
         return self.is_reached and not self.short and not self.is_beyond_bound
 
-    @property
+    @cached_property
     def most(self) -> int:
         """The highest absolute quota that can be granted now, in steps; at least the balance."""
         if self.change <= 0:

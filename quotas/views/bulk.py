@@ -22,7 +22,8 @@ from quotas.actions.bulk import (
 from quotas.models import DecisionKind
 from quotas.queries.queue_wishes import Wanted
 from quotas.queries.requests import queue
-from quotas.views.queue import Row, queue_url, rows_of_page
+from quotas.views.queue import queue_url
+from quotas.views.queue_rows import Row, rows_of_page
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class Choice:
     @property
     def is_stale(self) -> bool:
         """Whether it has changed since: the job would refuse it."""
-        now = {each.line.pk: each.balance for each in self.row.deciding}
+        now = self.row.seen
         has_moved = any(now.get(line_id) != seen for line_id, seen in self.shown.seen.items())
-        return self.row.request.version != self.shown.version or has_moved
+        return self.row.version != self.shown.version or has_moved
 
 
 @shows("decides")
@@ -88,9 +89,8 @@ def _review(
 ) -> HttpResponse:
     by_number = {each.number: each for each in shown}
     found = list(queue(viewer).filter(pk__in=by_number)[:MOST_REQUESTS])
-    choices = [
-        Choice(row, by_number[row.request.pk]) for row in rows_of_page(viewer, found)
-    ]  # fmt: skip
+    wanted = Wanted.read(request.GET)
+    choices = [Choice(row, by_number[row.number]) for row in rows_of_page(viewer, found, wanted)]
     wrong = error.errors if isinstance(error, Invalid) else {}
     context = {
         "here": "decide",
@@ -103,7 +103,7 @@ def _review(
         "other_errors": [("", each) for key in wrong if key != "reason" for each in wrong[key]],
         "error_rows": [("reason", each) for each in wrong.get("reason", [])],
         "needs_reason": kind != DecisionKind.APPROVE,
-        "wanted_query": Wanted.read(request.GET).query(page=1),
+        "wanted_query": wanted.query(page=1),
     }
     status = error.status if error is not None else 200
     return render(request, "decide/bulk.html", context, status=status)
@@ -113,4 +113,4 @@ def _is_able(choice: Choice, kind: DecisionKind) -> bool:
     if choice.is_stale:
         return False
     row = choice.row
-    return row.can_as_asked if kind == DecisionKind.APPROVE else row.can_decide
+    return row.can_as_asked if kind == DecisionKind.APPROVE else bool(row.shown)

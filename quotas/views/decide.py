@@ -152,7 +152,7 @@ def _do(request: HttpRequest, number: int, verb: Verb, said: str) -> HttpRespons
         return _page(request, desk.load(), typed, error)
     words = {"number": number, "project": desk.request.project.name}
     messages.success(request, said % words)
-    if request.POST.get("then") == "queue":
+    if typed.is_from_queue:
         return redirect(reverse("queue") + desk.wanted.query())
     return redirect(_after(desk.wanted, place))
 

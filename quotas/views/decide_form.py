@@ -2,15 +2,25 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from portal.lib.amounts import AmountError, input_text, parse_amount
 from portal.lib.errors import Invalid
+from quotas.actions.bulk import Shown
 from quotas.queries.decision_figures import LineFigures
 
 AS_ASKED = "asked"
+
+
+class _Seen(NamedTuple):
+    """The lines that are meant, their quota as it was shown, and the request's version of then."""
+
+    lines: frozenset[int]
+    seen: Mapping[int, int]
+    version: int | None
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,8 @@ class Typed:
     reason: str = ""
     is_as_asked: bool = False
     is_confirmed: bool = False
+    # Decided in a row of the queue, to which it leads back.
+    is_from_queue: bool = False
 
     @classmethod
     def first_look(cls, figures: Collection[LineFigures], *, is_all_or_nothing: bool) -> "Typed":
@@ -49,20 +61,17 @@ class Typed:
     @classmethod
     def read(cls, data: QueryDict) -> "Typed":
         """From a POST; what is not a number there was not written by our page."""
-        ids = {_number(each) for each in data.getlist("line")}
+        shown = _shown(data)
         return cls(
-            lines=frozenset(each for each in ids if each is not None),
+            lines=shown.lines,
             grants=_by_line(data, "grant-"),
-            seen={
-                line_id: balance
-                for line_id, text in _by_line(data, "seen-").items()
-                if (balance := _number(text)) is not None
-            },
-            version=_number(data.get("version", "")),
+            seen=shown.seen,
+            version=shown.version,
             note=data.get("note", ""),
             reason=data.get("reason", ""),
             is_as_asked=data.get("do") == AS_ASKED,
             is_confirmed=data.get("confirmed") == "yes",
+            is_from_queue="shown" in data or data.get("then") == "queue",
         )
 
     def shown_version(self) -> int:
@@ -106,6 +115,23 @@ class Typed:
             current=self.seen.get(figures.line.pk, figures.balance),
             step=figures.offering.resource.step,
         )
+
+
+def _shown(data: QueryDict) -> "_Seen":
+    """What the form showed: in a row of the queue as one text, else field by field."""
+    try:
+        whole = Shown.read(str(data["shown"]))
+    except (KeyError, ValueError):
+        pass
+    else:
+        return _Seen(frozenset(whole.seen), whole.seen, whole.version)
+    ids = {_number(each) for each in data.getlist("line")}
+    seen = {line_id: _number(text) for line_id, text in _by_line(data, "seen-").items()}
+    return _Seen(
+        frozenset(each for each in ids if each is not None),
+        {line_id: balance for line_id, balance in seen.items() if balance is not None},
+        _number(data.get("version", "")),
+    )
 
 
 def _number(text: str) -> int | None:

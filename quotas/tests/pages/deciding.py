@@ -78,7 +78,7 @@ def note_use(site: Site, *, used: int, limit: int) -> None:
 
 
 def numbers(answer: Any) -> list[int]:
-    return [row.request.pk for row in answer.context["rows"]]
+    return [row.number for row in answer.context["rows"]]
 
 
 def reach_only(site: Site, *slugs: str) -> None:

@@ -1,0 +1,271 @@
+"""A row of the queue: what a request asks for, what it would do, and what is odd about it."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+from django.template.backends.utils import csrf_input
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+
+from portal.jinja import draw
+from portal.lib.amounts import format_amount, input_text
+from portal.templatetags.gauges import fillbar
+from portal.templatetags.ui import state
+from projects.queries.viewers import Viewer
+from projects.states import ProjectState
+from quotas.actions.bulk import Shown
+from quotas.models import QuotaRequest
+from quotas.queries.decision_figures import LineFigures, by_request, tightest
+from quotas.queries.queue_figures import figures_at_a_glance
+from quotas.queries.queue_wishes import Wanted
+from quotas.queries.waiting import lines_of_page
+
+MOST_REASON = 90
+
+
+class Line(NamedTuple):
+    """What one line asks for; noun: what follows the figure, where it does not say so itself."""
+
+    change: int
+    unit: str
+    noun: str
+    resource: str
+    place: str
+
+
+class Proposed(NamedTuple):
+    """A line to decide with the amount to begin with: as asked, or the most there is."""
+
+    line_id: int
+    resource: str
+    place: str
+    amount: str
+
+
+class Gauge(NamedTuple):
+    """The envelope that is the fullest afterwards."""
+
+    bar: SafeString
+    figures: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A request in the queue as it is drawn: plain texts, nothing to ask for.
+
+    helper: who wrote it in the requester's name. seen: {line id: the quota of now} of the lines
+    that the person could decide. shown: these, as a decision carries them; empty where the
+    request cannot be decided here.
+    """
+
+    number: int
+    version: int
+    url: str
+    project: str
+    is_new: bool
+    requester: str
+    helper: str
+    reason: str
+    lines: list[Line]
+    gauge: Gauge | None
+    noticed: list[dict[str, str]]
+    submitted_at: datetime | None
+    seen: dict[int, int]
+    shown: str
+    proposed: list[Proposed]
+    can_as_asked: bool
+    approve_url: str
+    return_url: str
+    decline_url: str
+
+
+def rows_of_page(viewer: Viewer, requests: list[QuotaRequest], wanted: Wanted) -> list[Row]:
+    """The requests with their figures: the same number of queries for any number of them."""
+    lines, mandates = lines_of_page(viewer, requests)
+    grouped = by_request(figures_at_a_glance(lines, mandates, viewer.now).values())
+    row_of = _Rows(wanted)
+    return [row_of(each, grouped.get(each.pk, [])) for each in requests]
+
+
+def table_of(rows: list[Row], request: HttpRequest, now: datetime) -> SafeString:
+    """The table of these rows, each with the form that decides it in place."""
+    new_project = state(_("new project"), "plus", "busy")
+    return draw(
+        "decide/_rows.jinja",
+        rows=rows, now=now, new_project=new_project, csrf_input=csrf_input(request),
+    )  # fmt: skip
+
+
+class _Rows:
+    """Makes rows; their addresses are made once for a page, and filled in."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        here = wanted.query()
+        self.url = _address_of("decide", wanted.query(page=1))
+        self.approve_url = _address_of("request_approve", here)
+        self.return_url = _address_of("request_return", here)
+        self.decline_url = _address_of("request_decline", here)
+
+    def __call__(self, request: QuotaRequest, lines: list[LineFigures]) -> Row:
+        number = request.pk
+        deciding = [each for each in lines if each.is_to_decide and each.is_reached]
+        is_whole = len(deciding) == len(lines) or not request.all_or_nothing
+        can_decide = bool(deciding) and is_whole
+        seen = {each.line.pk: each.balance for each in deciding}
+        return Row(
+            number=number,
+            version=request.version,
+            url=self.url(number),
+            project=request.project.name,
+            is_new=request.project.state == ProjectState.PROPOSED,
+            requester=_named(request.requester),
+            helper=_named(request.asked_by) if request.asked_by else "",
+            reason=_cut(request.reason),
+            lines=[_line(each) for each in lines],
+            gauge=_gauge(tightest(lines)),
+            noticed=noticed(request, lines),
+            submitted_at=request.submitted_at,
+            seen=seen,
+            shown=Shown(number, request.version, seen).text() if can_decide else "",
+            proposed=[_proposed(each, is_whole=request.all_or_nothing) for each in deciding],
+            can_as_asked=can_decide and all(each.can_be_granted for each in deciding),
+            approve_url=self.approve_url(number),
+            return_url=self.return_url(number),
+            decline_url=self.decline_url(number),
+        )
+
+
+def _address_of(name: str, query: str) -> Callable[[int], str]:
+    before, after = reverse(name, kwargs={"number": 0}).split("0")
+    return lambda number: f"{before}{number}{after}{query}"
+
+
+def _named(person: object) -> str:
+    return str(person).strip() or _("somebody (erased)")
+
+
+def _cut(reason: str) -> str:
+    return reason if len(reason) <= MOST_REASON else Truncator(reason).chars(MOST_REASON)
+
+
+def _line(each: LineFigures) -> Line:
+    offering = each.offering
+    return Line(
+        each.change, each.quota_unit, each.noun, offering.resource.name, offering.zone.place
+    )  # fmt: skip
+
+
+def _gauge(tight: LineFigures | None) -> Gauge | None:
+    if tight is None or tight.envelope is None:
+        return None
+    fill = tight.envelope
+    bar = fillbar(
+        fill.promised, tight.change, fill.size, unit=tight.unit, label=tight.source_name
+    )  # fmt: skip
+    return Gauge(bar, tight.envelope_figures, tight.offering.zone.name)
+
+
+def _proposed(each: LineFigures, *, is_whole: bool) -> Proposed:
+    can_trim = not is_whole and each.most > each.balance
+    amount = each.most if can_trim else each.line.wanted
+    offering = each.offering
+    return Proposed(
+        each.line.pk, offering.resource.name, offering.zone.place, input_text(amount, each.unit)
+    )  # fmt: skip
+
+
+def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[dict[str, str]]:
+    """What somebody who has forty of these should see at a glance, the gravest first."""
+    found: list[dict[str, Any]] = []
+    for line in lines:
+        found += _noticed_of_line(line)
+    found += _noticed_tasks(lines)
+    found += _noticed_use(lines)
+    if lines and all(line.change < 0 for line in lines):
+        found.append({"tone": "ok", "icon": "back", "text": _("gives back")})
+    if quota_request.until_on is not None:
+        found.append({"tone": "busy", "icon": "calendar", "text": _("returns by itself")})
+    if quota_request.all_or_nothing and len(lines) > 1:
+        found.append({"tone": "busy", "icon": "info", "text": _("all lines or none")})
+    order = ["bad", "busy", "warn", "ok"]
+    return sorted(found, key=lambda each: order.index(each["tone"]))
+
+
+def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
+    words = {
+        "resource": line.offering.resource.name,
+        "zone": line.offering.zone.place,
+        "short": format_amount(line.short, line.unit),
+        "most": format_amount(line.most, line.unit),
+        "bound": format_amount(line.bound or 0, line.unit),
+    }
+    found = []
+    if line.short:
+        said = (
+            _("%(short)s short: grant up to %(most)s in all")
+            if line.most > line.balance
+            else _("%(short)s short in %(zone)s")
+        )
+        found.append({"tone": "bad", "icon": "stop", "text": said % words})
+    if not line.is_reached:
+        said = _("not in your remit: %(resource)s in %(zone)s")
+        found.append({"tone": "busy", "icon": "up", "text": said % words})
+    elif line.is_to_decide and line.is_beyond_bound:
+        said = (
+            _("above the %(bound)s %(resource)s left of your remit")
+            if line.widest.used
+            else _("above your %(bound)s %(resource)s per decision")
+        )
+        found.append({"tone": "busy", "icon": "up", "text": said % words})
+    if line.endorsed is not None:
+        words["endorsed"] = format_amount(line.endorsed, line.quota_unit)
+        said = _("endorsed: %(endorsed)s %(resource)s in %(zone)s")
+        found.append({"tone": "ok", "icon": "stamp", "text": said % words})
+    if line.is_below_use:
+        said = _("more %(resource)s in use in %(zone)s")
+        found.append({"tone": "warn", "icon": "warn", "text": said % words})
+    return found
+
+
+def _noticed_tasks(lines: list[LineFigures]) -> list[dict[str, str]]:
+    """What of it the person may only endorse, zone by zone."""
+    resources: dict[str, list[str]] = defaultdict(list)
+    for line in lines:
+        if line.is_reached and not line.is_to_decide:
+            resources[line.offering.zone.place].append(line.offering.resource.name)
+    said = _("to endorse: %(resources)s in %(zone)s")
+    return [
+        {
+            "tone": "busy",
+            "icon": "stamp",
+            "text": said % {"resources": ", ".join(names), "zone": zone},
+        }
+        for zone, names in resources.items()
+    ]
+
+
+def _noticed_use(lines: list[LineFigures]) -> list[dict[str, str]]:
+    """The least used of what is asked to grow; one is reason enough to open the request."""
+    idle = [
+        (line.use.percent, line.line.pk, line)
+        for line in lines
+        if line.change > 0 and line.use is not None and line.use.percent is not None
+        if line.use.is_low
+    ]
+    if not idle:
+        return []
+    percent, _pk, line = min(idle)
+    words = {
+        "resource": line.offering.resource.name,
+        "zone": line.offering.zone.place,
+        "percent": percent,
+    }
+    said = _("%(resource)s in %(zone)s %(percent)s\u00a0%% used")
+    return [{"tone": "warn", "icon": "warn", "text": said % words}]
