@@ -5,13 +5,16 @@ the database takes to answer, so what is asked at every request is built once, w
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from inspect import Parameter, signature
 from typing import Any
 
+from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression
+from django.db.models import Expression, QuerySet
+from django.db.models.query import ModelIterable
 from django.db.models.sql.compiler import SQLCompiler
 
 from .together import Part, Statement
@@ -38,8 +41,7 @@ def compiled(build: Callable[..., Sequence[Part]]) -> Callable[..., Answers]:
     What is passed by position shapes the SQL and is hashable. What is passed by keyword is a value:
     the function is given a slot for it, to compare columns with, and may not look at it.
     """
-    kinds = signature(build).parameters.values()
-    names = tuple(each.name for each in kinds if each.kind is Parameter.KEYWORD_ONLY)
+    names = _slots(build)
 
     @lru_cache(maxsize=MOST_SHAPES)
     def plan(*shape: Hashable) -> _Plan:
@@ -52,24 +54,89 @@ def compiled(build: Callable[..., Sequence[Part]]) -> Callable[..., Answers]:
     return ask
 
 
+def compiled_rows(
+    build: Callable[..., QuerySet[Any]], *, ending: str = ""
+) -> Callable[..., list[Any]]:
+    """As `compiled`, of a function that builds a queryset of models: the rows themselves.
+
+    For rows that are locked. ending: what follows the statement, as FOR SHARE, which Django lacks.
+    """
+    names = _slots(build)
+
+    @lru_cache(maxsize=MOST_SHAPES)
+    def plan(*shape: Hashable) -> _RowsPlan:
+        return _RowsPlan.of(build(*shape, **{name: Slot(name) for name in names}), ending)
+
+    @wraps(build)
+    def ask(*shape: Hashable, **values: Any) -> list[Any]:
+        return plan(*shape).rows(values)
+
+    return ask
+
+
+def compiled_sql(
+    build: Callable[..., QuerySet[Any, Any]],
+) -> Callable[..., tuple[str, list[Any]]]:
+    """As `compiled`: the SQL of a queryset and its parameters, for a statement around it."""
+    names = _slots(build)
+
+    @lru_cache(maxsize=MOST_SHAPES)
+    def plan(*shape: Hashable) -> tuple[str, tuple[Any, ...]]:
+        queryset = build(*shape, **{name: Slot(name) for name in names})
+        sql, parameters = queryset.query.sql_with_params()
+        return sql, tuple(parameters)
+
+    @wraps(build)
+    def ask(*shape: Hashable, **values: Any) -> tuple[str, list[Any]]:
+        sql, parameters = plan(*shape)
+        return sql, _bound(parameters, values)
+
+    return ask
+
+
+def _slots(build: Callable[..., Any]) -> tuple[str, ...]:
+    kinds = signature(build).parameters.values()
+    return tuple(each.name for each in kinds if each.kind is Parameter.KEYWORD_ONLY)
+
+
 @dataclass(frozen=True)
 class _Plan:
-    """A statement and, for each of its parameters, the name of the value or None: it is fixed."""
+    """A statement with slots among its parameters."""
 
     statement: Statement
-    names: tuple[str | None, ...]
 
     @classmethod
     def of(cls, parts: Sequence[Part]) -> "_Plan":
-        statement = Statement.of(parts)
-        names = (each.name if isinstance(each, Slot) else None for each in statement.parameters)
-        return cls(statement, tuple(names))
+        return cls(Statement.of(parts))
 
     def answers(self, values: dict[str, Any]) -> Answers:
-        fixed = self.statement.parameters
-        return self.statement.answers(
-            [
-                each if name is None else values[name]
-                for name, each in zip(self.names, fixed, strict=True)
-            ]
-        )
+        return self.statement.answers(_bound(self.statement.parameters, values))
+
+
+@dataclass(frozen=True)
+class _RowsPlan:
+    """The compiler of a queryset, which knows what becomes of each column, and its statement."""
+
+    queryset: QuerySet[Any]
+    compiler: SQLCompiler
+    sql: str
+    parameters: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, queryset: QuerySet[Any], ending: str) -> "_RowsPlan":
+        compiler = queryset.query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        return cls(queryset, compiler, f"{sql} {ending}".rstrip(), tuple(parameters))
+
+    def rows(self, values: dict[str, Any]) -> list[Any]:
+        parameters = _bound(self.parameters, values)
+        made = copy(self.compiler)
+        made.connection = connection  # this thread's
+        made.as_sql = lambda *_args, **_options: (self.sql, tuple(parameters))  # type: ignore[method-assign]
+        query = copy(self.queryset.query)
+        query.get_compiler = lambda *_args, **_options: made  # type: ignore[method-assign]
+        return list(ModelIterable(QuerySet(self.queryset.model, query)))
+
+
+def _bound(parameters: Sequence[Any], values: dict[str, Any]) -> list[Any]:
+    return [values[each.name] if isinstance(each, Slot) else each for each in parameters]

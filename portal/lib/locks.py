@@ -16,6 +16,8 @@ from psycopg import errors
 from portal.lib.errors import Conflict
 
 Row = TypeVar("Row", bound=Model)
+# What ends a compiled statement whose rows are shared: `share_rows`.
+SHARED = "FOR SHARE"
 
 
 class Busy(Conflict):
@@ -35,7 +37,8 @@ class NotInTransaction(RuntimeError):
     """A lock outside a transaction would be gone before it is of use."""
 
 
-def _require_transaction() -> None:
+def require_transaction() -> None:
+    """Raise NotInTransaction outside of one."""
     if not connection.in_atomic_block:
         raise NotInTransaction("take row locks inside transaction.atomic()")
 
@@ -45,7 +48,7 @@ def lock(rows: QuerySet[Row]) -> list[Row]:
 
     FOR NO KEY UPDATE: rows that only point at these are not made to wait.
     """
-    _require_transaction()
+    require_transaction()
     return list(rows.order_by("pk").select_for_update(no_key=True, of=("self",)))
 
 
@@ -54,7 +57,7 @@ def lock_ids(rows: QuerySet[Row]) -> list[int]:
 
     Before an UPDATE of several rows, which by itself takes them in no order at all.
     """
-    _require_transaction()
+    require_transaction()
     locked = rows.order_by("pk").select_for_update(no_key=True, of=("self",))
     return list(locked.values_list("pk", flat=True))
 
@@ -65,7 +68,7 @@ def share(model: type[Model], ids: Iterable[int]) -> None:
     FOR SHARE, which Django lacks: many decisions share a delegation or a unit, and only
     who changes one waits for them all.
     """
-    _require_transaction()
+    require_transaction()
     table = connection.ops.quote_name(model._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -76,9 +79,9 @@ def share(model: type[Model], ids: Iterable[int]) -> None:
 
 def share_rows(rows: QuerySet[Row]) -> list[Row]:
     """`share`, with the rows as they are once they are held; of one table, without joins."""
-    _require_transaction()
+    require_transaction()
     try:
         sql, parameters = rows.order_by("pk").query.sql_with_params()
     except EmptyResultSet:
         return []
-    return list(rows.model._default_manager.raw(f"{sql} FOR SHARE", parameters))
+    return list(rows.model._default_manager.raw(f"{sql} {SHARED}", parameters))

@@ -14,6 +14,7 @@ from django.db.models import (
     BigIntegerField,
     BooleanField,
     F,
+    Field,
     Func,
     OuterRef,
     Q,
@@ -22,6 +23,7 @@ from django.db.models import (
     Value,
 )
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast
 
 
 class IsAnyOf(Func):
@@ -30,6 +32,14 @@ class IsAnyOf(Func):
     arg_joiner = " = ANY("
     template = "(%(expressions)s))"
     output_field = BooleanField()
+
+
+def is_of(column: str, keys: Any, kind: "Field[Any, Any] | None" = None) -> IsAnyOf:
+    """The condition that the column is one of an array's: a slot of a compiled statement.
+
+    kind: what the array is of, if not of ids.
+    """
+    return IsAnyOf(F(column), Cast(keys, ArrayField(kind or BigIntegerField())))
 
 
 class _Given(Func):

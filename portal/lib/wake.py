@@ -15,14 +15,18 @@ from amqp.exceptions import AMQPError
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from kombu import Connection
+from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
 # How a broker that is down, hangs or refuses us shows itself.
 AWAY = (OperationalError, RedisError, AMQPError, OSError)
+
+# How one that was kept shows that the broker ended it; one that hangs is not asked twice.
+GONE = (ConnectionError, RedisConnectionError)
 
 _state = threading.local()
 _failed_at: float | None = None
@@ -44,11 +48,13 @@ def wake(task: str, **kwargs: Any) -> bool:
     if _failed_at is not None and time.monotonic() - _failed_at < settings.BROKER_PAUSE_SECONDS:
         return False
     try:
-        connection = _connection()
-        # Before anything else asks for it: kombu's own way would wait and try again.
-        connection.ensure_connection(max_retries=0)
-        with connection.channel() as channel, current_app.amqp.Producer(channel) as producer:
-            current_app.send_task(task, kwargs=kwargs, producer=producer, retry=False)
+        try:
+            current_app.send_task(task, kwargs=kwargs, producer=_producer(), retry=False)
+        except GONE:
+            # The broker ended what this thread had kept; one that is new tells whether it is there.
+            if not forget_connection():
+                raise
+            current_app.send_task(task, kwargs=kwargs, producer=_producer(), retry=False)
     except Exception as error:
         # Whatever it was, the decision is committed and the sweep will find it.
         forget_connection()
@@ -68,12 +74,26 @@ def forget_failure() -> None:
     _failed_at = None
 
 
-def forget_connection() -> None:
-    """Close this thread's connection; the next hint opens one."""
+def forget_connection() -> bool:
+    """Close this thread's connection; the next hint opens one. Whether it had carried a hint."""
     connection: Connection | None = getattr(_state, "connection", None)
-    _state.connection = None
+    is_proved = getattr(_state, "producer", None) is not None
+    _state.connection = _state.producer = None
     if connection is not None:
         connection.release()
+    return is_proved
+
+
+def _producer() -> Producer:
+    """This thread's own way to the broker: opening one costs several calls, each a hint's price."""
+    producer: Producer | None = getattr(_state, "producer", None)
+    if producer is None:
+        connection = _connection()
+        # Before anything else asks for it: kombu's own way would wait and try again.
+        connection.ensure_connection(max_retries=0)
+        producer = current_app.amqp.Producer(connection.channel())
+        _state.producer = producer
+    return producer
 
 
 def _connection() -> Connection:

@@ -19,7 +19,27 @@ def record(
     **data: Any,
 ) -> Event:
     """Add one event. `data` holds ids and figures only, never a name or a mail address."""
-    return Event.objects.create(
+    event = event_of(
+        verb, actor=actor, now=now, project=project, unit=unit, subject_kind=subject_kind,
+        subject_id=subject_id, **data,
+    )  # fmt: skip
+    event.save(force_insert=True)
+    return event
+
+
+def event_of(
+    verb: str,
+    *,
+    actor: User | None,
+    now: datetime,
+    project: Project | None = None,
+    unit: Unit | None = None,
+    subject_kind: str = "",
+    subject_id: int | None = None,
+    **data: Any,
+) -> Event:
+    """The event that `record` adds, for who adds it together with other rows."""
+    return Event(
         verb=verb,
         actor=actor,
         token=actor.token if actor else None,

@@ -2,16 +2,18 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Concat, Substr
 from django.utils.translation import gettext as _
 
+from portal.lib.compiled import compiled_rows
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.locks import lock, share, share_rows
-from portal.lib.lookups import is_among
+from portal.lib.locks import SHARED, lock, require_transaction, share
+from portal.lib.lookups import IsAnyOf
 from projects.models import Project, Unit, UnitPlacement, User, ancestor_paths
 
 from .events import record
@@ -128,6 +130,24 @@ def take_unit(unit: Unit) -> Unit:
         share(Unit, [each for each in above if each > fresh.pk])
 
 
+def lock_placed(project_id: int) -> list[Project]:
+    """`lock` of a project, if there is such a one, with its unit at hand: for `hold_place`."""
+    require_transaction()
+    rows: list[Project] = _locked(project=project_id)
+    return rows
+
+
+@compiled_rows
+def _locked(*, project: Any) -> QuerySet[Project]:
+    rows = Project.objects.filter(pk=project).select_related("unit")
+    return rows.order_by("pk").select_for_update(no_key=True, of=("self",))
+
+
+@partial(compiled_rows, ending=SHARED)
+def _shared(*, paths: Any) -> QuerySet[Unit]:
+    return Unit.objects.filter(IsAnyOf(F("path"), paths)).order_by("pk")
+
+
 def hold_place(project: Project) -> None:
     """`hold_path` for the unit of a locked project, which then knows its path of now."""
     hold_places([project])
@@ -151,9 +171,8 @@ def _hold(units: dict[int, Unit]) -> dict[int, Unit]:
     """The units as they stand, held there; given as they were last seen."""
     while True:
         paths = {path for each in units.values() for path in ancestor_paths(each.path)}
-        by_path = {
-            each.path: each for each in share_rows(Unit.objects.filter(is_among("path", paths)))
-        }
+        require_transaction()
+        by_path = {each.path: each for each in _shared(paths=sorted(paths))}
         held = {each.pk: each for each in by_path.values()}
         if all(pk in held and held[pk].path == each.path for pk, each in units.items()):
             return {pk: _with_lineage(held[pk], by_path) for pk in units}

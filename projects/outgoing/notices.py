@@ -1,12 +1,13 @@
 """Telling people of an act: rows of the outbox, written in the transaction of the act."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
 
+from portal.lib.together import Written, together
 from projects.models import Event, Notice, User
 from projects.queries.viewers import Place
 from projects.states import NoticeKind
@@ -40,15 +41,18 @@ def tell_each(told: Mapping[Event, Collection[int]], kind: NoticeKind) -> None:
 
 def tell_all_of(event: Event, people: QuerySet[Any], kind: NoticeKind) -> None:
     """`tell` for whoever a query finds, which has one column, ids of users; one query."""
+    together(telling(event, *people.query.sql_with_params(), kind))
+
+
+def telling(event: Event, sql: str, parameters: Sequence[Any], kind: NoticeKind) -> Written:
+    """`tell_all_of` as a part of a larger statement. sql: of the query that finds the people."""
     table = connection.ops.quote_name(Notice._meta.db_table)
-    sql, parameters = people.query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} (event_id, person_id, kind, at) "  # noqa: S608 - a table's own name
-            f"SELECT DISTINCT %s::bigint, person, %s, %s::timestamptz FROM ({sql}) AS told(person) "
-            "WHERE person IS DISTINCT FROM %s ORDER BY person ON CONFLICT DO NOTHING",
-            [event.pk, str(kind), event.at, *parameters, event.actor_id],
-        )
+    return Written(
+        f"INSERT INTO {table} (event_id, person_id, kind, at) "  # noqa: S608 - a table's own name
+        f"SELECT DISTINCT %s::bigint, person, %s, %s::timestamptz FROM ({sql}) AS told(person) "
+        "WHERE person IS DISTINCT FROM %s ORDER BY person ON CONFLICT DO NOTHING RETURNING 1",
+        [event.pk, str(kind), event.at, *parameters, event.actor_id],
+    )
 
 
 def mark_read(*, ids: Collection[int], actor: User, now: datetime) -> int:

@@ -14,25 +14,25 @@ from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
 from portal.lib.locks import lock
-from portal.lib.together import Values, together
 from projects.actions.events import record
-from projects.actions.units import hold_place
-from projects.models import Event, Holiday, Project, User
+from projects.actions.units import hold_place, lock_placed
+from projects.models import Event, Project, User
 from projects.outgoing.notices import tell
 from projects.queries.patience import STOPPED, clock_at
-from projects.queries.viewers import Viewer, roles_held, roles_in, visible_projects
+from projects.queries.viewers import Viewer, roles_in, visible_projects
 from projects.rules import may_ask, may_ask_for_others
 from projects.states import NoticeKind, ProjectState
-from quotas.models import Account, Offering, PolicyVersion, QuotaRequest, RequestLine
+from quotas.models import Offering, PolicyVersion, QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
-from quotas.queries.policies import nearest_first, rules_part
+from quotas.queries.desks import asked_of
+from quotas.queries.policies import nearest_first
 from quotas.rules import may_change
 from quotas.states import LINE_MOVES, PENDING, LineState
 
 from .assigning import assign_new
 from .automatic import grant_at_once, grant_new
 from .routing import route
-from .wishes import Wish, check_known, clean_text
+from .wishes import Wish, check_known, clean_text, names_that_can_be
 
 
 def lock_project(
@@ -56,7 +56,8 @@ class Desk:
     """What a wish is judged by, once the project is locked.
 
     balances: {offering id: quota}; pending: ids of offerings that are asked for already; rules:
-    those that are on for the project, in the order in which they are asked.
+    those that are on for the project, in the order in which they are asked; offerings: those
+    that the wish names, as far as there are such.
     """
 
     project: Project
@@ -66,18 +67,13 @@ class Desk:
     pending: frozenset[int]
     holidays: Collection[date]
     rules: Sequence[PolicyVersion]
+    offerings: Sequence[Offering] = ()
 
 
-def look(project: Project, viewer: Viewer) -> Desk:
-    """One query."""
-    roles, held, pending, holidays, rules = together(
-        Values(roles_held(viewer, project), ["role"]),
-        Values(Account.objects.filter(project=project), ["offering", "balance"]),
-        Values(
-            RequestLine.objects.filter(project=project, state__in=PENDING).order_by(), ["offering"]
-        ),
-        Values(Holiday.objects.all(), ["on"]),
-        rules_part(project.unit.path),
+def look(project: Project, viewer: Viewer, slugs: Collection[str] = ()) -> Desk:
+    """One query. slugs: of the offerings that the wish names."""
+    roles, held, pending, holidays, rules, offerings = asked_of(
+        project, viewer, names_that_can_be(slugs)
     )
     return Desk(
         project=project,
@@ -87,6 +83,7 @@ def look(project: Project, viewer: Viewer) -> Desk:
         pending=frozenset(offering_id for (offering_id,) in pending),
         holidays=[date.fromisoformat(on) for (on,) in holidays],
         rules=nearest_first(rules),
+        offerings=offerings,
     )
 
 
@@ -97,11 +94,12 @@ def open_desk(
     *,
     requester: User | None = None,
     is_draft: bool = False,
+    slugs: Collection[str] = (),
 ) -> Desk:
     """`lock_project`, with what the wish is judged by. Who has a role sees the project."""
     rows = _take(project)
     viewer = Viewer.of(actor, now)
-    desk = look(rows[0], viewer) if rows else None
+    desk = look(rows[0], viewer, slugs) if rows else None
     if desk is None or (
         not desk.roles and not visible_projects(viewer).filter(pk=project.pk).exists()
     ):
@@ -142,7 +140,7 @@ def _lock(project: Project, actor: User, now: datetime) -> tuple[Project, Viewer
 
 def _take(project: Project) -> list[Project]:
     """The project, locked with its place, if there is such a one."""
-    rows = lock(Project.objects.filter(pk=project.pk).select_related("unit"))
+    rows = lock_placed(project.pk)
     for each in rows:
         hold_place(each)
     return rows

@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Any
 
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
+from portal.lib.compiled import compiled_rows
 from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
-from portal.lib.locks import lock, share_rows
-from projects.actions.units import hold_place
+from portal.lib.locks import SHARED, require_transaction
+from portal.lib.lookups import IsAnyOf
+from projects.actions.units import hold_place, lock_placed
 from projects.models import Delegation, Project, User
 from projects.queries.viewers import Viewer
 from projects.states import ProjectState
@@ -76,9 +81,9 @@ class Bench:
         depends on is held already, or written by nobody's verb: terms are immutable, and the
         units of a chain lie on the project's path.
         """
+        require_transaction()
         links = {link.pk for mandate in self.mandates for link in mandate.chain}
-        held = share_rows(Delegation.objects.filter(pk__in=links).only("pk", "revoked_at"))
-        live = {link.pk for link in held if link.revoked_at is None}
+        live = {link.pk for link in _shared(links=sorted(links)) if link.revoked_at is None}
         self.mandates = [
             each for each in self.mandates if all(link.pk in live for link in each.chain)
         ]
@@ -100,8 +105,7 @@ def take_for(quota_request: QuotaRequest, policy_version: PolicyVersion, now: da
 def _take(
     quota_request: QuotaRequest, person: User, now: datetime, policy_version: PolicyVersion | None
 ) -> Bench:
-    held = Project.objects.filter(pk=quota_request.project_id).select_related("unit")
-    project = lock(held)[0]
+    project = lock_placed(quota_request.project_id)[0]
     hold_place(project)
     lines = _lock_request(quota_request)
     request = next(iter(lines.values())).request
@@ -125,16 +129,26 @@ def _take(
 
 def _lock_request(quota_request: QuotaRequest) -> dict[int, RequestLine]:
     """The lines of a request, which is locked. Who changes lines has locked the project."""
-    rows = (
-        RequestLine.objects.filter(request=quota_request)
-        .select_related("request", "offering__resource", "offering__zone")
-        .order_by("pk")
-        .select_for_update(no_key=True, of=("request",))
-    )
-    lines = {line.pk: line for line in rows}
+    lines = {line.pk: line for line in _locked_lines(request=quota_request.pk)}
     request = next((line.request for line in lines.values()), None)
     if request is None:
         raise NotVisible(_("There is no such request."))
     for line in lines.values():
         line.request = request
     return lines
+
+
+@compiled_rows
+def _locked_lines(*, request: Any) -> QuerySet[RequestLine]:
+    return (
+        RequestLine.objects.filter(request=request)
+        .select_related("request", "offering__resource", "offering__zone")
+        .order_by("pk")
+        .select_for_update(no_key=True, of=("request",))
+    )
+
+
+@partial(compiled_rows, ending=SHARED)
+def _shared(*, links: Any) -> QuerySet[Delegation]:
+    rows = Delegation.objects.filter(IsAnyOf(F("pk"), links))
+    return rows.only("pk", "revoked_at").order_by("pk")

@@ -4,13 +4,16 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from portal.lib.compiled import compiled_rows
 from portal.lib.errors import Conflict
-from portal.lib.locks import Busy, lock
+from portal.lib.locks import Busy, require_transaction
+from portal.lib.lookups import IsAnyOf
 from projects.models import ancestor_paths
 from quotas.models import (
     Account,
@@ -50,11 +53,11 @@ def lock_accounts(bench: Bench, lines: Collection[RequestLine]) -> Accounts:
     One query, unless there was no quota yet or something is given back.
     """
     offering_ids = {line.offering_id for line in lines}
-    rows = lock(_needed(bench, lines))
+    rows = _needed(bench, lines)
     missing = offering_ids - {row.offering_id for row in rows if row.holder == Holder.PROJECT}
     if missing:
         open_quota(bench.project, sorted(missing))
-        rows = lock(_needed(bench, lines))
+        rows = _needed(bench, lines)
     quota = {each.offering_id: each for each in rows if each.holder == Holder.PROJECT}
     by_id = {each.pk: each for each in rows}
     return Accounts(
@@ -65,27 +68,41 @@ def lock_accounts(bench: Bench, lines: Collection[RequestLine]) -> Accounts:
     )
 
 
-def _needed(bench: Bench, lines: Collection[RequestLine]) -> QuerySet[Account]:
+def _needed(bench: Bench, lines: Collection[RequestLine]) -> list[Account]:
     """The project's accounts, for each offering the nearest envelope or the pool, and more.
 
     More: what open loans came from, where less is asked for than is there. Whoever declares an
     envelope waits for us, as we hold the units above.
     """
-    accounts = Account.objects.filter(offering__in={line.offering_id for line in lines})
-    envelopes = accounts.filter(unit__path__in=ancestor_paths(bench.project.unit.path))
+    require_transaction()
+    rows: list[Account] = _locked(
+        project=bench.project.pk,
+        paths=ancestor_paths(bench.project.unit.path),
+        offerings=sorted({line.offering_id for line in lines}),
+        lines=[line.pk for line in lines],
+    )
+    return rows
+
+
+@compiled_rows
+def _locked(*, project: Any, paths: Any, offerings: Any, lines: Any) -> QuerySet[Account]:
+    accounts = Account.objects.filter(IsAnyOf(F("offering"), offerings))
+    envelopes = accounts.filter(IsAnyOf(F("unit__path"), paths))
     nearest = envelopes.order_by("offering_id", "-unit__path").distinct("offering_id")
     has_none = ~Exists(envelopes.filter(offering=OuterRef("offering")))
-    given_back = Q()
-    for line in lines:
-        given_back |= Q(account__offering=line.offering_id, account__balance__gt=line.wanted)
-    lent = Loan.objects.filter(given_back, account__project=bench.project, outstanding__gt=0)
+    given_back = RequestLine.objects.filter(
+        IsAnyOf(F("pk"), lines), offering=OuterRef("account__offering"),
+        wanted__lt=OuterRef("account__balance"),
+    )  # fmt: skip
+    lent = Loan.objects.filter(Exists(given_back), account__project=project, outstanding__gt=0)
     ids = nearest.values("pk").union(
         accounts.filter(has_none, holder=Holder.POOL).values("pk"),
-        accounts.filter(project=bench.project).values("pk"),
+        accounts.filter(project=project).values("pk"),
         lent.values("source"),
     )
     rows = Account.objects.filter(pk__in=ids)
-    return rows.select_related("unit", "offering__resource", "offering__zone")
+    placed = rows.select_related("unit", "offering__resource", "offering__zone")
+    return placed.order_by("pk").select_for_update(no_key=True, of=("self",))
 
 
 def _nearest(rows: Collection[Account]) -> dict[int, Account]:
@@ -113,24 +130,22 @@ def _loans(
     return found
 
 
-def book(
+def to_book(
     bench: Bench,
-    decision: Decision,
     lines: Collection[RequestLine],
     granted: Mapping[int, int],
     mandates: Mapping[int, Mandate],
     accounts: Accounts,
 ) -> list[DecisionLine]:
-    """Post the difference between what was granted and the quota now, line by line.
+    """What a decision says of each line, to be stored with it. Raises Conflict, NoRoom.
 
     granted, mandates: by the lines' ids.
     """
     ends_at = end_of(bench.request)
     for line in lines:
         _check(bench, line, granted[line.pk] - accounts.balance(line), ends_at, accounts)
-    booked = DecisionLine.objects.bulk_create(
+    return [
         DecisionLine(
-            decision=decision,
             line=line,
             delegation=mandates[line.pk].delegation,
             source=accounts.source[line.offering_id],
@@ -138,12 +153,24 @@ def book(
             granted=granted[line.pk],
         )
         for line in lines
-    )
-    journal = Journal(actor=bench.actor, now=decision.at)
+    ]
+
+
+def book(
+    bench: Bench,
+    decision: Decision,
+    booked: Collection[DecisionLine],
+    granted: Mapping[int, int],
+    accounts: Accounts,
+) -> None:
+    """Post the difference between what was granted and the quota now, line by line.
+
+    booked: as `to_book` made them, stored; granted: by the lines' ids.
+    """
+    journal, ends_at = Journal(actor=bench.actor, now=decision.at), end_of(bench.request)
     for each in booked:
         _post(journal, each, granted[each.line.pk], accounts, ends_at)
     journal.write()
-    return booked
 
 
 def _check(

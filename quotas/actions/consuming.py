@@ -14,14 +14,15 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from portal.lib.bulk import adding_each
+from portal.lib.compiled import compiled
 from portal.lib.errors import Conflict
-from portal.lib.together import Written, together
+from portal.lib.together import Part, Values, Written, together
 from projects.models import Project
 from projects.states import Power
 from quotas.models import BoundUse, Offering
 from quotas.queries.authority import Mandate
 from quotas.queries.bounds import Used, period_of
-from quotas.queries.consumption import links_of, windows_from, windows_part
+from quotas.queries.consumption import acts_part, links_of, window_keys, windows_from
 
 
 class Totals:
@@ -80,8 +81,11 @@ def hold_totals(
     By the bounds' ids, which is root to leaf: nobody hands on before having. The caller holds
     the delegations. Those whose chains have no such total wait for nobody here.
     """
-    parts = _holding(mandates, offerings, now, power)
-    return _totals(together(*parts)[0]) if parts else Totals({})
+    rows = _holding(mandates, offerings, now)
+    if not rows["bounds"]:
+        return Totals({})
+    _acts, held = _held(power, True, holders=[], offerings=[], since=now, **rows)
+    return _totals(held)
 
 
 def hold_used(
@@ -94,10 +98,11 @@ def hold_used(
     power = Power.DECIDE_QUOTA
     links = links_of(mandates)
     wanted = [(project.pk, offering.pk) for offering in offerings]
-    acts, *held = together(
-        windows_part(links, wanted, now, power), *_holding(mandates, offerings, now, power)
-    )
-    totals = _totals(held[0]) if held else Totals({})
+    keys, rows = window_keys(links, wanted, now), _holding(mandates, offerings, now)
+    if not keys["holders"] and not rows["bounds"]:
+        return Totals({}), Used(now, {}, {})
+    acts, held = _held(power, bool(rows["bounds"]), **keys, **rows)
+    totals = _totals(held)
     windows = windows_from(links, wanted, now, acts).get(project.pk, {})
     return totals, Used(now, windows, totals.used)
 
@@ -107,9 +112,9 @@ def _totals(rows: Iterable[tuple[int, int, int]]) -> Totals:
 
 
 def _holding(
-    mandates: Collection[Mandate], offerings: Collection[Offering], now: datetime, power: Power
-) -> list[Written]:
-    """The part that holds the totals, if there are any."""
+    mandates: Collection[Mandate], offerings: Collection[Offering], now: datetime
+) -> dict[str, Any]:
+    """Which totals are held: arrays of bounds, of their periods and of what they are, by id."""
     wanted = {
         row.pk: (row, period_of(link, row, now))
         for mandate in mandates
@@ -117,9 +122,20 @@ def _holding(
         for row in mandate.bounds[link.pk]
         if row.total is not None and any(row in mandate.bounds_on(each) for each in offerings)
     }
-    if not wanted:
-        return []
     rows = [wanted[each] for each in sorted(wanted)]
+    return {
+        "bounds": [row.pk for row, _period in rows],
+        "periods": [period for _row, period in rows],
+        "mosts": [row.total for row, _period in rows],
+    }
+
+
+@compiled
+def _held(
+    power: Power, has_totals: bool, /, *, holders: Any, offerings: Any, since: Any, bounds: Any,
+    periods: Any, mosts: Any,
+) -> list[Part]:  # fmt: skip
+    """What was done in windows; and totals, of which each is held."""
     table = connection.ops.quote_name(BoundUse._meta.db_table)
     # Makes what is missing and locks what is there, in one order. Nothing is changed: the total
     # is immutable.
@@ -130,10 +146,6 @@ def _holding(
         "ON CONFLICT (bound_id, power, period) DO UPDATE SET most = EXCLUDED.most "
         "RETURNING bound_id, id, used"
     )
-    parameters = [
-        str(power),
-        [row.pk for row, _period in rows],
-        [period for _row, period in rows],
-        [row.total for row, _period in rows],
-    ]
-    return [Written(sql, parameters)]
+    none = Values(BoundUse.objects.none(), ["bound", "pk", "used"])
+    held = Written(sql, [str(power), bounds, periods, mosts]) if has_totals else none
+    return [acts_part(power, holders, offerings, since), held]

@@ -12,9 +12,10 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict
+from portal.lib.inserts import added, inserting, next_key
 from portal.lib.together import together, updating
-from projects.actions.events import record
-from projects.models import User
+from projects.actions.events import event_of
+from projects.models import Event, User
 from projects.queries.patience import STOPPED
 from projects.states import NoticeKind, ProjectState
 from quotas.models import (
@@ -30,7 +31,7 @@ from quotas.states import LINE_MOVES, LineState
 
 from .authority import UsedUp, reaching
 from .bench import Bench, take, take_for
-from .booking import Accounts, book, lock_accounts
+from .booking import Accounts, book, lock_accounts, to_book
 from .consuming import Addition
 from .granting import check_granted, check_seen
 from .handing_up import handed_up
@@ -38,7 +39,7 @@ from .opening import drop_if_over, open_proposed
 from .proof import Evidence, Verdicts, snapshot
 from .spending import spend
 from .targets import deliver
-from .watching import tell_followers
+from .watching import telling_followers
 from .wishes import clean_text
 
 
@@ -126,9 +127,10 @@ def _book(
 ) -> Decision:  # fmt: skip
     check_granted(bench, lines, granted, accounts)
     spent = spend(bench, lines, granted, accounts)
+    booked = to_book(bench, lines, granted, spent.mandates, accounts)
     evidence = Evidence(accounts=accounts, spent=spent, granted=granted, verdicts=verdicts)
-    decision = _decide(bench, lines, DecisionKind.APPROVE, reason, spent.mandates, evidence)
-    booked = book(bench, decision, lines, granted, spent.mandates, accounts)
+    decision = _decide(bench, booked, DecisionKind.APPROVE, reason, spent.mandates, evidence)
+    book(bench, decision, booked, granted, accounts)
     if bench.project.state == ProjectState.PROPOSED:
         opener = spent.mandates[lines[0].pk].delegation
         open_proposed(bench.project, decision, opener, now=bench.viewer.now)
@@ -174,44 +176,51 @@ def _refuse(
         bench.check_all_or_nothing(lines)
         bench.hold_authority()
         mandates = {line.pk: reaching(bench.mandates, line)[0] for line in lines}
-        decision = _decide(bench, lines, kind, cleaned, mandates, None)
-        DecisionLine.objects.bulk_create(
-            DecisionLine(decision=decision, line=line, delegation=mandates[line.pk].delegation)
-            for line in lines
-        )
+        said = [DecisionLine(line=each, delegation=mandates[each.pk].delegation) for each in lines]
+        decision = _decide(bench, said, kind, cleaned, mandates, None)
         drop_if_over(bench.project, actor=bench.actor, now=bench.viewer.now)
     return decision
 
 
-def _move(bench: Bench, line_ids: list[int], after: LineState, addition: Addition | None) -> None:
-    """Move the lines by compare-and-set, and tell the totals what is consumed; one query."""
+def _move(bench: Bench, decision: Decision, line_ids: list[int], addition: Addition | None) -> int:
+    """Move the lines by compare-and-set, store the decision and tell the totals what is consumed.
+
+    One query; returns the number that its event will have.
+    """
+    after = LINE_MOVES[LineState.OPEN, decision.kind]
     opened = RequestLine.objects.filter(pk__in=line_ids, state=LineState.OPEN)
     own = QuotaRequest.objects.filter(pk=bench.request.pk)
-    moved, _own, *added = together(
+    moved, _own, keys, ((event_id,),), *consumed = together(
         updating(opened, state=after, **STOPPED),
         updating(own, version=F("version") + 1, updated_at=bench.viewer.now),
+        inserting([decision]),
+        next_key(Event),
         *([addition.part] if addition and addition.amounts else []),
     )
     if len(moved) != len(line_ids):
         raise Conflict(_("Somebody else was first. Look again."))
-    if addition is not None and added:
-        addition.check(added[0])
+    if addition is not None and consumed:
+        addition.check(consumed[0])
+    added([decision], keys)
+    return int(event_id)
 
 
 def _decide(
     bench: Bench,
-    lines: list[RequestLine],
+    said: list[DecisionLine],
     kind: DecisionKind,
     reason: str,
     mandates: Mapping[int, Mandate],
     evidence: Evidence | None,
 ) -> Decision:
-    """Move the lines, store the decision with its proof, and record it."""
+    """Move the lines, store the decision with its proof and what it says of each, and record it.
+
+    said: of each line, stored nowhere yet. Two queries.
+    """
     now = bench.viewer.now
-    after = LINE_MOVES[LineState.OPEN, kind.value]
+    lines = [each.line for each in said]
     ids = [line.pk for line in lines]
-    _move(bench, ids, after, evidence.spent.addition if evidence else None)
-    decision = Decision.objects.create(
+    decision = Decision(
         request=bench.request,
         kind=kind,
         actor=bench.actor,
@@ -221,7 +230,8 @@ def _decide(
         snapshot=snapshot(bench, lines, mandates, evidence),
         at=now,
     )
-    event = record(
+    event_id = _move(bench, decision, ids, evidence.spent.addition if evidence else None)
+    event = event_of(
         {"approve": "approved", "decline": "declined", "return": "returned"}[kind.value],
         actor=bench.actor,
         now=now,
@@ -231,6 +241,13 @@ def _decide(
         decision=decision.pk,
         lines=ids,
     )
+    event.pk = event_id
+    for each in said:
+        each.decision = decision
     is_returned = kind == DecisionKind.RETURN
-    tell_followers(event, bench.request, NoticeKind.RETURNED if is_returned else NoticeKind.DECIDED)
+    notice = NoticeKind.RETURNED if is_returned else NoticeKind.DECIDED
+    keys, *_told = together(
+        inserting(said), inserting([event]), telling_followers(event, bench.request, notice)
+    )
+    added(said, keys)
     return decision

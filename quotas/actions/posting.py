@@ -8,7 +8,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from portal.lib.bulk import add_each
+from portal.lib.bulk import adding_each
+from portal.lib.inserts import added, inserting
+from portal.lib.together import together
 from projects.models import ProjectAct, User
 from quotas.models import Account, DecisionLine, Loan, Transfer, TransferKind
 
@@ -66,15 +68,22 @@ class Journal:
             self._move(line, account, home, amount, TransferKind.RETURN)
 
     def write(self) -> None:
-        """Write everything: transfers and balances, and what was lent or paid back."""
+        """Write everything: transfers and balances, and what was lent or paid back.
+
+        One query, and one more where something is lent.
+        """
         moved: dict[int, int] = defaultdict(int)
         for each in self.transfers:
             moved[each.debit_id] -= each.amount
             moved[each.credit_id] += each.amount
-        Transfer.objects.bulk_create(self.transfers)
-        add_each(Account, "balance", moved)
+        if not self.transfers:
+            return
+        paid = [adding_each(Loan, "outstanding", self.paid)] if self.paid else []
+        keys, *_changed = together(
+            inserting(self.transfers), adding_each(Account, "balance", moved), *paid
+        )
+        added(self.transfers, keys)
         Loan.objects.bulk_create(self.opened)
-        add_each(Loan, "outstanding", self.paid)
 
     def _move(
         self, line: DecisionLine | None, debit: Account, credit: Account, amount: int,

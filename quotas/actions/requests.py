@@ -49,8 +49,8 @@ def submit(
     Raises Forbidden, Invalid, and Conflict where a line of the same offering is pending.
     """
     with transaction.atomic():
-        desk = open_desk(project, actor, now, requester=requester)
-        lines = check_wish(wish, balances=desk.balances, now=now)
+        desk = open_desk(project, actor, now, requester=requester, slugs=wish.wanted)
+        lines = check_wish(wish, balances=desk.balances, now=now, offerings=desk.offerings)
         if any(each.pk in desk.pending for each in lines):
             refuse_second_pending(desk.project, lines)
         quota_request = create(desk.project, wish, actor, now, requester=requester, is_sent=True)

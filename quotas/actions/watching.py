@@ -1,12 +1,16 @@
 """Who follows a request: watching it by choice, and being told of what happens to it."""
 
 from datetime import datetime
+from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from portal.lib.compiled import compiled_sql
 from portal.lib.errors import Conflict, NotVisible
+from portal.lib.together import Written, together
 from projects.models import Event, User
-from projects.outgoing.notices import tell_all_of
+from projects.outgoing.notices import telling
 from projects.queries.viewers import Viewer
 from projects.states import NoticeKind
 from quotas.models import Comment, Decision, QuotaRequest, Watcher
@@ -41,14 +45,27 @@ def tell_followers(
     with_deciders: also who decided anything of it before, such as who asked the question
     that is answered now.
     """
-    asked = QuotaRequest.objects.filter(pk=quota_request.pk)
-    groups = [
+    together(telling_followers(event, quota_request, kind, with_deciders=with_deciders))
+
+
+def telling_followers(
+    event: Event, quota_request: QuotaRequest, kind: NoticeKind, *, with_deciders: bool = False
+) -> Written:
+    """`tell_followers` as a part of a larger statement."""
+    sql, parameters = _followers(with_deciders, request=quota_request.pk)
+    return telling(event, sql, parameters, kind)
+
+
+@compiled_sql
+def _followers(with_deciders: bool, /, *, request: Any) -> QuerySet[Any, Any]:
+    asked = QuotaRequest.objects.filter(pk=request)
+    groups: list[QuerySet[Any, Any]] = [
         asked.values("requester"),
         asked.filter(asked_by__isnull=False).values("asked_by"),
-        Comment.objects.filter(request=quota_request).order_by().values("author"),
+        Comment.objects.filter(request=request).order_by().values("author"),
     ]
     if with_deciders:
-        deciders = Decision.objects.filter(request=quota_request, actor__isnull=False)
+        deciders = Decision.objects.filter(request=request, actor__isnull=False)
         groups.append(deciders.order_by().values("actor"))
-    watching = Watcher.objects.filter(request=quota_request).values("person")
-    tell_all_of(event, watching.union(*groups), kind)
+    watching = Watcher.objects.filter(request=request).values("person")
+    return watching.union(*groups)

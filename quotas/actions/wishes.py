@@ -1,7 +1,7 @@
 """What a wish must look like before it is stored: one place for the form and the API."""
 
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -46,14 +46,21 @@ def clean_text(text: str, *, field: str, required: bool, most: int = MAX_TEXT) -
     return cleaned
 
 
-def check_wish(wish: Wish, *, balances: Mapping[int, int], now: datetime) -> dict[Offering, int]:
+def check_wish(
+    wish: Wish,
+    *,
+    balances: Mapping[int, int],
+    now: datetime,
+    offerings: Sequence[Offering] | None = None,
+) -> dict[Offering, int]:
     """Raise Invalid with every error of a wish, or return {offering: wanted}.
 
-    balances: {offering id: the project's quota now}; the fields of the errors are
-    `lines`, `lines.<offering slug>`, `reason` and `until_on`.
+    balances: {offering id: the project's quota now}; offerings: those that it names, if they
+    were read already. The fields of the errors are `lines`, `lines.<offering slug>`, `reason` and
+    `until_on`.
     """
     errors: dict[str, list[str]] = {}
-    offerings = _known_offerings(wish.wanted, errors)
+    offerings = _known_offerings(wish.wanted, errors, offerings)
     for offering in offerings:
         sentence = _amount_error(wish.wanted[offering.slug], offering, balances.get(offering.pk, 0))
         if sentence:
@@ -84,17 +91,24 @@ def check_lines(wanted: Mapping[str, int]) -> dict[Offering, int]:
     return {offering: wanted[offering.slug] for offering in offerings}
 
 
-def _known_offerings(wanted: Mapping[str, int], errors: dict[str, list[str]]) -> list[Offering]:
+def names_that_can_be(slugs: Collection[str]) -> list[str]:
+    """A slug is ASCII; NUL and the like would not even be a legal text for the database."""
+    return [slug for slug in slugs if slug.isascii() and slug.isprintable()]
+
+
+def _known_offerings(
+    wanted: Mapping[str, int],
+    errors: dict[str, list[str]],
+    offerings: Sequence[Offering] | None = None,
+) -> list[Offering]:
     if not wanted:
         errors["lines"] = [_("Change at least one amount.")]
     if len(wanted) > MAX_LINES:
         errors["lines"] = [_("A request has at most %(most)s lines.") % {"most": MAX_LINES}]
         return []
-    # A slug is ASCII; NUL and the like would not even be a legal text for the database.
-    slugs = [slug for slug in wanted if slug.isascii() and slug.isprintable()]
-    offerings = list(
-        Offering.objects.filter(slug__in=slugs).select_related("resource", "zone__region")
-    )
+    if offerings is None:
+        rows = Offering.objects.filter(slug__in=names_that_can_be(wanted))
+        offerings = list(rows.select_related("resource", "zone__region"))
     known = {offering.slug for offering in offerings if offering.retired_at is None}
     for slug in wanted:
         if slug not in known:

@@ -2,14 +2,22 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from projects.models import Membership, Project, in_force
+from django.db.models import F, Q
+
+from portal.lib.compiled import compiled
+from portal.lib.lookups import IsAnyOf
+from portal.lib.together import Part, Rows, Values
+from projects.models import GroupMembership, Membership, Project, User, in_force
 from projects.queries.viewers import Viewer
 from projects.states import ROLES_THAT_ASK, ProjectState
-from quotas.models import Offering, Preset, QuotaRequest, Region
+from quotas.models import Account, Offering, Preset, QuotaRequest, Region
 
 from .accounts import balances
-from .figures import Figures, LimitRow, PartRow, Seen
+from .figure_reading import Seen
+from .figures import Figures, LimitRow, PartRow
 from .preview import Room, pending_numbers, rooms_of
 
 
@@ -89,6 +97,43 @@ def ask_rows(
     return [
         _row(each, held.get(each.pk, 0), places.get(each.pk), rooms[each.pk], pending.get(each.pk))
         for each in offerings
+    ]
+
+
+def typed_rows(
+    user: User, slug: str, slugs: Collection[str], now: datetime
+) -> tuple[Project | None, list[tuple[Offering, int]]]:
+    """The project of a form, and each offering that something was typed for with its quota.
+
+    None for who has no role there by which people ask. One query.
+    """
+    names = [each for each in slugs if each.isascii() and each.isprintable()]
+    if not (slug.isascii() and slug.isprintable()):
+        return None, []
+    projects, offerings, held, roles = _typed(user=user.pk, slug=slug, slugs=names, now=now)
+    if not roles:
+        return None, []
+    quotas = dict(held)
+    return next(iter(projects), None), [(each, quotas.get(each.pk, 0)) for each in offerings]
+
+
+def offerings_named(slugs: Any) -> Rows:
+    """What asks for the offerings of these slugs, an array, with what they are called by."""
+    rows = Offering.objects.filter(IsAnyOf(F("slug"), slugs))
+    return Rows(rows, ["resource", "zone", "zone__region"])
+
+
+@compiled
+def _typed(*, user: Any, slug: Any, slugs: Any, now: Any) -> list[Part]:
+    groups = GroupMembership.objects.live(now).filter(user=user).values("group")
+    roles = Membership.objects.live(now).filter(
+        Q(user=user) | Q(group__in=groups), project__slug=slug, role__in=ROLES_THAT_ASK
+    )
+    return [
+        Rows(Project.objects.filter(slug=slug), ["unit"]),
+        offerings_named(slugs),
+        Values(Account.objects.filter(project__slug=slug), ["offering", "balance"]),
+        Values(roles, ["role"]),
     ]
 
 

@@ -8,11 +8,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
-from portal.lib.lookups import is_among
-from portal.lib.together import Rows, Values, together
+from portal.lib.compiled import Answers, compiled
+from portal.lib.lookups import IsAnyOf, is_among, is_of
+from portal.lib.together import Part, Rows, Values
 from projects.models import (
     Delegation,
     Group,
@@ -30,6 +32,7 @@ from quotas.models import DelegationBound, Offering
 from .bounds import Most, Used, matches, rooms, tightest
 
 PEOPLE_AND_PLACE = ("unit", "user", "group", "grantor")
+BOUND_AND_PLACE = ("resource", "zone", "zone__region")
 
 
 @dataclass(frozen=True)
@@ -118,16 +121,22 @@ def deciding_and_interested(viewer: Viewer, project: Project) -> tuple[list[Mand
     """
     held = viewer.over(Power.DECIDE_QUOTA, project.unit.path)
     ids = {each for delegation in held for each in delegation.chain_ids}
-    deputised = Delegation.objects.filter(pk__in=ids, is_deputy=True).values("grantor")
-    themselves = User.objects.filter(pk=viewer.user.pk).values("pk")
-    involved = User.objects.filter(
-        ~_uninvolved(project, "pk", viewer.now), pk__in=themselves.union(deputised)
+    *chains, people = _deciding(
+        ids=sorted(ids), user=viewer.user.pk, project=project.pk, now=viewer.now
     )
-    *chains, people = together(*chain_parts(held), Values(involved, ["pk"]))
     return (
         deciding_for(mandates_from(held, *chains), project),
         {person for (person,) in people},
     )
+
+
+@compiled
+def _deciding(*, ids: Any, user: Any, project: Any, now: Any) -> list[Part]:
+    deputies = Delegation.objects.filter(IsAnyOf(F("pk"), ids), is_deputy=True)
+    themselves = User.objects.filter(pk=user).values("pk")
+    either = themselves.union(deputies.values("grantor"))
+    involved = User.objects.filter(~_uninvolved(project, "pk", now), pk__in=either)
+    return [*chain_parts_of(ids=ids), Values(involved, ["pk"])]
 
 
 def own_mandates(viewer: Viewer, project: Project) -> list[Mandate]:
@@ -145,19 +154,37 @@ def mandates_for(unit_path: str, power: Power, now: datetime) -> list[Mandate]:
     return _mandates(held, unit_path, power)
 
 
+def mandates_above(held: Sequence[Delegation], project: Project) -> list[Mandate]:
+    """Those by which a request of the project can be decided, the nearest first, without bounds.
+
+    held: all that are over its unit and have the power. A query where a link has it no more.
+    """
+    by_id = {each.pk: each for each in held}
+    missing = {each for one in held for each in one.ancestors} - by_id.keys()
+    if missing:
+        links = Delegation.objects.filter(pk__in=missing).select_related(*PEOPLE_AND_PLACE)
+        by_id |= {each.pk: each for each in links}
+    return deciding_for([_mandate(each, by_id, {}) for each in held], project)
+
+
 def mandates_over(unit_paths: Collection[str], power: Power, now: datetime) -> list[Mandate]:
     """Everybody's mandates for a power that reach one of these units; narrow with `usable`."""
     above = {path for each in unit_paths for path in ancestor_paths(each)}
-    live = live_delegations(now).filter(is_among("unit__path", above), powers__contains=[power])
-    bounds_of = DelegationBound.objects.filter(is_among("delegation", live.values("pk")))
-    held, bounds = together(
-        Rows(live.order_by("pk"), PEOPLE_AND_PLACE),
-        Rows(bounds_of.order_by("pk"), ["resource", "zone", "zone__region"]),
-    )
+    held, bounds = _over(power, paths=sorted(above), now=now)
     by_id = {each.pk: each for each in held}
     if not all(by_id.keys() >= set(each.ancestors) for each in held):
         return _load(held)  # a link lacks the power, or lies elsewhere
     return mandates_from(held, held, bounds)
+
+
+@compiled
+def _over(power: Power, /, *, paths: Any, now: Any) -> list[Part]:
+    live = live_delegations(now).filter(IsAnyOf(F("unit__path"), paths), powers__contains=[power])
+    bounds_of = DelegationBound.objects.filter(is_among("delegation", live.values("pk")))
+    return [
+        Rows(live.order_by("pk"), PEOPLE_AND_PLACE),
+        Rows(bounds_of.order_by("pk"), BOUND_AND_PLACE),
+    ]
 
 
 def _mandate(
@@ -223,7 +250,8 @@ def _load(held: Iterable[Delegation]) -> list[Mandate]:
     delegations = list(held)
     if not delegations:
         return []
-    return mandates_from(delegations, *together(*chain_parts(delegations)))
+    ids = {each for delegation in delegations for each in delegation.chain_ids}
+    return mandates_from(delegations, *_chains(ids=sorted(ids)))
 
 
 def chain_parts(held: Iterable[Delegation]) -> tuple[Rows, Rows]:
@@ -236,6 +264,18 @@ def chain_parts(held: Iterable[Delegation]) -> tuple[Rows, Rows]:
             ["resource", "zone", "zone__region"],
         ),
     )
+
+
+def chain_parts_of(*, ids: Any) -> list[Part]:
+    """`chain_parts` of the links of these ids, an array."""
+    bounds = DelegationBound.objects.filter(IsAnyOf(F("delegation"), ids))
+    return [
+        Rows(Delegation.objects.filter(IsAnyOf(F("pk"), ids)), PEOPLE_AND_PLACE),
+        Rows(bounds.order_by("pk"), BOUND_AND_PLACE),
+    ]
+
+
+_chains = compiled(chain_parts_of)
 
 
 def mandates_from(
@@ -255,25 +295,49 @@ def mandates_from(
 def with_free_holder(
     mandates: Collection[Mandate], project: Project, now: datetime
 ) -> list[Mandate]:
-    """Those that somebody can use for the project; two queries.
+    """Those that somebody can use for the project; one query.
 
     Somebody: a person whose account is in use and who holds no role above reader in it,
     directly or through a group; of a group one such member is enough. Nor does anybody whom
     a deputy stands in for.
     """
-    users = {each for mandate in mandates for each in mandate.effective_people}
-    groups = {each.delegation.group_id for each in mandates if each.delegation.group_id}
-    uninvolved = dict(
-        User.objects.filter(_uninvolved(project, "pk", now), pk__in=users)
-        .values_list("pk", "is_active")
+    read = _free(project=project.pk, now=now, **holder_keys(mandates))
+    return usable_by_somebody(mandates, read)
+
+
+def holder_keys(mandates: Iterable[Mandate]) -> dict[str, list[int]]:
+    """Whom `free_parts` asks about: arrays of ids for its slots."""
+    found = list(mandates)
+    return {
+        "users": sorted({each for mandate in found for each in mandate.effective_people}),
+        "groups": sorted({
+            each.delegation.group_id for each in found if each.delegation.group_id is not None
+        }),
+    }  # fmt: skip
+
+
+def free_parts(*, project: Any, now: Any, users: Any, groups: Any) -> list[Part]:
+    """What asks who of these people and groups is free to decide for a project."""
+    people = User.objects.filter(_uninvolved(project, "pk", now), is_of("pk", users))
+    members = GroupMembership.objects.filter(
+        in_force(now), _uninvolved(project, "user", now), is_of("group", groups),
+        user__is_active=True,
     )  # fmt: skip
+    return [
+        Values(people.order_by(), ["pk", "is_active"]),
+        Values(members.order_by().distinct(), ["group"]),
+    ]
+
+
+_free = compiled(free_parts)
+
+
+def usable_by_somebody(mandates: Iterable[Mandate], read: Answers) -> list[Mandate]:
+    """`with_free_holder` from the answer to `free_parts`."""
+    people, groups = read
+    uninvolved = dict(people)
     active = {pk for pk, is_active in uninvolved.items() if is_active}
-    free_groups = set(
-        GroupMembership.objects.filter(
-            in_force(now), _uninvolved(project, "user", now), group__in=groups,
-            user__is_active=True,
-        ).values_list("group", flat=True).distinct()
-    )  # fmt: skip
+    free_groups = {group for (group,) in groups}
     return [
         each
         for each in mandates
@@ -288,7 +352,7 @@ def interested(people: Collection[int], project: Project, now: datetime) -> set[
     return set(involved.values_list("pk", flat=True))
 
 
-def _uninvolved(project: Project, person: str, now: datetime) -> Q:
+def _uninvolved(project: Any, person: str, now: Any) -> Q:
     """The condition that the person named by a column holds no role above reader."""
     held = Membership.objects.filter(in_force(now), project=project, role__in=ROLES_ABOVE_READER)
     through_group = GroupMembership.objects.filter(

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from django.db.models import Case, F, When
 
-from portal.lib.together import Values, together
+from portal.lib.compiled import compiled
+from portal.lib.lookups import IsAnyOf
+from portal.lib.together import Part, Values
 from projects.models import Delegation, Project, Unit
 from projects.states import Power
 from quotas.models import (
@@ -73,14 +75,24 @@ def used_by_many(
     the totals, which are the same for all.
     """
     links = links_of(mandates)
-    acts, uses = together(windows_part(links, wanted, now, power), totals_part(links, now, power))
+    keys = window_keys(links, wanted, now) | periods_of(links, now)
+    if not keys["holders"] and not keys["bounds"]:
+        return used_from(links, wanted, now, [], [])
+    acts, uses = _used(power, **keys)
     return used_from(links, wanted, now, acts, uses)
+
+
+@compiled
+def _used(
+    power: Power, /, *, holders: Any, offerings: Any, since: Any, bounds: Any, periods: Any
+) -> list[Part]:
+    return [acts_part(power, holders, offerings, since), uses_part(power, bounds, periods)]
 
 
 def used_from(
     links: Links, wanted: Collection[tuple[int, int]], now: datetime, acts: Acts, uses: Uses
 ) -> dict[int, Used]:
-    """`used_by_many` from the answers to `windows_part` and `totals_part`."""
+    """`used_by_many` from the answers to `acts_part` and `uses_part`."""
     totals = _totals(links, now, uses)
     windows = windows_from(links, wanted, now, acts)
     found: dict[int, Used] = defaultdict(lambda: Used(now, {}, totals))
@@ -96,10 +108,17 @@ def links_of(mandates: Iterable[Mandate]) -> Links:
     }
 
 
-def totals_part(links: Links, now: datetime, power: Power) -> Values:
-    """What asks for the uses of totals in their periods of now."""
+def periods_of(links: Links, now: datetime) -> dict[str, Any]:
+    """The arrays that `uses_part` asks by."""
     periods = _periods(links, now)
-    uses = BoundUse.objects.filter(bound__in=periods, period__in=set(periods.values()), power=power)
+    return {"bounds": sorted(periods), "periods": sorted(set(periods.values()))}
+
+
+def uses_part(power: Power, bounds: Any, periods: Any) -> Values:
+    """What asks for the uses of totals in their periods of now."""
+    uses = BoundUse.objects.filter(
+        IsAnyOf(F("bound"), bounds), IsAnyOf(F("period"), periods), power=power
+    )
     return Values(uses, ["bound", "period", "used"])
 
 
@@ -119,20 +138,29 @@ def _totals(links: Links, now: datetime, uses: Uses) -> dict[int, int]:
     return {bound_id: used for bound_id, period, used in uses if periods[bound_id] == period}
 
 
-def windows_part(
-    links: Links, wanted: Collection[tuple[int, int]], now: datetime, power: Power
-) -> Values:
-    """What asks for all acts that the longest window looks at."""
+def window_keys(links: Links, wanted: Collection[tuple[int, int]], now: datetime) -> dict[str, Any]:
+    """What `acts_part` asks by: arrays that are empty where no bound has a window.
+
+    Not only up to `now`: who waited for a lock may have an earlier moment than who had it.
+    """
     days = [
         row.window_days
         for _link, rows in links.values()
         for row in rows
         if row.per_decision is not None
     ]
-    # Not only up to `now`: who waited for a lock may have an earlier moment than who had it.
-    since = now - timedelta(days=max(days, default=0))
-    acts = _funded(wanted, since) if power == Power.MANAGE_ENVELOPES else _decided(wanted, since)
-    return acts if days and wanted else Values(acts.queryset.none(), acts.names)
+    asked = wanted if days else ()
+    return {
+        "holders": sorted({holder_id for holder_id, _offering in asked}),
+        "offerings": sorted({offering_id for _holder, offering_id in asked}),
+        "since": now - timedelta(days=max(days, default=0)),
+    }
+
+
+def acts_part(power: Power, holders: Any, offerings: Any, since: Any) -> Values:
+    """What asks for all acts that the longest window looks at. holders, offerings: arrays."""
+    is_funded = power == Power.MANAGE_ENVELOPES
+    return (_funded if is_funded else _decided)(holders, offerings, since)
 
 
 def windows_from(
@@ -169,10 +197,10 @@ def _counted_by(links: Links) -> dict[int, list[int]]:
     return found
 
 
-def _decided(wanted: Collection[tuple[int, int]], since: datetime) -> Values:
+def _decided(holders: Any, offerings: Any, since: Any) -> Values:
     rows = DecisionLine.objects.filter(
-        line__project__in={holder_id for holder_id, _offering in wanted},
-        line__offering__in={offering_id for _holder, offering_id in wanted},
+        IsAnyOf(F("line__project"), holders),
+        IsAnyOf(F("line__offering"), offerings),
         granted__isnull=False,
         decision__at__gt=since,
     )
@@ -183,11 +211,11 @@ def _decided(wanted: Collection[tuple[int, int]], since: datetime) -> Values:
     )  # fmt: skip
 
 
-def _funded(wanted: Collection[tuple[int, int]], since: datetime) -> Values:
+def _funded(holders: Any, offerings: Any, since: Any) -> Values:
     rows = EnvelopeAct.objects.filter(
+        IsAnyOf(F("unit"), holders),
+        IsAnyOf(F("offering"), offerings),
         kind__in=[EnvelopeActKind.FUND, EnvelopeActKind.TAKE_BACK],
-        unit__in={holder_id for holder_id, _offering in wanted},
-        offering__in={offering_id for _holder, offering_id in wanted},
         delegation__isnull=False,
         at__gt=since,
     )

@@ -12,10 +12,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 
-from portal.lib.lookups import is_among
-from portal.lib.together import Values, together
+from portal.lib.compiled import compiled
+from portal.lib.lookups import IsAnyOf, is_among
+from portal.lib.together import Part, Values
 from projects.models import GroupMembership, Membership, Project, User, in_force
 from projects.states import ROLES_ABOVE_READER, Power
 from quotas.models import Account, Offering, QuotaRequest, RequestLine
@@ -23,7 +24,7 @@ from quotas.states import AssignmentKind
 
 from .authority import Mandate, deciding_for, mandates_over
 from .bounds import Used
-from .consumption import links_of, totals_part, used_from, windows_part
+from .consumption import acts_part, links_of, periods_of, used_from, uses_part, window_keys
 
 
 @dataclass(frozen=True)
@@ -109,11 +110,15 @@ def deciders_of(
     links = links_of(mandates)
     projects = {line.project_id for line in lines}
     power = Power.DECIDE_QUOTA
-    held_roles, members, held_quota, acts, uses = together(
-        *_interest_parts(projects, mandates, now),
-        _balances_part(wanted),
-        windows_part(links, wanted, now, power),
-        totals_part(links, now, power),
+    held_roles, members, held_quota, acts, uses = _around(
+        power,
+        now=now,
+        projects=sorted(projects),
+        wanted=sorted({line.offering_id for line in lines}),
+        people=sorted({each for mandate in mandates for each in mandate.effective_people}),
+        groups=sorted({each.delegation.group_id for each in mandates if each.delegation.group_id}),
+        **window_keys(links, wanted, now),
+        **periods_of(links, now),
     )
     interests = _interests(held_roles, members, mandates, involved)
     balances = {(project, offering): balance for project, offering, balance in held_quota}
@@ -203,30 +208,34 @@ def _askers(quota_request: QuotaRequest) -> set[int]:
     return {each for each in people if each is not None}
 
 
-def _interest_parts(
-    project_ids: Collection[int], mandates: Collection[Mandate], now: datetime
-) -> tuple[Values, Values]:
-    """What asks for roles above reader, and for who is in the groups that matter.
+@compiled
+def _around(
+    power: Power, /, *, now: Any, projects: Any, wanted: Any, people: Any, groups: Any,
+    holders: Any, offerings: Any, since: Any, bounds: Any, periods: Any,
+) -> list[Part]:  # fmt: skip
+    """Roles above reader, who is in the groups that matter, quotas, and what is consumed.
 
-    Those that decide, and of those that work in a project whoever could decide.
+    Groups that matter: those that decide, and of those that work in a project whoever could decide.
     """
-    people = {each for mandate in mandates for each in mandate.effective_people}
-    deciding = {each.delegation.group_id for each in mandates if each.delegation.group_id}
     roles = Membership.objects.filter(
-        in_force(now), project__in=project_ids, role__in=ROLES_ABOVE_READER
+        IsAnyOf(F("project"), projects), in_force(now), role__in=ROLES_ABOVE_READER
     )
     live = GroupMembership.objects.filter(in_force(now))
-    decides = live.filter(is_among("group", deciding))
+    decides = live.filter(IsAnyOf(F("group"), groups))
     works = live.filter(
-        Q(user__in=people) | Q(user__in=decides.values("user")),
+        Q(IsAnyOf(F("user"), people)) | Q(user__in=decides.values("user")),
         group__in=roles.filter(group__isnull=False).values("group"),
     )
     either = decides.values("pk").union(works.values("pk"))
     members = GroupMembership.objects.filter(is_among("pk", either))
-    return (
+    quotas = Account.objects.filter(IsAnyOf(F("project"), projects), IsAnyOf(F("offering"), wanted))
+    return [
         Values(roles, ["project", "user", "group"]),
         Values(members, ["group", "user", "user__is_active"]),
-    )
+        Values(quotas, ["project", "offering", "balance"]),
+        acts_part(power, holders, offerings, since),
+        uses_part(power, bounds, periods),
+    ]
 
 
 def _interests(
@@ -235,7 +244,7 @@ def _interests(
     mandates: Collection[Mandate],
     everywhere: Collection[int],
 ) -> _Interests:
-    """From the answers to `_interest_parts`."""
+    """From the answers to `_around`."""
     deciding = {each.delegation.group_id for each in mandates}
     members: dict[int, set[int]] = defaultdict(set)
     active: dict[int, set[int]] = defaultdict(set)
@@ -248,14 +257,6 @@ def _interests(
         found = {user_id} if user_id is not None else members.get(group_id or 0, set())
         involved[project_id] |= found
     return _Interests(involved, active, frozenset(everywhere))
-
-
-def _balances_part(wanted: Collection[tuple[int, int]]) -> Values:
-    rows = Account.objects.filter(
-        project__in={project_id for project_id, _offering in wanted},
-        offering__in={offering_id for _project, offering_id in wanted},
-    )
-    return Values(rows, ["project", "offering", "balance"])
 
 
 def _by_nearness(mandates: Sequence[Mandate]) -> list[list[Mandate]]:

@@ -3,10 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F, QuerySet
 
-from portal.lib.together import Rows, together
+from portal.lib.compiled import compiled
+from portal.lib.lookups import IsAnyOf
+from portal.lib.together import Part, Rows
 from projects.models import Delegation, GroupMembership, Unit, ancestor_paths
 from projects.queries.viewers import Viewer, live_delegations, visible_projects
 from projects.states import Power
@@ -24,15 +27,21 @@ def rules_on(unit_path: str) -> list[PolicyVersion]:
 
     None of whoever has left. Whether the authority of each still stands is asked when it is used.
     """
-    return nearest_first(together(rules_part(unit_path))[0])
+    (found,) = _rules_on(paths=ancestor_paths(unit_path))
+    return nearest_first(found)
 
 
-def rules_part(unit_path: str) -> Rows:
-    """What asks for `rules_on`, in no order."""
+@compiled
+def _rules_on(*, paths: Any) -> list[Part]:
+    return [rules_part(paths)]
+
+
+def rules_part(paths: Any) -> Rows:
+    """What asks for `rules_on`, in no order. paths: of a place and all above it, as an array."""
     rows = PolicyVersion.objects.filter(
+        IsAnyOf(F("policy__unit__path"), paths),
         policy__state=PolicyState.ON,
         policy__person__is_active=True,
-        policy__unit__path__in=ancestor_paths(unit_path),
         number=F("policy__version"),
     )
     return Rows(rows.order_by(), RULE_AND_PLACE)

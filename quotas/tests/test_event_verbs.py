@@ -11,7 +11,7 @@ from projects.outgoing.event_types import TYPES
 from projects.verbs import VERBS
 
 ROOT = Path(__file__).parents[2]
-WRITERS = {"record", "record_each", "record_many"}
+WRITERS = {"record", "record_each", "record_many", "event_of"}
 # Functions of a module that hand the verb on to these, as they were given it.
 HELPERS = {"_record", "_note", "note", "note_change", "_make", "tell_people"}
 # Verbs that are the state a target came to (quotas/delivery/outcomes.py).

@@ -1,6 +1,7 @@
 """Deciding one request: approve, endorse, decline, return. Refusals keep what was typed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -11,12 +12,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.lib.access import shows
 from portal.lib.errors import DomainError
+from projects.queries.viewers import Viewer
+from projects.states import Power
 from projects.views.viewer import viewer_of
 from quotas.actions import decide as verbs
 from quotas.actions.authority import barred
 from quotas.actions.endorse import endorse
 from quotas.actions.wishes import clean_text
+from quotas.models import QuotaRequest
 from quotas.queries.authority import own_mandates
+from quotas.queries.deciding import Waiting, waiting_lines
 from quotas.queries.queue_wishes import Wanted
 from quotas.queries.waiting import Place, place_in_queue
 from quotas.views.decide_form import Typed
@@ -24,7 +29,17 @@ from quotas.views.decide_page import Desk, page_context
 from quotas.views.pages import visible_request
 from quotas.views.queue import decide_url, queue_url
 
-Verb = Callable[[Desk, Typed], object]
+
+@dataclass(frozen=True)
+class Decision:
+    """What is decided, by whom; lines: those that wait, by id."""
+
+    viewer: Viewer
+    request: QuotaRequest
+    lines: Mapping[int, Waiting]
+
+
+Verb = Callable[[Decision, Typed], object]
 
 
 @shows("decide")
@@ -39,15 +54,15 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
 def request_approve(request: HttpRequest, number: int) -> HttpResponse:
     """Grant the ticked lines, as asked or as edited."""
 
-    def approve(desk: Desk, typed: Typed) -> object:
+    def approve(decision: Decision, typed: Typed) -> object:
         return verbs.approve(
-            quota_request=desk.request,
-            granted=typed.checked_grants(desk.figures),
+            quota_request=decision.request,
+            granted=typed.checked_grants(decision.lines),
             seen=typed.seen,
             version=typed.shown_version(),
             reason=typed.note,
-            actor=desk.viewer.user,
-            now=desk.viewer.now,
+            actor=decision.viewer.user,
+            now=decision.viewer.now,
         )
 
     said = _("Approved #%(number)s for %(project)s. It is being applied; see it under Requests.")
@@ -59,21 +74,21 @@ def request_approve(request: HttpRequest, number: int) -> HttpResponse:
 def request_endorse(request: HttpRequest, number: int) -> HttpResponse:
     """Recommend the ticked lines that are more than one may grant; the others wait on."""
 
-    def recommend(desk: Desk, typed: Typed) -> object:
-        granted = typed.checked_grants(desk.figures)
+    def recommend(decision: Decision, typed: Typed) -> object:
+        granted, figures = typed.checked_grants(decision.lines), _desk(request, number).figures
         beyond = {
             line_id: amount
             for line_id, amount in granted.items()
-            if line_id in desk.figures and desk.figures[line_id].is_beyond_bound
+            if line_id in figures and figures[line_id].is_beyond_bound
         }
         return endorse(
-            quota_request=desk.request,
+            quota_request=decision.request,
             # Without any the action says why there is nothing to endorse.
             endorsed=beyond or granted,
             version=typed.shown_version(),
             reason=typed.note,
-            actor=desk.viewer.user,
-            now=desk.viewer.now,
+            actor=decision.viewer.user,
+            now=decision.viewer.now,
         )
 
     said = _("Endorsed #%(number)s for %(project)s. Those who may decide it read what you say.")
@@ -85,14 +100,14 @@ def request_endorse(request: HttpRequest, number: int) -> HttpResponse:
 def request_return(request: HttpRequest, number: int) -> HttpResponse:
     """Send the ticked lines back with a question."""
 
-    def return_(desk: Desk, typed: Typed) -> object:
+    def return_(decision: Decision, typed: Typed) -> object:
         return verbs.return_(
-            quota_request=desk.request,
+            quota_request=decision.request,
             line_ids=typed.checked_lines(),
             question=typed.reason,
             version=typed.shown_version(),
-            actor=desk.viewer.user,
-            now=desk.viewer.now,
+            actor=decision.viewer.user,
+            now=decision.viewer.now,
         )
 
     said = _("Returned #%(number)s of %(project)s with your question; it comes back answered.")
@@ -107,14 +122,14 @@ def request_decline(request: HttpRequest, number: int) -> HttpResponse:
     if not typed.is_confirmed:
         return _confirm_decline(request, number, typed)
 
-    def decline(desk: Desk, typed: Typed) -> object:
+    def decline(decision: Decision, typed: Typed) -> object:
         return verbs.decline(
-            quota_request=desk.request,
+            quota_request=decision.request,
             line_ids=typed.checked_lines(),
             reason=typed.reason,
             version=typed.shown_version(),
-            actor=desk.viewer.user,
-            now=desk.viewer.now,
+            actor=decision.viewer.user,
+            now=decision.viewer.now,
         )
 
     said = _("Declined #%(number)s of %(project)s. Its people see your reason.")
@@ -140,21 +155,28 @@ def _confirm_decline(request: HttpRequest, number: int, typed: Typed) -> HttpRes
 
 
 def _do(request: HttpRequest, number: int, verb: Verb, said: str) -> HttpResponse:
-    """Decide, then go to the next in the queue; a refusal shows the page with figures of now."""
-    desk = _desk(request, number)
-    typed = Typed.read(request.POST)
+    """Decide, then go to the next in the queue; a refusal shows the page with figures of now.
+
+    The verb asks under its locks what the page asks, so nothing is weighed before it. Who decides
+    nothing there makes nobody wait for a lock; what they may see is asked as for the page.
+    """
+    viewer, lines = viewer_of(request), waiting_lines(number)
+    wanted, typed = Wanted.read(request.GET), Typed.read(request.POST)
+    asked = next((each.line.request for each in lines.values()), None)
+    if asked is None or not viewer.over(Power.DECIDE_QUOTA, asked.project.unit.path):
+        asked = _desk(request, number).request
+    decision = Decision(viewer, asked, lines)
+    is_back = typed.is_from_queue
     # Asked before, because the decision takes the request out of the queue.
-    place = place_in_queue(desk.viewer, desk.wanted, number)
+    place = None if is_back else place_in_queue(viewer, wanted, number)
     try:
-        verb(desk, typed)
+        verb(decision, typed)
     except DomainError as error:
-        desk.request.refresh_from_db(fields=["version"])
-        return _page(request, desk.load(), typed, error)
-    words = {"number": number, "project": desk.request.project.name}
-    messages.success(request, said % words)
-    if typed.is_from_queue:
-        return redirect(reverse("queue") + desk.wanted.query())
-    return redirect(_after(desk.wanted, place))
+        return _page(request, _desk(request, number), typed, error)
+    messages.success(request, said % {"number": number, "project": asked.project.name})
+    if place is None:
+        return redirect(reverse("queue") + wanted.query())
+    return redirect(_after(wanted, place))
 
 
 def _after(wanted: Wanted, place: Place) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from django.http import QueryDict
 from django.utils.translation import gettext as _
@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from portal.lib.amounts import AmountError, input_text, parse_amount
 from portal.lib.errors import Invalid
 from quotas.actions.bulk import Shown
+from quotas.models import RequestLine
 from quotas.queries.decision_figures import LineFigures
 
 AS_ASKED = "asked"
@@ -21,6 +22,16 @@ class _Seen(NamedTuple):
     lines: frozenset[int]
     seen: Mapping[int, int]
     version: int | None
+
+
+class OpenLine(Protocol):
+    """A line that waits, with its offering and resource, and the project's quota of that now."""
+
+    @property
+    def line(self) -> RequestLine: ...
+
+    @property
+    def balance(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -84,16 +95,16 @@ class Typed:
             raise Invalid({"lines": [_("Tick at least one line to decide about.")]})
         return sorted(self.lines)
 
-    def checked_grants(self, figures: Mapping[int, LineFigures]) -> dict[int, int]:
+    def checked_grants(self, open_lines: "Mapping[int, OpenLine]") -> dict[int, int]:
         """{line id: absolute limit in base units} of the ticked lines.
 
-        figures: of the lines that wait. Raises Invalid with `granted.<line id>` for each
+        open_lines: those that wait. Raises Invalid with `granted.<line id>` for each
         text that is no amount. A line that does not wait gets 0: the action refuses it for
         what it is, before it looks at any amount.
         """
         granted, errors = {}, {}
         for line_id in self.checked_lines():
-            each = figures.get(line_id)
+            each = open_lines.get(line_id)
             if each is None:
                 granted[line_id] = 0
                 continue
@@ -101,19 +112,20 @@ class Typed:
                 granted[line_id] = self.amount(each)
             except AmountError as error:
                 errors[f"granted.{line_id}"] = [error.sentence]
-        if errors and all(line_id in figures for line_id in self.lines):
+        if errors and all(line_id in open_lines for line_id in self.lines):
             raise Invalid(errors)
         return {line_id: granted.get(line_id, 0) for line_id in self.lines}
 
-    def amount(self, figures: LineFigures) -> int:
+    def amount(self, open_line: "OpenLine") -> int:
         """What would be granted to a line; raises AmountError."""
+        line = open_line.line
         if self.is_as_asked:
-            return figures.line.wanted
+            return line.wanted
         return parse_amount(
-            self.grants.get(figures.line.pk, ""),
-            unit=figures.unit,
-            current=self.seen.get(figures.line.pk, figures.balance),
-            step=figures.offering.resource.step,
+            self.grants.get(line.pk, ""),
+            unit=line.offering.resource.unit,
+            current=self.seen.get(line.pk, open_line.balance),
+            step=line.offering.resource.step,
         )
 
 

@@ -6,21 +6,29 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.lib.access import keeps, shows
 from portal.lib.amounts import input_text
-from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible
+from portal.lib.errors import Conflict, DomainError, Forbidden, Invalid, NotVisible
+from projects.models import User
 from projects.queries.viewers import Viewer, roles_in
 from projects.rules import asks_for_others, may_ask
 from projects.views.viewer import viewer_of
 from quotas.actions import drafts, requests
 from quotas.actions.wishes import Wish, check_wish
-from quotas.forms import WishForm
+from quotas.forms import AmountRow, WishForm, read_amounts, typed_amounts
 from quotas.models import QuotaRequest
 from quotas.queries.accounts import balances
-from quotas.queries.ask import askable_projects, earlier_requests, presets, regions
+from quotas.queries.ask import (
+    askable_projects,
+    earlier_requests,
+    presets,
+    regions,
+    typed_rows,
+)
 from quotas.queries.preview import preview
 
 from .links import read_link
@@ -47,9 +55,10 @@ def request_new(request: HttpRequest) -> HttpResponse:
 
     `?for=<a person's id>` is in whose name it is written.
     """
-    viewer = viewer_of(request)
     if request.method == "POST":
-        return _answer(request, posted_sheet(request, viewer, None))
+        sent = _sent_at_once(request)
+        return sent or _answer(request, posted_sheet(request, viewer_of(request), None))
+    viewer = viewer_of(request)
     again, for_whom = request.GET.get("again", ""), request.GET.get("for", "")
     copied = None
     if again.isascii() and again.isdigit() and len(again) < 19:
@@ -119,6 +128,27 @@ def request_discard(request: HttpRequest, number: int) -> HttpResponse:
     drafts.discard(draft=draft, actor=viewer.user, now=viewer.now)
     messages.success(request, _("The draft is gone."))
     return redirect("request_list")
+
+
+def _sent_at_once(request: HttpRequest) -> HttpResponse | None:
+    """Send what was typed in one's own name by what the verb itself asks, and nothing that the form
+    would show beside it. None: there is something to say, and the form says it."""
+    data = request.POST
+    if data.get("do") != "send" or "preset" in data or data.get("requester"):
+        return None
+    user: User = request.user  # type: ignore[assignment]  # signed in
+    form, typed, now = WishForm(data), typed_amounts(data), timezone.now()
+    slugs = [slug for slug, text in typed.items() if text.strip()]
+    project, rows = typed_rows(user, data.get("project", ""), slugs, now)
+    amounts = read_amounts(typed, [AmountRow(each.slug, each, quota) for each, quota in rows])
+    if project is None or amounts.errors or not form.is_valid():
+        return None
+    wish = form.wish(amounts.wanted)
+    try:
+        asked = requests.submit(project=project, wish=wish, actor=user, now=now)
+    except DomainError:
+        return None
+    return _sent(request, asked)
 
 
 def _choose(request: HttpRequest, viewer: Viewer, copied: QuotaRequest | None) -> HttpResponse:
