@@ -23,7 +23,7 @@ from .times import DAY, Times
 BOTH, ROUNDS = 3, 5
 DECLINED, WITHDRAWN, IN_PART = 5, 7, 12  # per cent, each with those before
 DECREASE_EVERY = 4
-LENT_LATELY = 40 * DAY  # loans of before were made permanent or never made
+LENT_LATELY = 40 * DAY  # before the last decision; nobody lent anything earlier
 # Nobody gives back what may be lent; and so little is asked for that bounds of thirty days leave
 # room for what is open.
 LITTLE_LATELY = 50 * DAY
@@ -70,6 +70,8 @@ class Asking:
         self.numbers, self.times, self.balances = numbers, times, balances
         self.scale, self.seed, self.line_count = numbers.scale, seed * 1_000_003, 0
         self.decided = numbers.scale.decided
+        last = times.second(self.decided)
+        self.lent_since, self.little_since = last - LENT_LATELY, last - LITTLE_LATELY
 
     def outcome(self, request: int) -> Outcome:
         if request > self.decided:
@@ -114,10 +116,9 @@ class Asking:
             for zone in self.zones(request)
             for offering in offerings_of(zone)
         )
-        is_late = second > self.times.last_second - LENT_LATELY
         return Asked(
             request, project, numbers.unit_of(project), second, at, self.outcome(request), lines,
-            is_late and request % LENT_EVERY == 3,
+            second > self.lent_since and request % LENT_EVERY == 3,
         )  # fmt: skip
 
     def _line(self, request: int, project: int, offering: int, second: int) -> Wish:
@@ -130,7 +131,7 @@ class Asking:
             least, more = OPEN_CLASSES[class_of(request)]
             steps = (least - 1) * BASES[resource] + 1 + chance % (more * BASES[resource])
         else:
-            is_early = second < self.times.last_second - LITTLE_LATELY
+            is_early = second < self.little_since
             steps = self._steps(chance, BASES[resource], is_early)
             give_back = before // STEPS[resource] // 3
             if is_early and chance // 997 % DECREASE_EVERY == 0 and give_back:

@@ -18,7 +18,7 @@ from projects.models import Delegation, Event, Project, Unit, User
 from projects.verbs import VERBS
 from quotas.actions import decide
 from quotas.actions.assigning import assign
-from quotas.models import Account, BoundUse, Offering, QuotaRequest, RequestLine, Transfer
+from quotas.models import Account, BoundUse, Loan, Offering, QuotaRequest, RequestLine, Transfer
 from quotas.queries.accounts import audit
 from quotas.queries.verifying import verify
 from quotas.states import LineState
@@ -29,6 +29,7 @@ TINY = replace(
 )  # fmt: skip
 # After midnight on a Monday: some of what waits was sent at the weekend.
 NOW = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)
+SOME = 6
 Made = tuple[dict[str, str], list[tuple[str, str, str]]]
 # What one run writes of itself.
 NOT_OURS = {"django_migrations", "projects_era", "auth_permission", "django_content_type"}
@@ -101,7 +102,8 @@ def test_there_is_exactly_as_much_of_everything_as_the_scale_says(site: Cast):
 def test_the_ledger_adds_up_and_every_proof_agrees_with_history(site: Cast):
     assert audit() == []
     assert list(verify()) == []
-    # That it says something: totals were consumed, in more than one period.
+    # That it says something: quota is lent, and totals were consumed in more than one period.
+    assert Loan.objects.filter(outstanding__gt=0).exists()
     assert BoundUse.objects.values("period").distinct().count() > 1
 
 
@@ -142,6 +144,18 @@ def test_a_database_with_something_in_it_is_refused(site: Cast):
         call_command("make_site", scale="small", dry_run=True)
 
 
+def test_a_site_in_production_is_refused(settings):
+    settings.IS_PRODUCTION = True
+    with pytest.raises(CommandError, match="production"):
+        call_command("make_site", scale="small")
+
+
+def test_sizes_that_do_not_fit_are_refused(database_copy: DatabaseCopy):
+    with pytest.raises(ValueError, match="do not fit"):
+        make_site(replace(TINY, transfers=2_000), 1, NOW, lambda _words: None)
+    check_empty()  # and nothing of it stayed
+
+
 def test_the_owner_has_quota_of_every_offering(site: Cast):
     held = Account.objects.filter(project=site.wide_project, balance__gt=0)
     assert held.count() == 60
@@ -175,11 +189,12 @@ def approve(request: int, person: int) -> None:
 def test_heads_approve_what_the_cast_says_and_consume_the_hot_total(site: Cast):
     before = used_of(site.hot_bound)
     with transaction.atomic():
-        for request, head in site.approvals:
-            approve(request, head)
-        assert RequestLine.objects.filter(
-            request__in=[*site.head_requests, *site.total_requests], state=LineState.OPEN
-        ).count() == 0  # fmt: skip
+        for request in site.head_requests[:SOME]:
+            approve(request, site.head)
+        for request in site.total_requests[:SOME]:
+            approve(request, site.hot_head)
+        heads = {site.head: site.head_requests, site.hot_head: site.total_requests}
+        assert all((each, head) in site.approvals for head in heads for each in heads[head])
         assert used_of(site.hot_bound) > before > 0
         assert audit() == []
         transaction.set_rollback(True)
