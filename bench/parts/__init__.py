@@ -21,7 +21,6 @@ class Part:
     module: str
     about: str
     scales: tuple[str, ...] = SCALES
-    is_long: bool = False
 
 
 PARTS: dict[str, Part] = {
@@ -35,7 +34,5 @@ PARTS: dict[str, Part] = {
         "bench.parts.contention", "decisions on one envelope, on one total, and spread", scales=()
     ),
     "growth": Part("bench.parts.growth", "the same figures side by side by scale", scales=()),
-    "memory": Part(
-        "bench.parts.memory", "web and worker over an hour of load", ("large",), is_long=True
-    ),
+    "memory": Part("bench.parts.memory", "web and worker over an hour of load", ("large",)),
 }
