@@ -6,7 +6,7 @@ parts see the database as it was when the statement began, also the writes of on
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Self, cast
@@ -23,6 +23,7 @@ from django.db.models import (
     QuerySet,
     TextField,
 )
+from django.db.models.base import ModelState
 from django.db.models.sql import UpdateQuery
 
 
@@ -61,7 +62,28 @@ class Written:
     parameters: Sequence[Any]
 
 
-Part = Rows | Values | Written
+@dataclass(frozen=True)
+class Stated:
+    """A part that only reads, in SQL of its own; answered by tuples of JSON's values."""
+
+    sql: str
+    parameters: Sequence[Any] = ()
+
+
+@dataclass(frozen=True)
+class Named:
+    """What other parts find under a name, as a table of these columns; it answers nothing itself.
+
+    Worked out once, however many parts read it. fields: paths, one for each column.
+    """
+
+    name: str
+    columns: Sequence[str]
+    queryset: QuerySet[Any]
+    fields: Sequence[str]
+
+
+Part = Rows | Values | Written | Stated | Named
 
 
 def updating(queryset: QuerySet[Any], **values: Any) -> Written:
@@ -79,23 +101,35 @@ def together(*parts: Part) -> list[list[Any]]:
 
 @dataclass(frozen=True)
 class _Asked:
-    """The SQL of a part; width: how many columns it has, None for one that writes."""
+    """The SQL of a part; width: how many columns it has, None for one in SQL of its own."""
 
     sql: str
     parameters: Sequence[Any]
     width: int | None
+    writes: bool = False
+    # Of a part that others read, with its columns.
+    name: str = ""
+
+    @property
+    def comes_first(self) -> bool:
+        return self.writes or bool(self.name)
+
+
+# More a function of PostgreSQL does not take.
+MOST_ARGUMENTS = 100
 
 
 @dataclass(frozen=True)
 class Statement:
     """Parts as one statement, and how the rows of each are made; nothing has been asked yet.
 
-    sql: None where nothing can be found. makers: of all parts; are_asked: which of them are in it.
+    sql: None where nothing can be found. makers: of all parts, each of all its rows; are_asked:
+    which of them are in it.
     """
 
     sql: str | None
     parameters: tuple[Any, ...]
-    makers: tuple[Callable[[list[Any]], Any], ...]
+    makers: tuple[Callable[[list[list[Any]]], list[Any]], ...]
     are_asked: tuple[bool, ...]
 
     @classmethod
@@ -104,9 +138,14 @@ class Statement:
         there = [each for each in asked if each is not None]
         return cls(
             sql=_one(there) if there else None,
-            parameters=tuple(value for each in there for value in each.parameters),
+            # In the order of the text: what has a name stands before all else.
+            parameters=tuple(
+                value
+                for each in sorted(there, key=lambda one: not one.comes_first)
+                for value in each.parameters
+            ),
             makers=tuple(_maker(part) for part in parts),
-            are_asked=tuple(each is not None for each in asked),
+            are_asked=tuple(each is not None and not each.name for each in asked),
         )
 
     def answers(self, parameters: Sequence[Any] | None = None) -> list[list[Any]]:
@@ -119,19 +158,34 @@ class Statement:
         answers = []
         for make, is_asked in zip(self.makers, self.are_asked, strict=True):
             text = next(found) if is_asked else None
-            answers.append([make(list(each.values())) for each in json.loads(text)] if text else [])
+            answers.append(make([_listed(each) for each in json.loads(text)] if text else []))
         return answers
 
 
 def _one(statements: Sequence[_Asked]) -> str:
-    """Each part has a name, as only there can something be written."""
-    parts, answers = [], []
+    """Only what has a name can write. What reads has none: PostgreSQL goes through the whole
+    statement for each name, and of twenty that would be most of the time it takes."""
+    named, answers = [], []
     for number, each in enumerate(statements):
-        columns = "" if each.width is None else f"({', '.join(map(_column, range(each.width)))})"
-        parts.append(f"part{number}{columns} AS ({each.sql})")
+        if each.name:
+            named.append(f"{each.name} AS MATERIALIZED ({each.sql})")
+            continue
+        columns = "" if each.width is None else ", ".join(map(_column, range(each.width)))
+        rows = f"part{number}"
+        if each.writes:
+            named.append(f"{rows} AS ({each.sql})")
+        else:
+            rows = f"({each.sql}) {rows}" + (f"({columns})" if columns else "")
+        is_listed = each.width is not None and each.width <= MOST_ARGUMENTS
+        row = f"json_build_array({columns})" if is_listed else f"part{number}"
         # Who makes a list of rows keeps the order in which it reads them.
-        answers.append(f"(SELECT json_agg(part{number}) FROM part{number})::text")  # noqa: S608 - a number
-    return f"WITH {', '.join(parts)} SELECT {', '.join(answers)}"
+        answers.append(f"(SELECT json_agg({row}) FROM {rows})::text")  # noqa: S608 - names of ours
+    names = f"WITH {', '.join(named)} " if named else ""
+    return f"{names}SELECT {', '.join(answers)}"
+
+
+def _listed(row: list[Any] | dict[str, Any]) -> list[Any]:
+    return row if isinstance(row, list) else list(row.values())
 
 
 def _column(number: int) -> str:
@@ -140,8 +194,12 @@ def _column(number: int) -> str:
 
 def _asked(part: Part) -> _Asked | None:
     """None: it finds nothing, whatever the database holds."""
-    if isinstance(part, Written):
-        return _Asked(part.sql, part.parameters, None)
+    if isinstance(part, Written | Stated):
+        return _Asked(part.sql, part.parameters, None, isinstance(part, Written))
+    if isinstance(part, Named):
+        sql, parameters = part.queryset.values_list(*part.fields).query.sql_with_params()
+        name = f"{part.name}({', '.join(part.columns)})"
+        return _Asked(sql, parameters, None, name=name)
     names = part.names if isinstance(part, Values) else _field_names(part)
     try:
         sql, parameters = part.queryset.values_list(*names).query.sql_with_params()
@@ -171,14 +229,13 @@ def _fields(model: type[Model]) -> Iterable["Field[Any, Any]"]:
     return model._meta.concrete_fields
 
 
-def _maker(part: Part) -> Callable[[list[Any]], Any]:
-    """What makes the answer of a row; what it is put in order by may follow what was asked for."""
+def _maker(part: Part) -> Callable[[list[list[Any]]], list[Any]]:
+    """What makes the answers of rows; what these are put in order by may follow what was asked."""
     if isinstance(part, Rows):
-        models = tuple(_models(part.queryset.model, part.related))
-        kinds = tuple(_kind(path, model) for path, model in models)
-        return partial(_made, kinds, tuple(part.also))
+        model: type[Model] = part.queryset.model
+        return partial(_made, _kinds_of(model, tuple(part.related)), tuple(part.also))
     width = len(part.names) if isinstance(part, Values) else None
-    return lambda row: tuple(row[:width])
+    return lambda rows: [tuple(row[:width]) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -189,7 +246,7 @@ class _Kind:
     """
 
     above: str
-    name: str
+    field: "Field[Any, Any] | None"
     path: str
     model: type[Model]
     names: list[str]
@@ -198,15 +255,23 @@ class _Kind:
 
 
 @cache
-def _kind(path: str, model: type[Model]) -> _Kind:
-    above, _sep, name = path[:-2].rpartition("__")
-    fields = list(_fields(model))
-    names = [field.attname for field in fields]
-    return _Kind(
-        f"{above}__" if above else "", name, path, model, names,
-        names.index(model._meta.pk.attname),
-        tuple((at, field.to_python) for at, field in enumerate(fields) if not _is_json(field)),
-    )  # fmt: skip
+def _kinds_of(model: type[Model], related: tuple[str, ...]) -> tuple[_Kind, ...]:
+    return tuple(_kinds(model, related))
+
+
+def _kinds(model: type[Model], related: tuple[str, ...]) -> Iterator[_Kind]:
+    models = dict(_models(model, related))
+    for path, at in models.items():
+        above, _sep, name = path[:-2].rpartition("__")
+        above = f"{above}__" if above else ""
+        fields = list(_fields(at))
+        names = [field.attname for field in fields]
+        yield _Kind(
+            above,
+            models[above]._meta.get_field(name) if path else None,  # type: ignore[arg-type]  # a column
+            path, at, names, names.index(at._meta.pk.attname),
+            tuple((at, field.to_python) for at, field in enumerate(fields) if not _is_json(field)),
+        )  # fmt: skip
 
 
 def _is_json(field: "Field[Any, Any]") -> bool:
@@ -216,26 +281,38 @@ def _is_json(field: "Field[Any, Any]") -> bool:
     return isinstance(field, IntegerField | CharField | TextField | BooleanField)
 
 
-def _made(kinds: Sequence[_Kind], also: Sequence[str], row: list[Any]) -> Any:
-    made: dict[str, Model | None] = {}
-    begin = 0
-    for kind in kinds:
-        end = begin + len(kind.names)
-        made[kind.path] = each = _instance(kind, row[begin:end])
-        begin = end
-        if kind.path:
-            holder = made[kind.above]
-            if holder is not None:
-                setattr(holder, kind.name, each)
-    for name, value in zip(also, row[begin:], strict=False):
-        setattr(made[""], name, value)
-    return made[""]
+def _made(kinds: Sequence[_Kind], also: Sequence[str], rows: list[list[Any]]) -> list[Any]:
+    """Rows of models. What many of them hang on, as a zone, is one object that they share."""
+    alias, shared, found = connection.alias, dict[tuple[str, Any], Model](), []
+    for row in rows:
+        made: dict[str, Model | None] = {}
+        begin = 0
+        for kind in kinds:
+            end = begin + len(kind.names)
+            key = row[begin + kind.key]
+            each = shared.get((kind.path, key))
+            # None where an outer join found nothing.
+            if each is None and key is not None:
+                each = _instance(kind, row[begin:end], alias)
+                if kind.path:
+                    shared[kind.path, key] = each
+            made[kind.path] = each
+            begin = end
+            holder = made[kind.above] if kind.field is not None else None
+            if holder is not None and kind.field is not None:
+                kind.field.set_cached_value(holder, each)  # type: ignore[attr-defined]  # a relation
+        top = made[""]
+        vars(top).update(zip(also, row[begin:], strict=False))
+        found.append(top)
+    return found
 
 
-def _instance(kind: _Kind, values: list[Any]) -> Model | None:
-    """None where an outer join found nothing."""
-    if values[kind.key] is None:
-        return None
+def _instance(kind: _Kind, values: list[Any], alias: str) -> Model:
+    """As `Model.from_db`, past `__init__` and its signals, to which nothing of ours listens."""
     for at, convert in kind.converted:
         values[at] = convert(values[at])
-    return kind.model.from_db(connection.alias, kind.names, values)
+    made = kind.model.__new__(kind.model)
+    made._state = ModelState()
+    made._state.adding, made._state.db = False, alias
+    vars(made).update(zip(kind.names, values, strict=True))
+    return made

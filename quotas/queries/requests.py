@@ -1,10 +1,12 @@
 """Which requests a person may see, and what they are called."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from portal.lib.lookups import is_among
+from portal.lib.lookups import is_among, is_of
 from projects.models import Membership, in_force
 from projects.queries.viewers import Viewer, of_visible_projects
 from projects.states import ROLES_ABOVE_READER
@@ -30,14 +32,48 @@ def pending_requests(requests: QuerySet[QuotaRequest]) -> QuerySet[QuotaRequest]
     return requests.filter(Exists(waiting))
 
 
+@dataclass(frozen=True)
+class Asker:
+    """Who looks into a queue and when, as conditions: of a viewer, or with slots for their values.
+
+    own: on a row with `user` and `group` that it names the person; through: on an assignment that
+    it rests on a delegation which they hold now; here: that one may act there.
+    """
+
+    user: Any
+    now: Any
+    own: Q
+    through: Q
+    here: Q = field(default_factory=Q)
+
+    @classmethod
+    def of(cls, viewer: Viewer) -> "Asker":
+        held = [each.pk for each in viewer.delegations]
+        here = viewer.here("line__project__")
+        return cls(viewer.user, viewer.now, viewer.own(), Q(delegation__in=held), here)
+
+    @classmethod
+    def slots(cls, *, user: Any, groups: Any, held: Any, now: Any) -> "Asker":
+        """groups, held: arrays of ids; no service account, which has a place."""
+        own = Q(user=user) | Q(is_of("group", groups))
+        return cls(user, now, own, Q(is_of("delegation", held)))
+
+
+def values_of(viewer: Viewer) -> dict[str, Any]:
+    """What fills the slots of `Asker.slots`."""
+    held = [each.pk for each in viewer.delegations]
+    groups = sorted(viewer.group_ids)
+    return {"user": viewer.user.pk, "groups": groups, "held": held, "now": viewer.now}
+
+
 def own_assignments(viewer: Viewer, task: str = "") -> QuerySet[Assignment]:
     """What the person is asked to decide or endorse now; task: one of AssignmentKind, or both."""
-    mine = Assignment.objects.filter(
-        viewer.own(),
-        viewer.here("line__project__"),
-        in_force(viewer.now),
-        delegation__in=[each.pk for each in viewer.delegations],
-    )
+    return assignments_of(Asker.of(viewer), task)
+
+
+def assignments_of(asker: Asker, task: str = "") -> QuerySet[Assignment]:
+    """`own_assignments`, of an asker."""
+    mine = Assignment.objects.filter(asker.own, asker.here, in_force(asker.now), asker.through)
     return mine.filter(kind=task) if task else mine
 
 
@@ -47,13 +83,29 @@ def assigned_lines(viewer: Viewer, task: str = "") -> QuerySet[RequestLine]:
     Not those that they asked for, nor of projects in which they hold a role: others of the
     group decide them.
     """
+    return lines_for(Asker.of(viewer), task)
+
+
+def lines_for(asker: Asker, task: str = "") -> QuerySet[RequestLine]:
+    """`assigned_lines`, of an asker: found from their assignments."""
+    assigned = assignments_of(asker, task).values("line")
+    return _of_others(asker, RequestLine.objects.filter(is_among("pk", assigned)))
+
+
+def lines_among(asker: Asker, requests: Any) -> QuerySet[RequestLine]:
+    """`lines_for` of some requests, an array of ids: found from these, however much waits."""
+    assigned = assignments_of(asker).filter(line=OuterRef("pk"))
+    of_them = RequestLine.objects.filter(is_of("request", requests), Exists(assigned))
+    return _of_others(asker, of_them)
+
+
+def _of_others(asker: Asker, lines: QuerySet[RequestLine]) -> QuerySet[RequestLine]:
+    """The open ones that the person has no part in."""
     involved = Membership.objects.filter(
-        viewer.own(), in_force(viewer.now), role__in=ROLES_ABOVE_READER, project=OuterRef("project")
+        asker.own, in_force(asker.now), role__in=ROLES_ABOVE_READER, project=OuterRef("project")
     )
-    return RequestLine.objects.filter(
-        is_among("pk", own_assignments(viewer, task).values("line")), state=LineState.OPEN
-    ).exclude(
-        Exists(involved) | Q(request__asked_by=viewer.user) | Q(request__requester=viewer.user)
+    return lines.filter(state=LineState.OPEN).exclude(
+        Exists(involved) | Q(request__asked_by=asker.user) | Q(request__requester=asker.user)
     )
 
 

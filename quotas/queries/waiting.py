@@ -1,11 +1,13 @@
 """What waits for a person: narrowed, put in an order, page by page, and who is next to it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
+    BigIntegerField,
     Count,
     Exists,
     ExpressionWrapper,
@@ -20,17 +22,19 @@ from django.db.models import (
     Value,
     Window,
 )
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
-from portal.lib.lookups import is_among
-from portal.lib.together import Rows, Values, together
+from portal.lib.compiled import compiled
+from portal.lib.lookups import IsAnyOf, is_among, is_of
+from portal.lib.together import Named, Part, Rows, Stated, Values, together
 from projects.models import Unit, ancestor_paths
 from projects.queries.viewers import Viewer
-from quotas.models import Account, DecisionLine, QuotaRequest, RequestLine
-from quotas.queries.requests import assigned_lines, own_assignments, queue
+from quotas.models import Account, DecisionLine, Offering, QuotaRequest, RequestLine
+from quotas.queries.requests import Asker, assignments_of, lines_among, lines_for, values_of
 from quotas.states import AssignmentKind, Direction, LineState
 
-from .authority import Mandate, chain_parts, mandates_from
+from .authority import Mandate, chain_parts_of, mandates_from
 from .queue_wishes import COUNTED, PAGE, Order, Wanted
 
 MOST_CHOICES = 500
@@ -40,7 +44,11 @@ FRAMED = 100
 
 def waiting(viewer: Viewer, wanted: Wanted) -> QuerySet[QuotaRequest]:
     """The requests that wait for the person, as wanted, not yet cut into pages."""
-    lines = _lines(viewer, wanted)
+    return _waiting(Asker.of(viewer), wanted)
+
+
+def _waiting(asker: Asker, wanted: Wanted) -> QuerySet[QuotaRequest]:
+    lines = _lines(asker, wanted)
     rows = QuotaRequest.objects.filter(is_among("pk", lines.values("request"))).select_related(
         "project__unit", "requester", "asked_by"
     )
@@ -50,15 +58,15 @@ def waiting(viewer: Viewer, wanted: Wanted) -> QuerySet[QuotaRequest]:
     if wanted.kind:
         rows = rows.filter(project__kind=wanted.kind)
     if wanted.days is not None:
-        rows = rows.filter(submitted_at__lte=viewer.now - timedelta(days=wanted.days))
+        rows = rows.filter(submitted_at__lte=asker.now - timedelta(days=wanted.days))
     if wanted.text:
         rows = rows.filter(_about(wanted.text))
     return _ordered(rows, wanted.order)
 
 
-def _lines(viewer: Viewer, wanted: Wanted) -> QuerySet[RequestLine]:
+def _lines(asker: Asker, wanted: Wanted) -> QuerySet[RequestLine]:
     """The lines that wait for the person; a request is shown for any one of them."""
-    lines = assigned_lines(viewer, wanted.task)
+    lines = lines_for(asker, wanted.task)
     if wanted.zone is not None:
         lines = lines.filter(offering__zone=wanted.zone)
     if wanted.resource:
@@ -142,36 +150,79 @@ class QueuePage:
 
 def queue_page(viewer: Viewer, wanted: Wanted) -> QueuePage:
     """The page that was wanted, the number of all, and what there is to choose: one query."""
-    start = (wanted.page - 1) * PAGE
-    rows = waiting(viewer, wanted).annotate(found_count=Window(Count("*")))
-    found, choices, all_waiting = together(
-        Rows(
-            rows[start : start + PAGE + 1],
-            ["project", "project__unit", "requester", "asked_by"],
-            ["found_count"],
-        ),
-        _choices_part(viewer),
-        Values(queue(viewer).order_by()[:FRAMED], ["pk"]),
+    # As it is looked at all day its SQL is made once; narrowed in one of many ways, each time.
+    is_plain = viewer.place is None and not wanted.is_narrowed
+    _mine, found, choices, ((waiting_count, all_count),) = (
+        _plain_page(wanted, **values_of(viewer))
+        if is_plain
+        else together(*_page_parts(Asker.of(viewer), wanted))
     )
+    start = (wanted.page - 1) * PAGE
+    if wanted.is_narrowed:
+        all_count = found[0].found_count if found else 0
     return QueuePage(
         requests=found[:PAGE],
         first=start + 1,
-        count=found[0].found_count if found else 0,
+        count=all_count,
         has_next=len(found) > PAGE,
-        waiting_count=len(all_waiting),
+        waiting_count=waiting_count,
         choices=_choices(choices),
     )
 
 
-def _choices_part(viewer: Viewer) -> Values:
-    rows = assigned_lines(viewer).order_by(
-        "project__unit__path", "offering__zone__region__order", "offering__zone__order",
-        "offering__resource__order",
-    )  # fmt: skip
-    names = ["project__unit__path", "project__unit__slug", "offering__zone",
-             "offering__zone__region__name", "offering__zone__name",
-             "offering__resource__slug", "offering__resource__name"]  # fmt: skip
-    return Values(rows.values_list(*names).distinct()[:MOST_CHOICES], names)
+@compiled
+def _plain_page(wanted: Wanted, /, *, user: Any, groups: Any, held: Any, now: Any) -> list[Part]:
+    return _page_parts(Asker.slots(user=user, groups=groups, held=held, now=now), wanted)
+
+
+def _page_parts(asker: Asker, wanted: Wanted) -> list[Part]:
+    """All that waits is worked out once, as `mine`: rows, choices and counts are read from it."""
+    start = (wanted.page - 1) * PAGE
+    counted = ["found_count"] if wanted.is_narrowed else []
+    rows = (
+        _waiting(asker, wanted).annotate(found_count=Window(Count("*")))
+        if wanted.is_narrowed
+        else _ordered(QuotaRequest.objects.filter(IsAnyOf(F("pk"), _MINE)), wanted.order)
+    )
+    return [
+        Named(
+            "mine",
+            ["request_id", "project_id", "offering_id"],
+            lines_for(asker).order_by(),
+            ["request", "project", "offering"],
+        ),
+        Rows(
+            rows[start : start + PAGE + 1],
+            ["project", "project__unit", "requester", "asked_by"],
+            counted,
+        ),
+        Stated(CHOICES),
+        Stated(COUNTS),
+    ]
+
+
+_MINE = RawSQL("ARRAY(SELECT request_id FROM mine)", (), ArrayField(BigIntegerField()))
+# No further than can be said: in the frame, and of the page.
+NUMBERS = "SELECT DISTINCT request_id FROM mine LIMIT"
+COUNTS = f"""
+SELECT (SELECT count(*) FROM ({NUMBERS} {FRAMED}) framed) AS framed_count,
+       (SELECT count(*) FROM ({NUMBERS} {COUNTED + 1}) counted) AS all_count
+"""  # noqa: S608 - constants
+CHOICES = f"""
+SELECT unit.path AS unit_path, unit.slug AS unit, zone.id AS zone, region.name AS region_name,
+       zone.name AS zone_name, resource.slug AS resource, resource.name AS resource_name
+FROM (
+    SELECT DISTINCT project.unit_id, mine.offering_id
+    FROM mine JOIN projects_project project ON project.id = mine.project_id
+) there
+JOIN projects_unit unit ON unit.id = there.unit_id
+JOIN quotas_offering offering ON offering.id = there.offering_id
+JOIN quotas_resource resource ON resource.id = offering.resource_id
+JOIN quotas_zone zone ON zone.id = offering.zone_id
+JOIN quotas_region region ON region.id = zone.region_id
+ORDER BY unit.path, region."order", zone."order", resource."order"
+LIMIT {MOST_CHOICES}
+"""  # noqa: S608 - constants
 
 
 def _choices(rows: Iterable[Sequence[Any]]) -> Choices:
@@ -189,28 +240,43 @@ def lines_of_page(
     """The lines of these requests that wait for the person, and the mandates of theirs there.
 
     Lines with `quota`, the balance of now; `is_to_decide`, or else to endorse; `endorsed`, the
-    absolute limit that somebody endorsed last, None where nobody did. One query.
+    absolute limit that somebody endorsed last, None where nobody did. One query. The requests are
+    of a queue of theirs.
     """
-    quota = Account.objects.filter(project=OuterRef("project"), offering=OuterRef("offering"))
-    to_decide = own_assignments(viewer, AssignmentKind.DECIDE).filter(line=OuterRef("pk"))
-    endorsed = DecisionLine.objects.filter(line=OuterRef("pk"), endorsed__isnull=False)
-    rows = assigned_lines(viewer).filter(request__in=[each.pk for each in requests])
+    by_number = {each.pk: each for each in requests}
     paths = {above for each in requests for above in ancestor_paths(each.project.unit.path)}
     held = [each for each in viewer.delegations if each.unit.path in paths]
-    lines, *chains = together(
-        Rows(
-            rows.annotate(
-                quota=Coalesce(Subquery(quota.values("balance")[:1]), Value(0)),
-                is_to_decide=Exists(to_decide),
-                endorsed=Subquery(endorsed.order_by("-pk").values("endorsed")[:1]),
-            ),
-            ["project", "project__unit", "request", "offering", "offering__resource",
-             "offering__zone", "offering__zone__region"],
-            ["quota", "is_to_decide", "endorsed"],
-        ),
-        *chain_parts(held),
-    )  # fmt: skip
+    links = {each for one in held for each in one.chain_ids}
+    lines, offerings, *chains = _lines_of(
+        **values_of(viewer), requests=sorted(by_number), links=sorted(links)
+    )
+    by_id = {each.pk: each for each in offerings}
+    for line in lines:
+        line.request, line.offering = by_number[line.request_id], by_id[line.offering_id]
+        line.project = line.request.project
     return lines, mandates_from(held, *chains)
+
+
+@compiled
+def _lines_of(
+    *, user: Any, groups: Any, held: Any, now: Any, requests: Any, links: Any
+) -> list[Part]:
+    asker = Asker.slots(user=user, groups=groups, held=held, now=now)
+    quota = Account.objects.filter(project=OuterRef("project"), offering=OuterRef("offering"))
+    to_decide = assignments_of(asker, AssignmentKind.DECIDE).filter(line=OuterRef("pk"))
+    endorsed = DecisionLine.objects.filter(line=OuterRef("pk"), endorsed__isnull=False)
+    rows = lines_among(asker, requests).annotate(
+        quota=Coalesce(Subquery(quota.values("balance")[:1]), Value(0)),
+        is_to_decide=Exists(to_decide),
+        endorsed=Subquery(endorsed.order_by("-pk").values("endorsed")[:1]),
+    )
+    wanted = RequestLine.objects.filter(is_of("request", requests)).order_by().values("offering")
+    offerings = Offering.objects.filter(is_among("pk", wanted)).order_by()
+    return [
+        Rows(rows, (), ["quota", "is_to_decide", "endorsed"]),
+        Rows(offerings, ["resource", "zone", "zone__region"]),
+        *chain_parts_of(ids=links),
+    ]
 
 
 @dataclass(frozen=True)
@@ -223,9 +289,20 @@ class Place:
     next: int | None
 
 
+@compiled
+def _numbers(wanted: Wanted, /, *, user: Any, groups: Any, held: Any, now: Any) -> list[Part]:
+    """The numbers of what waits, in order."""
+    asker = Asker.slots(user=user, groups=groups, held=held, now=now)
+    return [Values(_waiting(asker, wanted)[: COUNTED + 1], ["pk"])]
+
+
 def place_in_queue(viewer: Viewer, wanted: Wanted, number: int) -> Place:
     """One query. A request that is not in the queue has the first one as its next."""
-    numbers = list(waiting(viewer, wanted).values_list("pk", flat=True)[: COUNTED + 1])
+    if viewer.place is None and not wanted.is_narrowed:
+        (found,) = _numbers(replace(wanted, page=1), **values_of(viewer))
+        numbers = [each for (each,) in found]
+    else:
+        numbers = list(waiting(viewer, wanted).values_list("pk", flat=True)[: COUNTED + 1])
     if number not in numbers:
         return Place(None, len(numbers), None, numbers[0] if numbers else None)
     here = numbers.index(number)
