@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.harness.document import PAGE, anchors
+from bench.harness.document import faults
 from bench.harness.explained import EXPLAINED
 from bench.harness.limits import LIMITS, Limit
 from bench.harness.report import LATEST
@@ -84,11 +84,10 @@ def test_what_was_not_measured_cannot_be_within_a_limit() -> None:
         rows_of([Figure("page", "large", queries=3)], {}, PAGE_LIMITS)
 
 
-def test_the_committed_results_explain_each_miss() -> None:
+def test_the_committed_results_explain_each_miss_and_nothing_else() -> None:
     rows: list[Row] = json.loads(LATEST.read_text())
-    known = anchors(PAGE.read_text())
 
     assert all(each.keys() >= KEYS for each in rows)
-    assert [each for each in faults_of(rows, known) if "nothing says why" in each] == []
-    assert {each.partition("#")[2] for each in EXPLAINED.values()} <= known
+    # A limit without a row is for `make bench` to say: it takes hours.
+    assert [each for each in faults() if "no row tells of" not in each] == []
     assert set(EXPLAINED) <= {each.name for each in LIMITS}
