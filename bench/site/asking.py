@@ -56,6 +56,7 @@ class Asked(NamedTuple):
     pk: int
     project: int
     unit: int
+    requester: int
     second: int
     at: str
     outcome: Outcome
@@ -117,9 +118,14 @@ class Asking:
             for offering in offerings_of(zone)
         )
         return Asked(
-            request, project, numbers.unit_of(project), second, at, self.outcome(request), lines,
+            request, project, numbers.unit_of(project), self._requester(request, project), second,
+            at, self.outcome(request), lines,
             second > self.lent_since and request % LENT_EVERY == 3,
         )  # fmt: skip
+
+    def _requester(self, request: int, project: int) -> int:
+        """The owner, at times the manager."""
+        return self.numbers.owner(project) if request % 3 else self.numbers.manager(project)
 
     def _line(self, request: int, project: int, offering: int, second: int) -> Wish:
         self.line_count += 1

@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from .authority import PERIOD_DAYS, WINDOW_DAYS, Bound, Link
-from .numbers import BASES, HEAD, STEPS, Numbers, pool_of, resource_of
+from .numbers import BASES, HEAD, STEPS, Numbers, resource_of
 from .sizes import OFFERINGS
 from .times import DAY
 
@@ -74,7 +74,3 @@ def base_amount(offering: int, bases: int) -> int:
     """So many bases of an offering in its base units."""
     resource = resource_of(offering)
     return bases * BASES[resource] * STEPS[resource]
-
-
-def pool_and_envelope(numbers: Numbers, unit: int, offering: int) -> tuple[int, int]:
-    return pool_of(offering), numbers.envelope(unit, offering)

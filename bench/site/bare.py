@@ -1,7 +1,8 @@
 """Tables without their indexes and foreign keys while they are filled, and with all of them after.
 
 To make them anew is quicker than to keep them up row by row, and the database proves every
-reference and every uniqueness as it does so. Checks of rows and triggers stay in place.
+reference and every uniqueness as it does so. It also lets what is written last (accounts with the
+balances that transfers make) be pointed at before. Checks of rows and triggers stay in place.
 """
 
 from collections.abc import Iterator, Sequence

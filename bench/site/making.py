@@ -36,6 +36,8 @@ from .bare import bare
 from .clouds import Clouds, accounts, bound_uses
 from .copying import Sheets
 from .deciding import Deciding
+from .decisions import Decisions
+from .moves import Moves
 from .numbers import Numbers
 from .organisation import groups, holder_handles, people, projects, units
 from .places import catalogue
@@ -43,6 +45,7 @@ from .record import Record
 from .sizes import OFFERINGS, Scale
 from .story import Story
 from .times import DAY, SET_UP_DAYS, Clock, Times
+from .waits import WaitingClock
 
 LARGE = (
     Account, Assignment, Comment, Decision, DecisionLine, Delivery, Event, Notice, QuotaRequest,
@@ -107,17 +110,20 @@ def _write(sheets: Sheets, scale: Scale, seed: int, now: datetime, say: Say) -> 
     holder_handles(sheets, numbers, chance)
     deciding = Deciding(numbers, times, authority, balances)
     asking = Asking(numbers, times, balances, seed)
-    story = Story(sheets, record, numbers, times, balances, deciding, asking)
+    waits = WaitingClock(now)
+    moves = Moves(sheets, record, numbers, balances, waits)
+    decisions = Decisions(sheets, record, deciding, moves)
+    story = Story(sheets, record, asking, decisions, waits)
     for offering in range(1, OFFERINGS + 1):
-        story.issue(offering, ISSUED, str(clock()))
+        moves.issue(offering, ISSUED, str(clock()))
         for unit in numbers.units_with_envelopes:
-            story.fund(unit, offering, FUNDED, str(clock()))
+            moves.fund(unit, offering, FUNDED, str(clock()))
     with _told(say, f"Telling of {scale.requests:,} requests"):
         story.tell(lambda count: say(f"{count:,} of {scale.requests:,} requests…"))
     with _told(say, "Writing what everybody has, and uses"):
         accounts(sheets, numbers, balances)
         bound_uses(sheets, numbers, authority, balances)
-        Clouds(sheets, numbers, times, balances).write(story.generations)
+        Clouds(sheets, numbers, times, balances).write(decisions.generations)
 
 
 def _setting_up(scale: Scale, times: Times) -> Clock:

@@ -13,19 +13,22 @@ from .organisation import ESCALATE_AFTER_DAYS, REMIND_AFTER_DAYS
 class WaitingClock:
     """Moments as COPY reads them; the calendar is asked once for each day."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: datetime) -> None:
+        self._now = now
         self._calendar = site_calendar()
         self._zone = ZoneInfo(settings.TIME_ZONE)
         self._ends: dict[date, str] = {}
         self._days: dict[tuple[date, int], date] = {}
 
-    def last_day(self, now: datetime, request: int) -> str:
+    def last_day(self, request: int) -> str:
         """Of what is wanted until a day: a month to four from now."""
-        return (now.astimezone(self._zone).date() + timedelta(days=30 + request % 90)).isoformat()
+        return (
+            self._now.astimezone(self._zone).date() + timedelta(days=30 + request % 90)
+        ).isoformat()
 
-    def end(self, now: datetime, request: int) -> str:
+    def end(self, request: int) -> str:
         """When a loan until that day ends."""
-        day = date.fromisoformat(self.last_day(now, request)) + timedelta(days=1)
+        day = date.fromisoformat(self.last_day(request)) + timedelta(days=1)
         if day not in self._ends:
             midnight = datetime.combine(day, time.min, self._zone)
             self._ends[day] = midnight.astimezone(UTC).isoformat()

@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_datetime
 
 from bench.site.making import NotEmpty, check_empty, make_site
 from bench.site.sizes import SCALES
+from bench.site.story import Misfit
 
 
 class Command(BaseCommand):
@@ -51,6 +52,8 @@ class Command(BaseCommand):
                 f"This database has something in it ({error}). Make the site in an empty one: "
                 "createdb and `manage.py migrate` make that, or another DATA_DIR."
             ) from error
+        except Misfit as error:
+            raise CommandError(str(error)) from error
         for model, count in sorted(counts.items(), key=lambda each: -each[1]):
             self.stdout.write(f"  {model._meta.db_table}: {count:,}")
         self.stdout.write(f"Made in {perf_counter() - began:.0f} s.")
