@@ -16,7 +16,8 @@ from portal.lib.errors import Forbidden, Invalid, NotVisible
 from projects.models import User
 from projects.queries.viewers import Viewer
 from projects.rules import may_decide_somewhere
-from quotas.models import DecisionKind, Job, JobItem, QuotaRequest, RequestLine
+from quotas.models import DecisionKind, Job, JobItem, QuotaRequest
+from quotas.queries.deciding import waiting_lines
 from quotas.queries.requests import visible_requests
 
 from . import decide
@@ -111,20 +112,23 @@ def _shown(item: JobItem, job: Job) -> tuple[QuotaRequest, Shown]:
     )
     if quota_request is None:
         raise NotVisible(_("There is no such request."))
+    return quota_request, _seen(item, job)
+
+
+def _seen(item: JobItem, job: Job) -> Shown:
+    """What was seen of the request of an item."""
     told = job.arguments["shown"][str(item.subject_id)]
     seen = {int(line_id): int(balance) for line_id, balance in told["seen"].items()}
-    return quota_request, Shown(quota_request.pk, int(told["version"]), seen)
+    return Shown(item.subject_id, int(told["version"]), seen)
 
 
 @job_kind("approve many", subject="request", title=gettext_lazy("Approve as asked"))
 def _approve_item(item: JobItem, job: Job, now: datetime) -> None:
-    quota_request, shown = _shown(item, job)
-    # As it stands now: if that is not what was seen, the version tells, and it is refused.
-    wanted = dict(
-        RequestLine.objects.filter(request=quota_request, pk__in=shown.seen).values_list(
-            "pk", "wanted"
-        )
-    )
+    # As they stand now: if that is not what was seen, the version tells, and it is refused.
+    lines, shown = waiting_lines(item.subject_id), _seen(item, job)
+    wanted = {pk: each.line.wanted for pk, each in lines.items()}
+    asked = next((each.line.request for each in lines.values()), None)
+    quota_request = asked or _shown(item, job)[0]
     decide.approve_inside(
         quota_request=quota_request, granted={each: wanted.get(each, 0) for each in shown.seen},
         seen=shown.seen, version=shown.version, reason=job.arguments["reason"], actor=job.actor,

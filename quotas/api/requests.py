@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -18,7 +18,7 @@ from projects.rules import may_see_figures
 from projects.states import TokenScope
 from quotas.actions import drafts, requests
 from quotas.actions.wishes import Wish
-from quotas.models import Comment, Decision, QuotaRequest
+from quotas.models import Comment, Decision, DecisionLine, QuotaRequest
 from quotas.queries.changes import changed_decisions, changed_requests
 from quotas.queries.lines import Lines
 from quotas.queries.request_lists import Scope, Stage, find_requests
@@ -211,7 +211,7 @@ def visible_decisions(viewer: Viewer) -> QuerySet[Decision]:
     return (
         Decision.objects.filter(request__in=visible_requests(viewer))
         .select_related("actor", "person", "policy_version", "request__project__unit")
-        .prefetch_related("lines__line__offering")
+        .prefetch_related(Prefetch("lines", DecisionLine.objects.select_related("line__offering")))
     )
 
 

@@ -9,7 +9,7 @@ import logging
 import time
 import uuid
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 HOLD_SECONDS = 60
 # A worker gives the job back after so long: the sweeps of its queue must have their turn.
 SLICE_SECONDS = 5.0
+# So many items are read at once.
+AHEAD = 25
 
 
 class Lost(Exception):
@@ -55,10 +57,11 @@ def run(job_id: int, *, seconds: float = SLICE_SECONDS) -> bool:
     job = Job.objects.select_related("actor").get(pk=job_id)
     until = time.monotonic() + seconds
     try:
-        while (item := _next(job)) is not None:
-            _do(item, job, token)
-            if time.monotonic() >= until:
-                return _give_back(job, token)
+        while items := _next(job):
+            for item in items:
+                _do(item, job, token)
+                if time.monotonic() >= until:
+                    return _give_back(job, token)
     except Lost:
         return False
     _end(job, token)
@@ -94,23 +97,54 @@ def _end(job: Job, token: uuid.UUID) -> None:
     )
 
 
-def _next(job: Job) -> JobItem | None:
-    return JobItem.objects.filter(job=job, state=ItemState.WAITING).order_by("pk").first()
+def _next(job: Job) -> list[JobItem]:
+    """What is done next; who does one of them asks again whether it still waits."""
+    return list(JobItem.objects.filter(job=job, state=ItemState.WAITING).order_by("pk")[:AHEAD])
 
 
 def _do(item: JobItem, job: Job, token: uuid.UUID) -> None:
     """Claim the item and do it, both or neither. Raises Lost."""
     with transaction.atomic():
-        # Holds the job's row until the item is done: who comes late waits, and then is late.
-        if not Job.objects.filter(pk=job.pk, holder=token, state=JobState.RUNNING).update(
-            held_until=in_seconds(HOLD_SECONDS)
-        ):
-            raise Lost
-        own = JobItem.objects.filter(pk=item.pk)
-        if not own.filter(state=ItemState.WAITING).update(state=ItemState.DONE, ended_at=Now()):
+        if not _claim(item, token):
             return
         if words := _act(item, job):
+            own = JobItem.objects.filter(pk=item.pk)
             own.update(state=ItemState.REFUSED, words=words[:1000])
+
+
+# The job's row is held until the item is done: who comes late waits, and then is late. It is held
+# before the item is, which is looked for among those of a job that is held.
+CLAIM = """
+WITH held AS (
+    UPDATE quotas_job SET held_until = statement_timestamp() + %(hold)s * interval '1 second'
+    WHERE id = %(job)s AND holder = %(token)s AND state = %(running)s
+    RETURNING id
+), claimed AS (
+    UPDATE quotas_jobitem SET state = %(done)s, ended_at = statement_timestamp()
+    FROM held
+    WHERE quotas_jobitem.job_id = held.id AND quotas_jobitem.id = %(item)s
+      AND quotas_jobitem.state = %(waiting)s
+    RETURNING 1
+)
+SELECT EXISTS (SELECT FROM held), EXISTS (SELECT FROM claimed)
+"""
+
+
+def _claim(item: JobItem, token: uuid.UUID) -> bool:
+    """Renew the hold of the job, and mark the item as done if it waits; one query. Raises Lost."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            CLAIM,
+            {
+                "job": item.job_id, "item": item.pk, "token": token, "hold": HOLD_SECONDS,
+                "running": str(JobState.RUNNING), "waiting": str(ItemState.WAITING),
+                "done": str(ItemState.DONE),
+            },
+        )  # fmt: skip
+        is_held, is_claimed = cursor.fetchone()
+    if not is_held:
+        raise Lost
+    return bool(is_claimed)
 
 
 def _act(item: JobItem, job: Job) -> str:
