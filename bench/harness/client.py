@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 SESSION, CSRF = "__Host-session", "__Host-csrf"
 # Django takes a bare secret of this form for the token of a cookie that holds the same.
 TOKEN = secrets.token_hex(16)
+# Less than the server keeps one that nobody uses (web.py).
+KEPT_SECONDS = 30.0
 _TAGS = re.compile(r"<[^>]*>")
 
 
@@ -48,6 +50,7 @@ class Client:
 
     def __init__(self, host: str, port: int, session: str = "") -> None:
         self._link = http.client.HTTPConnection(host, port, timeout=120)
+        self._used_at = time.monotonic()
         self._headers = {
             "Host": host,
             # As the proxy in front of it would say.
@@ -75,11 +78,16 @@ class Client:
         )
 
     def _call(self, method: str, address: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        if time.monotonic() - self._used_at > KEPT_SECONDS:
+            self._link.close()  # the server may have; a new one is made before the clock starts
+        if self._link.sock is None:
+            self._link.connect()
         began = time.perf_counter()
         self._link.request(method, address, body or None, {**self._headers, **headers})
         answer = self._link.getresponse()
         content = answer.read()
         seconds = time.perf_counter() - began
+        self._used_at = time.monotonic()
         said = {name.lower(): value for name, value in answer.getheaders()}
         plain = gzip.decompress(content) if said.get("content-encoding") == "gzip" else content
         return Answer(answer.status, seconds, len(content), plain, said)
