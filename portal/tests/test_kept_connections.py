@@ -1,0 +1,43 @@
+"""Workers keep their connection to the database from task to task, as long as it is well."""
+
+import psycopg
+import pytest
+from django.db import OperationalError, connection
+
+from portal.celery import app
+from portal.kept_connections import KeptConnections
+from portal.testing.servers import DatabaseCopy
+
+
+def backend() -> int:
+    """The process of PostgreSQL that answers."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def test_a_connection_outlives_a_task_unless_it_broke_or_is_too_old(
+    database_copy: DatabaseCopy,
+) -> None:
+    between_tasks = KeptConnections(app).close_database
+    first = backend()
+    connection.close_at = None  # as old as it likes: that of tests may not grow old at all
+    between_tasks()
+    assert backend() == first
+
+    with psycopg.connect(database_copy.environment["DATABASE_URL"]) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [first])
+    with pytest.raises(OperationalError):
+        backend()
+    between_tasks()
+    second = backend()
+    assert second != first
+
+    connection.close_at = 0.0
+    between_tasks()
+    assert backend() != second
+
+
+def test_celery_is_told_of_it() -> None:
+    fixups = [each for each in app._fixups if hasattr(each, "worker_fixup")]
+    assert [type(each.worker_fixup) for each in fixups] == [KeptConnections]
