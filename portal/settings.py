@@ -233,6 +233,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Broker ---------------------------------------------------------------------------
 
 CELERY_BROKER_URL = BROKER_URL or (_servers.broker_url if _servers else "redis://127.0.0.1:1/0")
+# Nobody steers workers through the broker. At RabbitMQ the queue for that is one worker's alone: a
+# second of the same name would end by it. At Redis a worker notices by it that its broker is gone.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = CELERY_BROKER_URL.startswith("redis")
 # The longest that a decision may wait for a broker that is down or hangs; portal/lib/wake.py.
 BROKER_SOCKET_TIMEOUT = env.seconds("BROKER_SOCKET_TIMEOUT", 0.3, low=0.05, high=5)
 # After a failure nobody in this process waits for the broker again for so long.
