@@ -29,7 +29,6 @@ from quotas.backends.sorting import Rule, sort_answer, sort_failure
 Answer = TypeVar("Answer")
 
 
-
 @dataclass
 class _Region:
     """The library's view of one cloud and region, with what was made of it: {service type: …}.
