@@ -48,6 +48,12 @@ class _Given(Func):
     template = "ARRAY(SELECT unnest(%(expressions)s))"
 
 
+def is_one_of_many(column: str, keys: Any, kind: "Field[Any, Any] | None" = None) -> IsAnyOf:
+    """`is_of` for hundreds of keys: told how many there are, the planner reads the table whole."""
+    array = ArrayField(kind or BigIntegerField())
+    return IsAnyOf(F(column), _Given(Cast(keys, array), output_field=array))
+
+
 class _IsFrom(Func):
     arg_joiner = " ~>=~ "
     template = "(%(expressions)s)"

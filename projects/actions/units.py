@@ -6,14 +6,14 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet, Value
+from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.functions import Concat, Substr
 from django.utils.translation import gettext as _
 
 from portal.lib.compiled import compiled_rows
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.locks import SHARED, lock, require_transaction, share
-from portal.lib.lookups import IsAnyOf
+from portal.lib.lookups import is_one_of_many
 from projects.models import Project, Unit, UnitPlacement, User, ancestor_paths
 
 from .events import record
@@ -145,7 +145,7 @@ def _locked(*, project: Any) -> QuerySet[Project]:
 
 @partial(compiled_rows, ending=SHARED)
 def _shared(*, paths: Any) -> QuerySet[Unit]:
-    return Unit.objects.filter(IsAnyOf(F("path"), paths)).order_by("pk")
+    return Unit.objects.filter(is_one_of_many("path", paths, TextField())).order_by("pk")
 
 
 def hold_place(project: Project) -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, TextField
 
 from portal.lib.compiled import Answers, compiled
-from portal.lib.lookups import IsAnyOf, is_among, is_of
+from portal.lib.lookups import IsAnyOf, is_among, is_of, is_one_of_many
 from portal.lib.together import Part, Rows, Values
 from projects.models import (
     Delegation,
@@ -179,7 +179,9 @@ def mandates_over(unit_paths: Collection[str], power: Power, now: datetime) -> l
 
 @compiled
 def _over(power: Power, /, *, paths: Any, now: Any) -> list[Part]:
-    live = live_delegations(now).filter(IsAnyOf(F("unit__path"), paths), powers__contains=[power])
+    live = live_delegations(now).filter(
+        is_one_of_many("unit__path", paths, TextField()), powers__contains=[power]
+    )
     bounds_of = DelegationBound.objects.filter(is_among("delegation", live.values("pk")))
     return [
         Rows(live.order_by("pk"), PEOPLE_AND_PLACE),
@@ -225,7 +227,12 @@ def mandate_of(delegation: Delegation) -> Mandate:
 
 def usable(mandates: Iterable[Mandate], unit_path: str, *powers: Power) -> list[Mandate]:
     """Those that hold for these powers in a unit, the nearest first."""
-    found = [each for each in mandates if each.covers(unit_path, *powers)]
+    found = [
+        each
+        for each in mandates
+        # Of somebody who holds many most are elsewhere: seen before each link is looked at.
+        if unit_path.startswith(each.delegation.unit.path) and each.covers(unit_path, *powers)
+    ]
     return sorted(found, key=lambda each: each.nearness, reverse=True)
 
 
