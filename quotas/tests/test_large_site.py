@@ -61,7 +61,10 @@ RECORD = Path(__file__).with_name("large_site.json")
 # What people wait for takes at most so many statements; a queue however it is narrowed.
 MOST = {
     "queue": 6, "submit": 12, "submit under rules": 12, "approve": 16, "approve under totals": 16,
+    "submit by its form": 12, "approve by its form": 16,
 }  # fmt: skip
+# A list of the API, whatever it lists; who could decide where is no list.
+MOST_OF_LISTS, NO_LIST = 5, {"api coverage"}
 SAY = "If that is meant, run the test with RECORD_QUERY_COUNTS=1 and commit large_site.json."
 Verb = Callable[[], object]
 
@@ -95,6 +98,18 @@ def approving(large: LargeSite, steps: int, deciders: int) -> Verb:
     )  # fmt: skip
 
 
+def posting(person: User, address: str, fields: dict[str, Any]) -> Verb:
+    """What a form sends, the view and all."""
+    client = Client()
+    client.force_login(person)
+
+    def post() -> None:
+        answer = client.post(address, fields)
+        assert answer.status_code == 302, answer.content
+
+    return post
+
+
 def verbs(large: LargeSite) -> dict[str, Verb]:
     """What people do, each ready to be done."""
     small, middle, high = (asked(each) for each in AMOUNTS)
@@ -115,6 +130,8 @@ def verbs(large: LargeSite) -> dict[str, Verb]:
         )  # fmt: skip
 
     ids = [line.pk for line in middle.lines.all()]
+    more = next(each for each in fresh if each.resource.slug == "volumes")
+    seen = {f"seen-{line.pk}": line.balance_seen for line in middle.lines.all()}
     batch = list(
         QuotaRequest.objects.filter(pk__gt=DECIDED)
         .order_by("pk")
@@ -125,6 +142,15 @@ def verbs(large: LargeSite) -> dict[str, Verb]:
         "submit": submitting(["volumes"], 50),
         "submit under rules": submitting(["ram", "volumes"], 50),
         "submit granted by a rule": submitting(["ram"], 1),
+        "submit by its form": posting(
+            large.owner_of(small.project_id), "/requests/new/",
+            {"do": "send", "project": small.project.slug, f"amount-{more.slug}": "+50",
+             "reason": "More"},
+        ),
+        "approve by its form": posting(
+            head, f"/decide/{middle.pk}/approve/",
+            {"version": 1, "line": ids, "do": "asked", **seen},
+        ),
         "approve": approving(large, AMOUNTS[1], 3),
         "approve under totals": approving(large, AMOUNTS[0], 0),
         "decline": partial(decide.decline, line_ids=ids, reason="No", actor=head, **common),
@@ -297,4 +323,6 @@ def test_verbs_and_pages_cost_as_recorded(large: LargeSite) -> None:
 
 def most_of(name: str) -> float:
     """How many statements at most, by the first words of what it is called."""
+    if name.startswith("api ") and name not in NO_LIST:
+        return MOST_OF_LISTS
     return MOST.get(name, MOST["queue"] if name.startswith("queue ") else math.inf)
