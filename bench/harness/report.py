@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .explained import EXPLAINED
 from .machine import machine
-from .rows import Figure, Row
+from .rows import Figure, Row, explained
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 LATEST = RESULTS / "latest.json"
@@ -84,8 +85,8 @@ def parts() -> list[dict[str, Any]]:
 
 
 def write_latest() -> list[Row]:
-    """The rows of all parts as one list."""
-    rows = [row for part in parts() for row in part["rows"]]
+    """The rows of all parts as one list, with what is said of those that miss their limit."""
+    rows = explained((row for part in parts() for row in part["rows"]), EXPLAINED)
     LATEST.write_text(
         "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n" if rows else "[]\n"
     )

@@ -42,18 +42,32 @@ class Figure:
 Row = dict[str, Any]
 
 
-def rows_of(
-    figures: Iterable[Figure], explained: Mapping[str, str], limits: Sequence[Limit] = LIMITS
-) -> list[Row]:
-    """explained: {name of a limit: where docs/performance.md says why it is missed}."""
+def rows_of(figures: Iterable[Figure], limits: Sequence[Limit] = LIMITS) -> list[Row]:
+    """One for each limit of a figure, or one without any."""
     found = []
     for figure in figures:
         own = [each for each in limits if each.is_of(figure.work, figure.size)]
-        found += [_row(figure, each, explained) for each in own] or [_row(figure, None, explained)]
+        found += [_row(figure, each) for each in own] or [_row(figure, None)]
     return found
 
 
-def _row(figure: Figure, limit: Limit | None, explained: Mapping[str, str]) -> Row:
+def explained(
+    rows: Iterable[Row], places: Mapping[str, str], limits: Sequence[Limit] = LIMITS
+) -> list[Row]:
+    """The rows; those that miss their limit carry where it is said why, if it is said.
+
+    places: {name of a limit: where in docs/performance.md}.
+    """
+    names = {(each.work, each.words): each.name for each in limits}
+    found = []
+    for row in rows:
+        place = places.get(names.get((row["work"], row["limit"]), ""))
+        is_missed = row["holds"] is False and place is not None
+        found.append({**row, "explained": place} if is_missed else row)
+    return found
+
+
+def _row(figure: Figure, limit: Limit | None) -> Row:
     pairs, measures = figure.pairs, figure.measures
     row: Row = {
         "work": figure.work,
@@ -80,8 +94,6 @@ def _row(figure: Figure, limit: Limit | None, explained: Mapping[str, str]) -> R
     if found is None:
         raise ValueError(f"{figure.work}, {figure.size}: {limit.measure} was not measured")
     row["limit"], row["holds"] = limit.words, limit.holds(found)
-    if not row["holds"] and limit.name in explained:
-        row["explained"] = explained[limit.name]
     return row
 
 

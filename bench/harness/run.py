@@ -9,7 +9,6 @@ from importlib import import_module
 
 from bench.parts import PARTS
 
-from .explained import EXPLAINED
 from .report import Report, Site, write_part
 from .rows import rows_of
 
@@ -23,7 +22,7 @@ def main(name: str, scale: str) -> None:
     report = Report()
     site = Site(scale, dict(os.environ), float(os.environ.get("MINUTES") or 60))
     figures = import_module(part.module).run(site, report)
-    write_part(name, scale, rows_of(figures, EXPLAINED), report.kept)
+    write_part(name, scale, rows_of(figures), report.kept)
 
 
 if __name__ == "__main__":

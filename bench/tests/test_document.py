@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 from bench.harness.document import anchors, growth_table, limits_table, works_table
 from bench.harness.limits import Limit
 from bench.harness.plots import lines_by_work, plot
-from bench.harness.rows import Figure, Row, rows_of
+from bench.harness.rows import Figure, Row, explained, rows_of
 
 LIMITS = (Limit("queue", "ratio", 2, ("large",)), Limit("web worker", "value", 110, unit="MB"))
 WHY = {"queue: ratio": "docs/performance.md#why"}
@@ -18,7 +18,7 @@ def results() -> list[Row]:
         Figure("web worker", "large", value=85.1, unit="MB"),
         Figure("home", "large", ratio=3.25, queries=12, cpu_ms=30, bytes=13000, compressed=3000),
     ]
-    return rows_of(figures, WHY, LIMITS)
+    return explained(rows_of(figures, LIMITS), WHY, LIMITS)
 
 
 def test_the_table_of_limits_says_what_was_found_and_why_it_misses() -> None:

@@ -8,7 +8,7 @@ from bench.harness.document import faults
 from bench.harness.explained import EXPLAINED
 from bench.harness.limits import LIMITS, Limit
 from bench.harness.report import LATEST
-from bench.harness.rows import Figure, Row, faults_of, rows_of
+from bench.harness.rows import Figure, Row, explained, faults_of, rows_of
 
 KEYS = {"work", "size", "ratio", "queries", "bytes", "cpu_ms", "limit", "holds"}
 BOTH = ("large", "large, 100,000 open")
@@ -50,7 +50,7 @@ def test_limits_are_as_agreed() -> None:
 
 def page(ratio: float = 1.5, size: str = "large") -> list[Row]:
     figure = Figure("page", size, ratio=ratio, queries=6)
-    return rows_of([figure], {"page: ratio": "docs/performance.md#why-so-slow"}, PAGE_LIMITS)
+    return rows_of([figure], PAGE_LIMITS)
 
 
 def test_a_work_has_one_row_for_each_limit_of_its_size() -> None:
@@ -65,11 +65,13 @@ def test_a_work_has_one_row_for_each_limit_of_its_size() -> None:
 
 
 def test_a_row_that_misses_says_where_it_is_explained() -> None:
-    missed = page(ratio=3.0)[1]
+    places = {"page: ratio": "docs/performance.md#why-so-slow"}
+    held, missed = explained(page(ratio=3.0), places, PAGE_LIMITS)
 
-    assert missed["holds"] is False
-    assert faults_of([missed, page()[0]], {"why-so-slow"}, PAGE_LIMITS) == []
-    (fault,) = faults_of([missed, page()[0]], {"other"}, PAGE_LIMITS)
+    assert (held["holds"], missed["holds"]) == (True, False)
+    assert "explained" not in held
+    assert faults_of([held, missed], {"why-so-slow"}, PAGE_LIMITS) == []
+    (fault,) = faults_of([held, missed], {"other"}, PAGE_LIMITS)
     assert fault == "page, large: misses ratio <= 2, and nothing says why."
 
 
@@ -81,7 +83,7 @@ def test_a_limit_without_a_row_is_a_fault() -> None:
 
 def test_what_was_not_measured_cannot_be_within_a_limit() -> None:
     with pytest.raises(ValueError, match="page, large: ratio was not measured"):
-        rows_of([Figure("page", "large", queries=3)], {}, PAGE_LIMITS)
+        rows_of([Figure("page", "large", queries=3)], PAGE_LIMITS)
 
 
 def test_the_committed_results_explain_each_miss_and_nothing_else() -> None:
