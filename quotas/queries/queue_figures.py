@@ -55,11 +55,13 @@ WITH wanted AS (
             SELECT account.offering_id, account.balance
             FROM quotas_account account
             WHERE account.unit_id = unit.id
+              AND account.offering_id = ANY(ARRAY(SELECT offering_id FROM wanted))
             UNION ALL
             SELECT account.offering_id, account.balance
             FROM projects_project project
             JOIN quotas_account account ON account.project_id = project.id
             WHERE project.unit_id = unit.id
+              AND account.offering_id = ANY(ARRAY(SELECT offering_id FROM wanted))
         ) held
         WHERE unit.path ~>=~ top.path AND unit.path ~<~ (left(top.path, -1) || '0')
         GROUP BY held.offering_id
@@ -160,10 +162,11 @@ def figures_at_a_glance(
     found = {}
     for line in lines:
         glance = glances[line.pk]
+        source = glance.source
         found[line.pk] = LineFigures(
             line=line,
             balance=line.quota,  # type: ignore[attr-defined]  # annotated by lines_of_page
-            sources=(glance.source,) if glance.source else (),
+            sources=(source,) if source else (),
             envelope=glance.envelope,
             zone=None,
             use=glance.use,

@@ -100,12 +100,16 @@ def lines_among(asker: Asker, requests: Any) -> QuerySet[RequestLine]:
 
 
 def _of_others(asker: Asker, lines: QuerySet[RequestLine]) -> QuerySet[RequestLine]:
-    """The open ones that the person has no part in."""
+    """The open ones that the person has no part in; where they have one is found once."""
     involved = Membership.objects.filter(
-        asker.own, in_force(asker.now), role__in=ROLES_ABOVE_READER, project=OuterRef("project")
-    )
-    return lines.filter(state=LineState.OPEN).exclude(
-        Exists(involved) | Q(request__asked_by=asker.user) | Q(request__requester=asker.user)
+        asker.own, in_force(asker.now), role__in=ROLES_ABOVE_READER
+    ).values("project")
+    return lines.filter(
+        ~Q(is_among("project", involved)),
+        ~Q(request__requester=asker.user),
+        # Nobody wrote most of them in another's name.
+        Q(request__asked_by__isnull=True) | ~Q(request__asked_by=asker.user),
+        state=LineState.OPEN,
     )
 
 

@@ -178,12 +178,16 @@ def _plain_page(wanted: Wanted, /, *, user: Any, groups: Any, held: Any, now: An
 def _page_parts(asker: Asker, wanted: Wanted) -> list[Part]:
     """All that waits is worked out once, as `mine`: rows, choices and counts are read from it."""
     start = (wanted.page - 1) * PAGE
+    cut = slice(start, start + PAGE + 1)
     counted = ["found_count"] if wanted.is_narrowed else []
-    rows = (
-        _waiting(asker, wanted).annotate(found_count=Window(Count("*")))
-        if wanted.is_narrowed
-        else _ordered(QuotaRequest.objects.filter(IsAnyOf(F("pk"), _MINE)), wanted.order)
-    )
+    rows: QuerySet[Any]
+    if wanted.is_narrowed:
+        rows = _waiting(asker, wanted).annotate(found_count=Window(Count("*")))[cut]
+    else:
+        # Of all only the order is looked at; who asked for what is read of those of the page.
+        every = _ordered(QuotaRequest.objects.filter(IsAnyOf(F("pk"), _MINE)), wanted.order)
+        shown = QuotaRequest.objects.filter(is_among("pk", every.values("pk")[cut]))
+        rows = _ordered(shown, wanted.order)
     return [
         Named(
             "mine",
@@ -192,7 +196,7 @@ def _page_parts(asker: Asker, wanted: Wanted) -> list[Part]:
             ["request", "project", "offering"],
         ),
         Rows(
-            rows[start : start + PAGE + 1],
+            rows,
             ["project", "project__unit", "requester", "asked_by"],
             counted,
         ),
@@ -228,7 +232,8 @@ LIMIT {MOST_CHOICES}
 def _choices(rows: Iterable[Sequence[Any]]) -> Choices:
     found = Choices()
     for path, unit, zone, region_name, zone_name, resource, resource_name in rows:
-        found.units[unit] = Unit(path=path).label
+        if unit not in found.units:
+            found.units[unit] = Unit(path=path).label
         found.zones[zone] = f"{region_name} {zone_name}"
         found.resources[resource] = resource_name
     return found

@@ -199,15 +199,11 @@ def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[dict[
 
 
 def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
-    words = {
-        "resource": line.offering.resource.name,
-        "zone": line.offering.zone.place,
-        "short": format_amount(line.short, line.unit),
-        "most": format_amount(line.most, line.unit),
-        "bound": format_amount(line.bound or 0, line.unit),
-    }
+    words = {"resource": line.offering.resource.name, "zone": line.offering.zone.place}
     found = []
     if line.short:
+        words["short"] = format_amount(line.short, line.unit)
+        words["most"] = format_amount(line.most, line.unit)
         said = (
             _("%(short)s short: grant up to %(most)s in all")
             if line.most > line.balance
@@ -218,6 +214,7 @@ def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
         said = _("not in your remit: %(resource)s in %(zone)s")
         found.append({"tone": "busy", "icon": "up", "text": said % words})
     elif line.is_to_decide and line.is_beyond_bound:
+        words["bound"] = format_amount(line.bound or 0, line.unit)
         said = (
             _("above the %(bound)s %(resource)s left of your remit")
             if line.widest.used
