@@ -71,7 +71,9 @@ def plot(title: str, lines: Mapping[str, Points], ticks: Mapping[float, str] | N
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{top * share:g}</text>')
     for x_at, words in (ticks or {first: f"{first:g}", last: f"{last:g}"}).items():
         x, _ = at(x_at, 0)
-        parts.append(f'<text x="{x}" y="{HEIGHT - FOOT + 18}" text-anchor="middle">{words}</text>')
+        anchor = "start" if x_at == first else "end" if x_at == last else "middle"
+        foot = HEIGHT - FOOT + 18
+        parts.append(f'<text x="{x}" y="{foot}" text-anchor="{anchor}">{words}</text>')
     names = _spread({name: at(*line[-1])[1] for name, line in lines.items()})
     for number, (name, line) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
@@ -93,11 +95,14 @@ def _round_up(amount: float) -> float:
 
 
 def _spread(heights: Mapping[str, float], least: float = 11.0) -> dict[str, float]:
-    """Names beside the ends of their lines, none over another; what is too much goes up again."""
+    """Names beside the ends of their lines, none over another nor below the plot."""
     placed: dict[str, float] = {}
     before = TOP - least
     for name, height in sorted(heights.items(), key=lambda each: each[1]):
         before = max(height, before + least)
         placed[name] = before
-    excess = before - (HEIGHT - 8)
-    return {name: each - max(0.0, excess) for name, each in placed.items()}
+    lowest = HEIGHT - FOOT + 4.0
+    for name in reversed(placed):
+        placed[name] = min(placed[name], lowest)
+        lowest = placed[name] - least
+    return placed
