@@ -53,20 +53,25 @@ class Deciders:
     used: Used
 
     @cached_property
+    def _about(self) -> list[Mandate]:
+        """Those that say anything of what the line asks for."""
+        return [each for each in self.free if each.reaches(self.offering)]
+
+    @cached_property
     def levels(self) -> list[list[Mandate]]:
         """Those who may decide it, the nearest level first.
 
         Nobody may grant as much: the widest level that may grant less. None at all: nobody
         could do anything about it.
         """
-        about = [each for each in self.free if each.reaches(self.offering)]
-        enough = [each for each in about if each.allows(self.offering, self.increase, self.used)]
+        about, increase = self._about, self.increase
+        enough = [each for each in about if each.allows(self.offering, increase, self.used)]
         return _by_nearness(enough) or _by_nearness(about)[-1:]
 
     @cached_property
     def endorsers(self) -> list[Mandate]:
         """Those of the nearest level, if it is nearer than all who may decide."""
-        about = _by_nearness([each for each in self.free if each.reaches(self.offering)])
+        about = _by_nearness(self._about)
         if not about or about[0][0].nearness == self.levels[0][0].nearness:
             return []
         return about[0]
