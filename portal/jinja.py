@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from portal.lib import marks
 
 NAME = "jinja"
-MARKS = (marks.icon, marks.amount, marks.change, marks.when, marks.age, marks.colon)
+MARKS = (marks.icon, marks.amount, marks.change, marks.when, marks.age, marks.day, marks.colon)
 
 
 def environment(**options: Any) -> Environment:

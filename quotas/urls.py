@@ -69,6 +69,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         thresholds.project_thresholds,
         name="project_thresholds",
     ),
+    path("projects/<slug:slug>/room/", projects.project_room, name="project_room"),
     path("projects/<slug:slug>/people/", members.project_people, name="project_people"),
     path("projects/<slug:slug>/people/set/", members.member_set, name="member_set"),
     path("projects/<slug:slug>/people/remove/", members.member_remove, name="member_remove"),

@@ -3,7 +3,7 @@
 Amounts are integers in base units with their unit ("" or "B"); words come translated.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.utils import timezone
 from django.utils.html import escape
@@ -38,6 +38,13 @@ def when(moment: datetime, now: datetime) -> SafeString:
 def age(moment: datetime, now: datetime) -> SafeString:
     """2 min ago, in 4 h, the exact moment in the title."""
     return _time(moment, moments.age_words(moment, now))
+
+
+def day(value: date, now: datetime) -> SafeString:
+    """30 Nov, 31 Mar 2027; a moment is taken in the reader's zone."""
+    plain = timezone.localtime(value).date() if isinstance(value, datetime) else value
+    words = moments.day_words(plain, now)
+    return _html('<time datetime="{}">{}</time>', plain.isoformat(), words)
 
 
 def colon() -> str:

@@ -161,9 +161,7 @@ def span_words(span: timedelta) -> str:
 @register.simple_tag(takes_context=True)
 def day(context: Context, value: date) -> SafeString:
     """`{% day line.until %}`: "30 Nov", "31 Mar 2027"; a moment is taken in the reader's zone."""
-    plain = timezone.localtime(value).date() if isinstance(value, datetime) else value
-    words = moments.day_words(plain, _now(context))
-    return format_html('<time datetime="{}">{}</time>', plain.isoformat(), words)
+    return marks.day(value, _now(context))
 
 
 @register.filter
@@ -250,6 +248,12 @@ def empty_note(
     return render(
         "empty", icon_name=icon, title=title, text=text, url=url, action=action, level=level
     )
+
+
+@register.simple_tag
+def options(choices: Iterable[tuple[Any, str]], chosen: Any) -> SafeString:
+    """`{% options choices chart.limit.pk %}`: of a select; choices: [(value, words)]."""
+    return render("options", choices=choices, chosen=chosen)
 
 
 @register.simple_tag

@@ -16,7 +16,8 @@ from projects.states import ROLES_THAT_ASK, ProjectState
 from quotas.models import Account, Offering, Preset, QuotaRequest, Region
 
 from .accounts import balances
-from .figures import Figures, LimitRow, PartRow, Seen
+from .figure_reading import Seen
+from .figures import Figures, LimitRow, PartRow
 from .preview import Room, pending_numbers, rooms_of
 
 

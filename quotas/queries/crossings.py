@@ -1,7 +1,11 @@
 """What of a project's use is close to its limits now, as its people were told."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
 
 from projects.models import Project
 from quotas.models import Crossing, Limit
@@ -23,10 +27,22 @@ class CrossingRow:
 
 def open_crossings(project: Project) -> list[CrossingRow]:
     """The limits that are close to full, the fullest first; one query."""
-    highest: dict[int, CrossingRow] = {}
+    rows = crossing_rows(project).select_related("limit__endpoint__region")
+    return crossings_from(rows, {row.limit_id: row.limit for row in rows})
+
+
+def crossing_rows(project: Any) -> QuerySet[Crossing]:
+    """What `crossings_from` is made of; project: it, its id or a slot for that."""
     rows = Crossing.objects.filter(target__project=project, ended_at__isnull=True)
-    for row in rows.select_related("limit__endpoint__region").order_by("percent", "pk"):
-        highest[row.limit_id] = CrossingRow(
-            row.limit, row.percent, row.used, row.bound, row.crossed_at
+    return rows.order_by("percent", "pk")
+
+
+def crossings_from(rows: Iterable[Crossing], limits: Mapping[int, Limit]) -> list[CrossingRow]:
+    """The highest of each limit, the fullest first."""
+    highest = {
+        row.limit_id: CrossingRow(
+            limits[row.limit_id], row.percent, row.used, row.bound, row.crossed_at
         )
+        for row in rows
+    }
     return sorted(highest.values(), key=lambda each: (-each.percent, each.limit.pk))

@@ -5,11 +5,11 @@ that were left out: these are told to be not enforced, and are no check mark by 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from quotas.models import (
     Contribution,
@@ -243,18 +243,3 @@ class Done:
 
     done: int
     total: int
-
-
-def done_counts(requests: Collection[QuotaRequest]) -> dict[int, Done]:
-    """{request id: how many of its deliveries were read back}; absent where there are none.
-
-    What was left out counts neither as done nor as to be done.
-    """
-    rows = (
-        Delivery.objects.filter(
-            decision_line__decision__request__in=requests, left_out_at__isnull=True
-        )
-        .values_list("decision_line__decision__request")
-        .annotate(total=Count("pk"), done=Count("pk", filter=Q(applied_at__isnull=False)))
-    )
-    return {pk: Done(done=done, total=total) for pk, total, done in rows}

@@ -13,7 +13,6 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
 
-from projects.models import Project
 from projects.queries.viewers import Viewer, visible_projects
 from quotas.models import Account, Contribution, Drift, Endpoint, KeptLimit, Offering, Target
 from quotas.states import DriftKind, EndpointState
@@ -39,7 +38,7 @@ def visible_drifts(viewer: Viewer) -> QuerySet[Drift]:
     return drifts().filter(target__project__in=visible_projects(viewer))
 
 
-def shown_as(show: str, now: datetime) -> Q:
+def shown_as(show: str, now: Any) -> Q:
     """The condition of one list: open, ignored for now, or ended."""
     if show == ENDED:
         return Q(ended_at__isnull=False)
@@ -66,9 +65,9 @@ def kind_counts(rows: QuerySet[Drift]) -> dict[str, int]:
     return {kind: counts[kind] for kind in DriftKind.values if kind in counts}
 
 
-def drift_of_project(project: Project, now: datetime) -> list[Drift]:
-    """The open drift of a project, the oldest first; what is ignored for now is left out."""
-    return list(drifts().filter(shown_as(SHOWN, now), target__project=project))
+def open_drifts(project: Any, now: Any) -> QuerySet[Drift]:
+    """Of a project, the oldest first, but for what is ignored for now; project: it, or a slot."""
+    return drifts().filter(shown_as(SHOWN, now), target__project=project)
 
 
 # --- Adopting ---------------------------------------------------------------------------

@@ -1,42 +1,27 @@
 """What a project has, uses and asks for, limit by limit and region by region.
 
-Promises come from the ledger, use from the last readings. The same number of queries for
-one project and for fifty. Amounts are in base units.
+Promises come from the ledger, use from the last readings. One query for any number of projects.
+Amounts are in base units.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from django.db.models import Min
 from django.utils import timezone
 
+from portal.lib.compiled import Answers, compiled
+from portal.lib.together import Part
 from projects.models import Project
-from quotas.models import (
-    Account,
-    Limit,
-    Loan,
-    Offering,
-    Reading,
-    Region,
-    RequestLine,
-    Zone,
-)
-from quotas.states import PENDING
+from quotas.models import Endpoint, Limit, Loan, Offering, Reading, Region, Target, Zone
 
+from . import shapes
+from .catalogue_kept import catalogue_of
+from .figure_reading import Lent, Seen, Told, figure_parts
 from .service_rows import ServiceRow, services_of
-from .shapes import Part, Shape, contributions, shapes_of
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a service said of one limit, and when; reserved is its own word."""
-
-    used: int
-    reserved: int
-    limit: int | None
-    read_at: datetime
+from .shapes import Shape
 
 
 @dataclass(frozen=True)
@@ -203,30 +188,31 @@ class RegionFigures:
 class Figures:
     """The figures of some projects, read at once."""
 
-    def __init__(self, projects: Collection[Project]) -> None:
-        self._ids = [project.pk for project in projects]
+    def __init__(self, projects: Collection[Project], read: Answers | None = None) -> None:
+        """read: the answer to `figure_parts`, where it came with others; else it is one query."""
+        answers = _read(projects=[each.pk for each in projects]) if read is None else read
+        mark, accounts, asked, lent, readings, targets, endpoints = answers
+        self.endpoints = _linked(endpoints)
+        self.catalogue = catalogue_of(mark)
+        self.limits = self.catalogue.limits(self.endpoints)
         self._shapes: dict[Region, list[Shape]] = defaultdict(list)
-        for shape in shapes_of(contributions()):
+        for shape in self.catalogue.shapes_with(self.limits):
             self._shapes[shape.parts[0].offering.zone.region].append(shape)
-        self._quota = {
-            (project_id, offering_id): balance
-            for project_id, offering_id, balance in Account.objects.filter(
-                project__in=self._ids
-            ).values_list("project", "offering", "balance")
-        }
+        self._quota = {(project, offering): balance for project, offering, balance in accounts}
         self._asked = {
-            (line.project_id, line.offering_id): line.wanted
-            - self._quota.get((line.project_id, line.offering_id), 0)
-            for line in RequestLine.objects.filter(project__in=self._ids, state__in=PENDING)
+            (project, offering): wanted - self._quota.get((project, offering), 0)
+            for project, offering, wanted in asked
         }
-        self._loans = _loan_ends(self._ids)
-        self._readings = {
-            (reading.target.project_id, reading.limit_id): reading
-            for reading in Reading.objects.filter(target__project__in=self._ids).select_related(
-                "target"
-            )
-        }
-        self._services = services_of(self._ids, self._readings.values())
+        self.lent = [Lent.of(*row) for row in lent]
+        self._loans: dict[tuple[int, int], date] = {}
+        for each in self.lent:
+            self._loans.setdefault((each.project_id, each.offering_id), last_day(each.ends_at))
+        found = [Told.of(*row) for row in readings]
+        self._readings = {(each.project_id, each.limit_id): each for each in found}
+        self.targets: list[Target] = targets
+        for target in targets:
+            target.endpoint = self.endpoints[target.endpoint_id]
+        self._services = services_of(targets, found)
 
     def regions(self, project: Project) -> list[RegionFigures]:
         """Every region of the catalogue, in its order; some may be empty."""
@@ -253,14 +239,7 @@ class Figures:
     def seen(self, project: Project, limit: Limit) -> Seen | None:
         """What the service last said of a limit."""
         reading = self._readings.get((project.pk, limit.pk))
-        if reading is None or reading.used is None:
-            return None
-        return Seen(
-            used=reading.used,
-            reserved=0 if reading.reserved is None else reading.reserved,
-            limit=reading.limit_seen,
-            read_at=reading.used_at,
-        )
+        return None if reading is None else reading.seen
 
     def _limit_seen(self, project: Project, limit: Limit) -> int | None:
         reading = self._readings.get((project.pk, limit.pk))
@@ -277,7 +256,7 @@ class Figures:
             parts=parts,
         )
 
-    def _part(self, project: Project, part: Part) -> PartRow:
+    def _part(self, project: Project, part: shapes.Part) -> PartRow:
         key = (project.pk, part.offering.pk)
         return PartRow(
             offering=part.offering,
@@ -288,6 +267,20 @@ class Figures:
             loan_until=self._loans.get(key),
             seen=self.seen(project, part.own_limit) if part.own_limit else None,
         )
+
+
+@compiled
+def _read(*, projects: Any) -> list[Part]:
+    return figure_parts(projects)
+
+
+def _linked(endpoints: Iterable[Endpoint]) -> dict[int, Endpoint]:
+    """{id: endpoint}, each with the one that it is known at."""
+    found = {each.pk: each for each in endpoints}
+    for each in found.values():
+        if each.identity_id is not None:
+            each.identity = found[each.identity_id]
+    return found
 
 
 def figures_of(project: Project) -> list[RegionFigures]:
@@ -317,12 +310,3 @@ def last_day(ends_at: datetime) -> date:
 
 def _is_current(shape: Shape) -> bool:
     return any(part.offering.retired_at is None for part in shape.parts)
-
-
-def _loan_ends(project_ids: Sequence[int]) -> dict[tuple[int, int], date]:
-    rows = (
-        Loan.objects.filter(account__project__in=project_ids, outstanding__gt=0)
-        .values_list("account__project", "account__offering")
-        .annotate(first=Min("ends_at"))
-    )
-    return {(project_id, offering_id): last_day(first) for project_id, offering_id, first in rows}

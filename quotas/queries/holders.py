@@ -1,6 +1,6 @@
 """Who of a project is to hold which roles at an identity service, and who waits there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -115,11 +115,24 @@ def missing_holders(project: Project, now: datetime) -> list[MissingHolder]:
     if project.state == ProjectState.CLOSED:
         return []
     wants_role = Endpoint.objects.filter(identity__isnull=True, options__has_any_keys=OPTIONS)
-    identities = [each for each in wants_role.order_by("slug") if roles_of(each)]
+    identities = identities_of(wants_role.order_by("slug"))
     if not identities:
         return []
     memberships = _memberships(project, now)
-    rows = _rows(identities, memberships)
+    return missing_among(memberships, identities, _rows(identities, memberships).values())
+
+
+def identities_of(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+    """Those at which people of projects hold roles."""
+    return [each for each in endpoints if each.identity_id is None and roles_of(each)]
+
+
+def missing_among(
+    memberships: Iterable[Membership], identities: Iterable[Endpoint],
+    handles: Iterable[HolderHandle],
+) -> list[MissingHolder]:  # fmt: skip
+    """`missing_holders` of these; handles: how those of the memberships are known anywhere."""
+    rows = {(each.identity_id, each.user_id, each.group_id): each for each in handles}
     found = []
     for identity in identities:
         roles = roles_of(identity)

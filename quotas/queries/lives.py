@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -68,7 +69,12 @@ def _parts_of(people: Collection[int], now: datetime) -> QuerySet[Membership]:
 
 def open_changes(project: Project) -> list[ProjectChange]:
     """What of a project waits for somebody's yes."""
-    return with_loans(_with_names(project.changes.filter(state=ChangeState.OPEN)).order_by("pk"))
+    return with_loans(_with_names(open_change_rows(project)))
+
+
+def open_change_rows(project: Any) -> QuerySet[ProjectChange]:
+    """project: it, its id or a slot for that."""
+    return ProjectChange.objects.filter(project=project, state=ChangeState.OPEN).order_by("pk")
 
 
 def _with_names(rows: QuerySet[ProjectChange]) -> QuerySet[ProjectChange]:
@@ -77,8 +83,12 @@ def _with_names(rows: QuerySet[ProjectChange]) -> QuerySet[ProjectChange]:
 
 def hold_on(project: Project) -> ProjectHold | None:
     """What keeps it from ending now."""
-    rows = ProjectHold.objects.filter(project=project, released_at__isnull=True)
-    return rows.select_related("made_by").first()
+    return hold_rows(project).select_related("made_by").first()
+
+
+def hold_rows(project: Any) -> QuerySet[ProjectHold]:
+    """One, if any; project: it, its id or a slot for that."""
+    return ProjectHold.objects.filter(project=project, released_at__isnull=True).order_by("pk")
 
 
 def acts_of(project: Project) -> QuerySet[ProjectAct]:

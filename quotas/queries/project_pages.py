@@ -1,22 +1,21 @@
 """What the project pages show beside the figures: members, deciders, room, open requests."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Lower
 
 from projects.models import Membership, Project, in_force
 from projects.queries.viewers import Viewer, visible_projects
-from projects.states import Power, ProjectState, Role
-from quotas.models import Offering, ProjectHandle
+from projects.states import ProjectState, Role
+from quotas.models import Offering
 
-from .authority import deciding_for, delegate_of, mandates_for, with_free_holder
+from .authority import Mandate, delegate_of
 from .figures import RegionFigures
 from .preview import Decider, rooms_of
-from .request_lists import RequestRow, rows_of
-from .requests import pending_requests, visible_requests
 
 OPEN_SHOWN = 10
 
@@ -46,27 +45,20 @@ def project_list_of(viewer: Viewer, text: str = "", state: str = "") -> QuerySet
 
 def members_of(project: Project, now: datetime) -> list[Membership]:
     """The people and groups that hold a role now, the strongest role first."""
+    return list(member_rows(project, now).select_related("user", "group"))
+
+
+def member_rows(project: Any, now: Any) -> QuerySet[Membership]:
+    """As `members_of`; project: it, its id or a slot for that."""
     strength = Case(*(When(role=role, then=Value(i)) for i, role in enumerate(Role)))
-    return list(
-        Membership.objects.live(now)
-        .filter(project=project)
-        .select_related("user", "group")
-        .order_by(strength, "user__name", "group__name", "pk")
-    )
+    rows = Membership.objects.live(now).filter(project=project)
+    return rows.order_by(strength, "user__name", "group__name", "pk")
 
 
-def open_requests(viewer: Viewer, project: Project) -> list[RequestRow]:
-    """What waits for a decision or an answer, the newest first."""
-    waiting = pending_requests(visible_requests(viewer).filter(project=project))
-    return rows_of(list(waiting.order_by("-pk")[:OPEN_SHOWN]), viewer)
-
-
-def who_decides(project: Project, now: datetime) -> list[Decider]:
-    """Who can decide requests of the project, the nearest first, one entry a level."""
-    everybody = mandates_for(project.unit.path, Power.DECIDE_QUOTA, now)
-    mandates = deciding_for(everybody, project)
+def levels_of(mandates: Iterable[Mandate]) -> list[Decider]:
+    """Who holds these, one entry a level; mandates: the nearest first."""
     levels: dict[str, list[object]] = defaultdict(list)
-    for mandate in with_free_holder(mandates, project, now):
+    for mandate in mandates:
         holder = delegate_of(mandate)
         if holder not in levels[mandate.delegation.unit.label]:
             levels[mandate.delegation.unit.label].append(holder)
@@ -89,8 +81,3 @@ def rooms_in_words(
     for offering in held:
         by_word[rooms[offering.pk].word].append(offering)
     return [(word, by_word[word]) for word in ("none", "tight", "ample") if word in by_word]
-
-
-def external_ids(project: Project) -> Collection[ProjectHandle]:
-    """What the identity endpoints call the project."""
-    return list(ProjectHandle.objects.filter(project=project).select_related("identity"))

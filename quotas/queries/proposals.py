@@ -1,6 +1,6 @@
 """A project that is asked for: what it would be before it is stored, and what it waits for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -69,16 +69,31 @@ class Standing:
         return urlencode(told | {"description": project.description})
 
 
-def standing_of(viewer: Viewer, project: Project, *, may_ask: bool) -> Standing | None:
-    """None for a project that stands; project: with its unit. One query for those."""
+def standing_of(
+    viewer: Viewer, project: Project, *, may_ask: bool, targets: Iterable[Target] | None = None
+) -> Standing | None:
+    """None for a project that stands; project: with its unit.
+
+    targets: all of the project, where they are at hand; else a query for one that stands.
+    """
     if project.state in NOT_OPENED:
         rows = QuotaRequest.objects.filter(project=project).order_by("pk")
         asked = rows.select_related("requester").first()
         found = waits_for([asked], viewer).get(asked.pk, []) if asked else []
         people = members_of(project, viewer.now)
         return Standing(asked, people, found, may_rename=may_ask, project=project)
-    refused = clashes(project) if may_ask else []
+    refused = (clashes(project) if targets is None else clashing(targets)) if may_ask else []
     return Standing(clashes=refused, may_rename=True, project=project) if refused else None
+
+
+def clashing(targets: Iterable[Target]) -> list[Target]:
+    """`clashes` of all targets of a project."""
+    found = [
+        each
+        for each in targets
+        if each.state == TargetState.REFUSED and each.error_code == NAME_TAKEN
+    ]
+    return sorted(found, key=lambda each: each.pk)
 
 
 def clashes(project: Project) -> list[Target]:

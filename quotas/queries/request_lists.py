@@ -1,14 +1,18 @@
 """Lists of requests with their states, lines and who they wait for, in a fixed cost."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from projects.models import Delegation, Group, Project, User, in_force
+from portal.lib.compiled import Answers, compiled
+from portal.lib.lookups import is_of
+from portal.lib.together import Part, Rows, Values
+from projects.models import Group, Project, User, in_force
 from projects.queries.viewers import Viewer, live_delegations, own_projects
 from quotas.models import (
     Assignment,
@@ -18,10 +22,18 @@ from quotas.models import (
     QuotaRequest,
     RequestLine,
 )
-from quotas.states import PENDING, AssignmentKind, LineState, RequestState
+from quotas.states import (
+    PENDING,
+    AssignmentKind,
+    LineState,
+    RequestState,
+    TargetState,
+    request_state,
+)
 
-from .delivery import Done, done_counts
-from .requests import UNDELIVERED, states_of, visible_requests
+from .catalogue_kept import catalogue_of, mark_part
+from .delivery import Done
+from .requests import UNDELIVERED, visible_requests
 
 
 class Scope(models.TextChoices):
@@ -44,6 +56,14 @@ class Stage(models.TextChoices):
 
 
 @dataclass(frozen=True)
+class Question:
+    """What a decider asked back; person: their name as it is now."""
+
+    person: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class RequestRow:
     """A request as a list shows it."""
 
@@ -52,7 +72,7 @@ class RequestRow:
     lines: tuple[RequestLine, ...]
     waits_for: tuple[User | Group, ...]
     done: Done | None
-    question: Decision | None
+    question: Question | None
 
     @property
     def changes(self) -> list[tuple[int, RequestLine]]:
@@ -97,33 +117,93 @@ def _at_stage(requests: QuerySet[QuotaRequest], stage: Stage) -> QuerySet[QuotaR
     return requests
 
 
-def rows_of(requests: Collection[QuotaRequest], viewer: Viewer) -> list[RequestRow]:
-    """What a list shows of these requests: the same number of queries for any number."""
-    states = states_of(requests)
-    lines: dict[int, list[RequestLine]] = defaultdict(list)
-    for line in RequestLine.objects.filter(request__in=requests).select_related(
-        "offering__resource", "offering__zone__region"
-    ):
-        lines[line.request_id].append(line)
-    waits = waits_for(requests, viewer)
-    done = done_counts(requests)
-    questions = {
-        each.request_id: each
-        for each in Decision.objects.filter(request__in=requests, kind=DecisionKind.RETURN)
-        .select_related("person")
-        .order_by("at", "pk")
-    }
-    return [
-        RequestRow(
-            request=each,
-            state=states[each.pk],
-            lines=tuple(lines[each.pk]),
-            waits_for=tuple(waits.get(each.pk, ())),
-            done=done.get(each.pk),
-            question=questions.get(each.pk) if states[each.pk] == RequestState.RETURNED else None,
+# Of the deliveries of a request, as `Delivered` takes them.
+COUNTS = {
+    "undelivered": Count("pk", filter=UNDELIVERED),
+    "refused": Count("pk", filter=UNDELIVERED & Q(target__state=TargetState.REFUSED)),
+    "applied": Count("applied_at"),
+    "left_out": Count("left_out_at"),
+    "total": Count("pk", filter=Q(left_out_at__isnull=True)),
+    "done": Count("pk", filter=Q(left_out_at__isnull=True, applied_at__isnull=False)),
+}
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """How many of a request's deliveries are how far; what was left out is not of `total`."""
+
+    undelivered: int = 0
+    refused: int = 0
+    applied: int = 0
+    left_out: int = 0
+    total: int = 0
+    done: int = 0
+
+    def state_with(self, line_states: Sequence[str]) -> RequestState:
+        return request_state(
+            line_states,
+            undelivered_count=self.undelivered,
+            refused_count=self.refused,
+            is_left_out=not self.applied and self.left_out > 0,
         )
-        for each in requests
+
+
+def rows_of(requests: Sequence[QuotaRequest], viewer: Viewer) -> list[RequestRow]:
+    """What a list shows of these requests; one query for any number."""
+    if not requests:
+        return []
+    return rows_from(requests, _read(requests=[each.pk for each in requests], now=viewer.now))
+
+
+def row_parts(*, requests: Any, now: Any) -> list[Part]:
+    """What asks for the rows of these requests, an array of ids: for `rows_from`."""
+    of_them = is_of("request", requests)
+    waiting = waiting_assignments(now).filter(is_of("line__request", requests))
+    waiting = waiting.annotate(of_request=F("line__request"))
+    deliveries = Delivery.objects.filter(is_of("decision_line__decision__request", requests))
+    counts = deliveries.order_by().values("decision_line__decision__request").annotate(**COUNTS)
+    returned = Decision.objects.filter(of_them, kind=DecisionKind.RETURN).order_by("at", "pk")
+    return [
+        mark_part(),
+        Rows(RequestLine.objects.filter(of_them).order_by("request", "pk")),
+        Rows(waiting, ["user", "group"], ["of_request"]),
+        Values(counts, ["decision_line__decision__request", *COUNTS]),
+        Values(returned, ["request", "person__name", "person__subject", "reason"]),
     ]
+
+
+_read = compiled(row_parts)
+
+
+def rows_from(requests: Iterable[QuotaRequest], read: Answers) -> list[RequestRow]:
+    """The rows from the answer to `row_parts`."""
+    mark, found, waiting, counts, returned = read
+    offerings = catalogue_of(mark).offerings
+    lines: dict[int, list[RequestLine]] = defaultdict(list)
+    for line in found:
+        line.offering = offerings[line.offering_id]
+        lines[line.request_id].append(line)
+    waits = _holders((each.of_request, each.user or each.group) for each in waiting)
+    progress = {request_id: Delivered(*figures) for request_id, *figures in counts}
+    questions = {
+        request_id: Question(name or subject, reason)
+        for request_id, name, subject, reason in returned
+    }
+    rows = []
+    for each in requests:
+        done = progress.get(each.pk, Delivered())
+        state = done.state_with([line.state for line in lines[each.pk]])
+        rows.append(
+            RequestRow(
+                request=each,
+                state=state,
+                lines=tuple(lines[each.pk]),
+                waits_for=tuple(waits.get(each.pk, ())),
+                done=Done(done.done, done.total) if done.total else None,
+                question=questions.get(each.pk) if state == RequestState.RETURNED else None,
+            )
+        )
+    return rows
 
 
 def waits_for(requests: Collection[QuotaRequest], viewer: Viewer) -> dict[int, list[User | Group]]:
@@ -131,17 +211,28 @@ def waits_for(requests: Collection[QuotaRequest], viewer: Viewer) -> dict[int, l
 
     Not who endorses: nothing waits for them, as others may decide without them.
     """
-    live: QuerySet[Delegation] = live_delegations(viewer.now)
     rows = (
-        Assignment.objects.filter(in_force(viewer.now))
-        .filter(Q(line__state=LineState.OPEN), line__request__in=requests, delegation__in=live)
-        .filter(kind=AssignmentKind.DECIDE)
+        waiting_assignments(viewer.now)
+        .filter(line__request__in=requests)
         .select_related("line", "user", "group")
-        .order_by("pk")
     )
+    return _holders((row.line.request_id, row.user or row.group) for row in rows)
+
+
+def waiting_assignments(now: Any) -> QuerySet[Assignment]:
+    """Those by which open lines wait for a decision now; now: a moment or a slot for it."""
+    rows = Assignment.objects.filter(in_force(now), line__state=LineState.OPEN)
+    return rows.filter(
+        delegation__in=live_delegations(now), kind=AssignmentKind.DECIDE
+    ).order_by("pk")  # fmt: skip
+
+
+def _holders(
+    pairs: Iterable[tuple[int, User | Group | None]],
+) -> dict[int, list[User | Group]]:
+    """{request id: those who are named with it, each once}"""
     found: dict[int, dict[tuple[str, int], User | Group]] = defaultdict(dict)
-    for row in rows:
-        holder = row.user or row.group
+    for request_id, holder in pairs:
         if holder is not None:
-            found[row.line.request_id][type(holder).__name__, holder.pk] = holder
+            found[request_id][type(holder).__name__, holder.pk] = holder
     return {pk: list(holders.values()) for pk, holders in found.items()}

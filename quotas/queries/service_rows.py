@@ -1,12 +1,14 @@
 """The services of a region as they stand for a project: their trouble, and when they were read."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from quotas.models import Endpoint, Reading, Target
+from quotas.models import Endpoint, Target
 from quotas.states import EndpointState, TargetState
+
+from .figure_reading import Told
 
 # A project's trouble at an endpoint that its people are told about.
 TROUBLED = (TargetState.RETRYING, TargetState.REFUSED, TargetState.SKIPPED)
@@ -39,29 +41,19 @@ class ServiceRow:
 
 
 def services_of(
-    project_ids: Sequence[int], readings: Iterable[Reading]
+    targets: Iterable[Target], readings: Iterable[Told]
 ) -> dict[tuple[int, int], list[ServiceRow]]:
     """{(project id, region id): its services}; identity endpoints of no region are left out.
 
-    readings: those of the projects.
+    targets: with their endpoints, in the order of these; readings: those of the same projects.
     """
-    newest = _newest(readings)
-    found: dict[tuple[int, int], list[ServiceRow]] = defaultdict(list)
-    targets = (
-        Target.objects.filter(project__in=project_ids, endpoint__region__isnull=False)
-        .select_related("endpoint__state_by", "endpoint__identity__state_by")
-        .order_by("endpoint__slug")
-    )
-    for target in targets:
-        key = (target.project_id, target.endpoint.region_id or 0)
-        moments = [each for each in (target.observed_at, newest.get(target.pk)) if each]
-        found[key].append(ServiceRow(target.endpoint, target, max(moments, default=None)))
-    return dict(found)
-
-
-def _newest(readings: Iterable[Reading]) -> dict[int, datetime]:
-    """{target id: when anything of it was last read}."""
-    found: dict[int, datetime] = {}
+    newest: dict[int, datetime] = {}
     for each in readings:
-        found[each.target_id] = max(each.used_at, found.get(each.target_id, each.used_at))
-    return found
+        newest[each.target_id] = max(each.used_at, newest.get(each.target_id, each.used_at))
+    found: dict[tuple[int, int], list[ServiceRow]] = defaultdict(list)
+    for target in targets:
+        if target.endpoint.region_id is not None:
+            moments = [each for each in (target.observed_at, newest.get(target.pk)) if each]
+            row = ServiceRow(target.endpoint, target, max(moments, default=None))
+            found[target.project_id, target.endpoint.region_id].append(row)
+    return dict(found)

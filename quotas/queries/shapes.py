@@ -11,6 +11,12 @@ from dataclasses import dataclass
 
 from quotas.models import Contribution, Limit, Offering, ZoneKind
 
+# Of contributions, by their offerings: the order in which pages show them.
+CATALOGUE_ORDER = (
+    "offering__zone__order", "offering__zone__slug",
+    "offering__resource__order", "offering__resource__slug",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Part:
@@ -50,10 +56,7 @@ def contributions(offering_ids: Collection[int] | None = None) -> list[Contribut
     """What feeds what, in the catalogue's order; of these offerings, or all."""
     rows = Contribution.objects.select_related(
         "limit__endpoint__region", "offering__resource", "offering__zone__region"
-    ).order_by(
-        "offering__zone__order", "offering__zone__slug",
-        "offering__resource__order", "offering__resource__slug",
-    )  # fmt: skip
+    ).order_by(*CATALOGUE_ORDER)
     return list(rows if offering_ids is None else rows.filter(offering__in=offering_ids))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from projects.models import Event, Group, Project, Unit, User
+from projects.models import Event, Group, Unit, User
 from quotas.models import (
     Comment,
     Decision,
@@ -25,7 +25,7 @@ from quotas.models import (
     Target,
 )
 
-from .timeline_events import UNTOLD, events_of_project, told
+from .timeline_events import UNTOLD, Told
 from .timeline_words import MARKS, sentence_of
 
 PROJECT_EVENTS = 15
@@ -233,9 +233,8 @@ def _delivered(quota_request: QuotaRequest) -> Iterable[Entry]:
     return latest.values()
 
 
-def project_timeline(project: Project, count: int = PROJECT_EVENTS) -> list[Entry]:
-    """The last acts about a project, the newest first."""
-    events = list(events_of_project(project).order_by("-id")[:count])
+def entries_of(rows: Iterable[Told]) -> list[Entry]:
+    """What a project's page tells of each."""
     return [
         Entry(
             each.event.verb,
@@ -248,7 +247,7 @@ def project_timeline(project: Project, count: int = PROJECT_EVENTS) -> list[Entr
             rule=each.rule,
             sentence=each.sentence,
         )
-        for each in told(events)
+        for each in rows
     ]
 
 

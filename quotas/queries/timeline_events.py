@@ -4,17 +4,25 @@ The record of acts is their order; what people wrote about an act, what was deci
 is looked up here: a fixed number of queries for any number of events.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cached_property
 from typing import Any
 
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import (
+    DateTimeField,
+    Exists,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+)
 from django.utils.translation import gettext as _
 
-from portal.lib.together import Rows, together
-from projects.models import Event, Group, Project, ProjectAct, ProjectChange, Unit, User
+from portal.lib.compiled import Answers, compiled
+from portal.lib.lookups import IsAnyOf, is_of
+from portal.lib.together import Part, Rows, Values
+from projects.models import Event, Group, ProjectAct, ProjectChange, Unit, User
 from projects.states import ProjectActKind
 from quotas.models import (
     Comment,
@@ -57,8 +65,8 @@ ACTS = {
 }
 
 
-def events_of_project(project: Project) -> QuerySet[Event]:
-    """Every act about a project and its requests."""
+def events_of_project(project: Any) -> QuerySet[Event]:
+    """Every act about a project and its requests; project: it, its id or a slot for that."""
     rows = Event.objects.filter(project=project).exclude(verb__in=UNTOLD)
     return rows.select_related("actor")
 
@@ -96,29 +104,121 @@ class Told:
 
 
 def told(events: Sequence[Event]) -> list[Told]:
-    """What a timeline tells of these events, in their order."""
-    found = _Known(events)
+    """What a timeline tells of these events, in their order; one query."""
+    return told_from(events, _known(**known_keys(events)))
+
+
+def told_from(events: Sequence[Event], known: Answers) -> list[Told]:
+    """As `told`. known: the answer to `known_parts`, asked with the `known_keys` of the events."""
+    found = _Known(events, known)
     return [found.told(each) for each in events]
 
 
-class _Known:
-    """What is looked up for a page of events, each kind once and only where one is about it."""
+def known_keys(events: Sequence[Event]) -> dict[str, list[Any]]:
+    """By which is found what these events are about: arrays for the slots of `known_parts`."""
+    asked = [each for each in events if each.subject_kind == "request"]
+    written = [each for each in asked if each.verb in ("commented", "answered")]
+    acted = [each for each in events if each.verb in ACTS]
+    return {
+        "users": _subjects(events, "user"),
+        "groups": _subjects(events, "group"),
+        "changes": _subjects(events, "project_change"),
+        "units": [
+            each.data["after"]
+            for each in events
+            if each.verb == "project moved" and isinstance(each.data.get("after"), int)
+        ],
+        "endpoints": [each.data["endpoint"] for each in events if "endpoint" in each.data],
+        "decisions": [each.data["decision"] for each in asked if "decision" in each.data],
+        "reasoned": [each.subject_id for each in asked if each.verb == "submitted"],
+        "commented": [each.subject_id for each in written],
+        "comment_moments": [each.at for each in written],
+        "acted": list({each.project_id for each in acted}),
+        "act_moments": [each.at for each in acted],
+    }
 
-    def __init__(self, events: Sequence[Event]) -> None:
-        self.events = events
-        # Always asked, so that a project's page costs the same before somebody joined it, or
-        # something was decided; 0 is no row's id, without which nothing would be asked.
-        self.granted = self._granted()
-        users, groups = together(
-            Rows(User.objects.filter(pk__in=[0, *self._ids("user")])),
-            Rows(Group.objects.filter(pk__in=[0, *self._ids("group")])),
-        )
-        self.users: dict[int, User] = {each.pk: each for each in users}
-        self.groups: dict[int, Group] = {each.pk: each for each in groups}
+
+def known_parts(
+    *, users: Any, groups: Any, changes: Any, units: Any, endpoints: Any, decisions: Any,
+    reasoned: Any, commented: Any, comment_moments: Any, acted: Any, act_moments: Any,
+) -> list[Part]:  # fmt: skip
+    """What asks for all that `told_from` tells, each by an array of keys."""
+    decided = Decision.objects.filter(is_of("pk", decisions))
+    amounts = DecisionLine.objects.filter(is_of("decision", decisions)).order_by("pk")
+    asked = QuotaRequest.objects.filter(is_of("pk", reasoned)).order_by()
+    comments = Comment.objects.filter(is_of("request", commented), _is_at(comment_moments))
+    acts = ProjectAct.objects.filter(is_of("project", acted), _is_at(act_moments))
+    rules = PolicyVersion.objects.filter(pk__in=decided.values("policy_version")).order_by()
+    return [
+        Rows(User.objects.filter(is_of("pk", users)).order_by()),
+        Rows(Group.objects.filter(is_of("pk", groups)).order_by()),
+        Rows(ProjectChange.objects.filter(is_of("pk", changes)).order_by()),
+        Rows(Unit.objects.filter(is_of("pk", units)).order_by()),
+        Rows(Endpoint.objects.filter(is_of("slug", endpoints, TextField())).order_by()),
+        Values(decided.order_by(), ["pk", "reason", "policy_version"]),
+        Values(amounts, ["decision", "line__offering__slug", "granted", "endorsed"]),
+        Rows(rules, ["policy", "resource", "zone"]),
+        Values(asked, ["pk", "reason"]),
+        Rows(comments.order_by()),
+        Rows(acts.order_by()),
+    ]
+
+
+_known = compiled(known_parts)
+
+
+def _is_at(moments: Any) -> IsAnyOf:
+    return is_of("at", moments, DateTimeField())
+
+
+def _subjects(events: Iterable[Event], kind: str) -> list[int]:
+    return [
+        each.subject_id
+        for each in events
+        if each.subject_kind == kind and each.subject_id is not None
+    ]
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """What a timeline tells of a decision: without its proof, which is long."""
+
+    pk: int
+    reason: str
+    rule: PolicyVersion | None
+
+
+class _Known:
+    """What is known about some events."""
+
+    def __init__(self, events: Sequence[Event], known: Answers) -> None:
+        (
+            users, groups, changes, units, endpoints, decisions, amounts, rules, reasons,
+            comments, acts,
+        ) = known  # fmt: skip
+        self.users: Mapping[int, User] = _by_id(users)
+        self.groups: Mapping[int, Group] = _by_id(groups)
+        self.changes: Mapping[int, ProjectChange] = _by_id(changes)
+        self.units: Mapping[int, Unit] = _by_id(units)
+        self.endpoints: Mapping[str, Endpoint] = {each.slug: each for each in endpoints}
+        rule_by_id: Mapping[int, PolicyVersion] = _by_id(rules)
+        self.decisions = {
+            pk: _Decided(pk, reason, rule_by_id.get(rule)) for pk, reason, rule in decisions
+        }
+        self.granted: dict[int, dict[str, int]] = {}
+        for decision, slug, granted, endorsed in amounts:
+            amount = endorsed if granted is None else granted
+            if amount is not None:
+                self.granted.setdefault(decision, {})[slug] = amount
+        self.reasons: Mapping[int, str] = dict(reasons)
+        self.comments = {
+            (each.request_id, each.author_id, each.at): each.text for each in comments
+        }  # fmt: skip
+        self.acts = {(each.project_id, each.kind, each.at): each for each in acts}
 
     def told(self, event: Event) -> Told:
         act, change, decision = self._act(event), self._change(event), self._decision(event)
-        rule = decision.policy_version if decision is not None else None
+        rule = decision.rule if decision is not None else None
         endpoint = self.endpoints.get(event.data.get("endpoint", ""))
         whom = self._whom(event)
         sentence = sentence_of(
@@ -141,7 +241,7 @@ class _Known:
 
     def _text(
         self, event: Event, act: ProjectAct | None, change: ProjectChange | None,
-        decision: Decision | None,
+        decision: _Decided | None,
     ) -> str:  # fmt: skip
         if decision is not None:
             return decision.reason
@@ -156,7 +256,7 @@ class _Known:
         return ""
 
     def _amounts(
-        self, event: Event, act: ProjectAct | None, decision: Decision | None
+        self, event: Event, act: ProjectAct | None, decision: _Decided | None
     ) -> Mapping[str, int]:
         if decision is not None:
             return self.granted.get(decision.pk, {})
@@ -175,7 +275,7 @@ class _Known:
         is_change = event.subject_kind == "project_change"
         return self.changes.get(event.subject_id or 0) if is_change else None
 
-    def _decision(self, event: Event) -> Decision | None:
+    def _decision(self, event: Event) -> _Decided | None:
         is_request = event.subject_kind == "request"
         return self.decisions.get(event.data.get("decision", 0)) if is_request else None
 
@@ -188,74 +288,6 @@ class _Known:
         unit = self.units.get(event.data.get("after", 0)) if event.verb == "project moved" else None
         return unit.label if unit else ""
 
-    def _ids(self, kind: str, *verbs: str) -> set[int]:
-        """The subjects of one kind, of some verbs or all."""
-        return {
-            each.subject_id
-            for each in self.events
-            if each.subject_kind == kind and each.subject_id is not None
-            and (not verbs or each.verb in verbs)
-        }  # fmt: skip
 
-    @cached_property
-    def endpoints(self) -> Mapping[str, Endpoint]:
-        slugs = {each.data["endpoint"] for each in self.events if "endpoint" in each.data}
-        return Endpoint.objects.in_bulk(slugs, field_name="slug") if slugs else {}
-
-    @cached_property
-    def units(self) -> Mapping[int, Unit]:
-        moved = {each.data.get("after") for each in self.events if each.verb == "project moved"}
-        return Unit.objects.in_bulk([each for each in moved if isinstance(each, int)])
-
-    @cached_property
-    def changes(self) -> Mapping[int, ProjectChange]:
-        return ProjectChange.objects.in_bulk(self._ids("project_change"))
-
-    @cached_property
-    def acts(self) -> Mapping[tuple[int | None, str, datetime], ProjectAct]:
-        about = [each for each in self.events if each.verb in ACTS]
-        rows = ProjectAct.objects.filter(
-            project__in={each.project_id for each in about}, at__in={each.at for each in about}
-        )
-        return {(each.project_id, each.kind, each.at): each for each in _some(rows, about)}
-
-    @cached_property
-    def decisions(self) -> Mapping[int, Decision]:
-        ids = {
-            each.data["decision"]
-            for each in self.events
-            if each.subject_kind == "request" and "decision" in each.data
-        }
-        return Decision.objects.select_related("policy_version__policy").in_bulk([0, *ids])
-
-    def _granted(self) -> Mapping[int, dict[str, int]]:
-        """{decision id: {offering: granted, or endorsed}}"""
-        rows = DecisionLine.objects.filter(decision__in=[0, *self.decisions]).values_list(
-            "decision", "line__offering__slug", "granted", "endorsed"
-        )
-        found: dict[int, dict[str, int]] = {}
-        for decision_id, slug, granted, endorsed in rows.order_by("pk"):
-            amount = endorsed if granted is None else granted
-            if amount is not None:
-                found.setdefault(decision_id, {})[slug] = amount
-        return found
-
-    @cached_property
-    def reasons(self) -> Mapping[int, str]:
-        ids = self._ids("request", "submitted")
-        return dict(QuotaRequest.objects.filter(pk__in=ids).values_list("pk", "reason"))
-
-    @cached_property
-    def comments(self) -> Mapping[tuple[int | None, int | None, datetime], str]:
-        written = [each for each in self.events if each.verb in ("commented", "answered")]
-        rows = Comment.objects.filter(
-            request__in={each.subject_id for each in written},
-            at__in={each.at for each in written},
-        )
-        return {(each.request_id, each.author_id, each.at): each.text
-                for each in _some(rows, written)}  # fmt: skip
-
-
-def _some(rows: QuerySet[Any], about: Collection[Event]) -> Iterable[Any]:
-    """The rows, without asking where there is nothing to ask about."""
-    return rows if about else ()
+def _by_id(rows: Iterable[Any]) -> dict[int, Any]:
+    return {each.pk: each for each in rows}

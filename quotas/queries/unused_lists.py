@@ -55,12 +55,6 @@ def narrowed(
     return rows
 
 
-def unused_at_hand(project: Project) -> list[UnusedQuota]:
-    """What was found about one project, the largest part of a quota first; one query."""
-    rows = list(current_unused().filter(account__project=project))
-    return sorted(rows, key=lambda each: -each.amount / each.balance)
-
-
 def current_unused() -> QuerySet[UnusedQuota]:
     """All that was found and did not move since."""
     return UnusedQuota.objects.filter(

@@ -3,19 +3,20 @@
 Of one project here; of units and zones in `unit_usage`. Where its lines run: portal.lib.charts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from itertools import groupby
+from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from portal.lib.charts import Plot, Point
 from projects.models import Project
-from quotas.models import Limit, UsagePeak
+from quotas.models import Limit, Reading, Region, UsagePeak
 
-from .figures import RegionFigures
+from .figures import LimitRow, RegionFigures
 
 DAYS = (30, 90, 365)
 
@@ -155,17 +156,47 @@ def usage_of(
     project: Project, regions: Iterable[RegionFigures], *, limit: str, day_count: int, today: date
 ) -> Chart | None:
     """The days of a limit, by its id as text, or of the first that has two; None: too few."""
-    peaks = UsagePeak.objects.filter(
-        target__project=project, day__gt=today - timedelta(days=day_count)
-    )
+    since = today - timedelta(days=day_count)
+    peaks = UsagePeak.objects.filter(target__project=project, day__gt=since)
     # Of one day alone no line is drawn.
     counts = peaks.order_by().values("limit").annotate(day_count=Count("pk"))
     known = set(counts.filter(day_count__gt=1).values_list("limit", flat=True))
-    rows = [(each.region, row) for each in regions for row in each.rows if row.limit.pk in known]
-    if not rows:
+    drawn = limit_drawn(regions, known, limit)
+    if drawn is None:
         return None
-    region, row = next((pair for pair in rows if str(pair[1].limit.pk) == limit), rows[0])
-    seen = peaks.filter(limit=row.limit).order_by("day").values_list("day", "used", "limit_seen")
+    seen = peak_rows(project, drawn[1].limit.pk, since).values_list("day", "used", "limit_seen")
+    return chart_from(drawn, day_count, seen)
+
+
+def limit_drawn(
+    regions: Iterable[RegionFigures], known: Collection[int], limit: str
+) -> tuple[Region, LimitRow] | None:
+    """The one that is asked for by its id, or the first; known: ids of those with two days."""
+    rows = [(each.region, row) for each in regions for row in each.rows if row.limit.pk in known]
+    return next((pair for pair in rows if str(pair[1].limit.pk) == limit), next(iter(rows), None))
+
+
+def known_limits(project: Any, since: Any) -> QuerySet[Reading]:
+    """Readings of the project's limits that have two days; by ids or slots.
+
+    Of each the second is looked up, as all days of all limits would be thousands.
+    """
+    second = peak_rows(OuterRef("target__project"), OuterRef("limit"), since)
+    second = second.filter(target=OuterRef("target")).order_by()[1:2]
+    return Reading.objects.filter(Exists(second), target__project=project).order_by("pk")
+
+
+def peak_rows(project: Any, limit: Any, since: Any) -> QuerySet[UsagePeak]:
+    """The days of a limit after one day; by ids or slots."""
+    rows = UsagePeak.objects.filter(target__project=project, limit=limit, day__gt=since)
+    return rows.order_by("day")
+
+
+def chart_from(
+    drawn: tuple[Region, LimitRow], day_count: int, seen: Iterable[tuple[date, int, int | None]]
+) -> Chart:
+    """seen: day, highest use and limit of each day."""
+    region, row = drawn
     days = tuple(Day(day, used, _known(bound)) for day, used, bound in seen)
     return Chart(row.limit, row.name, region.name, day_count, days)
 

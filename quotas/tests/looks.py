@@ -210,6 +210,7 @@ LOOKS: dict[str, Look] = {
     "request_list": Look("alice"),
     "project_new": Look("alice", query="?name=Higgs+Reco&region=geneva"),
     "project_rename": Look("alice", a_proposed_project),
+    "project_room": Look("alice", slug("atlas-reco")),
     "project_thresholds": Look("alice", slug("atlas-reco")),
     "request_new": Look("alice", query="?project=atlas-reco&region=geneva"),
     "request_detail": Look("alice", a_request("alice", LineState.GRANTED)),

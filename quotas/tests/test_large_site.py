@@ -52,6 +52,7 @@ from quotas.tests.large import (
     FIRST,
     OPEN_LINES,
     UNITS,
+    WIDE,
     LargeSite,
     make_large_site,
 )
@@ -60,8 +61,8 @@ from quotas.tests.large_pages import lookups
 RECORD = Path(__file__).with_name("large_site.json")
 # What people wait for takes at most so many statements; a queue however it is narrowed.
 MOST = {
-    "queue": 6, "submit": 12, "submit under rules": 12, "approve": 16, "approve under totals": 16,
-    "submit by its form": 12, "approve by its form": 16,
+    "queue": 6, "project": 8, "submit": 12, "submit under rules": 12, "approve": 16,
+    "approve under totals": 16, "submit by its form": 12, "approve by its form": 16,
 }  # fmt: skip
 # A list of the API, whatever it lists; who could decide where is no list.
 MOST_OF_LISTS, NO_LIST = 5, {"api coverage"}
@@ -204,7 +205,8 @@ def pages(large: LargeSite) -> dict[str, tuple[User, str]]:
         "coverage of a head": (large.head_of(FIRST[2] + 1), "/remit/coverage/"),
         "coverage of a root": (root, "/remit/coverage/"),
         "unit": (head, f"/units/{unit.slug}/"),
-        "project": (owner, f"/projects/{wish.project.slug}/"),
+        "project": (large.owner_of(WIDE), f"/projects/p{WIDE}/"),
+        "project of four quotas": (owner, f"/projects/{wish.project.slug}/"),
         "api queue": (busy, "/api/v1/queue/"),
         "api requests": (root, "/api/v1/requests/"),
         "api delegations": (head, "/api/v1/delegations/"),
@@ -236,6 +238,7 @@ def costs(large: LargeSite) -> dict[str, Cost]:
     tables = large_tables()
     found = {name: cost_of_verb(verb, tables) for name, verb in verbs(large).items()}
     looks = pages(large) | lookups(large, asked(AMOUNTS[1]).project)
+    cost_of_page(*looks["project"], tables)  # what is kept with the connection is no page's cost
     for name, (person, address) in looks.items():
         found[name] = cost_of_page(person, address, tables)
     return found

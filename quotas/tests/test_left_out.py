@@ -10,8 +10,8 @@ from django.utils import timezone
 from projects.queries.viewers import Viewer
 from quotas.actions import decide, keys
 from quotas.models import Delivery, Endpoint, Limit, QuotaRequest, Reading
-from quotas.queries.delivery import done_counts, progress_of
-from quotas.queries.request_lists import Scope, Stage, find_requests
+from quotas.queries.delivery import Done, progress_of
+from quotas.queries.request_lists import Scope, Stage, find_requests, rows_of
 from quotas.queries.requests import states_of
 from quotas.states import RequestState, request_state
 from quotas.tests.api import caller
@@ -82,10 +82,10 @@ def test_a_request_of_which_nothing_is_enforced_is_not_applied(
 def test_lists_neither_count_nor_wait_for_what_is_left_out(
     site_today: Site, asked: QuotaRequest
 ) -> None:
-    counts = done_counts([asked])[asked.pk]
-    assert (counts.done, counts.total) == (0, 1)
-    set_deliveries("nova-geneva", applied_at=timezone.now())
     viewer = Viewer.of(site_today.alice, timezone.now())
+    (row,) = rows_of([asked], viewer)
+    assert row.done == Done(done=0, total=1)
+    set_deliveries("nova-geneva", applied_at=timezone.now())
     assert list(find_requests(viewer, Scope.ALL, Stage.APPLYING)) == []
     assert list(find_requests(viewer, Scope.ALL, Stage.DONE)) == [asked]
 

@@ -24,7 +24,7 @@ from quotas.models import (
     Zone,
 )
 from quotas.queries.accounts import audit
-from quotas.queries.timeline import project_timeline
+from quotas.queries.timeline_events import events_of_project, told
 from quotas.queries.why import why
 from quotas.states import DriftEnd, DriftKind, TargetState
 from quotas.tests.drifting import make_drift
@@ -63,7 +63,9 @@ def test_what_was_seen_is_the_quota_with_all_that_a_decision_leaves(
     assert decision.snapshot["lines"][0]["delegation"] == site.delegations["dana"].pk
     moved = Transfer.objects.latest("pk")
     assert (moved.amount, moved.decision_line.decision) == (72, decision)  # type: ignore[union-attr]
-    verbs = [entry.verb for entry in project_timeline(site.project)]
+    verbs = [
+        each.event.verb for each in told(list(events_of_project(site.project).order_by("-id")))
+    ]
     assert verbs[:3] == ["drift_adopted", "approved", "submitted"]
     assert why(site.project, site.vcpu, None).movements[0].change == 72
     target = Target.objects.get(pk=changed.target_id)

@@ -1,13 +1,12 @@
 """Rows of drift as pages show them: the sentence, and what this reader can do about it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from projects.models import Project
-from projects.queries.viewers import Viewer, roles_in
+from projects.queries.viewers import Viewer
 from projects.rules import has_an_interest, may_decide_in
 from quotas.models import Drift
-from quotas.queries.drift import drift_of_project
 from quotas.queries.drift_words import sentence_of, why_not_adopt, why_not_restore
 from quotas.queries.repairers import Repairs
 
@@ -43,11 +42,10 @@ def rows_of(drifts: Iterable[Drift], repairs: Repairs) -> list[DriftRow]:
     return [DriftRow(each, repairs.may_retry(each.target)) for each in drifts]
 
 
-def project_rows(viewer: Viewer, project: Project) -> list[DriftRow]:
-    """The open drift of a project, for its page."""
-    found = drift_of_project(project, viewer.now)
-    if not found:
-        return []
-    decides = may_decide_in(viewer, project) and not has_an_interest(roles_in(viewer, project))
-    repairs = Repairs(viewer)
-    return [DriftRow(each, repairs.may_retry(each.target), decides) for each in found]
+def project_rows(
+    viewer: Viewer, project: Project, drifts: Iterable[Drift], roles: Collection[str],
+    repairs: Repairs,
+) -> list[DriftRow]:  # fmt: skip
+    """The open drift of a project, for its page; roles: the reader's in it."""
+    decides = may_decide_in(viewer, project) and not has_an_interest(roles)
+    return [DriftRow(each, repairs.may_retry(each.target), decides) for each in drifts]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.errors import NotVisible
 from projects.models import Project
+from projects.queries.seen_project import seen_project
 from projects.queries.viewers import Viewer, visible_projects
 from quotas.models import Offering, QuotaRequest
 from quotas.queries.requests import visible_requests
@@ -33,6 +34,14 @@ def visible_project(viewer: Viewer, slug: str) -> Project:
     if project is None:
         raise NotVisible(_("There is no such project, or it is not for you to see."))
     return project
+
+
+def seen_with_roles(viewer: Viewer, slug: str) -> tuple[Project, frozenset[str]]:
+    """The project and the person's roles in it, or NotVisible; one query."""
+    found = seen_project(viewer, slug) if is_slug(slug) else None
+    if found is None:
+        raise NotVisible(_("There is no such project, or it is not for you to see."))
+    return found
 
 
 def visible_request(viewer: Viewer, number: int) -> QuotaRequest:

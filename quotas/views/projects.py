@@ -4,32 +4,22 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from portal.jinja import draw
 from portal.lib.access import shows
-from projects.queries.viewers import roles_in
 from projects.rules import has_an_interest, may_ask, may_ask_for_others, may_decide_in
 from projects.states import ProjectState
 from projects.views.viewer import viewer_of
-from quotas.queries.crossings import open_crossings
-from quotas.queries.figures import figures_of, open_loans
-from quotas.queries.holders import missing_holders
+from quotas.queries.figures import figures_of
 from quotas.queries.home import project_rows
-from quotas.queries.lives import hold_on, open_changes
-from quotas.queries.project_pages import (
-    external_ids,
-    members_of,
-    open_requests,
-    project_list_of,
-    rooms_in_words,
-    who_decides,
-)
+from quotas.queries.project_pages import project_list_of, rooms_in_words
+from quotas.queries.project_reading import read_project
 from quotas.queries.proposals import standing_of
 from quotas.queries.repairers import Repairs
-from quotas.queries.timeline import project_timeline
-from quotas.queries.unused_lists import unused_at_hand
-from quotas.queries.usage import DAYS, day_count_of, usage_of
+from quotas.queries.usage import DAYS, day_count_of
 
 from .drift_rows import project_rows as drift_rows
-from .pages import choice_of, page_of, visible_project
+from .pages import choice_of, page_of, seen_with_roles, visible_project
+from .quota_tables import QuotaTables
 
 MAX_FIND = 100
 UNUSED_SHOWN = 3
@@ -59,50 +49,57 @@ def project_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
     viewer = viewer_of(request)
-    project = visible_project(viewer, slug)
-    regions = figures_of(project)
-    roles = roles_in(viewer, project)
+    project, roles = seen_with_roles(viewer, slug)
+    page = read_project(
+        viewer,
+        project,
+        limit=request.GET.get("limit", ""),
+        day_count=day_count_of(request.GET.get("days", "")),
+    )
     asks = may_ask(roles)
-    unused = unused_at_hand(project)
+    is_active = project.state == ProjectState.ACTIVE
+    repairs = Repairs(viewer)
+    tables = QuotaTables(project, viewer.now)
     context = {
+        **vars(page),
         "project": project,
-        "regions": [each for each in regions if not each.is_empty],
-        "empty_regions": [each.region for each in regions if each.is_empty],
-        "chart": usage_of(
-            project,
-            regions,
-            limit=request.GET.get("limit", ""),
-            day_count=day_count_of(request.GET.get("days", "")),
-            today=viewer.site_day,
-        ),
+        "regions": [(each, tables.of(each)) for each in page.regions if not each.is_empty],
+        "empty_regions": [each.region for each in page.regions if each.is_empty],
         "day_choices": DAYS,
         "choices": [
             (row.limit.pk, f"{row.name}, {each.region.name}")
-            for each in regions
+            for each in page.regions
             for row in each.rows
             if not row.is_empty
         ],
-        "crossings": open_crossings(project),
-        "loans": open_loans([project]),
-        "unused": unused,
-        "unused_first": unused[:UNUSED_SHOWN],
+        "loan_rows": draw("projects/_loan_rows.jinja", loans=page.loans, now=viewer.now),
+        "unused_first": page.unused[:UNUSED_SHOWN],
         "may_lend": may_decide_in(viewer, project) and not has_an_interest(roles),
-        "hold": hold_on(project),
-        "changes": open_changes(project),
         "now": viewer.now,
-        "entries": project_timeline(project),
-        "requests": open_requests(viewer, project),
-        "members": members_of(project, viewer.now),
-        "missing_holders": missing_holders(project, viewer.now),
-        "deciders": who_decides(project, viewer.now),
-        "rooms": rooms_in_words(viewer, project, regions),
-        "external_ids": external_ids(project),
-        "drift_rows": drift_rows(viewer, project),
-        "may_ask": asks and project.state == ProjectState.ACTIVE,
-        "proposal": standing_of(viewer, project, may_ask=asks),
-        "may_ask_for_others": may_ask_for_others(viewer, project)
-        and project.state == ProjectState.ACTIVE,
-        "repairs": Repairs(viewer),
+        "drift_rows": drift_rows(viewer, project, page.drifts, roles, repairs),
+        "may_ask": asks and is_active,
+        "proposal": standing_of(viewer, project, may_ask=asks, targets=page.targets),
+        "may_ask_for_others": may_ask_for_others(viewer, project) and is_active,
+        "repairs": repairs,
         "here": "projects",
     }
     return render(request, "projects/detail.html", context)
+
+
+@shows("project")
+@require_safe
+def project_room(request: HttpRequest, slug: str) -> HttpResponse:
+    """Whether there is room for more of what it has: a page, or the part of the project's own.
+
+    How full an envelope is takes adding up all that lies below it, which few readers wait for.
+    """
+    viewer = viewer_of(request)
+    project = visible_project(viewer, slug)
+    context = {
+        "project": project,
+        "rooms": rooms_in_words(viewer, project, figures_of(project)),
+        "here": "projects",
+    }
+    is_part = request.htmx  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    name = "projects/_room.html" if is_part else "projects/room.html"
+    return render(request, name, context)

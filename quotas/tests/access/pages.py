@@ -96,6 +96,7 @@ PAGES: dict[str, list[Sample]] = {
     "project_name": [get(query="?name=Higgs")],
     # Somebody else has its name in Keystone.
     "project_rename": [get(PROJECT), post(PROJECT, renamed)],
+    "project_room": [get(PROJECT)],
     "project_thresholds": [get(PROJECT), post(PROJECT, shares)],
     "quota_why": [get(lambda case: {"slug": "atlas-reco", "offering": case.site.vcpu.slug})],
     "quota_explain": [get(lambda case: {"slug": "atlas-reco", "offering": case.site.vcpu.slug})],

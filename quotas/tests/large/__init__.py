@@ -5,7 +5,7 @@ so that a test can name a decider of many or of few, and a project of theirs.
 """
 
 from .site import LargeSite, make_large_site
-from .sizes import AMOUNTS, DECIDED, DELEGATIONS, FIRST, OPEN_LINES, UNITS
+from .sizes import AMOUNTS, DECIDED, DELEGATIONS, FIRST, OPEN_LINES, UNITS, WIDE
 
 __all__ = [
     "AMOUNTS",
@@ -14,6 +14,7 @@ __all__ = [
     "FIRST",
     "OPEN_LINES",
     "UNITS",
+    "WIDE",
     "LargeSite",
     "make_large_site",
 ]

@@ -5,11 +5,11 @@ from django.db import connection
 from quotas.models import Account, EnvelopeAct, Loan, Transfer
 
 from .filler import Filler
-from .sizes import FIRST, LEVELS, REGIONS
+from .sizes import FIRST, LEVELS, REGIONS, WIDE
 
 
 def accounts(filler: Filler) -> None:
-    """Of the site, its pool, 25 envelopes, and of each project four."""
+    """Of the site, its pool, 25 envelopes, and of each project four, but of one all."""
     filler.put(
         Account, "quotas_offering o",
         {"id": "o.id", "offering_id": "o.id", "holder": "'site'"},
@@ -32,6 +32,14 @@ def accounts(filler: Filler) -> None:
             "id": "100000 + 4 * p.id + n", "holder": "'project'", "project_id": "p.id",
             "offering_id": "CASE WHEN n < 2 THEN 1 ELSE 7 END"
             f" + 12 * (p.id % {REGIONS}) + CASE WHEN n < 2 THEN n ELSE n - 2 END",
+        },
+    )  # fmt: skip
+    filler.put(
+        Account,
+        f"quotas_offering o WHERE o.id - 12 * ({WIDE} % {REGIONS}) NOT IN (1, 2, 7, 8)",
+        {
+            "id": "90000 + o.id", "holder": "'project'", "project_id": str(WIDE),
+            "offering_id": "o.id",
         },
     )  # fmt: skip
 

@@ -13,6 +13,8 @@ REGIONS, GIB = 5, 2**30
 # Units from the third level on have a project each, and it a request with two open lines.
 FIRST_WITH_PROJECT = FIRST[2] + 1
 PROJECTS = UNITS - FIRST_WITH_PROJECT + 1
+# The last project has something of every offering, others four each, in their own region.
+WIDE = UNITS
 OPEN_LINES = 10_000
 DECIDED = 40_000
 # What a head may grant at once, in steps, by level; None: anything.
