@@ -29,8 +29,9 @@ from .describe import LIST, operation
 from .doors import api_view
 from .fields import Filters, NumberInAddress, Slug
 from .listing import MAX_PAGE_SIZE, PAGE_SIZE, fields_parameter
-from .pages import chosen, keep
+from .pages import check_fields, chosen
 from .shapes.operations import EventSerializer, Feed
+from .showing import show_all
 
 
 class PlaceField(serializers.CharField):
@@ -106,7 +107,7 @@ def event_list(request: Request) -> HttpResponseBase:
         # Where reading begins; from there on each page has its own place.
         before = before if "after" in asked else place_before(asked["since"])
     names = chosen(request)
-    keep(EventSerializer(), names)
+    check_fields(EventSerializer, names)
     if request.accepted_renderer.format == sheets.Sheet.format:
         return _sheet(request, rows, before, names)
     found = feed(rows, before, asked["page_size"])
@@ -116,9 +117,7 @@ def event_list(request: Request) -> HttpResponseBase:
 def _page(found: Sequence[Event], before: Place, names: Sequence[str] | None) -> dict[str, Any]:
     """These events as a Feed, and where to read on after them, or after `before` if none came."""
     after = Place(found[-1].xid, found[-1].pk) if found else before
-    shape = Feed({"results": found, "after": str(after)})
-    keep(shape.fields["results"].child, names)  # type: ignore[attr-defined]  # of a list
-    return dict(shape.data)
+    return {"results": show_all(EventSerializer, found, names=names), "after": str(after)}
 
 
 def _sheet(

@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
@@ -80,13 +79,10 @@ def chosen(request: Request) -> tuple[str, ...] | None:
     return None if text is None else tuple(dict.fromkeys(text.split(",")))
 
 
-def keep(shape: serializers.BaseSerializer[Any], names: Sequence[str] | None) -> None:
-    """Leave a shape nothing but these fields; raises Invalid where it lacks one."""
-    fields = getattr(shape, "fields", {})
-    check_names(names, fields)
-    for each in list(fields) if names is not None else ():
-        if each not in names:  # type: ignore[operator]  # not None here
-            fields.pop(each)
+def check_fields(shape: Shape, names: Sequence[str] | None) -> None:
+    """Raise Invalid, naming those there are, where a shape lacks one of these fields."""
+    if names is not None:
+        check_names(names, dict.fromkeys(names_of(shape)))
 
 
 def check_names(names: Sequence[str] | None, known: Mapping[str, Any]) -> None:
@@ -123,8 +119,7 @@ class _Shown:
     made: Made | None
 
     def check(self) -> None:
-        if self.names is not None:
-            check_names(self.names, dict.fromkeys(names_of(self.shape)))
+        check_fields(self.shape, self.names)
 
     def of(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         context = self.context(rows) if self.context else {}
