@@ -131,7 +131,8 @@ def _tip() -> Place | None:
         cursor.execute(
             "SELECT xid::text::bigint, id FROM projects_event "
             "WHERE xid < (SELECT remit_horizon()) "
-            "ORDER BY xid DESC, id DESC LIMIT 1"
+            # The column itself, along its index: by its bare name it would be what is selected.
+            "ORDER BY projects_event.xid DESC, id DESC LIMIT 1"
         )
         found = cursor.fetchone()
     return Place(*found) if found else None
