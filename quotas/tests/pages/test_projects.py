@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.lib.folding import fold
 from projects.models import Project
 from projects.states import Role
 from quotas.actions import requests
@@ -18,6 +19,7 @@ from quotas.models import (
     HolderHandle,
     QuotaRequest,
     RequestLine,
+    Resource,
     Target,
 )
 from quotas.states import EndpointState, LineState, TargetState
@@ -182,6 +184,25 @@ def test_a_project_shows_its_limits_with_use_and_why(site: Site, alice: Client) 
     assert "75 used, 25 free of 100" in page.content.decode()
     assert "Nova geneva read 1 min ago" in said
     assert reverse("quota_why", args=["atlas-reco", site.vcpu.slug]) in page.content.decode()
+
+
+def test_tables_of_quota_have_the_roles_and_labels_of_folded_ones(
+    site: Site, alice: Client
+) -> None:
+    grant(site, ask(site))
+    regions = alice.get(reverse("project_detail", args=["atlas-reco"])).context["regions"]
+    assert regions
+    assert [fold(table) for _region, table in regions] == [table for _region, table in regions]
+
+
+def test_the_catalogue_that_a_process_keeps_is_never_another_than_that_of_now(
+    site: Site, alice: Client
+) -> None:
+    grant(site, ask(site))
+    address = reverse("project_detail", args=["atlas-reco"])
+    assert "Threads" not in alice.get(address).content.decode()
+    Resource.objects.filter(slug="vcpu").update(name="Threads")
+    assert "Threads" in alice.get(address).content.decode()
 
 
 def test_a_silent_service_is_said_in_a_sentence_and_to_operators_in_its_words(
