@@ -1,11 +1,13 @@
 """The queue: what waits for whom, what is noticed, what it costs."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.lib.folding import fold
 from projects.models import Project, Unit
 from projects.states import Role
 from quotas.actions import requests
@@ -152,6 +154,18 @@ def test_queue_costs_the_same_for_three_rows_and_fifty(site_today: Site) -> None
             )  # fmt: skip
 
     assert_flat("queue", load, grow)
+
+
+def test_rows_have_the_roles_of_folded_tables_and_few_bytes(site_today: Site) -> None:
+    ask_for_many(site_today, 4)
+    answer = page(site_today, "erin", reverse("queue"))
+    table, count = answer.context["table"], len(numbers(answer))
+    # The queue shows no label of a cell, so its cells carry none.
+    assert re.sub(r' data-label="[^"]*"', "", fold(table)) == table
+    _head, *rows = table.split("<tr ")[1:]
+    assert "Decide here" in rows[0]
+    assert (count, len(rows)) == (2, 2)
+    assert max(len(each.encode()) for each in rows) < 3_000
 
 
 def test_frame_counts_the_queue_up_to_a_hundred(site_today: Site) -> None:
