@@ -1,10 +1,12 @@
 """Calls that were seen of Remit, made again for another project by a bare client."""
 
+from typing import Any
+
 from bench.parts.ledger import seconds_of
 from bench.parts.working.recorded import as_call, filled
 
 KEY = "0123456789abcdef0123456789abcdef"
-SEEN = [
+SEEN: list[dict[str, Any]] = [
     {"service": "identity", "method": "GET", "path": f"/v3/projects/{KEY}", "body": None},
     {
         "service": "volume", "method": "PUT", "path": f"/v3/os-quota-sets/{KEY}",
