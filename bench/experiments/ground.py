@@ -16,6 +16,8 @@ from portal.lib.servers.supervisor import make_data_dir
 
 HOME = CACHE / "experiments"
 SCALES = ("small", "tenth", "large")
+# Its table is all that an experiment says.
+QUIET = {"LOG_LEVEL": "ERROR"}
 
 
 @contextmanager
@@ -42,18 +44,18 @@ def site_of(scale: str) -> str:
 def made_site(scale: str, *, is_shared: bool = False) -> Iterator[Addresses]:
     """This process is one of the made site's; the site is made where it is not there yet.
 
-    is_shared: that of `make bench` will do where its servers run, as nothing is changed for good.
+    is_shared: where we have none, that of `make bench` will do, as nothing is changed for good.
     """
     others = read_addresses(CACHE) if is_shared else None
-    if others is not None and _is_there(others, scale):
-        become(production(others, scale) | {"LOG_LEVEL": "ERROR"})
-        yield others
-        return
     with ground() as addresses:
         name = site_of(scale)
+        if others is not None and not _is_there(addresses, name) and _is_there(others, scale):
+            become(production(others, scale) | QUIET)
+            yield others
+            return
         if not _is_there(addresses, name):
             _make(addresses, name, scale)
-        become(production(addresses, name) | {"LOG_LEVEL": "ERROR"})
+        become(production(addresses, name) | QUIET)
         yield addresses
 
 

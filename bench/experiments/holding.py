@@ -141,20 +141,26 @@ def waiting() -> list[tuple[int, int]]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT l.request_id, min(a.user_id) FROM quotas_requestline l
-            JOIN quotas_assignment a ON a.line_id = l.id AND a.kind = 'decide'
-                AND a.user_id IS NOT NULL AND (a.ends_at IS NULL OR a.ends_at > now())
-            WHERE l.state = 'open'
-            GROUP BY l.request_id
-            HAVING count(DISTINCT l.id) = (
-                SELECT count(*) FROM quotas_requestline o WHERE o.request_id = l.request_id
+            WITH waits AS (
+                SELECT l.request_id, l.id, a.user_id, EXISTS (
+                    SELECT FROM quotas_delegationbound b
+                    JOIN projects_delegation d ON d.id = a.delegation_id
+                    WHERE b.total IS NOT NULL
+                    AND COALESCE(b.resource_id, o.resource_id) = o.resource_id
+                    AND COALESCE(b.zone_id, o.zone_id) = o.zone_id
+                    AND (b.delegation_id = d.id OR b.delegation_id = ANY(d.ancestors))
+                ) AS is_counted
+                FROM quotas_requestline l JOIN quotas_offering o ON o.id = l.offering_id
+                JOIN quotas_assignment a ON a.line_id = l.id AND a.kind = 'decide'
+                    AND a.user_id IS NOT NULL AND (a.ends_at IS NULL OR a.ends_at > now())
+                WHERE l.state = 'open'
+            )
+            SELECT request_id, user_id FROM waits
+            GROUP BY request_id, user_id
+            HAVING count(DISTINCT id) = (
+                SELECT count(*) FROM quotas_requestline o WHERE o.request_id = waits.request_id
                 AND o.state = 'open')
-            ORDER BY bool_or(EXISTS (
-                SELECT FROM quotas_delegationbound b
-                JOIN projects_delegation d ON d.id = a.delegation_id
-                WHERE b.total IS NOT NULL
-                AND (b.delegation_id = d.id OR b.delegation_id = ANY(d.ancestors))
-            )) DESC, l.request_id LIMIT 2000
+            ORDER BY bool_or(is_counted) DESC, request_id LIMIT 2000
             """
         )
         return [(request, person) for request, person in cursor.fetchall()]
