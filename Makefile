@@ -67,8 +67,9 @@ soak: install-dev ## Decide while all is killed and fails at random; MINUTES (5)
 		--cloud $(or $(CLOUD),sandbox) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: install-dev ## Measure Remit on made sites, beside floors, into bench/results and docs/performance.md; PARTS, SCALES, MINUTES (60) for memory
-	@MINUTES=$(or $(MINUTES),60) $(BIN)/python -m bench $(PARTS) $(addprefix --scale ,$(SCALES))
+bench: install-dev ## Measure Remit on made sites, beside floors, into bench/results and docs/performance.md; PARTS, SCALES, SECONDS (20) a page, MINUTES (60) for memory, BUSY=1
+	@MINUTES=$(or $(MINUTES),60) SECONDS=$(or $(SECONDS),20) $(BIN)/python -m bench $(PARTS) \
+		$(addprefix --scale ,$(SCALES)) $(if $(BUSY),--busy)
 
 .PHONY: walk
 walk: install-dev ## Take thousands of random steps through authority, beside a slow recomputation; WALK_SEED

@@ -1,21 +1,27 @@
 """`python -m bench [part …] [--scale …]` measures; `quick` one page; `serve` holds servers up.
 
 Without a part it is all of them, on the small, the tenth and the large site, which it makes
-where they are missing; then it writes docs/performance.md, and fails for what it lacks.
+where they are missing or old; then it writes docs/performance.md, and fails for what it lacks.
 """
 
 import argparse
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 
-from bench.harness import quick
+from bench import quick
+from bench.harness import commits
 from bench.harness.document import document
+from bench.harness.machine import BUSY
 from bench.harness.places import CACHE, ROOT, collect_static, production, servers
-from bench.harness.sites import ensure_site
-from bench.parts import PARTS, SCALES
+from bench.harness.report import FACTS
+from bench.harness.sites import copied, ensure_site
+from bench.parts import PARTS, SCALES, Part
+from portal.lib.servers import Addresses
 
 
 def serve() -> int:
@@ -31,26 +37,33 @@ def serve() -> int:
 def measure(names: Sequence[str], scales: Sequence[str]) -> int:
     """Each part on each of its scales that is wanted; how many of them failed."""
     failed = 0
+    for log in CACHE.glob("web-*.log"):
+        log.unlink()  # of servers that were killed with their owner
     with servers() as addresses:
-        is_static_there = False
         for name in names:
             part = PARTS[name]
-            for scale in [each for each in part.scales if each.partition("_")[0] in scales] or (
-                [""] if not part.scales else []
-            ):
-                environment = dict(os.environ)
-                if scale:
-                    ensure_site(addresses, scale)
-                    environment |= production(addresses, scale)
-                    if not is_static_there:
-                        collect_static(environment)
-                        is_static_there = True
-                print(f"\n{name} {scale}: {part.about}", flush=True)
-                command = [sys.executable, "-m", "bench.harness.run", name, scale]
-                failed += (
-                    subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode != 0
-                )
+            if not part.scales:
+                failed += _run(name, "", dict(os.environ))
+            for scale in part.scales:
+                if scale.partition("_")[0] in scales:
+                    failed += _on_site(addresses, name, part, scale)
     return failed
+
+
+def _on_site(addresses: Addresses, name: str, part: Part, scale: str) -> bool:
+    """A part on the site as it was made, or on a copy where it changes it; whether it failed."""
+    facts = ensure_site(addresses, scale)
+    with ExitStack() as stack:
+        database = stack.enter_context(copied(addresses, scale)) if part.writes else scale
+        environment = dict(os.environ) | production(addresses, database)
+        collect_static(environment)
+        return _run(name, scale, environment | {FACTS: json.dumps(facts)})
+
+
+def _run(name: str, scale: str, environment: dict[str, str]) -> bool:
+    print(f"\n{name} {scale}: {PARTS[name].about}", flush=True)
+    command = [sys.executable, "-m", "bench.run", name, scale]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode != 0
 
 
 def main(arguments: list[str]) -> int:
@@ -61,12 +74,19 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"{', '.join(PARTS)}, or document")
     parser.add_argument("--scale", action="append", choices=SCALES, help="may be given again")
+    parser.add_argument(
+        "--busy", action="store_true", help="though the machine does other things; rows say so"
+    )
     options = parser.parse_args(arguments)
     unknown = set(options.part) - PARTS.keys() - {"document"}
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
+    # Before anything is written: what this writes is no change of what it measures.
+    os.environ[commits.NAME] = commits.checked_out()
+    if options.busy:
+        os.environ[BUSY] = "1"
     chosen = [each for each in PARTS if each in options.part] if options.part else list(PARTS)
-    failed = measure(chosen, options.scale or SCALES)
+    failed = measure(chosen, options.scale or SCALES) if chosen else 0
     faults = document()
     is_whole = not options.part and not options.scale
     for each in faults if is_whole else ():

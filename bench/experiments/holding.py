@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .cpu import Cpu
+from bench.harness.cpu import Cpu
+
 from .ground import HOME, made_site, say
 from .results import Found
 

@@ -12,7 +12,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from .cpu import Cpu
+from bench.harness.cpu import Cpu
+
 from .ground import SCALES, made_site, say
 from .results import Cell, Found, load
 

@@ -20,7 +20,7 @@ MOST_ROWS = 500
 @login_required
 @require_safe
 def request_rows(request: HttpRequest, count: int) -> HttpResponse:
-    """As many open requests as a page shows, with the cells of a queue.
+    """As many open requests as a page shows, with the cells of a queue, and no column besides.
 
     Each with project, unit, requester, what it asks for, where, and the balance it is on top of.
     """
@@ -28,6 +28,9 @@ def request_rows(request: HttpRequest, count: int) -> HttpResponse:
         RequestLine.objects.filter(state=LineState.OPEN)
         .select_related("request__requester", "project__unit", "offering__resource",
                         "offering__zone__region")
+        .only("wanted", "balance_seen", "level", "request__reason", "request__submitted_at",
+              "request__requester__name", "project__name", "project__unit__name",
+              "offering__resource__name", "offering__zone__name", "offering__zone__region__name")
         .order_by("request_id")[: min(count, MOST_ROWS)]
     )  # fmt: skip
     return _table("requests.html", rows)
@@ -43,6 +46,8 @@ def quota_rows(request: HttpRequest, slug: str) -> HttpResponse:
     rows = (
         Account.objects.filter(project__slug=slug)
         .select_related("project", "offering__resource", "offering__zone__region")
+        .only("balance", "project__slug", "offering__slug", "offering__resource__name",
+              "offering__zone__name", "offering__zone__region__name")
         .annotate(used=Subquery(reading.values("used")[:1]),
                   reserved=Subquery(reading.values("reserved")[:1]))
         .annotate(free=F("balance") - F("used") - F("reserved"))

@@ -22,7 +22,8 @@ class Answer:
     """What came back, and what it took.
 
     seconds: from the first byte sent to the last received; wire_bytes: of the body as it came;
-    body: unpacked; cpu_ms, queries: of the server process, which says so (harness/wsgi.py).
+    body: unpacked; cpu_ms, queries: of the server process, which says so (harness/wsgi.py), as of
+    the PostgreSQL process behind it: backend_ms, None of a call that left no connection open.
     """
 
     status: int
@@ -34,6 +35,11 @@ class Answer:
     @property
     def cpu_ms(self) -> float:
         return float(self.headers["x-bench-cpu-ms"])
+
+    @property
+    def backend_ms(self) -> float | None:
+        said = self.headers.get("x-bench-backend-ms")
+        return None if said is None else float(said)
 
     @property
     def queries(self) -> int:

@@ -2,22 +2,33 @@
 
 import os
 import platform
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import django
+import psycopg
 
 from portal.lib.servers.postgres import MAJOR
 
-from .places import ROOT
+from .commits import commit
 
+# `--busy`: a figure of a machine that does other things is better than none.
+BUSY = "BENCH_BUSY"
+# What a figure depends on most.
+SETTINGS = (
+    "shared_buffers", "work_mem", "effective_cache_size", "fsync", "synchronous_commit",
+    "max_parallel_workers_per_gather", "jit",
+)  # fmt: skip
 _load_at_start = os.getloadavg()
+_commit_at_start = commit()
 
 
-def machine() -> dict[str, Any]:
-    """CPU, cores, memory, versions, commit, and how busy it was when this process began."""
+def machine(database_url: str = "") -> dict[str, Any]:
+    """CPU, cores, memory, versions, commit, and how busy it was when this process began.
+
+    database_url: of what was measured on, whose settings are told; "": it is gone by now.
+    """
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
@@ -26,9 +37,11 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "django": django.get_version(),
         "postgresql": MAJOR,
-        "commit": _commit(),
+        "settings": _settings(database_url) if database_url else None,
+        "commit": _commit_at_start,
         "at": datetime.now(UTC).isoformat(timespec="minutes"),
         "load_at_start": [round(each, 2) for each in _load_at_start],
+        "may_be_busy": BUSY in os.environ,
     }
 
 
@@ -39,9 +52,8 @@ def _cpu() -> str:
     return platform.machine()
 
 
-def _commit() -> str:
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    return found.stdout.strip()
+def _settings(url: str) -> dict[str, str]:
+    with psycopg.connect(url) as link:
+        rows = link.execute("SELECT name, current_setting(name) FROM unnest(%s::text[]) AS name",
+                            [list(SETTINGS)])  # fmt: skip
+        return {str(name): str(value) for name, value in rows}

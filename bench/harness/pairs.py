@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from .client import Answer
+
 WARM_UP = 8
 LEAST, MOST = 15, 200
 SECONDS = 20.0
@@ -12,10 +14,29 @@ SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Took:
-    """What one act took: its time as the client sees it, and the server's CPU."""
+    """What one act took: its time as the client sees it, and CPU of worker and PostgreSQL."""
 
     seconds: float
     cpu_ms: float | None = None
+    backend_ms: float | None = None
+
+    @classmethod
+    def of(cls, *answers: Answer) -> "Took":
+        """Of one answer, or of several that make one act."""
+        behind = [each.backend_ms for each in answers]
+        known = [each for each in behind if each is not None]
+        return cls(
+            sum(each.seconds for each in answers),
+            sum(each.cpu_ms for each in answers),
+            sum(known) if len(known) == len(behind) else None,
+        )
+
+    @property
+    def work_ms(self) -> float | None:
+        """Of both together: what an act costs, wherever it is done; None unless both are known."""
+        if self.cpu_ms is None or self.backend_ms is None:
+            return None
+        return self.cpu_ms + self.backend_ms
 
 
 Act = Callable[[], Took]
@@ -40,9 +61,9 @@ class Pairs:
 
     @property
     def cpu_ratio(self) -> float | None:
-        """The same of the server's CPU, which others at work on the machine move less."""
-        besides = _median_cpu(self.floor)
-        return self.cpu_ms / besides if self.cpu_ms is not None and besides else None
+        """The same of all CPU, which others at work on the machine move less."""
+        ours, besides = _median(self.ours, "work_ms"), _median(self.floor, "work_ms")
+        return ours / besides if ours is not None and besides else None
 
     @property
     def median_ms(self) -> float:
@@ -58,12 +79,24 @@ class Pairs:
 
     @property
     def cpu_ms(self) -> float | None:
-        """Of ours; None where nobody said."""
-        return _median_cpu(self.ours)
+        """Of ours in the worker; None where nobody said. The next three likewise."""
+        return _median(self.ours, "cpu_ms")
+
+    @property
+    def backend_ms(self) -> float | None:
+        return _median(self.ours, "backend_ms")
+
+    @property
+    def floor_cpu_ms(self) -> float | None:
+        return _median(self.floor, "cpu_ms")
+
+    @property
+    def floor_backend_ms(self) -> float | None:
+        return _median(self.floor, "backend_ms")
 
 
-def _median_cpu(acts: Sequence[Took]) -> float | None:
-    known = [each.cpu_ms for each in acts if each.cpu_ms is not None]
+def _median(acts: Sequence[Took], name: str) -> float | None:
+    known = [found for each in acts if (found := getattr(each, name)) is not None]
     return median(known) if known else None
 
 

@@ -1,5 +1,6 @@
-"""Sessions of made-up people, written as a sign-in writes them."""
+"""Who acts on a site that is measured, and their sessions, written as a sign-in writes them."""
 
+from dataclasses import dataclass
 from importlib import import_module
 
 from django.conf import settings
@@ -8,6 +9,25 @@ from django.utils import timezone
 
 from portal.sessions import SIGNED_IN_AT
 from projects.models import User
+
+
+@dataclass(frozen=True)
+class Who:
+    """People by id, what they do it to by its slug.
+
+    owner: of a project with all offerings; decider: for whom more wait than a page shows;
+    root: sees all, and decides `bulk`, a hundred open requests, and `alone`, some more of the same
+    sort, one by one; either is empty on a site of fewer. search: a word that finds something.
+    """
+
+    owner: int
+    project: str
+    offering: str
+    decider: int
+    root: int
+    search: str
+    bulk: tuple[int, ...] = ()
+    alone: tuple[int, ...] = ()
 
 
 def sign_in(person: int) -> str:

@@ -22,15 +22,15 @@ SECRET = "of-a-site-that-is-only-measured-0123456789-abcdefghijklmnopqrstuvwxyz"
 
 
 @contextmanager
-def servers() -> Iterator[Addresses]:
-    """The bench's PostgreSQL and Valkey: those that run already, or ours for the block."""
-    running = read_addresses(CACHE)
+def servers(folder: Path = CACHE) -> Iterator[Addresses]:
+    """PostgreSQL and Valkey of the bench: those of the folder that run, or ours for the block."""
+    running = read_addresses(folder)
     if running is not None:
         yield running
         return
-    make_data_dir(CACHE)
-    with embedded_servers(CACHE):
-        found = read_addresses(CACHE)
+    make_data_dir(folder)
+    with embedded_servers(folder):
+        found = read_addresses(folder)
         assert found is not None  # noqa: S101 - the line above wrote it
         yield found
 

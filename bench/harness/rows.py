@@ -12,8 +12,9 @@ from .pairs import Pairs
 class Figure:
     """What one work took beside its floor; what was not measured is None.
 
-    size: the scale, and what else tells how large its site is. compressed: the bytes as they were
-    sent to who takes gzip. value, unit: of what is no ratio to a floor.
+    size: the scale, and what else tells how large its site is. compressed: bytes as a site's proxy
+    packs them. rows: of the page and of its floor. value, unit: of what is no ratio to a floor.
+    reason: why nothing could be measured here.
     """
 
     work: str
@@ -26,6 +27,8 @@ class Figure:
     cpu_ms: float | None = None
     value: float | None = None
     unit: str | None = None
+    rows: int | None = None
+    reason: str | None = None
 
     @property
     def measures(self) -> dict[str, float | int | None]:
@@ -79,18 +82,27 @@ def _row(figure: Figure, limit: Limit | None) -> Row:
         "limit": None,
         "holds": None,
         "compressed": figure.compressed,
+        "rows": figure.rows,
         "value": _short(figure.value),
         "unit": figure.unit,
         "median_ms": _short(pairs.median_ms if pairs else None),
         "best_ms": _short(pairs.best_ms if pairs else None),
         "floor_ms": _short(pairs.floor_ms if pairs else None),
+        "backend_ms": _short(pairs.backend_ms if pairs else None),
+        "floor_cpu_ms": _short(pairs.floor_cpu_ms if pairs else None),
+        "floor_backend_ms": _short(pairs.floor_backend_ms if pairs else None),
         "best_ratio": _short(pairs.best_ratio if pairs else None),
         "cpu_ratio": _short(pairs.cpu_ratio if pairs else None),
         "pairs": len(pairs.ours) if pairs is not None else None,
     }
+    if figure.reason is not None:
+        row["reason"] = figure.reason
     if limit is None:
         return row
     found = measures[limit.measure]
+    if found is None and figure.reason is not None:
+        row["limit"] = limit.words
+        return row
     if found is None:
         raise ValueError(f"{figure.work}, {figure.size}: {limit.measure} was not measured")
     row["limit"], row["holds"] = limit.words, limit.holds(found)
@@ -100,34 +112,3 @@ def _row(figure: Figure, limit: Limit | None) -> Row:
 def _short(found: float | None) -> float | None:
     """Four digits: no figure here is better than that."""
     return None if found is None else float(f"{found:.4g}")
-
-
-def faults_of(
-    rows: Sequence[Row], anchors: Iterable[str], limits: Sequence[Limit] = LIMITS
-) -> list[str]:
-    """What is missing of a whole result, a sentence each; none: it is done.
-
-    anchors: of docs/performance.md, which is where an explanation stands.
-    """
-    known, faults = set(anchors), []
-    for limit in limits:
-        for size in limit.sizes or (None,):
-            if not any(_is_of(row, limit, size) for row in rows):
-                where = f" on {size}" if size else ""
-                faults.append(f"{limit.name}: no row tells of {limit.words}{where}.")
-    for row in rows:
-        if row["holds"] is False:
-            anchor = row.get("explained", "").removeprefix("docs/performance.md#")
-            if anchor not in known:
-                faults.append(
-                    f"{row['work']}, {row['size']}: misses {row['limit']}, and nothing says why."
-                )
-    return faults
-
-
-def _is_of(row: Row, limit: Limit, size: str | None) -> bool:
-    return (
-        row["work"] == limit.work
-        and row["limit"] == limit.words
-        and (size is None or row["size"] == size)
-    )

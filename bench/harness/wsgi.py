@@ -1,7 +1,8 @@
 """What gunicorn serves while it is measured: Remit, and the floors under /floor/, beside it.
 
-Each answer says what it cost this process, in headers: CPU time of its thread, and statements
-where `X-Bench-Count` asks for them. `portal.wsgi` does all the rest, as in production.
+Each answer says in headers what it cost: CPU of its thread here, CPU of the PostgreSQL process that
+worked for it, and statements where `X-Bench-Count` asks for them. `portal.wsgi` does all the rest,
+as in production.
 """
 
 import time
@@ -13,6 +14,8 @@ from django.db import connection
 from bench.floors.handler import PREFIX, FloorHandler
 from portal.testing.statements import is_counted
 from portal.wsgi import application as remit
+
+from . import cpu
 
 floors = FloorHandler()
 Serve = Callable[..., Iterable[bytes]]
@@ -33,7 +36,7 @@ def application(environ: dict[str, Any], start_response: StartResponse) -> Itera
             statements.append(sql)
         return execute(sql, *rest)
 
-    began = time.thread_time()
+    backend, began = cpu.backend(), time.thread_time()
     if "HTTP_X_BENCH_COUNT" in environ:
         with connection.execute_wrapper(note):
             body = _read(serves(environ, hear))
@@ -41,12 +44,20 @@ def application(environ: dict[str, Any], start_response: StartResponse) -> Itera
         body = _read(serves(environ, hear))
     spent = time.thread_time() - began
     status, headers = said
-    start_response(
-        status,
-        [*headers, ("X-Bench-Cpu-Ms", f"{spent * 1000:.3f}"),
-         ("X-Bench-Queries", str(len(statements)))],
-    )  # fmt: skip
+    costs = [("X-Bench-Cpu-Ms", f"{spent * 1000:.3f}"), ("X-Bench-Queries", str(len(statements)))]
+    if (worked := _spent_since(backend)) is not None:
+        costs.append(("X-Bench-Backend-Ms", f"{worked * 1000:.3f}"))
+    start_response(status, [*headers, *costs])
     return [body]
+
+
+def _spent_since(before: tuple[int, float] | None) -> float | None:
+    """Seconds of the connection's PostgreSQL process; all of one that was begun meanwhile."""
+    after = cpu.backend()
+    if after is None:
+        return None
+    is_same = before is not None and before[0] == after[0]
+    return after[1] - before[1] if is_same and before is not None else after[1]
 
 
 def _read(answer: Any) -> bytes:

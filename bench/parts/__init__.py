@@ -15,17 +15,20 @@ class Part:
     """scales: the made sites that it is measured on; none: it brings its own site.
 
     module: imported in an environment of the site, with Django set up; of a part that brings its
-    own, without either.
+    own, without either. writes: it changes the site, and so is given a copy.
     """
 
     module: str
     about: str
     scales: tuple[str, ...] = SCALES
+    writes: bool = False
 
 
 PARTS: dict[str, Part] = {
     "pages": Part("bench.parts.pages", "pages and lists of the API, beside their floors"),
-    "verbs": Part("bench.parts.verbs", "submit, approve, back to the queue, a hundred at once"),
+    "verbs": Part(
+        "bench.parts.verbs", "submit, approve, back to the queue, a hundred at once", writes=True
+    ),
     "many": Part("bench.parts.pages", "the queue with 100,000 open", ("large_many",)),
     "ledger": Part("bench.parts.ledger", "the whole ledger added up again", ("large",)),
     "idle": Part("bench.parts.idle", "from a decision to applied, at rest", scales=()),
@@ -33,6 +36,7 @@ PARTS: dict[str, Part] = {
     "contention": Part(
         "bench.parts.contention", "decisions on one envelope, on one total, and spread", scales=()
     ),
-    "growth": Part("bench.parts.growth", "the same figures side by side by scale", scales=()),
-    "memory": Part("bench.parts.memory", "web and worker over an hour of load", ("large",)),
+    "memory": Part(
+        "bench.parts.memory", "web and workers over an hour of load", ("large",), writes=True
+    ),
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from bench.harness.people import Who
 from portal.lib.amounts import input_text
 from projects.models import Membership, User
 from projects.queries.viewers import Viewer
@@ -14,8 +15,6 @@ from quotas.models import Account, RequestLine
 from quotas.queries.queue_wishes import Wanted
 from quotas.queries.waiting import queue_page
 from quotas.states import PENDING, LineState
-
-from .works import Who
 
 MOST_PAGES = 20
 

@@ -37,8 +37,8 @@ def run(site: Site, report: Report) -> list[Figure]:
         stack.start_worker(2)
         stack.start_beat()
         stack.wait_until_applied(180)
-        asker, decider = _signed_in(stack, ASKER), _signed_in(stack, DECIDER)
-        took = [_one(stack, asker, decider, number) for number in range(DECISIONS + 1)]
+        asker, decider = signed_in(stack, ASKER), signed_in(stack, DECIDER)
+        took = [change(stack, asker, decider, number) for number in range(DECISIONS + 1)]
     counted = took[1:]  # the first opens connections
     report.keep("seconds", [round(whole, 4) for whole, _ in counted])
     wholes, after = zip(*counted, strict=True)
@@ -54,7 +54,7 @@ def run(site: Site, report: Report) -> list[Figure]:
     return figures
 
 
-def _one(stack: Stack, asker: Door, decider: Door, number: int) -> tuple[float, float]:
+def change(stack: Stack, asker: Door, decider: Door, number: int) -> tuple[float, float]:
     """Seconds from sending the approval, and from its answer, until all of it is applied."""
     offering = OFFERINGS[number % len(OFFERINGS)]
     body = {
@@ -84,7 +84,7 @@ def _one(stack: Stack, asker: Door, decider: Door, number: int) -> tuple[float, 
     return ended - began, ended - answered
 
 
-def _signed_in(stack: Stack, name: str) -> Door:
+def signed_in(stack: Stack, name: str) -> Door:
     door = Door(stack.url)
     door.sign_in(name, PASSWORD)
     return door

@@ -4,13 +4,12 @@ With no parallel workers, which would be processes of their own.
 """
 
 import time
-from pathlib import Path
 
+from bench.harness import cpu
 from bench.harness.report import Report, Site
 from bench.harness.rows import Figure
 
 TIMES = 3
-_TICKS_PER_SECOND = 100
 
 
 def run(site: Site, report: Report) -> list[Figure]:
@@ -28,9 +27,9 @@ def run(site: Site, report: Report) -> list[Figure]:
         backend = int(cursor.fetchone()[0])
     found, walls = [], []
     for _ in range(TIMES):
-        began = (time.process_time(), backend_seconds(backend), time.monotonic())
+        began = (time.process_time(), cpu.seconds(backend), time.monotonic())
         call_command("audit_ledger", quiet=True)
-        own, database = time.process_time() - began[0], backend_seconds(backend) - began[1]
+        own, database = time.process_time() - began[0], cpu.seconds(backend) - began[1]
         walls.append(time.monotonic() - began[2])
         found.append((start + own + database, own, database))
     found.sort()
@@ -44,14 +43,3 @@ def run(site: Site, report: Report) -> list[Figure]:
     for each in figures:
         report.tell(each)
     return figures
-
-
-def backend_seconds(pid: int) -> float:
-    """CPU seconds that a process of this machine has used, in user and system mode."""
-    return seconds_of(Path(f"/proc/{pid}/stat").read_text())
-
-
-def seconds_of(stat: str) -> float:
-    """Of the text of /proc/PID/stat; the name of the program may hold anything."""
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND

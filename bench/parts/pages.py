@@ -23,6 +23,7 @@ def run(site: Site, report: Report) -> list[Figure]:
     found = []
     with web(site.environment) as server:
         for name, each in named.items():
-            found.append(look(name, size, server.port, sign_in(each.person), each))
+            session = sign_in(each.person)
+            found.append(look(name, size, server.port, session, each, site.seconds))
             report.tell(found[-1])
     return found

@@ -1,106 +1,91 @@
 """Who does what on a made site: each work by name, its address, and the floor beside it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from django.utils import timezone
 
+from bench.harness.looks import LIKE, Look
+from bench.harness.people import Who
 from bench.harness.places import TESTS
+from bench.harness.sites import SITES
+from bench.site.cast import BULK, cast
+from bench.site.sizes import OFFERINGS, SCALES
 from projects.models import User
 from projects.queries.viewers import Viewer
-from quotas.models import Account
+from quotas.models import Account, Transfer
 from quotas.queries.queue_wishes import Wanted
 from quotas.queries.waiting import queue_page
 
-FIFTY = "/floor/requests/50/"
+PAGE = 50
 API = "/floor/api"
-MANY_OPEN = 100_000
-
-
-@dataclass(frozen=True)
-class Who:
-    """People by id, what they do it to by its slug.
-
-    owner: of a project with all offerings; decider: for whom more wait than a page shows;
-    root: sees all, and decides `bulk`, a hundred open requests, or none on a site of fewer;
-    search: a word that finds something.
-    """
-
-    owner: int
-    project: str
-    offering: str
-    decider: int
-    root: int
-    search: str
-    bulk: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Look:
-    """Who asks for which address, what it is compared with, and what a form posts, if it is one.
-
-    headers: beside those of every call.
-    """
-
-    person: int
-    address: str
-    floor: str
-    posts: Mapping[str, str] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+# A floor of as many rows of requests as the page has rows and items itself.
+AS_MANY = f"/floor/requests/{LIKE}/"
+FIFTY = f"/floor/requests/{PAGE}/"
+QUEUE_ROW, QUOTA_ROW, AMOUNT = r"<tr\b[^>]*\bdata-row\b", r"\bgaugecell\b", r'\bname="amount-'
 
 
 def who_is_who(database: str) -> Who:
     """Of a database of the bench; Django's settings lead there."""
     if database == TESTS:
-        from bench.harness.tests_site import who  # it makes use of what stands here
+        from bench.harness.cost_site import who  # of tests, which nothing else here loads
 
         return who()
-    from bench.site.cast import BULK, cast
-    from bench.site.sizes import SCALES
-
-    name, _, is_many = database.partition("_")
-    scale = SCALES[name].with_open(MANY_OPEN) if is_many else SCALES[name]
+    order = SITES[database]
+    scale = SCALES[order.scale]
+    if order.open is not None:
+        scale = scale.with_open(order.open)
     found = cast(scale)
     held = Account.objects.filter(project=found.wide_project).select_related("project", "offering")
+    if held.count() != OFFERINGS:
+        raise AssertionError(f"The wide project of {database} has not all {OFFERINGS} offerings")
     first = held.order_by("offering_id")[0]
     assert first.project is not None  # noqa: S101 - it is of the project
-    bulk = found.bulk_requests if len(found.bulk_requests) == BULK else ()
+    has_bulk = len(found.bulk_requests) == BULK
     return Who(
         owner=found.owner, project=first.project.slug, offering=first.offering.slug,
-        decider=found.decider, root=found.root, search=first.project.name.split()[0], bulk=bulk,
+        decider=found.decider, root=found.root, search=first.project.name.split()[0],
+        bulk=found.bulk_requests if has_bulk else (),
+        alone=found.alone_requests if has_bulk else (),
     )  # fmt: skip
 
 
 def looks(who: Who) -> dict[str, Look]:
-    """All pages and lists that are measured, by the names of their works."""
+    """All pages and lists that are measured, by the names of their works.
+
+    Where a page is no list, its floor has as many rows as it has rows and items.
+    """
     slug, from_owner = who.project, {"project": who.project, "reason": "More for the next run"}
     first = first_waiting(who)
     count = Account.objects.filter(project__slug=slug).count()
+    moved = Transfer.objects.filter(credit__project__slug=slug).count()
     api = {
-        "queue": Look(who.decider, "/api/v1/queue/", f"{API}/requests/"),
-        "requests": Look(who.root, "/api/v1/requests/", f"{API}/requests/"),
-        "projects": Look(who.root, "/api/v1/projects/", f"{API}/projects/"),
-        "events": Look(who.root, "/api/v1/events/", f"{API}/events/"),
+        "queue": Look(who.decider, "/api/v1/queue/", f"{API}/requests/", rows=PAGE),
+        "requests": Look(who.root, "/api/v1/requests/", f"{API}/requests/", rows=PAGE),
+        "projects": Look(who.root, "/api/v1/projects/", f"{API}/projects/", rows=PAGE),
+        "events": Look(who.root, "/api/v1/events/", f"{API}/events/", rows=PAGE),
         "transfers": Look(
-            who.owner, f"/api/v1/projects/{slug}/transfers/", f"{API}/transfers/{slug}/"
+            who.owner,
+            f"/api/v1/projects/{slug}/transfers/",
+            f"{API}/transfers/{slug}/",
+            rows=min(PAGE, moved),
         ),
     }
     preview = {**from_owner, f"amount-{who.offering}": "+1", "region": who.offering.split(".")[0]}
     return {
-        "home": Look(who.owner, "/", FIFTY),
-        "home of a decider": Look(who.decider, "/", FIFTY),
-        "project page": Look(who.owner, f"/projects/{slug}/", f"/floor/quota/{slug}/"),
-        "queue": Look(who.decider, "/decide/", FIFTY),
-        "page of a decision": Look(who.decider, f"/decide/{first}/", FIFTY),
-        "request form": Look(who.owner, f"/requests/new/?project={slug}", FIFTY),
+        "home": Look(who.owner, "/", AS_MANY),
+        "home of a decider": Look(who.decider, "/", AS_MANY),
+        "project page": Look(
+            who.owner, f"/projects/{slug}/", f"/floor/quota/{slug}/", QUOTA_ROW, count
+        ),
+        "queue": Look(who.decider, "/decide/", FIFTY, QUEUE_ROW, PAGE),
+        "page of a decision": Look(who.decider, f"/decide/{first}/", AS_MANY),
+        "request form": Look(who.owner, f"/requests/new/?project={slug}", AS_MANY, AMOUNT),
         # As htmx asks for it while somebody types.
         "request form's preview": Look(
-            who.owner, "/requests/preview/", f"/floor/requests/{max(1, count // 5)}/", preview,
-            {"HX-Request": "true"},
+            who.owner, "/requests/preview/", AS_MANY, posts=preview, headers={"HX-Request": "true"}
         ),
-        "explain": Look(who.owner, f"/projects/{slug}/most/{who.offering}/", FIFTY),
-        "search": Look(who.root, f"/find/?{urlencode({'q': who.search})}", FIFTY),
+        "explain": Look(who.owner, f"/projects/{slug}/most/{who.offering}/", AS_MANY),
+        "search": Look(who.root, f"/find/?{urlencode({'q': who.search})}", AS_MANY),
         **{f"API list of 50: {name}": each for name, each in api.items()},
     }  # fmt: skip
 

@@ -15,6 +15,7 @@ from .numbers import (
 from .sizes import Scale
 
 BULK = 100
+ALONE = 24
 VCPU = 1
 LARGE_CLASS = 2  # beyond what heads may grant
 
@@ -30,7 +31,7 @@ class Cast:
     that ask for no more than he may grant, also with what thirty days have used of his bounds: his
     approve is an ordinary one, of requests that wait for his group or for himself.
     root: holds everything in the first tree of units; bounds do not bind her. `bulk_requests`: up
-    to a hundred open requests there.
+    to a hundred open requests there; `alone_requests`: some that follow them, of the same sort.
     hot_envelope: the account of vCPUs that pays for `hot_requests`: open requests of one zone
     below the first unit of the second level; the root may approve each of them.
     hot_bound: a total of vCPUs that every decision of `hot_unit` consumes. `total_requests` are
@@ -47,6 +48,7 @@ class Cast:
     head_requests: tuple[int, ...]
     root: int
     bulk_requests: tuple[int, ...]
+    alone_requests: tuple[int, ...]
     hot_envelope: int
     hot_requests: tuple[int, ...]
     hot_unit: int
@@ -69,6 +71,9 @@ def cast(scale: Scale) -> Cast:
     spread: dict[int, int] = {}
     for each, unit in unit_of.items():
         spread.setdefault(numbers.paying(unit), each)
+    of_root = tuple(
+        islice((each for each in opened if numbers.lineage(unit_of[each])[0] == 1), BULK + ALONE)
+    )
     return Cast(
         owner=numbers.owner(1),
         wide_project=1,
@@ -76,9 +81,8 @@ def cast(scale: Scale) -> Cast:
         head=numbers.holder(head_unit, HEAD),
         head_requests=_of_head(numbers, unit_of, head_unit),
         root=numbers.holder(1, HEAD),
-        bulk_requests=tuple(
-            islice((each for each in opened if numbers.lineage(unit_of[each])[0] == 1), BULK)
-        ),
+        bulk_requests=of_root[:BULK],
+        alone_requests=of_root[BULK:],
         hot_envelope=numbers.envelope(paying, offerings_of(hot_zone)[0]),
         hot_requests=tuple(
             each for each in opened

@@ -2,7 +2,14 @@
 
 from xml.etree import ElementTree
 
-from bench.harness.document import anchors, growth_table, limits_table, works_table
+from bench.harness.document import (
+    anchors,
+    growth_table,
+    limits_table,
+    sections,
+    why_line,
+    works_table,
+)
 from bench.harness.limits import Limit
 from bench.harness.plots import lines_by_work, plot
 from bench.harness.rows import Figure, Row, explained, rows_of
@@ -18,24 +25,36 @@ def results() -> list[Row]:
         Figure("web worker", "large", value=85.1, unit="MB"),
         Figure("home", "large", ratio=3.25, queries=12, cpu_ms=30, bytes=13000, compressed=3000),
     ]
-    return explained(rows_of(figures, LIMITS), WHY, LIMITS)
+    return [
+        {**row, "commit": "abc123", "busy": 3.5 if row["work"] == "queue" else None}
+        for row in explained(rows_of(figures, LIMITS), WHY, LIMITS)
+    ]
 
 
 def test_the_table_of_limits_says_what_was_found_and_why_it_misses() -> None:
     assert limits_table(results()).splitlines()[2:] == [
-        "| queue | large | ratio <= 2 | 2.5 | **no**: [why](#why) |",
-        "| web worker | large | value <= 110 MB | 85.1 MB | yes |",
+        "| queue | large | ratio <= 2 | 2.5 | **no**: [why](#why) | abc123, load 3.5 |",
+        "| web worker | large | value <= 110 MB | 85.1 MB | yes | abc123 |",
     ]
+
+
+def test_an_explanation_is_listed_with_the_rows_that_it_explains() -> None:
+    (missed,) = [each for each in results() if each["holds"] is False]
+    made = f"<!-- made: why:why -->\n{why_line(missed)}\n<!-- end: why:why -->\n"
+
+    assert why_line(missed) == "| queue | large | ratio <= 2 | 2.5 | abc123, load 3.5 |"
+    assert why_line(missed) in sections(f"# A page\n\n### Why\n\nIt is so.\n\n{made}")["why"]
+    assert sections(f"### Other\n\n{made}") == {"other": ""}
 
 
 def test_works_are_told_of_the_largest_site_and_site_by_site() -> None:
     rows = results()
 
     assert works_table(rows).splitlines()[2:] == [
-        "| queue | large | 2.5 |  |  |  | 25 | 6 |  |  |",
-        "| home | large | 3.25 |  |  |  | 30 | 12 | 13,000 | 3,000 |",
+        "| queue | large |  | 2.5 |  |  |  | 25 |  | 6 |  |  |",
+        "| home | large |  | 3.25 |  |  |  | 30 |  | 12 | 13,000 | 3,000 |",
     ]
-    assert growth_table(rows).splitlines()[2:] == ["| queue | 1.5 ×; 20 ms |  | 2.5 ×; 25 ms |  |"]
+    assert growth_table(rows).splitlines()[2:] == ["| queue | 1.5 ×; 20 |  | 2.5 ×; 25 |  |"]
 
 
 def test_a_plot_has_a_line_for_each_work_of_several_sizes() -> None:

@@ -37,16 +37,24 @@ def test_pairs_end_with_the_time_but_not_before_the_least() -> None:
 
 
 def test_one_slow_call_moves_no_ratio() -> None:
-    ours = [Took(0.02, 12.0), Took(0.03, 12.0), Took(9.0, 900.0)]
-    floor = [Took(0.01, 4.0), Took(0.01, 4.0), Took(0.01, 4.0)]
+    ours = [Took(0.02, 12.0, 2.0), Took(0.03, 12.0, 6.0), Took(9.0, 900.0, 6.0)]
+    floor = [Took(0.01, 4.0, 2.0), Took(0.01, 4.0, 2.0), Took(0.01, 4.0, 2.0)]
 
     found = Pairs(ours, floor)
 
     assert (found.ratio, found.best_ratio, found.cpu_ratio) == (3.0, 2.0, 3.0)
     assert (found.median_ms, found.best_ms, found.floor_ms) == (30.0, 20.0, 10.0)
+    assert (found.cpu_ms, found.backend_ms) == (12.0, 6.0)
+    assert (found.floor_cpu_ms, found.floor_backend_ms) == (4.0, 2.0)
+
+
+def test_work_that_the_database_did_not_tell_is_not_left_out_in_silence() -> None:
+    found = Pairs([Took(0.02, 12.0)], [Took(0.01, 4.0, 2.0)])
+
+    assert (found.cpu_ms, found.backend_ms, found.cpu_ratio) == (12.0, None, None)
 
 
 def test_growth_is_what_a_straight_line_through_the_samples_climbs() -> None:
     assert slope([(0, 100), (1, 102), (2, 104)]) == 2.0
     assert slope([(0, 100), (1, 101), (2, 100), (3, 101)]) == 0.2
-    assert slope([(0, 100)]) == 0.0
+    assert slope([(0, 100)]) is None

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from bench.parts.ledger import seconds_of
 from bench.parts.working.recorded import as_call, filled
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -27,8 +26,3 @@ def test_a_recorded_change_is_made_anew_for_another_project_with_other_figures()
         ("identity", "region-one", "GET", "/projects/other", None),
         ("block-storage", "region-one", "PUT", "/os-quota-sets/other", body),
     ]
-
-
-def test_the_cpu_of_a_process_is_read_behind_its_name_whatever_that_holds() -> None:
-    fields = " ".join(str(number) for number in range(3, 53))
-    assert seconds_of(f"17 (postgres: a) b (c) {fields}\n") == (14 + 15) / 100

@@ -1,17 +1,16 @@
 """One page beside its floor, on any database of the bench: for whoever makes it faster.
 
 `python -m bench quick queue`, or of any address:
-`python -m bench quick --person 1 --address /units/ --floor /floor/requests/50/`.
+`python -m bench quick --person 1 --address /units/`, beside a floor of as many rows.
 """
 
 import argparse
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from .places import TESTS, become, collect_static, production, servers
-
-if TYPE_CHECKING:
-    from bench.parts.works import Look
+from bench.harness.looks import LIKE, Look, look
+from bench.harness.places import TESTS, become, collect_static, production, servers
+from bench.harness.report import Report
+from bench.harness.web import web
 
 
 def main(arguments: list[str]) -> int:
@@ -20,7 +19,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--database", default=TESTS, help="tests, small, tenth or large")
     parser.add_argument("--person", type=int, default=0, help="the id of who looks")
     parser.add_argument("--address", default="")
-    parser.add_argument("--floor", default="/floor/requests/50/")
+    parser.add_argument("--floor", default=f"/floor/requests/{LIKE}/")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--pages", action="store_true", help="leave what static files are called")
     options = parser.parse_args(arguments)
@@ -29,10 +28,10 @@ def main(arguments: list[str]) -> int:
         if not options.pages:
             collect_static(environment)
         become(environment)
-        from bench.parts.works import Look, looks, who_is_who  # models need Django set up
+        from bench.parts.works import looks, who_is_who  # models need Django set up
 
         if options.database == TESTS:
-            from .tests_site import ensure
+            from bench.harness.cost_site import ensure
 
             ensure(addresses)
         if options.address:
@@ -50,12 +49,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _measure(
-    named: Mapping[str, "Look"], environment: Mapping[str, str], database: str, seconds: float
+    named: Mapping[str, Look], environment: Mapping[str, str], database: str, seconds: float
 ) -> None:
-    from .looks import look
-    from .people import sign_in
-    from .report import Report
-    from .web import web
+    from bench.harness.people import sign_in  # models need Django set up
 
     report = Report()
     with web(environment) as server:

@@ -7,12 +7,12 @@ from django.core.management import call_command
 from django.utils import timezone
 from psycopg import sql
 
-from bench.parts.works import Who
 from portal.lib.servers import Addresses
 from projects.models import Project, User
 from quotas.tests.large import FIRST, make_large_site
 from quotas.tests.large.site import LargeSite
 
+from .people import Who
 from .places import TESTS
 
 
