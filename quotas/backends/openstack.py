@@ -227,15 +227,16 @@ class Service:
         if self.microversions is None:
             return None
         spoken = _open_region(self.config).versions
-        if self.service_type not in spoken:
+        known = spoken.get(self.service_type)
+        if known is None:
             data = adapter.get_endpoint_data()
+            # Also of a service that could not be asked for its versions: it is asked again by
+            # the next call. One that has none costs nothing more, as the session keeps that.
+            if data is None or not data.max_microversion:
+                return None
             # As long as the session, which keeps for as long what else was discovered.
-            spoken[self.service_type] = (
-                (None, None) if data is None else (data.min_microversion, data.max_microversion)
-            )
-        oldest, newest = spoken[self.service_type]
-        if not newest:
-            return None
+            known = spoken[self.service_type] = (data.min_microversion, data.max_microversion)
+        oldest, newest = known
         lowest, highest = self.microversions
         chosen = min(highest, newest)
         oldest_known = oldest or lowest

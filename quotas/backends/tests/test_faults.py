@@ -9,6 +9,7 @@ import pytest
 from contrib.sandbox.control import RunningSandbox, running_sandbox
 from contrib.testing.clouds import SandboxSite
 from quotas.backends import BackendError, Figure, IdentityProject, Kind
+from quotas.backends.openstack import forget
 from quotas.backends.tests.conftest import TIMEOUT, Region, make_project, region_of
 
 
@@ -71,6 +72,22 @@ def test_a_status_is_sorted_with_the_words_of_the_service(
         words,
         uncertain,
     )
+
+
+def test_a_service_that_could_not_say_its_versions_is_asked_for_them_again(
+    sandbox: RunningSandbox, bench_region: Region, bench_project: IdentityProject
+) -> None:
+    service = bench_region.nova._service
+
+    def known_keys() -> Any:
+        path = f"/os-quota-sets/{bench_project.external_id}"
+        return service.call("GET", path, timeout=5.0)["quota_set"]
+
+    forget(service.config)
+    # A key of the first version, which is spoken where none is asked for.
+    with sandbox.add_fault("status", service="compute", path=r"^(?!.*os-quota-sets)", status=503):
+        assert "fixed_ips" in known_keys()
+    assert "fixed_ips" not in known_keys()
 
 
 def test_the_client_library_does_not_try_again(
