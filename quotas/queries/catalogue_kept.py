@@ -3,13 +3,14 @@
 A *mark* says which versions of which rows the catalogue's tables hold. It is asked for in the
 statement that asks for figures, and so in one snapshot with them; where it is another than the
 mark of what is kept, the catalogue is read anew. What is kept goes with the connection, as another
-database is another connection, and places and transactions are numbered anew there.
+database is another connection, and places and transactions are numbered anew there; the mark names
+the server too, as behind a pooler another one may answer by the same connection.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from functools import cached_property, wraps
+from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.db import connection
@@ -25,22 +26,47 @@ from .shapes import CATALOGUE_ORDER, Shape, shapes_of
 # Not endpoints: how one stands changes with every call, and is read with the figures.
 TABLES = (Region, Zone, Resource, Offering, Limit, Contribution)
 Mark = tuple[tuple[int, int, int | None], ...]
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
+# So often what reads the catalogue begins; a change is one of the operators, and they are rare.
+MOST_ATTEMPTS = 5
+
+
+class Changed(Exception):
+    """The catalogue is newer than the figures that were read before it."""
+
+
+def steady(read: Callable[_Given, _Found]) -> Callable[_Given, _Found]:
+    """Of what reads figures with a mark and then asks `catalogue_of` it: it is done anew where the
+    catalogue changed between the two, so that both are of one moment."""
+
+    @wraps(read)
+    def again(*args: _Given.args, **kwargs: _Given.kwargs) -> _Found:
+        for _attempt in range(MOST_ATTEMPTS - 1):
+            try:
+                return read(*args, **kwargs)
+            except Changed:
+                continue
+        return read(*args, **kwargs)
+
+    return again
 
 
 def mark_part() -> Stated:
-    """What asks for the mark; its answer is one.
+    """What asks for the mark; its answer is one, in any order.
 
     Of each table how many rows there are, and a sum over their places and the transactions that
-    wrote them: whoever writes, changes or deletes a row changes one of the two.
+    wrote them: whoever writes, changes or deletes a row changes one of the two. And when the
+    server was started.
     """
     tables = [each._meta.db_table for each in TABLES]
-    return Stated(
-        " UNION ALL ".join(
-            f"SELECT {number}, count(*), sum(hashtidextended(ctid, xmin::text::bigint)) "  # noqa: S608 - a table of ours
-            f'FROM "{table}"'
-            for number, table in enumerate(tables)
-        )
-    )
+    sums = [
+        f"SELECT {number}, count(*), sum(hashtidextended(ctid, xmin::text::bigint)) "  # noqa: S608 - a table of ours
+        f'FROM "{table}"'
+        for number, table in enumerate(tables)
+    ]
+    started = "(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint"
+    return Stated(" UNION ALL ".join([*sums, f"SELECT {len(sums)}, {started}, NULL"]))
 
 
 @dataclass(frozen=True)
@@ -96,11 +122,17 @@ _kept: WeakKeyDictionary[Any, Catalogue] = WeakKeyDictionary()
 
 
 def catalogue_of(mark: Sequence[tuple[Any, ...]]) -> Catalogue:
-    """The catalogue of that mark, or one that is newer; no query, or one where it has changed."""
+    """The catalogue of that mark; no query, or one where it is not what is kept.
+
+    Raises Changed where it is newer by now: ask within `steady`.
+    """
+    asked = tuple(sorted(mark))
     found = _kept.get(connection.connection)
-    if found is None or found.mark != tuple(mark):
+    if found is None or found.mark != asked:
         found = _read()
         _kept[connection.connection] = found
+    if found.mark != asked:
+        raise Changed
     return found
 
 
@@ -109,7 +141,7 @@ def _read() -> Catalogue:
     by_id, limit_by_id = ({each.pk: each for each in rows} for rows in (offerings, limits))
     for each in contributions:
         each.offering, each.limit = by_id[each.offering_id], limit_by_id[each.limit_id]
-    return Catalogue(tuple(mark), by_id, contributions, limit_by_id)
+    return Catalogue(tuple(sorted(mark)), by_id, contributions, limit_by_id)
 
 
 @compiled

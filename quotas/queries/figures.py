@@ -18,7 +18,7 @@ from projects.models import Project
 from quotas.models import Endpoint, Limit, Loan, Offering, Reading, Region, Target, Zone
 
 from . import shapes
-from .catalogue_kept import catalogue_of
+from .catalogue_kept import Catalogue, catalogue_of, steady
 from .figure_reading import Lent, Seen, Told, figure_parts
 from .service_rows import ServiceRow, services_of
 from .shapes import Shape
@@ -189,11 +189,16 @@ class Figures:
     """The figures of some projects, read at once."""
 
     def __init__(self, projects: Collection[Project], read: Answers | None = None) -> None:
-        """read: the answer to `figure_parts`, where it came with others; else it is one query."""
-        answers = _read(projects=[each.pk for each in projects]) if read is None else read
-        mark, accounts, asked, lent, readings, targets, endpoints = answers
+        """read: the answer to `figure_parts`, where it came with others; else it is one query.
+
+        Raises catalogue_kept.Changed of what came with others: these are read anew with it.
+        """
+        if read is None:
+            answers, self.catalogue = _with_catalogue([each.pk for each in projects])
+        else:
+            answers, self.catalogue = read, catalogue_of(read[0])
+        _mark, accounts, asked, lent, readings, targets, endpoints = answers
         self.endpoints = _linked(endpoints)
-        self.catalogue = catalogue_of(mark)
         self.limits = self.catalogue.limits(self.endpoints)
         self._shapes: dict[Region, list[Shape]] = defaultdict(list)
         for shape in self.catalogue.shapes_with(self.limits):
@@ -267,6 +272,12 @@ class Figures:
             loan_until=self._loans.get(key),
             seen=self.seen(project, part.own_limit) if part.own_limit else None,
         )
+
+
+@steady
+def _with_catalogue(projects: list[int]) -> tuple[Answers, Catalogue]:
+    answers = _read(projects=projects)
+    return answers, catalogue_of(answers[0])
 
 
 @compiled

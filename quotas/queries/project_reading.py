@@ -23,6 +23,7 @@ from .authority import (
     mandates_above,
     usable_by_somebody,
 )
+from .catalogue_kept import steady
 from .crossings import CrossingRow, crossing_rows, crossings_from
 from .drift import open_drifts
 from .figure_reading import figure_parts
@@ -68,6 +69,7 @@ class ProjectPage:
     targets: list[Target]
 
 
+@steady
 def read_project(viewer: Viewer, project: Project, *, limit: str, day_count: int) -> ProjectPage:
     """Two queries, and one where the catalogue has changed. project: with its unit.
 

@@ -31,7 +31,7 @@ from quotas.states import (
     request_state,
 )
 
-from .catalogue_kept import catalogue_of, mark_part
+from .catalogue_kept import catalogue_of, mark_part, steady
 from .delivery import Done
 from .requests import UNDELIVERED, visible_requests
 
@@ -150,8 +150,11 @@ class Delivered:
 
 def rows_of(requests: Sequence[QuotaRequest], viewer: Viewer) -> list[RequestRow]:
     """What a list shows of these requests; one query for any number."""
-    if not requests:
-        return []
+    return _rows_of(requests, viewer) if requests else []
+
+
+@steady
+def _rows_of(requests: Sequence[QuotaRequest], viewer: Viewer) -> list[RequestRow]:
     return rows_from(requests, _read(requests=[each.pk for each in requests], now=viewer.now))
 
 
@@ -176,7 +179,7 @@ _read = compiled(row_parts)
 
 
 def rows_from(requests: Iterable[QuotaRequest], read: Answers) -> list[RequestRow]:
-    """The rows from the answer to `row_parts`."""
+    """The rows from the answer to `row_parts`. Raises catalogue_kept.Changed."""
     mark, found, waiting, counts, returned = read
     offerings = catalogue_of(mark).offerings
     lines: dict[int, list[RequestLine]] = defaultdict(list)
