@@ -85,17 +85,12 @@ def _set_limits(lease: Lease) -> set[int] | None:
     if plan.write:
         before, sent = figures, plan.write
         try:
-            attempt.write(sent)
-        except BackendError as error:
-            attempt.store(reading)
-            if not error.uncertain:
-                # It is as it was read: nothing puts that right soon.
-                drift.note_limits(stood, attempt.wanted, before)
-            raise
-        except (Busy, LeaseOver, LeaseLost):
+            _write(attempt, sent, stood, before)
+            read_back = attempt.read()
+        except (BackendError, Refusal, Busy, LeaseOver, LeaseLost):
             attempt.store(reading)
             raise
-        reading = attempt.read()
+        reading = read_back
         attempt.store(reading, written=sent)
         figures = reading.figures
         plan = compare(attempt.wanted, figures)
@@ -117,6 +112,21 @@ def _set_limits(lease: Lease) -> set[int] | None:
     if plan.public:
         raise outcomes.not_private(plan)
     return plan.left_out
+
+
+def _write(
+    attempt: "_Attempt",
+    values: Mapping[str, int],
+    stood: drift.Standing,
+    before: Mapping[str, Figure],
+) -> None:
+    try:
+        attempt.write(values)
+    except BackendError as error:
+        if not error.uncertain:
+            # It is as it was read: nothing puts that right soon.
+            drift.note_limits(stood, attempt.wanted, before)
+        raise
 
 
 def _overwritten(
@@ -170,7 +180,7 @@ class _Attempt:
         return _Reading(figures, began)
 
     def store(self, reading: _Reading, written: Mapping[str, int] | None = None) -> None:
-        """Keep what was read. Before a write only where that fails: else it is read back anyway."""
+        """Keep what was read. What was before a write only where that, or reading back, fails."""
         limits = [each.limit for each in self.wanted]
         readings.store(
             self.lease.target, limits, reading.figures, began=reading.began, written=written

@@ -98,6 +98,17 @@ def test_a_grant_is_written_read_back_and_marked_applied(
     assert (reading.written, reading.limit_seen, reading.used) == (64, 64, 0)
 
 
+def test_what_was_read_is_kept_where_what_was_written_cannot_be_read_back(
+    standing: Site, cloud: RunningSandbox
+) -> None:
+    grant(standing, ask(standing))
+    fault = {"service": "compute", "method": "GET", "path": "os-quota-sets", "status": 503}
+    with cloud.add_fault("status", **fault, skip=1):
+        assert work(standing, "nova-geneva") == [TargetState.RETRYING]
+    assert limits(cloud, "compute")["cores"] == 100
+    assert Reading.objects.get(limit__key="cores").limit_seen not in (None, 100)
+
+
 def test_limits_that_nothing_feeds_are_written_as_zero(
     standing: Site, cloud: RunningSandbox
 ) -> None:
