@@ -1,6 +1,7 @@
 """Writing a request: the form, its live preview, and what is kept without being sent."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.lib.access import keeps, shows
 from portal.lib.amounts import input_text
-from portal.lib.errors import Conflict, DomainError, Forbidden, Invalid, NotVisible
+from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible
 from projects.models import User
 from projects.queries.viewers import Viewer, roles_in
 from projects.rules import asks_for_others, may_ask
@@ -56,8 +57,7 @@ def request_new(request: HttpRequest) -> HttpResponse:
     `?for=<a person's id>` is in whose name it is written.
     """
     if request.method == "POST":
-        sent = _sent_at_once(request)
-        return sent or _answer(request, posted_sheet(request, viewer_of(request), None))
+        return _posted(request)
     viewer = viewer_of(request)
     again, for_whom = request.GET.get("again", ""), request.GET.get("for", "")
     copied = None
@@ -130,25 +130,34 @@ def request_discard(request: HttpRequest, number: int) -> HttpResponse:
     return redirect("request_list")
 
 
-def _sent_at_once(request: HttpRequest) -> HttpResponse | None:
+def _posted(request: HttpRequest) -> HttpResponse:
+    refusal: Invalid | Conflict | None = None
+    now = timezone.now()
+    try:
+        if asked := _sent_at_once(request, now):
+            return _sent(request, asked)
+    except (Invalid, Conflict) as error:
+        refusal = error
+    # There is something to say, and the form says it, of the same moment.
+    sheet = posted_sheet(request, viewer_of(request, now), None)
+    return _answer(request, sheet) if refusal is None else _refuse(request, sheet, refusal)
+
+
+def _sent_at_once(request: HttpRequest, now: datetime) -> QuotaRequest | None:
     """Send what was typed in one's own name by what the verb itself asks, and nothing that the form
-    would show beside it. None: there is something to say, and the form says it."""
+    would show beside it. None: it is nothing to be sent as it is. Raises what the verb does."""
     data = request.POST
     if data.get("do") != "send" or "preset" in data or data.get("requester"):
         return None
     user: User = request.user  # type: ignore[assignment]  # signed in
-    form, typed, now = WishForm(data), typed_amounts(data), timezone.now()
+    form, typed = WishForm(data), typed_amounts(data)
     slugs = [slug for slug, text in typed.items() if text.strip()]
     project, rows = typed_rows(user, data.get("project", ""), slugs, now)
     amounts = read_amounts(typed, [AmountRow(each.slug, each, quota) for each, quota in rows])
     if project is None or amounts.errors or not form.is_valid():
         return None
     wish = form.wish(amounts.wanted)
-    try:
-        asked = requests.submit(project=project, wish=wish, actor=user, now=now)
-    except DomainError:
-        return None
-    return _sent(request, asked)
+    return requests.submit(project=project, wish=wish, actor=user, now=now)
 
 
 def _choose(request: HttpRequest, viewer: Viewer, copied: QuotaRequest | None) -> HttpResponse:

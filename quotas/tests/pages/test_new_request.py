@@ -4,7 +4,9 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -97,6 +99,14 @@ def test_what_is_asked_for_already_is_409_and_the_form_stays(site: Site, alice: 
     assert f'See <a href="/requests/{number}/">#{number}</a>' in response.content.decode()
     assert 'value="64"' in response.content.decode()
     assert QuotaRequest.objects.count() == 1
+
+
+def test_what_is_refused_is_refused_once(site: Site, alice: Client) -> None:
+    ask(site)
+    with CaptureQueriesContext(connection) as said:
+        assert alice.post("/requests/new/", form(site, vcpu="64")).status_code == 409
+    begun = [each["sql"] for each in said if each["sql"].startswith("SAVEPOINT")]
+    assert len(begun) == 1
 
 
 def test_a_suspended_project_asks_for_nothing(site: Site, alice: Client) -> None:
