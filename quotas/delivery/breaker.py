@@ -18,18 +18,27 @@ ANSWERED_EVERY_SECONDS = 10
 
 
 # Every call of every worker comes by here: so the endpoint is written now and then only, and
-# the slot of the call is given back by the same statement.
+# the slot of the call is given back by the same statement. That waits for nobody: whoever holds
+# the endpoint's row would hold up all of its calls. What the breaker goes by, that there were
+# silences or that it is open, is answered as well, and told afterwards, without the slot; so only
+# the moment of an answer may remain untold, until the next call.
 ANSWERED = f"""
 WITH back AS ({GIVE_BACK}), told AS (
     UPDATE {{endpoint}} SET failure_count = 0, failing_since = NULL,
         answered_at = statement_timestamp()
-    WHERE id = %(endpoint)s AND (
-        failure_count > 0 OR answered_at IS NULL OR state = %(unreachable)s
-        OR answered_at <= statement_timestamp() - make_interval(secs => %(every)s)
+    WHERE id = (
+        SELECT id FROM {{endpoint}} WHERE id = %(endpoint)s AND (
+            failure_count > 0 OR answered_at IS NULL OR state = %(unreachable)s
+            OR answered_at <= statement_timestamp() - make_interval(secs => %(every)s)
+        )
+        FOR NO KEY UPDATE SKIP LOCKED
     )
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM back), (SELECT count(*) FROM told)
+SELECT (SELECT count(*) FROM back), EXISTS (SELECT 1 FROM told), EXISTS (
+    SELECT 1 FROM {{endpoint}}
+    WHERE id = %(endpoint)s AND (failure_count > 0 OR state = %(unreachable)s)
+)
 """  # noqa: S608 - nobody's words
 
 
@@ -49,10 +58,14 @@ def answered(endpoint: Endpoint, permit: Permit | None = None) -> None:
                 "every": ANSWERED_EVERY_SECONDS,
             },
         )
-        _back, is_news = cursor.fetchone()
+        _back, is_told, was_silent = cursor.fetchone()
     if permit is not None:
         permit.is_back = True
-    if not is_news:
+    if was_silent and not is_told:
+        Endpoint.objects.filter(pk=endpoint.pk).update(
+            failure_count=0, failing_since=None, answered_at=Now()
+        )
+    elif not is_told:
         return
     reopened = Endpoint.objects.filter(pk=endpoint.pk, state=EndpointState.UNREACHABLE).update(
         state=EndpointState.OPEN, next_probe_at=None, state_reason=""

@@ -6,16 +6,19 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from pytest_django import Settings
 
+from portal.lib.locks import lock
 from quotas.backends.errors import BackendError, Kind
 from quotas.delivery import leases, permits
 from quotas.delivery.calling import calling
 from quotas.delivery.permits import Busy, hold_back, permit
 from quotas.models import CallPace, CallSlot, Endpoint, Target
+from quotas.states import EndpointState
 from quotas.tests.site import Site
-from quotas.tests.threads import at_once
+from quotas.tests.threads import BUSY_SECONDS, at_once, until_it_waits
 
 
 @pytest.fixture(autouse=True)
@@ -181,3 +184,38 @@ def test_targets_stay_as_they_are_while_their_endpoint_is_left_in_peace(site: Si
     hold_back(target.endpoint, 30)
     assert leases.take(target.pk) is None
     assert Target.objects.get(pk=target.pk).state == target.state
+
+
+def called(endpoint: Endpoint) -> threading.Thread:
+    """A call that is answered, by a worker of its own."""
+
+    def run() -> None:
+        try:
+            with calling(endpoint):
+                pass
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_a_slot_is_given_back_whoever_holds_its_endpoint(committed_site: Site) -> None:
+    nova = nova_with(committed_site, concurrency=1)
+    with transaction.atomic():
+        lock(Endpoint.objects.filter(pk=nova.pk))
+        called(nova).join(BUSY_SECONDS)
+    nova.refresh_from_db()
+    assert not CallSlot.objects.filter(holder__isnull=False).exists()
+    assert nova.answered_at is None
+
+    Endpoint.objects.filter(pk=nova.pk).update(state=EndpointState.UNREACHABLE, failure_count=3)
+    with transaction.atomic():
+        lock(Endpoint.objects.filter(pk=nova.pk))
+        worker = called(nova)
+        until_it_waits(worker)
+        assert not CallSlot.objects.filter(holder__isnull=False).exists()
+    worker.join(BUSY_SECONDS)
+    nova.refresh_from_db()
+    assert (nova.state, nova.failure_count) == (EndpointState.OPEN, 0)
