@@ -4,12 +4,13 @@ Django makes the SQL of a queryset anew each time. Where conditions are deep tha
 the database takes to answer, so what is asked at every request is built once, with slots.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from inspect import Parameter, signature
-from typing import Any
+from operator import attrgetter, itemgetter
+from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,9 +18,11 @@ from django.db.models import Expression, QuerySet
 from django.db.models.query import ModelIterable
 from django.db.models.sql.compiler import SQLCompiler
 
+from .locks import require_transaction
 from .together import Part, Statement
 
 Answers = list[list[Any]]
+Planned = TypeVar("Planned")
 # Of one function; what callers choose, as an order or the size of a page, may shape a statement.
 MOST_SHAPES = 256
 
@@ -39,17 +42,19 @@ def compiled(build: Callable[..., Sequence[Part]]) -> Callable[..., Answers]:
     """Make of a function that builds parts one that answers them as `together` does.
 
     What is passed by position shapes the SQL and is hashable. What is passed by keyword is a value:
-    the function is given a slot for it, to compare columns with, and may not look at it.
+    the function is given a slot for it, to compare columns with, and may not look at it. None is
+    no such value, as nothing equals NULL, unless the parameter says `= None`: then it is NULL.
     """
-    names = _slots(build)
+    names, nullable = _slots(build), _nullable(build)
 
     @lru_cache(maxsize=MOST_SHAPES)
+    @_with_every_slot(names, attrgetter("statement.parameters"))
     def plan(*shape: Hashable) -> _Plan:
         return _Plan.of(build(*shape, **{name: Slot(name) for name in names}))
 
     @wraps(build)
     def ask(*shape: Hashable, **values: Any) -> Answers:
-        return plan(*shape).answers(values)
+        return plan(*shape).answers(_given(values, nullable))
 
     return ask
 
@@ -59,17 +64,20 @@ def compiled_rows(
 ) -> Callable[..., list[Any]]:
     """As `compiled`, of a function that builds a queryset of models: the rows themselves.
 
-    For rows that are locked. ending: what follows the statement, as FOR SHARE, which Django lacks.
+    For rows that are locked, so it is asked inside a transaction. ending: what follows the
+    statement, as FOR SHARE, which Django lacks.
     """
-    names = _slots(build)
+    names, nullable = _slots(build), _nullable(build)
 
     @lru_cache(maxsize=MOST_SHAPES)
+    @_with_every_slot(names, attrgetter("parameters"))
     def plan(*shape: Hashable) -> _RowsPlan:
         return _RowsPlan.of(build(*shape, **{name: Slot(name) for name in names}), ending)
 
     @wraps(build)
     def ask(*shape: Hashable, **values: Any) -> list[Any]:
-        return plan(*shape).rows(values)
+        require_transaction()
+        return plan(*shape).rows(_given(values, nullable))
 
     return ask
 
@@ -78,9 +86,10 @@ def compiled_sql(
     build: Callable[..., QuerySet[Any, Any]],
 ) -> Callable[..., tuple[str, list[Any]]]:
     """As `compiled`: the SQL of a queryset and its parameters, for a statement around it."""
-    names = _slots(build)
+    names, nullable = _slots(build), _nullable(build)
 
     @lru_cache(maxsize=MOST_SHAPES)
+    @_with_every_slot(names, itemgetter(1))
     def plan(*shape: Hashable) -> tuple[str, tuple[Any, ...]]:
         queryset = build(*shape, **{name: Slot(name) for name in names})
         sql, parameters = queryset.query.sql_with_params()
@@ -89,7 +98,7 @@ def compiled_sql(
     @wraps(build)
     def ask(*shape: Hashable, **values: Any) -> tuple[str, list[Any]]:
         sql, parameters = plan(*shape)
-        return sql, _bound(parameters, values)
+        return sql, _bound(parameters, _given(values, nullable))
 
     return ask
 
@@ -97,6 +106,37 @@ def compiled_sql(
 def _slots(build: Callable[..., Any]) -> tuple[str, ...]:
     kinds = signature(build).parameters.values()
     return tuple(each.name for each in kinds if each.kind is Parameter.KEYWORD_ONLY)
+
+
+def _nullable(build: Callable[..., Any]) -> frozenset[str]:
+    kinds = signature(build).parameters.values()
+    return frozenset(each.name for each in kinds if each.default is None)
+
+
+def _given(values: dict[str, Any], nullable: frozenset[str]) -> dict[str, Any]:
+    for name, value in values.items():
+        if value is None and name not in nullable:
+            raise TypeError(f"{name} is None, and nothing equals NULL")
+    return values
+
+
+def _with_every_slot(
+    names: Collection[str], parameters_of: Callable[[Any], Sequence[Any]]
+) -> Callable[[Callable[..., Planned]], Callable[..., Planned]]:
+    """Raises TypeError where a value would have no effect. Only of what has one shape: another may
+    do without."""
+
+    def checked(plan: Callable[..., Planned]) -> Callable[..., Planned]:
+        def of(*shape: Hashable) -> Planned:
+            found = plan(*shape)
+            there = {each.name for each in parameters_of(found) if isinstance(each, Slot)}
+            if not shape and (lost := set(names) - there):
+                raise TypeError(f"the statement does not ask for {', '.join(sorted(lost))}")
+            return found
+
+        return of
+
+    return checked
 
 
 @dataclass(frozen=True)

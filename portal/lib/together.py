@@ -11,17 +11,23 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Self, cast
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import (
     BooleanField,
     CharField,
+    DateField,
+    DecimalField,
     Field,
     ForeignKey,
+    GenericIPAddressField,
     IntegerField,
+    JSONField,
     Model,
     QuerySet,
     TextField,
+    UUIDField,
 )
 from django.db.models.base import ModelState
 from django.db.models.sql import UpdateQuery
@@ -270,15 +276,34 @@ def _kinds(model: type[Model], related: tuple[str, ...]) -> Iterator[_Kind]:
             above,
             models[above]._meta.get_field(name) if path else None,  # type: ignore[arg-type]  # a column
             path, at, names, names.index(at._meta.pk.attname),
-            tuple((at, field.to_python) for at, field in enumerate(fields) if not _is_json(field)),
+            tuple((at, convert) for at, field in enumerate(fields) if (convert := _of_json(field))),
         )  # fmt: skip
 
 
-def _is_json(field: "Field[Any, Any]") -> bool:
-    """Whether a value of the column is the same in JSON."""
+# A float has as many digits that are certain.
+MOST_DIGITS = 15
+
+
+def _of_json(field: "Field[Any, Any]") -> Callable[[Any], Any] | None:
+    """What makes a value of the column of JSON's; None: it is the same.
+
+    Raises TypeError for a kind of field that JSON may not carry as it is. A field of our own says
+    by `is_read_from_json` that its `to_python` does.
+    """
     while isinstance(field, ForeignKey):
         field = field.target_field
-    return isinstance(field, IntegerField | CharField | TextField | BooleanField)
+    if isinstance(field, IntegerField | CharField | TextField | BooleanField):
+        return None
+    is_carried = (
+        isinstance(field, DateField | UUIDField | GenericIPAddressField | JSONField | ArrayField)
+        or (
+            isinstance(field, DecimalField) and (field.max_digits or MOST_DIGITS + 1) <= MOST_DIGITS
+        )
+        or getattr(field, "is_read_from_json", False)
+    )
+    if not is_carried:
+        raise TypeError(f"{field}: JSON does not carry a {type(field).__name__}; ask for `Values`")
+    return field.to_python
 
 
 def _made(kinds: Sequence[_Kind], also: Sequence[str], rows: list[list[Any]]) -> list[Any]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import BigIntegerField
+from django.db.models.functions import Cast
 from django.test.utils import CaptureQueriesContext
 
 from portal.lib.compiled import compiled
@@ -66,3 +68,20 @@ def test_another_shape_is_another_statement(people: list[User]) -> None:
     assert built.ask(True, user=people[0].pk, now=BEGAN)[0] == [("b",), ("a",)]
     assert built.ask(False, user=people[0].pk, now=BEGAN)[0] == [("a",), ("b",)]
     assert built.shapes == [True, False]
+
+
+def test_a_value_that_would_have_no_effect_is_refused(people: list[User]) -> None:
+    @compiled
+    def unasked(*, user: Any, now: Any) -> Sequence[Part]:
+        return [Values(GroupMembership.objects.live(now), ["user"])]
+
+    @compiled
+    def optional(*, user: Any, above: Any = None) -> Sequence[Part]:
+        rows = User.objects.filter(pk=user).annotate(above=Cast(above, BigIntegerField()))
+        return [Values(rows, ["above"])]
+
+    with pytest.raises(TypeError, match="does not ask for user"):
+        unasked(user=people[0].pk, now=BEGAN)
+    with pytest.raises(TypeError, match="user is None"):
+        optional(user=None, above=1)
+    assert optional(user=people[0].pk, above=None) == [[(None,)]]

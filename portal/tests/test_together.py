@@ -8,7 +8,7 @@ from django.db.models import Count, F, Value
 from django.test.utils import CaptureQueriesContext
 
 from portal.lib.together import Rows, Values, Written, together, updating
-from projects.models import Project, Unit, User
+from projects.models import ApiToken, Event, Project, Unit, User
 
 BEGAN = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
 BROKEN = Written("SELECT 1 / (pk - pk) FROM (SELECT 1 AS pk) AS one", [])
@@ -51,6 +51,14 @@ def test_rows_are_what_their_querysets_would_give(org: Unit) -> None:
     found.name = "Renamed"
     found.save(update_fields=["name"])
     assert Project.objects.get().name == "Renamed"
+
+
+def test_a_row_has_the_types_of_its_columns_or_is_refused(org: Unit) -> None:
+    Event.objects.create(at=BEGAN, verb="seen", data={"share": 0.5})
+    ((found,),) = together(Rows(Event.objects.all()))
+    assert vars(found) | {"_state": None} == vars(Event.objects.get()) | {"_state": None}
+    with pytest.raises(TypeError, match=r"ApiToken\.digest"):
+        together(Rows(ApiToken.objects.all()))
 
 
 def test_a_row_is_put_in_order_by_what_nobody_asked_for(org: Unit) -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.compiled import compiled_rows
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.locks import SHARED, lock, require_transaction, share
+from portal.lib.locks import SHARED, lock, share
 from portal.lib.lookups import is_one_of_many
 from projects.models import Project, Unit, UnitPlacement, User, ancestor_paths
 
@@ -132,7 +132,6 @@ def take_unit(unit: Unit) -> Unit:
 
 def lock_placed(project_id: int) -> list[Project]:
     """`lock` of a project, if there is such a one, with its unit at hand: for `hold_place`."""
-    require_transaction()
     rows: list[Project] = _locked(project=project_id)
     return rows
 
@@ -171,7 +170,6 @@ def _hold(units: dict[int, Unit]) -> dict[int, Unit]:
     """The units as they stand, held there; given as they were last seen."""
     while True:
         paths = {path for each in units.values() for path in ancestor_paths(each.path)}
-        require_transaction()
         by_path = {each.path: each for each in _shared(paths=sorted(paths))}
         held = {each.pk: each for each in by_path.values()}
         if all(pk in held and held[pk].path == each.path for pk, each in units.items()):

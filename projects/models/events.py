@@ -18,10 +18,16 @@ from .units import Unit
 class XidField(models.Field):
     """PostgreSQL's 64-bit transaction id, as an integer."""
 
+    # See portal.lib.together: JSON has it as a text.
+    is_read_from_json = True
+
     def db_type(self, connection: Any) -> str:
         return "xid8"
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> int | None:
+        return self.to_python(value)
+
+    def to_python(self, value: Any) -> int | None:
         return None if value is None else int(value)
 
     def get_internal_type(self) -> str:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.compiled import compiled_rows
 from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
-from portal.lib.locks import SHARED, require_transaction
+from portal.lib.locks import SHARED
 from portal.lib.lookups import IsAnyOf
 from projects.actions.units import hold_place, lock_placed
 from projects.models import Delegation, Project, User
@@ -81,7 +81,6 @@ class Bench:
         depends on is held already, or written by nobody's verb: terms are immutable, and the
         units of a chain lie on the project's path.
         """
-        require_transaction()
         links = {link.pk for mandate in self.mandates for link in mandate.chain}
         live = {link.pk for link in _shared(links=sorted(links)) if link.revoked_at is None}
         self.mandates = [

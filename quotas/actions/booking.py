@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.compiled import compiled_rows
 from portal.lib.errors import Conflict
-from portal.lib.locks import Busy, require_transaction
+from portal.lib.locks import Busy
 from portal.lib.lookups import IsAnyOf
 from projects.models import ancestor_paths
 from quotas.models import (
@@ -74,7 +74,6 @@ def _needed(bench: Bench, lines: Collection[RequestLine]) -> list[Account]:
     More: what open loans came from, where less is asked for than is there. Whoever declares an
     envelope waits for us, as we hold the units above.
     """
-    require_transaction()
     rows: list[Account] = _locked(
         project=bench.project.pk,
         paths=ancestor_paths(bench.project.unit.path),

@@ -32,6 +32,7 @@ from django.db.models import (
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Coalesce, Now, RowNumber
 
+from portal.lib.compiled import Slot
 from portal.lib.locks import lock_ids
 from quotas.models import Contribution, Delivery, Endpoint, Target
 from quotas.states import TAKEABLE, EndpointState, TargetState
@@ -163,24 +164,24 @@ def take_beside(target_id: int) -> Lease | None:
     return _take(_beside, target_id)
 
 
-def _itself(target_id: int) -> QuerySet[Target]:
-    return due().filter(pk=target_id)
+def _itself(target: Slot) -> QuerySet[Target]:
+    return due().filter(pk=target)
 
 
-def _beside(target_id: int) -> QuerySet[Target]:
-    return due().filter(endpoint=_endpoint_of(target_id)).order_by("next_try_at", "pk")
+def _beside(target: Slot) -> QuerySet[Target]:
+    return due().filter(endpoint=_endpoint_of(target)).order_by("next_try_at", "pk")
 
 
-def _endpoint_of(target_id: int) -> Subquery:
-    return Subquery(Target.objects.filter(pk=target_id).values("endpoint"))
+def _endpoint_of(target: Slot) -> Subquery:
+    return Subquery(Target.objects.filter(pk=target).values("endpoint"))
 
 
-def _take(wanted: Callable[[int], QuerySet[Target]], target_id: int) -> Lease | None:
+def _take(wanted: Callable[[Slot], QuerySet[Target]], target_id: int) -> Lease | None:
     """wanted: what may be taken, of the endpoint of the target of this id."""
     token = uuid.uuid4()
     begun = time.monotonic()
     sql, parameters = _statement(wanted, settings.ENDPOINT_CONCURRENCY)
-    of_target = [target_id if each == _ANY_ID else each for each in parameters]
+    of_target = [target_id if isinstance(each, Slot) else each for each in parameters]
     found = leased(sql, of_target, token)
     if found is None:
         return None
@@ -195,19 +196,16 @@ def _take(wanted: Callable[[int], QuerySet[Target]], target_id: int) -> Lease | 
     return lease
 
 
-# Stands for the target's id in what is kept of a statement.
-_ANY_ID = -1
-
-
 @cache
 def _statement(
-    wanted: Callable[[int], QuerySet[Target]], _concurrency: int
+    wanted: Callable[[Slot], QuerySet[Target]], _concurrency: int
 ) -> tuple[str, tuple[Any, ...]]:
     """What takes the first of these, made once: it takes longer to make than to carry out.
 
     _concurrency: the setting, which is among its parameters.
     """
-    return lease_statement(_with_room(wanted(_ANY_ID), _endpoint_of(_ANY_ID)))
+    target = Slot("target")
+    return lease_statement(_with_room(wanted(target), _endpoint_of(target)))
 
 
 def _with_room(targets: QuerySet[Target], endpoint: Subquery) -> QuerySet[Target]:
