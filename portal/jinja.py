@@ -7,6 +7,7 @@ the same words, icons and amounts, as those are the same functions.
 from functools import cache
 from typing import Any, cast
 
+from django.conf import settings
 from django.template import engines
 from django.template.backends.jinja2 import Jinja2
 from django.utils.safestring import SafeString, mark_safe
@@ -33,7 +34,14 @@ def draw(name: str, /, **context: Any) -> SafeString:
     return mark_safe(_template(name).render(context).strip())  # noqa: S308 - Jinja escaped it
 
 
-@cache
 def _template(name: str) -> Template:
-    """Looked up once for a process, past what Django does for each use of a template."""
+    """Looked up once for a process, past what Django does for each use of a template; while
+    developing each time, as files change then."""
+    return _found(name) if settings.DEBUG else _kept(name)
+
+
+def _found(name: str) -> Template:
     return cast(Jinja2, engines[NAME]).env.get_template(name)
+
+
+_kept = cache(_found)

@@ -15,12 +15,23 @@ _WorkerFixup: Any = celerys.DjangoWorkerFixup  # type: ignore[attr-defined]  # a
 
 
 class KeptConnections(_WorkerFixup):
-    """Closes a connection where Django would: it is too old, or something went wrong with it.
+    """Closes a connection between tasks where Django would between requests: it is too old, or
+    something went wrong with it.
 
-    What a forked process inherits is closed as before, by `_close_database`.
+    Elsewhere, as before a worker forks and in a beat of its own process, all are closed as ever:
+    two processes must not share one.
     """
 
-    def close_database(self, **_kwargs: Any) -> None:
+    def on_task_prerun(self, sender: Any, **_kwargs: Any) -> None:
+        if not getattr(sender.request, "is_eager", False):
+            self.close_unfit()
+
+    def on_task_postrun(self, sender: Any, **_kwargs: Any) -> None:
+        if not getattr(sender.request, "is_eager", False):
+            self.close_unfit()
+            self.close_cache()
+
+    def close_unfit(self) -> None:
         for connection in self._db.connections.all(initialized_only=True):
             connection.close_if_unusable_or_obsolete()
 

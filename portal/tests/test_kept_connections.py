@@ -21,7 +21,13 @@ def backend() -> int:
 def test_a_connection_outlives_a_task_unless_it_broke_or_is_too_old(
     database_copy: DatabaseCopy,
 ) -> None:
-    between_tasks = KeptConnections(app).close_database
+    kept = KeptConnections(app)
+    task: Any = app.tasks["celery.backend_cleanup"]
+
+    def between_tasks() -> None:
+        kept.on_task_postrun(sender=task)
+        kept.on_task_prerun(sender=task)
+
     first = backend()
     connection.close_at = None  # as old as it likes: that of tests may not grow old at all
     between_tasks()
@@ -38,6 +44,13 @@ def test_a_connection_outlives_a_task_unless_it_broke_or_is_too_old(
     connection.close_at = 0.0
     between_tasks()
     assert backend() != second
+
+
+def test_what_a_fork_would_inherit_is_closed(database_copy: DatabaseCopy) -> None:
+    first = backend()
+    KeptConnections(app).close_database()
+    assert connection.connection is None
+    assert backend() != first
 
 
 def test_celery_is_told_of_it() -> None:
