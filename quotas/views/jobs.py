@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from portal.lib.access import shows
 from portal.lib.errors import NotVisible
@@ -46,6 +47,7 @@ def job_detail(request: HttpRequest, number: int) -> HttpResponse:
 
 @shows("job")
 @require_safe
+@vary_on_headers("HX-Request")
 def job_progress(request: HttpRequest, number: int) -> HttpResponse:
     """The part for htmx; the whole page for everybody else."""
     if not request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware

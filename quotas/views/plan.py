@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from portal.lib.access import shows
 from portal.lib.errors import Conflict, NotVisible
@@ -63,6 +64,7 @@ def project_plan(request: HttpRequest, slug: str) -> HttpResponse:
 
 @shows("operations")
 @require_safe
+@vary_on_headers("HX-Request")
 def target_plan(request: HttpRequest, slug: str, target_id: int) -> HttpResponse:
     """The rows of one target, for htmx; the plan of its project for everybody else."""
     viewer = reader_of(request)

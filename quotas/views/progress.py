@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from portal.lib.access import shows
 from projects.views.viewer import viewer_of
@@ -13,6 +14,7 @@ from .requests import Typed, request_context, request_detail
 
 @shows("project")
 @require_safe
+@vary_on_headers("HX-Request")
 def request_progress(request: HttpRequest, number: int) -> HttpResponse:
     """The part for htmx; the whole page for everybody else."""
     if not request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware

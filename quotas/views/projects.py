@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from portal.jinja import draw
 from portal.lib.access import shows
@@ -23,6 +24,11 @@ from .quota_tables import QuotaTables
 
 MAX_FIND = 100
 UNUSED_SHOWN = 3
+# What of what is read the page of a project draws as it is.
+DRAWN = (
+    "chart", "crossings", "loans", "unused", "hold", "changes", "entries", "requests", "members",
+    "missing_holders", "deciders", "external_ids",
+)  # fmt: skip
 
 
 @shows("own")
@@ -61,7 +67,7 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
     repairs = Repairs(viewer)
     tables = QuotaTables(project, viewer.now)
     context = {
-        **vars(page),
+        **{name: getattr(page, name) for name in DRAWN},
         "project": project,
         "regions": [(each, tables.of(each)) for each in page.regions if not each.is_empty],
         "empty_regions": [each.region for each in page.regions if each.is_empty],
@@ -88,6 +94,7 @@ def project_detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 @shows("project")
 @require_safe
+@vary_on_headers("HX-Request")
 def project_room(request: HttpRequest, slug: str) -> HttpResponse:
     """Whether there is room for more of what it has: a page, or the part of the project's own.
 

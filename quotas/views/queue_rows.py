@@ -143,7 +143,8 @@ class _Rows:
 
 
 def _address_of(name: str, query: str) -> Callable[[int], str]:
-    before, after = reverse(name, kwargs={"number": 0}).split("0")
+    # The last one: what the site lies below may have a digit too.
+    before, _any, after = reverse(name, kwargs={"number": 0}).rpartition("0")
     return lambda number: f"{before}{number}{after}{query}"
 
 

@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -15,8 +17,10 @@ from projects.states import Role
 from quotas.actions import requests
 from quotas.actions.wishes import Wish
 from quotas.models import (
+    Contribution,
     Endpoint,
     HolderHandle,
+    Limit,
     QuotaRequest,
     RequestLine,
     Resource,
@@ -203,6 +207,35 @@ def test_the_catalogue_that_a_process_keeps_is_never_another_than_that_of_now(
     assert "Threads" not in alice.get(address).content.decode()
     Resource.objects.filter(slug="vcpu").update(name="Threads")
     assert "Threads" in alice.get(address).content.decode()
+
+
+def test_a_catalogue_that_changes_while_a_page_is_read_is_that_of_its_figures(
+    site: Site, alice: Client
+) -> None:
+    grant(site, ask(site))
+    nova, changes = site.endpoints["nova-geneva"], iter(["first", "second"])
+
+    def meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
+        """After each of the first readings of figures, a limit of an endpoint that is new too."""
+        answer = execute(sql, *rest)
+        if "quotas_reading" in sql and (slug := next(changes, "")):
+            nova.pk, nova.slug = None, slug
+            nova.save(force_insert=True)
+            limit = Limit.objects.create(endpoint=nova, key="new", name=f"New {slug}", unit="")
+            Contribution.objects.create(offering=site.vcpu, limit=limit)
+        return answer
+
+    Resource.objects.filter(slug="vcpu").update(name="Threads")
+    with connection.execute_wrapper(meanwhile):
+        said = text_of(alice.get(reverse("project_detail", args=["atlas-reco"])))
+    assert "Threads" in said
+    assert next(changes, None) is None
+
+
+def test_room_is_a_page_or_a_part_of_one_at_one_address(site: Site, alice: Client) -> None:
+    address = reverse("project_room", args=["atlas-reco"])
+    for headers in ({}, HTMX):
+        assert "HX-Request" in alice.get(address, headers=headers)["Vary"]
 
 
 def test_a_silent_service_is_said_in_a_sentence_and_to_operators_in_its_words(

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.urls import reverse
+from django.urls import reverse, set_script_prefix
 from django.utils import timezone
 
 from portal.lib.folding import fold
@@ -34,6 +34,17 @@ def test_queue_shows_what_waits_for_me_with_its_envelope(site_today: Site) -> No
     assert f"#{asked.pk}" in html
     assert "0 → 100 of 1000" in html
     assert "&lt;b&gt;2026" in html
+
+
+def test_rows_lead_on_wherever_the_site_lies(site_today: Site) -> None:
+    asked, address = ask(site_today), reverse("queue")
+    set_script_prefix("/on10/")
+    try:
+        html = text(page(site_today, "dana", address))
+    finally:
+        set_script_prefix("/")
+    assert f'href="/on10/decide/{asked.pk}/' in html
+    assert f'action="/on10/decide/{asked.pk}/approve/' in html
 
 
 def test_queue_is_empty_for_others_and_says_what_to_do(site_today: Site) -> None:
