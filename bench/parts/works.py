@@ -21,7 +21,9 @@ API = "/floor/api"
 # A floor of as many rows of requests as the page has rows and items itself.
 AS_MANY = f"/floor/requests/{LIKE}/"
 FIFTY = f"/floor/requests/{PAGE}/"
-QUEUE_ROW, QUOTA_ROW, AMOUNT = r"<tr\b[^>]*\bdata-row\b", r"\bgaugecell\b", r'\bname="amount-'
+QUEUE_ROW, AMOUNT = r"<tr\b[^>]*\bdata-row\b", r'\bname="amount-'
+# Each offering leads to why there is so much of it; limits of several have a row besides.
+QUOTA_ROW = r'<a href="/projects/[^/"]+/why/'
 
 
 def who_is_who(database: str) -> Who:
