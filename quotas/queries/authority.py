@@ -261,23 +261,11 @@ def _load(held: Iterable[Delegation]) -> list[Mandate]:
     return mandates_from(delegations, *_chains(ids=sorted(ids)))
 
 
-def chain_parts(held: Iterable[Delegation]) -> tuple[Rows, Rows]:
-    """What asks for the links of the delegations' chains, and for the bounds of these."""
-    ids = {each for delegation in held for each in delegation.chain_ids}
-    return (
-        Rows(Delegation.objects.filter(is_among("pk", ids)), PEOPLE_AND_PLACE),
-        Rows(
-            DelegationBound.objects.filter(delegation__in=ids).order_by("pk"),
-            ["resource", "zone", "zone__region"],
-        ),
-    )
-
-
 def chain_parts_of(*, ids: Any) -> list[Part]:
-    """`chain_parts` of the links of these ids, an array."""
-    bounds = DelegationBound.objects.filter(IsAnyOf(F("delegation"), ids))
+    """What asks for these links, an array of ids, and for the bounds of them."""
+    bounds = DelegationBound.objects.filter(is_one_of_many("delegation", ids))
     return [
-        Rows(Delegation.objects.filter(IsAnyOf(F("pk"), ids)), PEOPLE_AND_PLACE),
+        Rows(Delegation.objects.filter(is_one_of_many("pk", ids)), PEOPLE_AND_PLACE),
         Rows(bounds.order_by("pk"), BOUND_AND_PLACE),
     ]
 
@@ -290,7 +278,7 @@ def mandates_from(
     links: Iterable[Delegation],
     bounds: Iterable[DelegationBound],
 ) -> list[Mandate]:
-    """The delegations as mandates, from the answers to `chain_parts`."""
+    """The delegations as mandates, from the answers to `chain_parts_of`."""
     by_id = {each.pk: each for each in links}
     rows: dict[int, list[DelegationBound]] = defaultdict(list)
     for row in bounds:
