@@ -24,6 +24,7 @@ from projects.rules import may_ask, may_ask_for_others
 from projects.states import NoticeKind, ProjectState
 from quotas.models import Offering, PolicyVersion, QuotaRequest, RequestLine
 from quotas.queries.accounts import balances
+from quotas.queries.ask import names_that_can_be
 from quotas.queries.desks import asked_of
 from quotas.queries.policies import nearest_first
 from quotas.rules import may_change
@@ -32,7 +33,7 @@ from quotas.states import LINE_MOVES, PENDING, LineState
 from .assigning import assign_new
 from .automatic import grant_at_once, grant_new
 from .routing import route
-from .wishes import Wish, check_known, clean_text, names_that_can_be
+from .wishes import Wish, check_known, clean_text
 
 
 def lock_project(

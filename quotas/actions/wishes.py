@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from portal.lib.amounts import MAX_AMOUNT, format_amount
 from portal.lib.errors import Invalid
 from quotas.models import Offering
+from quotas.queries.ask import names_that_can_be
 
 MAX_TEXT = 2000
 MAX_LINES = 200
@@ -89,11 +90,6 @@ def check_lines(wanted: Mapping[str, int]) -> dict[Offering, int]:
     if errors:
         raise Invalid(errors)
     return {offering: wanted[offering.slug] for offering in offerings}
-
-
-def names_that_can_be(slugs: Collection[str]) -> list[str]:
-    """A slug is ASCII; NUL and the like would not even be a legal text for the database."""
-    return [slug for slug in slugs if slug.isascii() and slug.isprintable()]
 
 
 def _known_offerings(

@@ -100,6 +100,11 @@ def ask_rows(
     ]
 
 
+def names_that_can_be(slugs: Collection[str]) -> list[str]:
+    """A slug is ASCII; NUL and the like would not even be a legal text for the database."""
+    return [slug for slug in slugs if slug.isascii() and slug.isprintable()]
+
+
 def typed_rows(
     user: User, slug: str, slugs: Collection[str], now: datetime
 ) -> tuple[Project | None, list[tuple[Offering, int]]]:
@@ -107,8 +112,8 @@ def typed_rows(
 
     None for who has no role there by which people ask. One query.
     """
-    names = [each for each in slugs if each.isascii() and each.isprintable()]
-    if not (slug.isascii() and slug.isprintable()):
+    names = names_that_can_be(slugs)
+    if not names_that_can_be([slug]):
         return None, []
     projects, offerings, held, roles = _typed(user=user.pk, slug=slug, slugs=names, now=now)
     if not roles:

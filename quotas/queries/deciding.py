@@ -16,17 +16,17 @@ RELATED = (
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingLine:
     """A line that waits, and the project's quota of its offering now."""
 
     line: RequestLine
     balance: int
 
 
-def waiting_lines(number: int) -> dict[int, Waiting]:
+def waiting_lines(number: int) -> dict[int, WaitingLine]:
     """{line id: line} of a request, whoever may see it: that is the verb's question. One query."""
     (lines,) = _waiting(number=number)
-    return {each.pk: Waiting(each, each.quota or 0) for each in lines}
+    return {each.pk: WaitingLine(each, each.quota or 0) for each in lines}
 
 
 @compiled

@@ -31,7 +31,7 @@ OF_DELIVERY = (
 WHO = ("line", "user__public_id", "user__name", "user__subject", "group__public_id", "group__name")
 
 
-class Waiting(NamedTuple):
+class Waiter(NamedTuple):
     """A person or a group that an open line waits for."""
 
     is_person: bool
@@ -44,7 +44,7 @@ class _Found:
     """What belongs to the requests: lines by request, the rest by line."""
 
     lines: dict[int, list[RequestLine]]
-    waiting: dict[int, list[Waiting]]
+    waiting: dict[int, list[Waiter]]
     deliveries: dict[int, list[Delivery]]
 
 
@@ -78,7 +78,7 @@ class Lines:
         found: int | None = line.given  # type: ignore[attr-defined]  # annotated below
         return found
 
-    def waiting_for(self, line: RequestLine) -> list[Waiting]:
+    def waiting_for(self, line: RequestLine) -> list[Waiter]:
         """Whom an open line waits for."""
         return self._found.waiting[line.pk]
 
@@ -93,8 +93,8 @@ class Lines:
         for line in lines:
             found.lines[line.request_id].append(line)
         for line_id, person, name, subject, group, group_name in waiting:
-            who = Waiting(True, person, name or subject) if person else None
-            found.waiting[line_id].append(who or Waiting(False, group, group_name))
+            who = Waiter(True, person, name or subject) if person else None
+            found.waiting[line_id].append(who or Waiter(False, group, group_name))
         for each in deliveries:
             found.deliveries[each.decision_line.line_id].append(each)
         return found

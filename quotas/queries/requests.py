@@ -66,13 +66,8 @@ def values_of(viewer: Viewer) -> dict[str, Any]:
     return {"user": viewer.user.pk, "groups": groups, "held": held, "now": viewer.now}
 
 
-def own_assignments(viewer: Viewer, task: str = "") -> QuerySet[Assignment]:
-    """What the person is asked to decide or endorse now; task: one of AssignmentKind, or both."""
-    return assignments_of(Asker.of(viewer), task)
-
-
 def assignments_of(asker: Asker, task: str = "") -> QuerySet[Assignment]:
-    """`own_assignments`, of an asker."""
+    """What the asker is asked to decide or endorse now; task: one of AssignmentKind, or both."""
     mine = Assignment.objects.filter(asker.own, asker.here, in_force(asker.now), asker.through)
     return mine.filter(kind=task) if task else mine
 

@@ -21,7 +21,7 @@ from quotas.actions.endorse import endorse
 from quotas.actions.wishes import clean_text
 from quotas.models import QuotaRequest
 from quotas.queries.authority import own_mandates
-from quotas.queries.deciding import Waiting, waiting_lines
+from quotas.queries.deciding import WaitingLine, waiting_lines
 from quotas.queries.queue_wishes import Wanted
 from quotas.queries.waiting import Place, place_in_queue
 from quotas.views.decide_form import Typed
@@ -31,15 +31,15 @@ from quotas.views.queue import decide_url, queue_url
 
 
 @dataclass(frozen=True)
-class Decision:
+class Deciding:
     """What is decided, by whom; lines: those that wait, by id."""
 
     viewer: Viewer
     request: QuotaRequest
-    lines: Mapping[int, Waiting]
+    lines: Mapping[int, WaitingLine]
 
 
-Verb = Callable[[Decision, Typed], object]
+Verb = Callable[[Deciding, Typed], object]
 
 
 @shows("decide")
@@ -54,7 +54,7 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
 def request_approve(request: HttpRequest, number: int) -> HttpResponse:
     """Grant the ticked lines, as asked or as edited."""
 
-    def approve(decision: Decision, typed: Typed) -> object:
+    def approve(decision: Deciding, typed: Typed) -> object:
         return verbs.approve(
             quota_request=decision.request,
             granted=typed.checked_grants(decision.lines),
@@ -74,7 +74,7 @@ def request_approve(request: HttpRequest, number: int) -> HttpResponse:
 def request_endorse(request: HttpRequest, number: int) -> HttpResponse:
     """Recommend the ticked lines that are more than one may grant; the others wait on."""
 
-    def recommend(decision: Decision, typed: Typed) -> object:
+    def recommend(decision: Deciding, typed: Typed) -> object:
         granted, figures = typed.checked_grants(decision.lines), _desk(request, number).figures
         beyond = {
             line_id: amount
@@ -100,7 +100,7 @@ def request_endorse(request: HttpRequest, number: int) -> HttpResponse:
 def request_return(request: HttpRequest, number: int) -> HttpResponse:
     """Send the ticked lines back with a question."""
 
-    def return_(decision: Decision, typed: Typed) -> object:
+    def return_(decision: Deciding, typed: Typed) -> object:
         return verbs.return_(
             quota_request=decision.request,
             line_ids=typed.checked_lines(),
@@ -122,7 +122,7 @@ def request_decline(request: HttpRequest, number: int) -> HttpResponse:
     if not typed.is_confirmed:
         return _confirm_decline(request, number, typed)
 
-    def decline(decision: Decision, typed: Typed) -> object:
+    def decline(decision: Deciding, typed: Typed) -> object:
         return verbs.decline(
             quota_request=decision.request,
             line_ids=typed.checked_lines(),
@@ -165,7 +165,7 @@ def _do(request: HttpRequest, number: int, verb: Verb, said: str) -> HttpRespons
     asked = next((each.line.request for each in lines.values()), None)
     if asked is None or not viewer.over(Power.DECIDE_QUOTA, asked.project.unit.path):
         asked = _desk(request, number).request
-    decision = Decision(viewer, asked, lines)
+    decision = Deciding(viewer, asked, lines)
     is_back = typed.is_from_queue
     # Asked before, because the decision takes the request out of the queue.
     place = None if is_back else place_in_queue(viewer, wanted, number)
