@@ -20,7 +20,7 @@ MOST_ROWS = 500
 @login_required
 @require_safe
 def request_rows(request: HttpRequest, count: int) -> HttpResponse:
-    """As many open requests as a page shows, with the cells of a queue, and no column besides.
+    """As many open requests as a page shows, the newest, with the cells of a queue and no more.
 
     Each with project, unit, requester, what it asks for, where, and the balance it is on top of.
     """
@@ -31,7 +31,8 @@ def request_rows(request: HttpRequest, count: int) -> HttpResponse:
         .only("wanted", "balance_seen", "level", "request__reason", "request__submitted_at",
               "request__requester__name", "project__name", "project__unit__name",
               "offering__resource__name", "offering__zone__name", "offering__zone__region__name")
-        .order_by("request_id")[: min(count, MOST_ROWS)]
+        # The other way round the planner may look for open ones past all that ever were.
+        .order_by("-request_id")[: min(count, MOST_ROWS)]
     )  # fmt: skip
     return _table("requests.html", rows)
 

@@ -67,7 +67,9 @@ class Report:
         if found.queries is not None:
             said.append(f"{found.queries} queries;")
         if found.bytes is not None:
-            said.append(f"{found.bytes:,} B, {found.compressed or 0:,} B packed;")
+            said.append(f"{found.bytes:,} B;")
+        if found.compressed is not None:
+            said.append(f"{found.compressed:,} B packed;")
         if found.cpu_ms is not None:
             said.append(f"{found.cpu_ms:.1f} ms CPU in the worker;")
         if found.pairs is not None and found.pairs.backend_ms is not None:
