@@ -5,10 +5,10 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from .results import Found, keep, table_of, write_page
+from .results import Found, keep, outdated, table_of, write_page
 
 # Those that take no scale need no site, or take their figures from others.
-OF_A_SITE = ("holding", "sweeps", "regions", "storing", "partitions", "pooling", "replica")
+OF_A_SITE = ("holding", "sweeps", "regions", "partitions", "pooling", "replica")
 OF_NONE = ("locks", "rounds", "writes", "brokers")
 
 
@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.name == "tables":
         write_page()
-        return 0
+        return _told(outdated())
     # Each is loaded when it is run: settings are read from what it has made of the environment.
     run: Callable[..., Found] = import_module(f"bench.experiments.{options.name}").run
     try:
@@ -29,7 +29,13 @@ def main(arguments: list[str]) -> int:
         return 2
     keep(options.name, found)
     print(table_of(found))
-    return 0
+    return _told(outdated())
+
+
+def _told(faults: list[str]) -> int:
+    for each in faults:
+        print(each, file=sys.stderr)
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

@@ -8,14 +8,19 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from bench.harness.cpu import Cpu
+from bench.site.cast import cast
+from bench.site.sizes import SCALES
 
-from .ground import HOME, made_site, say
+from .ground import ALONE, made_site, say
 from .results import Found
 
-COUNT, LEAST = 100, 20
+# So many are measured, and so many of them are counted by a total.
+COUNT, COUNTED = 100, 10
+WARM_UP = 5
 
 
 @dataclass
@@ -39,21 +44,30 @@ class _Times:
 
 
 def run(scale: str) -> Found:
-    with made_site(scale) as addresses:
+    # What a server writes is counted of the whole of it.
+    with made_site(scale, ALONE) as made:
         import psycopg
 
-        with psycopg.connect(addresses.database_url, autocommit=True) as beside:
+        decisions = approvals(scale)
+        for _each in range(WARM_UP):
+            next(decisions)
+        with psycopg.connect(made.url, autocommit=True) as beside:
             before = _wal(beside)
-            times = list(approvals())
+            times = list(islice(decisions, COUNT))
             wal_bytes, page_count = (
                 (after - at) / len(times) for after, at in zip(_wal(beside), before, strict=True)
             )
-    if len(times) < LEAST:
-        raise LookupError(f"Too little waits on the {scale} site: delete {HOME} and begin anew.")
+    counted = sum("totals" in each.first for each in times)
+    if len(times) < COUNT or counted < COUNTED:
+        raise LookupError(
+            f"{len(times)} approvals, {counted} of them counted by a total, are too few:"
+            " take a larger site."
+        )
     commit = _quiet([each.commit_wall for each in times])
     facts: dict[str, Any] = {
         "scale": scale,
         "count": len(times),
+        "counted": counted,
         "commit_ms": commit,
         "whole_ms": _median([each.ended - each.began for each in times]) + commit,
         "database_ms": _median([each.database for each in times]),
@@ -64,7 +78,7 @@ def run(scale: str) -> Found:
     }
     for what in LOCKS:
         found = [held for each in times if (held := each.held(what)) is not None]
-        facts[f"{what}_held_ms"] = round(_median(found) + commit, 2) if found else None
+        facts[f"{what}_held_ms"] = round(_median(found) + commit, 2)
     rows = [
         ("a whole approval, without its page", round(facts["whole_ms"], 1), None),
         *(
@@ -95,8 +109,9 @@ def _lock_of(sql: str) -> str | None:
     return "accounts" if 'FROM "quotas_account"' in sql else None
 
 
-def approvals() -> Iterator[_Times]:
-    """Approve what waits, by whom it waits for; what is refused is left out."""
+def approvals(scale: str) -> Iterator[_Times]:
+    """Approve what waits on a made site as heads do, those of a total now and then; what is
+    refused is left out."""
     from django.db import connection
     from django.utils import timezone
 
@@ -105,8 +120,8 @@ def approvals() -> Iterator[_Times]:
     from quotas.actions.decide import approve
     from quotas.models import QuotaRequest, RequestLine
 
-    done, cpu = 0, Cpu()
-    for request_id, person_id in waiting():
+    cpu = Cpu()
+    for request_id, person_id in waiting(scale):
         lines = list(RequestLine.objects.filter(request=request_id, state="open"))
         quota_request = QuotaRequest.objects.get(pk=request_id)
         times = _Times(cpu.now())
@@ -125,46 +140,19 @@ def approvals() -> Iterator[_Times]:
                 continue
         times.ended = cpu.now()
         times.commit_wall = time.perf_counter() - times.last_wall
-        done += 1
-        if done > 5:  # the first ones warm caches and connections
-            yield times
-        if done >= COUNT + 5:
-            return
+        yield times
 
 
-def waiting() -> list[tuple[int, int]]:
-    """(request, person) of open requests whose lines all wait for one person.
-
-    Those first whose decisions are counted by a total.
-    """
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH waits AS (
-                SELECT l.request_id, l.id, a.user_id, EXISTS (
-                    SELECT FROM quotas_delegationbound b
-                    JOIN projects_delegation d ON d.id = a.delegation_id
-                    WHERE b.total IS NOT NULL
-                    AND COALESCE(b.resource_id, o.resource_id) = o.resource_id
-                    AND COALESCE(b.zone_id, o.zone_id) = o.zone_id
-                    AND (b.delegation_id = d.id OR b.delegation_id = ANY(d.ancestors))
-                ) AS is_counted
-                FROM quotas_requestline l JOIN quotas_offering o ON o.id = l.offering_id
-                JOIN quotas_assignment a ON a.line_id = l.id AND a.kind = 'decide'
-                    AND a.user_id IS NOT NULL AND (a.ends_at IS NULL OR a.ends_at > now())
-                WHERE l.state = 'open'
-            )
-            SELECT request_id, user_id FROM waits
-            GROUP BY request_id, user_id
-            HAVING count(DISTINCT id) = (
-                SELECT count(*) FROM quotas_requestline o WHERE o.request_id = waits.request_id
-                AND o.state = 'open')
-            ORDER BY bool_or(is_counted) DESC, request_id LIMIT 2000
-            """
-        )
-        return [(request, person) for request, person in cursor.fetchall()]
+def waiting(scale: str) -> list[tuple[int, int]]:
+    """(request, head who may approve it) of a made site; each sixth is counted by the hot total,
+    for as long as there are any."""
+    found = cast(SCALES[scale])
+    of_total = set(found.total_requests)
+    counted = [(each, found.hot_head) for each in found.total_requests]
+    others = [pair for pair in found.approvals if pair[0] not in of_total]
+    for place, pair in enumerate(counted):
+        others.insert(6 * place, pair)
+    return others
 
 
 def _watch(times: _Times, cpu: Cpu) -> Callable[..., Any]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import psycopg
 
-from .ground import ground, say, scratch
+from bench.harness.places import servers
+
+from .ground import say, scratch
 from .results import Cell, Found, load
 
 # Rows to begin with, and in how many partitions of equal size they lie.
@@ -53,7 +55,7 @@ def run(scale: str) -> Found:
     """small: up to 1,000,000 rows; tenth: 5,000,000; large: 20,000,000, half an hour and 12 GB."""
     steps = STEPS[: ("small", "tenth", "large").index(scale) + 1]
     facts: dict[str, Any] = dict(load().get("partitions", {}).get("facts", {}))
-    with ground() as addresses, scratch(addresses, "partitions") as url:
+    with servers() as addresses, scratch(addresses, "partitions") as url:
         for count, parts in steps:
             if str(count) in facts and count != steps[-1][0]:
                 continue

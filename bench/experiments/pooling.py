@@ -4,13 +4,12 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
 import psycopg
 
-from bench.harness.places import database_url
+from bench.harness.memory import pss_mb
 
-from .ground import made_site, site_of
+from .ground import made_site
 from .pooler import pooler
 from .results import Cell, Found
 
@@ -33,8 +32,7 @@ PAGE = """
 
 def run(scale: str) -> Found:
     with ExitStack() as stack:
-        addresses = stack.enter_context(made_site(scale))
-        direct = database_url(addresses, site_of(scale))
+        direct = stack.enter_context(made_site(scale)).url
         pooled = stack.enter_context(pooler(direct, size=POOLED))
         with psycopg.connect(direct, autocommit=True) as beside:
             rows: list[tuple[Cell, ...]] = [
@@ -180,10 +178,4 @@ def _idle(url: str, beside: psycopg.Connection) -> tuple[int, float]:
             "AND backend_type = 'client backend' AND pid <> %s",
             [own],
         ).fetchall()
-        return len(found), round(sum(pss_of(pid) for (pid,) in found) / 1024, 1)
-
-
-def pss_of(pid: int) -> int:
-    """KiB that a process would free alone, with its share of what it has with others."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        return len(found), round(sum(pss_mb(pid) for (pid,) in found), 1)

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from .ground import made_site
+from .ground import read_site
 from .results import Found
 
 # (what, how many in all, how many of them touch several regions or none in particular)
@@ -87,7 +87,7 @@ SHARES = (
 
 def run(scale: str) -> Found:
     rows, facts = [], {}
-    with made_site(scale, is_shared=True), connection.cursor() as cursor:
+    with read_site(scale), connection.cursor() as cursor:
         for what, sql in SHARES:
             cursor.execute(sql)
             count, crossing = cursor.fetchone()

@@ -3,7 +3,6 @@
 Two servers of the embedded kind, the second a `pg_basebackup` of the first.
 """
 
-import os
 import shutil
 import statistics
 import subprocess
@@ -12,36 +11,41 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
-from bench.harness.places import CACHE, ROOT, database_url, production
+from bench.harness import cpu
+from bench.harness.places import ROOT, production
+from bench.site.cast import cast
+from bench.site.sizes import SCALES
 from portal.lib.servers import Addresses
 from portal.lib.servers.postgres import ROLE, Postgres
 
-from .ground import HOME, made_site, say, site_of
+from .ground import ALONE, made_site, quiet, say
 from .results import Cell, Found
 
 # The second of what was decided lately, as it would run beside a nightly whole one.
 COMMANDS = (["audit_ledger"], ["verify_decisions", "--since", "{day}"])
-BEATS = 150
+BEATS, LEAST = 150, 50
 POLL_SECONDS = 0.0002
 _ROWS = "CREATE TABLE IF NOT EXISTS beats (n bigint, what text)"
 
 
 def run(scale: str) -> Found:
-    with made_site(scale) as addresses, _replica(addresses) as replica:
-        name = site_of(scale)
-        primary_url, replica_url = database_url(addresses, name), _named(replica, name)
+    with made_site(scale, ALONE) as made, _replica(made.addresses) as replica:
+        primary_url = made.url
+        replica_url = _named(replica, urlsplit(primary_url).path.lstrip("/"))
         rows: list[tuple[Cell, ...]] = []
         with psycopg.connect(primary_url, autocommit=True) as link:
             link.execute(_ROWS)
         _settled(primary_url, replica_url)
         for load_words, load in (
             ("nobody else at work", None),
-            ("approvals one after the other", _approving),
+            ("approvals one after the other", partial(_approving, scale)),
             ("half a million rows in one statement, over and over", _filling),
         ):
             rows.append((f"lag, {load_words}: ms", *_lag(primary_url, replica_url, load)))
@@ -53,10 +57,12 @@ def run(scale: str) -> Found:
         for words in COMMANDS:
             command = [each.format(day=day) for each in words]
             named = f"`{' '.join(words[:2])}` on the replica"
-            rows.append((named, *_on(replica_url, addresses, command)))
-        reads, write = _share(scale)
-        rows += [(f"a page, {page}: ms in the database", ms, None) for page, ms in reads.items()]
-        rows.append(("an approval: ms in the database", write, None))
+            rows.append((named, *_on(replica_url, made.addresses, command)))
+        reads = _share(scale)
+        rows += [
+            (f"a page, {page}: ms of a core of the database", ms, None)
+            for page, ms in reads.items()
+        ]
     facts: dict[str, object] = {str(row[0]): list(row[1:]) for row in rows}
     return Found(["", "median", "1 in 100"], rows, facts)
 
@@ -64,12 +70,11 @@ def run(scale: str) -> Found:
 @contextmanager
 def _replica(addresses: Addresses) -> Iterator[str]:
     """The folder of the socket of a replica of these servers, as a URL without a database."""
-    folder = HOME / "replica"
+    folder = ALONE / "replica"
     _forget(folder)
-    primary_data = (HOME / "postgres").resolve() / "data"
+    primary_data = (ALONE / "postgres").resolve() / "data"
     _allow(primary_data, addresses)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    log = HOME / "logs" / "replica.log"
+    log = ALONE / "logs" / "replica.log"
     log.touch()
     from portal.lib.servers.account import servers_account
 
@@ -130,6 +135,8 @@ def _lag(primary: str, replica: str, load: Load | None) -> tuple[float, float]:
         ):
             here.execute("DELETE FROM beats")
             for number in range(BEATS):
+                if thread and not thread.is_alive():
+                    break
                 here.execute("INSERT INTO beats VALUES (%s)", [-1 - number])
                 committed = time.perf_counter()
                 while not there.execute(
@@ -142,16 +149,19 @@ def _lag(primary: str, replica: str, load: Load | None) -> tuple[float, float]:
         ends.set()
         if thread:
             thread.join()
+    if len(lags) < LEAST:
+        raise LookupError(f"The load ended after {len(lags)} looks: take a larger site.")
     lags.sort()
     return round(1000 * statistics.median(lags), 2), round(1000 * lags[int(0.99 * len(lags))], 1)
 
 
-def _approving(_primary: str, ends: threading.Event) -> None:
+def _approving(scale: str, _primary: str, ends: threading.Event) -> None:
+    """Until it is told to end, or nothing is left to approve."""
     from django.db import connection
 
     from .holding import approvals
 
-    for _times in approvals():
+    for _times in approvals(scale):
         if ends.is_set():
             break
     connection.close()
@@ -187,33 +197,31 @@ def _last_day(url: str) -> str:
 
 def _on(replica: str, addresses: Addresses, command: list[str]) -> tuple[Cell, Cell]:
     """(s, what it answered): a command that only reads, led to the replica by DATABASE_URL."""
-    environment = os.environ | production(addresses, "postgres") | {"DATABASE_URL": replica}
+    environment = quiet(production(addresses, "postgres") | {"DATABASE_URL": replica})
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "manage.py", *command], cwd=ROOT, env=environment,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     seconds = time.monotonic() - began
-    words = (done.stdout.strip() or done.stderr.strip()).splitlines()
-    return f"{seconds:.0f} s", words[-1][:80] if words else f"exit {done.returncode}"
+    words = (done.stdout.strip() or done.stderr.strip() or f"exit {done.returncode}").splitlines()
+    return f"{seconds:.0f} s", shorten(words[-1], 90, placeholder=" …")
 
 
-def _share(scale: str) -> tuple[dict[str, float], float]:
-    """Milliseconds in the database of pages that are looked at most, and of an approval."""
+def _share(scale: str) -> dict[str, float]:
+    """Milliseconds that a core of the database works for pages that are looked at most."""
     from django.db import connection
     from django.test import Client
 
     from projects.models import Membership, User
 
-    from .holding import waiting
-    from .results import facts_of
-
-    person = User.objects.get(pk=waiting()[0][1])
+    person = User.objects.get(pk=cast(SCALES[scale]).decider)
     member = (
         Membership.objects.select_related("project").order_by("pk").filter(user__isnull=False)[0]
     )
     client = Client(headers={"x-forwarded-proto": "https"})
-    found = {}
+    connection.ensure_connection()
+    backend, found = connection.connection.info.backend_pid, {}
     for name, who, path in (
         ("home", person, "/"),
         ("the queue", person, "/decide/"),
@@ -227,14 +235,14 @@ def _share(scale: str) -> tuple[dict[str, float], float]:
             def look(
                 execute: Callable[..., object], *args: object, into: list[float] = spent
             ) -> object:
-                began = time.perf_counter()
+                began = cpu.seconds(backend)
                 try:
                     return execute(*args)
                 finally:
-                    into[0] += time.perf_counter() - began
+                    into[0] += cpu.seconds(backend) - began
 
             with connection.execute_wrapper(look):
                 answer = client.get(path, headers={"host": "127.0.0.1"})
             times.append(spent[0])
         found[f"{name} ({answer.status_code})"] = round(1000 * min(times), 2)
-    return found, float(facts_of("holding")["database_ms"])
+    return found

@@ -1,17 +1,16 @@
 """What experiments found: kept as data, and written into docs/scale.md as tables.
 
-Text stays between the markers of tables; a table is replaced as a whole.
+Each carries the machine with its load, the commit and the versions, and of what it was calculated.
 """
 
 import json
-import os
-import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
+from bench.harness.machine import machine
+from bench.harness.made import filled
 from bench.harness.places import ROOT
 
 FILE = ROOT / "bench" / "results" / "experiments.json"
@@ -24,22 +23,24 @@ Cell = str | int | float | None
 class Found:
     """The outcome of an experiment: a table, and figures by name for whoever calculates on.
 
-    columns: what stands above each cell, with its unit; facts: numbers and short texts.
+    columns: what stands above each cell, with its unit; facts: numbers and short texts;
+    sources: {experiment that it was calculated from: when that was measured}.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def keep(name: str, found: Found) -> None:
-    """Put the outcome in place of the one before, and its table into the page."""
+    """Put the outcome in place of the one before, and its table into the page.
+
+    Raises LookupError where the page has no place for it.
+    """
     everything = load()
-    everything[name] = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
-        **asdict(found),
-    }
+    on = machine()
+    everything[name] = {"at": on.pop("at"), "machine": on, **asdict(found)}
     FILE.parent.mkdir(exist_ok=True)
     text = json.dumps(dict(sorted(everything.items())), indent=1, ensure_ascii=False)
     # A row is a line.
@@ -53,24 +54,33 @@ def load() -> dict[str, Any]:
     return dict(json.loads(FILE.read_text())) if FILE.exists() else {}
 
 
-def facts_of(name: str) -> Mapping[str, Any]:
-    """The figures of an experiment that was run; raises LookupError with a sentence."""
+def source(name: str) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """(its figures, what `Found.sources` says of it) of an experiment that was run.
+
+    Raises LookupError with a sentence.
+    """
     try:
-        return dict(load()[name]["facts"])
+        found = load()[name]
     except KeyError:
         raise LookupError(f"Run `python -m bench.experiments {name}` first.") from None
+    return dict(found["facts"]), {name: str(found["at"])}
+
+
+def outdated() -> list[str]:
+    """What was calculated from figures that have been measured anew since, a sentence each."""
+    everything = load()
+    return [
+        f"`{name}` was calculated from `{of}` of {at}; that was measured anew: run it again."
+        for name, each in everything.items()
+        for of, at in each.get("sources", {}).items()
+        if everything[of]["at"] != at
+    ]
 
 
 def write_page() -> None:
-    """Bring every table of the page up to date; one that nobody ran keeps what it has."""
-    page = PAGE.read_text()
-    for name, each in load().items():
-        found = Found(each["columns"], each["rows"])
-        table = f"<!-- {name} -->\n{table_of(found)}\n<!-- end -->"
-        before, found_it, behind = page.partition(f"<!-- {name} -->\n")
-        if found_it:
-            page = before + table + behind[behind.index("<!-- end -->") + len("<!-- end -->") :]
-    PAGE.write_text(page)
+    """Bring every table of the page up to date; raises LookupError where one has no place."""
+    tables = {name: table_of(Found(each["columns"], each["rows"])) for name, each in load().items()}
+    PAGE.write_text(filled(PAGE.read_text(), tables | {"measured": _measured()}))
 
 
 def table_of(found: Found) -> str:
@@ -89,6 +99,20 @@ def shown(cell: Cell) -> str:
             return f"{cell:,.0f}"
         return f"{cell:.3g}"
     return f"{cell:,}" if isinstance(cell, int) else cell
+
+
+def _measured() -> str:
+    """When each was measured, on what code, and how busy the machine was."""
+    columns = ["", "measured (UTC)", "commit", "load", "cores", "PostgreSQL", "from"]
+    rows: list[Sequence[Cell]] = []
+    for name, each in load().items():
+        on, of = each["machine"], each.get("sources", {})
+        rows.append((
+            name, each["at"].removesuffix("+00:00").replace("T", " "), on["commit"],
+            " ".join(str(load) for load in on["load_at_start"]) or None, on["cores"],
+            str(on["postgresql"]), ", ".join(of) or None,
+        ))  # fmt: skip
+    return table_of(Found(columns, rows))
 
 
 def _one_line(text: str) -> str:

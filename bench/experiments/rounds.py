@@ -23,8 +23,9 @@ PROJECTS = 200
 SIZES = (10_000, 100_000, 1_000_000)
 # Remit's own settings, as they stand by default.
 SLOTS, LOOK_SECONDS, SURVEY_SECONDS, ROUND_SECONDS = 8, 3_600.0, 600.0, 300.0
-# A service under load, and one far away.
+# Assumed: calls of a service under load, and of one far away; a page of a thousand rows.
 CALLS = (0.1, 0.4)
+PAGE_SECONDS = 2.0
 # So many targets are simulated; a round of more goes on at the same rate.
 SIMULATED = 20_000
 STEP_LOOK, STEP_DELIVER = "one by one, 500 of Nova's", "all targets of 200"
@@ -54,7 +55,7 @@ def run() -> Found:
         for workers, pace, seconds in ((4, 0, CALLS[0]), (16, 0, CALLS[0]), (16, 0, CALLS[1]),
                                        (16, 20, CALLS[0])):  # fmt: skip
             rate = _rate(Case(workers, slots, pace, seconds, calls, cost))
-            named = f"{what}: {workers} processes, {seconds:g} s a call"
+            named = f"{what}: {workers} processes, assumed {seconds:g} s a call"
             named += f", {pace} calls a second" if pace else ""
             facts[named] = rate
             rows.append((named, rate, *(_span(size / rate) for size in SIZES),
@@ -113,11 +114,10 @@ def _work(
 
 def _survey(service: str) -> Sequence[Cell]:
     """One call after the other, each as long as a page of a thousand takes."""
-    page = 2.0
     calls = [least_to_survey(size)[service] for size in SIZES]
-    most = int(SIZES[-1] * (SURVEY_SECONDS / page) / calls[-1])
-    named = f"survey of one region's {service}, {page:g} s a page of 1,000"
-    shown = [f"{_span(count * page)} ({count:,} calls)" for count in calls]
+    most = int(SIZES[-1] * (SURVEY_SECONDS / PAGE_SECONDS) / calls[-1])
+    named = f"survey of one region's {service}, assumed {PAGE_SECONDS:g} s a page of 1,000"
+    shown = [f"{_span(count * PAGE_SECONDS)} ({count:,} calls)" for count in calls]
     return (named, None, *shown, f"{most:,} within SURVEY_TIMEOUT_SECONDS")
 
 

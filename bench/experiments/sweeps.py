@@ -1,8 +1,8 @@
 """How do the sweeps and audits grow with the site, and when is one longer than its interval?
 
 Each is done as a worker does it, in a transaction that is undone; seconds are of a core, of worker
-and database together. What they would take at ten and a hundred times the largest site that was
-measured follows from the power by which they grew from the one before.
+and database together. What they would take on a site of ten and a hundred times the largest
+lies between the power by which they grew last and growth in proportion to the site.
 """
 
 import math
@@ -14,13 +14,18 @@ from typing import Any
 
 from bench.harness.cpu import Cpu
 
-from .ground import SCALES, made_site, say
-from .results import Cell, Found, load
+from .ground import SCALES, read_site, say
+from .results import Cell, Found, load, shown
 
 TURNS = 3
 PROOFS = 1_000
 STORED = 1_000
-Work = Callable[[], object]
+_AS_GOOD_AS_ONE = 0.05
+# As many on any site.
+STORING = f"a survey's answer stored, {STORED:,} projects"
+PROVING = f"verify_decisions, {PROOFS:,} decisions"
+Work = Callable[[], int | None]
+"""How much there was to do; None: what is looked at is all there is."""
 
 
 class _Undone(Exception):
@@ -29,31 +34,38 @@ class _Undone(Exception):
 
 def run(scale: str) -> Found:
     """Measure on this scale; the table is of all scales that were measured so far."""
-    with made_site(scale, is_shared=True):
-        seconds = {}
-        for name, (work, _interval, turns) in _works().items():
-            seconds[name] = _best(work, turns)
-            say(f"{name}: {seconds[name]:.3f} s")
-        intervals = {name: interval for name, (_work, interval, _turns) in _works().items()}
+    seconds, counts = {}, {}
+    with read_site(scale):
+        works = _works()
+        for name, (work, _interval, turns) in works.items():
+            seconds[name], counts[name] = _best(work, turns)
+            say(f"{name}: {seconds[name]:.3f} s for {counts[name]}")
     facts: dict[str, Any] = dict(load().get("sweeps", {}).get("facts", {}))
-    facts[scale] = seconds
-    facts["intervals"] = intervals
+    done = {name: "all" if count is None else count for name, count in counts.items()}
+    facts[scale] = {"seconds": seconds, "done": done}
+    facts["intervals"] = {name: interval for name, (_work, interval, _turns) in works.items()}
     measured = [each for each in SCALES if each in facts]
-    rows = [_row(name, facts, measured, intervals[name]) for name in intervals]
-    columns = ["", "at most", *(f"{each}, s" for each in measured), "grows by the power",
-               "ten times the last, s", "a hundred times, s"]  # fmt: skip
+    rows = [_row(name, facts, measured, interval) for name, interval in facts["intervals"].items()]
+    columns = ["", "at most", *(f"{each}, s" for each in measured), "how many there were",
+               "grew by the power", "ten times the last, s", "a hundred times, s"]  # fmt: skip
     return Found(columns, rows, facts)
 
 
 def _row(name: str, facts: Any, measured: list[str], interval: float | None) -> list[Cell]:
-    found = [facts[each].get(name) for each in measured]
-    last = found[-1]
+    found = [facts[each]["seconds"].get(name) for each in measured]
+    counts = [facts[each]["done"][name] for each in measured if name in facts[each]["done"]]
+    count = counts[-1] if counts else None
     power = _power(found)
+    at_most = f"every {interval:,.0f} s" if interval else None
+    if count == 0:
+        # What a question costs that finds nothing tells nothing of one that does.
+        return [name, at_most, *found, "nothing due", None, None, None]
     further: list[Cell] = [None, None]
-    if power is not None and last is not None:
-        further = [last * 10**power, last * 100**power]
-    at_most = f"every {interval:,.0f} s" if interval else "–"
-    return [name, at_most, *found, power, *further]
+    if power is not None and name in (STORING, PROVING):
+        further = [found[-1] * 10**power, found[-1] * 100**power]
+    elif power is not None:
+        further = [_range(found[-1], power, 10), _range(found[-1], power, 100)]
+    return [name, at_most, *found, count, power, *further]
 
 
 def _power(found: list[float | None]) -> float | None:
@@ -63,27 +75,36 @@ def _power(found: list[float | None]) -> float | None:
     return round(max(0.0, math.log10(found[-1] / found[-2])), 2)
 
 
-def _best(work: Work, turns: int) -> float:
+def _range(last: float, power: float, times: int) -> str:
+    """Two measurements are no law: from what they say to growth in proportion, or the reverse."""
+    low, high = sorted((last * times**power, last * float(times)))
+    return shown(low) if abs(power - 1) < _AS_GOOD_AS_ONE else f"{shown(low)} to {shown(high)}"
+
+
+def _best(work: Work, turns: int) -> tuple[float, int | None]:
+    """(seconds, how many)."""
     from django.db import transaction
 
-    best, cpu = math.inf, Cpu()
+    best, cpu, count = math.inf, Cpu(), None
     for _turn in range(turns):
         began = cpu.now()
         try:
             with transaction.atomic():
-                work()
+                count = work()
                 best = min(best, cpu.now() - began)
                 raise _Undone
         except _Undone:
             pass
-    return best
+    return best, count
 
 
 def _works() -> dict[str, tuple[Work, float | None, int]]:
     """{name: (what is done, every so many seconds, how often it is measured)}."""
     from django.conf import settings
+    from django.db.models import Exists
     from django.utils import timezone
 
+    from projects.models import Project
     from projects.outgoing import feeding
     from projects.outgoing.letters import write_letters
     from quotas.actions.calendar import end_projects, warn_of_loan_ends, warn_of_project_ends
@@ -94,33 +115,51 @@ def _works() -> dict[str, tuple[Work, float | None, int]]:
     from quotas.actions.rerouting import unrouted
     from quotas.actions.usage_days import add_up
     from quotas.delivery import leases, observe, roles
+    from quotas.models import Loan
     from quotas.queries.accounts import audit
+    from quotas.queries.orphans import ownerless, past_owners
 
     now = timezone.now()
     observing = settings.OBSERVE_SWEEP_SECONDS
     calendar = settings.CALENDAR_SECONDS
 
-    def look() -> None:
-        observe.stale_in_turn(observe.batch_size(observing))
+    # What these two return is how far they came.
+    closing = Project.objects.filter(state="closing", closes_on__isnull=True).count()
+    lent = Loan.objects.filter(outstanding__gt=0, ends_at__lte=now).count()
+    lost = ownerless(now).filter(Exists(past_owners(now))).count()
 
-    def routes() -> None:
-        list(unrouted(now))
+    def due() -> int:
+        return len(leases.due_in_turn(500))
 
-    def waiting() -> None:
-        remind_due(now)
-        escalate_due(now)
+    def look() -> int:
+        return len(observe.stale_in_turn(observe.batch_size(observing)))
 
-    def days() -> None:
-        warn_of_project_ends(now)
-        warn_of_loan_ends(now)
-        end_projects(now)
+    def routes() -> int:
+        return len(unrouted(now))
 
-    def emptying() -> None:
+    def waiting() -> int:
+        return remind_due(now) + escalate_due(now)
+
+    def days() -> int:
+        return warn_of_project_ends(now) + warn_of_loan_ends(now) + end_projects(now)
+
+    def emptying() -> int:
         empty_closing(now, 0)
         end_loans(now, 0)
+        return closing + lent
+
+    def owners() -> int:
+        offer_orphans(now)
+        return lost
+
+    def day() -> None:
+        add_up(now.date() - timedelta(days=1))
+
+    def ledger() -> None:
+        audit()
 
     return {
-        "due targets": (partial(leases.due_in_turn, 500), settings.SWEEP_SECONDS, TURNS),
+        "due targets": (due, settings.SWEEP_SECONDS, TURNS),
         "feeding webhooks": (partial(feeding.write_all, now), settings.SWEEP_SECONDS, TURNS),
         "notices into letters": (partial(write_letters, now), settings.SWEEP_SECONDS, TURNS),
         "stale targets": (look, observing, TURNS),
@@ -130,22 +169,23 @@ def _works() -> dict[str, tuple[Work, float | None, int]]:
         "authority that ends": (partial(warn_of_ends, now), 21_600.0, TURNS),
         "calendar of projects and loans": (days, calendar, TURNS),
         "what can be taken back": (emptying, calendar, TURNS),
-        "projects without an owner": (partial(offer_orphans, now), calendar, TURNS),
-        f"a survey's answer stored, {STORED:,} projects": (
+        "projects without an owner": (owners, calendar, TURNS),
+        STORING: (
             _storing(), settings.OBSERVE_SECONDS, TURNS),
-        "a day of use added up": (partial(add_up, now.date() - timedelta(days=1)), 900.0, 1),
-        "audit_ledger": (audit, None, 1),
-        f"verify_decisions, {PROOFS:,} decisions": (_proofs, None, 1),
+        "a day of use added up": (day, 900.0, 1),
+        "audit_ledger": (ledger, None, 1),
+        PROVING: (_proofs, None, 1),
     }  # fmt: skip
 
 
-def _proofs() -> None:
+def _proofs() -> int:
     from quotas.models import Decision
     from quotas.queries.verifying import verify
 
     moments = Decision.objects.order_by("-at").values_list("at", flat=True)
     for _finding in verify(since=moments[min(PROOFS, moments.count()) - 1]):
         pass
+    return PROOFS
 
 
 def _storing() -> Work:
@@ -179,7 +219,7 @@ def _storing() -> Work:
     def has(each: Surveyed, limit: Limit) -> bool:
         return wanted.get((each.target.project_id, limit.pk), 0) >= limit.step
 
-    def work() -> None:
+    def work() -> int:
         # Never above a limit: that would be drift.
         drawn = time.time_ns() % 2
         figures = {
@@ -193,5 +233,6 @@ def _storing() -> Work:
             surveys._keep(
                 targets[start : start + surveys.SLICE], found, limits, timezone.now()
             )  # fmt: skip
+        return len(targets)
 
     return work

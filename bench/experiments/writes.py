@@ -9,10 +9,10 @@ import time
 
 import psycopg
 
-from bench.harness.places import database_url
+from bench.harness.places import database_url, servers
 
-from .ground import ground, scratch
-from .results import Found, facts_of
+from .ground import scratch
+from .results import Found, source
 
 SECONDS = 4.0
 DAY = 86_400
@@ -20,10 +20,10 @@ WORKING_DAY = 8 * 3600
 
 
 def run() -> Found:
-    measured = facts_of("holding")
+    measured, sources = source("holding")
     wal = int(measured["wal_bytes"])
     rates = {}
-    with ground() as addresses, scratch(addresses, "writes") as url:
+    with servers() as addresses, scratch(addresses, "writes") as url:
         with psycopg.connect(url, autocommit=True) as link:
             link.execute("CREATE TABLE acts (id bigint GENERATED ALWAYS AS IDENTITY, what text)")
         for clients in (1, 8, 32):
@@ -45,7 +45,7 @@ def run() -> Found:
         "commits": rates, "wal_bytes": wal, "database_ms": measured["database_ms"],
         "settings": settings,
     }  # fmt: skip
-    return Found(["", "", "in eight hours"], rows, facts)
+    return Found(["", "", "in eight hours"], rows, facts, sources)
 
 
 def _commits(url: str, clients: int, size: int) -> float:

@@ -34,8 +34,12 @@ PARTS: dict[str, Part] = {
     "idle": Part("bench.parts.idle", "from a decision to applied, at rest", scales=()),
     "delivery": Part("bench.parts.delivery", "many changes, beside a bare client", scales=()),
     "contention": Part(
-        "bench.parts.contention", "decisions on one envelope, on one total, and spread", scales=()
+        "bench.parts.contention",
+        "decisions on one envelope, on one total, and spread",
+        ("tenth_many",),
+        writes=True,
     ),
+    "sweep": Part("bench.parts.sweep", "the use of all projects of a cloud", scales=()),
     "memory": Part(
         "bench.parts.memory", "web and workers over an hour of load", ("large",), writes=True
     ),

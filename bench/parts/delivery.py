@@ -1,9 +1,10 @@
 """How fast workers make decisions true, beside a bare client that makes the same calls.
 
 On the sandbox with a fixed latency, and on real Nova and Cinder of two releases. Decisions are
-booked while the endpoints are paused, then workers begin; the rate is that of the moments at which
-changes were called applied. The bare client makes the calls that were seen of Remit, for other
-projects, by as many processes as there are of workers; rounds take turns.
+booked while the endpoints are paused; the clock of each runs from the release of the first change
+to the end of the last one, its being called applied or its last answer. The bare client works on
+other projects, by as many processes as there are of workers; rounds take turns, each first as often
+as the other. Both are seen to make the same calls, or it fails.
 """
 
 import json
@@ -13,17 +14,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from bench.harness.report import Report, Site
 from bench.harness.rows import Figure
-from contrib.sandbox.control import RunningSandbox, running_sandbox
+from contrib.proxy.control import running_proxy
+from contrib.sandbox.bench_client import BenchClient
+from contrib.sandbox.control import running_sandbox
 from contrib.testing import openstack
 
 from .working import bare
-from .working.recorded import as_call, filled
+from .working.recorded import Shape, as_call, filled, shape
 from .working.stack import ROOT, Cloud, Stack, sandbox_cloud, standing
 
 SERVICES = ("compute", "volume")
@@ -31,38 +36,21 @@ LATENCY_SECONDS = 0.05
 AT_ONCE = int(os.environ.get("AT_ONCE") or 4)
 # Each has a target of each service of each region: four changes a round.
 PROJECTS = int(os.environ.get("PROJECTS") or 12)
-ROUNDS = int(os.environ.get("ROUNDS") or 5)
+ROUNDS = int(os.environ.get("ROUNDS") or 6)
 MADE_SECONDS, ROUND_SECONDS = 600.0, 600.0
-REAL = "many changes on real OpenStack"
+# Nobody looks at targets while it is measured: the bare client would not.
+REST = {"OBSERVE_SECONDS": "3600", "OBSERVE_EACH_SECONDS": "86400"}
+STUB, REAL = "many changes on a stub", "many changes on real OpenStack"
 Calls = Mapping[str, Sequence[bare.Call]]
 """{service: the calls of one change there}."""
 
 
 def run(site: Site, report: Report) -> list[Figure]:
     """The share, by the median of all pairs of rounds; and the rates themselves."""
-    figures = []
-    with tempfile.TemporaryDirectory() as folder, running_sandbox(Path(folder)) as sandbox:
-        cloud = sandbox_cloud(sandbox)
-        with standing(cloud, 2 * PROJECTS) as stack:
-            _make_projects(stack)
-            calls = _recorded(stack, sandbox)
-            each = statistics.mean(len(found) for found in calls.values())
-            figures.append(Figure("calls of a change", "sandbox", value=each, unit="calls"))
-            for service in ("identity", *SERVICES):
-                sandbox.set_latency(service, LATENCY_SECONDS)
-            size = f"sandbox, {1000 * LATENCY_SECONDS:.0f} ms a call, {AT_ONCE} at once"
-            figures += _shares("many changes on a stub", size, stack, calls, report)
+    figures = on_stub(report)
     if openstack.INSTALLED.exists():
         with openstack.running():
-            real = Cloud(
-                openstack.CLOUDS_YAML, openstack.CLOUD, openstack.REGIONS,
-                openstack.VOLUME_TYPES[:2],
-            )  # fmt: skip
-            prefix = f"bench-{int(time.time()):08x}"
-            with standing(real, 2 * PROJECTS, prefix=prefix) as stack:
-                _make_projects(stack)
-                size = f"Xena and 2026.1, {AT_ONCE} at once"
-                figures += _shares(REAL, size, stack, calls, report)
+            figures += on_openstack(report)
     else:
         reason = "OpenStack is not installed here (make cloud)"
         figures.append(Figure(REAL, "real OpenStack", unit="%", reason=reason))
@@ -71,44 +59,112 @@ def run(site: Site, report: Report) -> list[Figure]:
     return figures
 
 
-def _make_projects(stack: Stack) -> None:
-    stack.start_worker(AT_ONCE)
-    stack.start_beat()
-    stack.wait_until_applied(MADE_SECONDS)
+def on_stub(report: Report) -> list[Figure]:
+    """Calls are counted in every round, as the stub tells them in any case."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_sandbox(Path(folder)) as sandbox,
+        standing(sandbox_cloud(sandbox), 2 * PROJECTS, **REST) as stack,
+    ):
+        stack.start_worker(AT_ONCE)
+        stack.start_beat()
+        stack.wait_until_applied(MADE_SECONDS)
+        calls = _recorded(stack, sandbox)
+        each = statistics.mean(len(found) for found in calls.values())
+        for service in ("identity", *SERVICES):
+            sandbox.set_latency(service, LATENCY_SECONDS)
+        size = f"sandbox, {1000 * LATENCY_SECONDS:.0f} ms a call, {AT_ONCE} at once"
+        return [
+            Figure("calls of a change", "sandbox", value=each, unit="calls"),
+            *_shares(STUB, size, stack, calls, report, sandbox),
+        ]
 
 
-def _recorded(stack: Stack, sandbox: RunningSandbox) -> Calls:
+def on_openstack(report: Report) -> list[Figure]:
+    """Calls are counted once, through a proxy; what is measured meets the services themselves."""
+    real = Cloud(
+        openstack.CLOUDS_YAML, openstack.CLOUD, openstack.REGIONS, openstack.VOLUME_TYPES[:2]
+    )
+    prefix = f"bench-{int(time.time()):08x}"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        standing(real, 2 * PROJECTS, prefix=prefix, **REST) as stack,
+    ):
+        with running_proxy(Path(folder), real.clouds_yaml, real.name) as proxy:
+            stack.cloud = replace(real, clouds_yaml=proxy.clouds_yaml)
+            worker = stack.start_worker(AT_ONCE, "counted")
+            stack.start_beat()
+            stack.wait_until_applied(MADE_SECONDS)
+            calls = _recorded(stack, proxy)
+            known = _external_ids(stack)
+            acts = (lambda: _deliver(stack, 1), lambda: _replay(stack, calls, known[-1:], 0))
+            _by_turns(acts, 0, proxy, known)
+            worker.kill()
+        stack.cloud = real
+        stack.start_worker(AT_ONCE)
+        size = f"Xena and 2026.1, {AT_ONCE} at once"
+        return _shares(REAL, size, stack, calls, report)
+
+
+def _recorded(stack: Stack, cloud: BenchClient) -> Calls:
     """What Remit calls for a change of each service."""
     found = {}
     region = stack.cloud.regions[0]
     external_id = _external_ids(stack)[0]
     for service in SERVICES:
-        sandbox.forget_calls()
+        cloud.forget_calls()
         _deliver(stack, 1, [region], [service])
         found[service] = [
-            as_call(each, external_id)
-            for each in sandbox.calls()
-            if external_id in each["path"]
-        ]  # fmt: skip
+            as_call(each, external_id) for each in cloud.calls() if external_id in each["path"]
+        ]
     return found
 
 
-def _shares(work: str, size: str, stack: Stack, calls: Calls, report: Report) -> list[Figure]:
-    """Rounds of Remit and of the bare client by turns, on two halves of the projects."""
-    theirs = _external_ids(stack)[PROJECTS:]
-    types = dict(zip(("storage-a", "storage-b"), stack.cloud.volume_types, strict=True))
+def _by_turns(
+    acts: Sequence[Callable[[], float]], first: int, counting: BenchClient | None,
+    external_ids: Sequence[str],
+) -> list[float]:  # fmt: skip
+    """What both return: Remit's and the bare client's.
+
+    first: the place of who begins; counting: a cloud that tells what was called. Raises
+    RuntimeError where one called what the other did not.
+    """
+    rates, seen = [0.0, 0.0], [Counter[Shape](), Counter[Shape]()]
+    for place in (first, 1 - first):
+        if counting is not None:
+            counting.forget_calls()
+        rates[place] = acts[place]()
+        if counting is not None:
+            seen[place] = shape(counting.take_calls(), external_ids)
+    if seen[0] != seen[1]:
+        raise RuntimeError(
+            f"Remit called {dict(seen[0] - seen[1])} more, the bare client"
+            f" {dict(seen[1] - seen[0])}"
+        )
+    return rates
+
+
+def _shares(
+    work: str, size: str, stack: Stack, calls: Calls, report: Report,
+    counting: BenchClient | None = None,
+) -> list[Figure]:  # fmt: skip
+    """Rounds of Remit and of the bare client by turns, on two halves of the projects.
+
+    counting: a cloud that tells what was called.
+    """
+    everybody = _external_ids(stack)
+    theirs = everybody[PROJECTS:]
+    _deliver(stack, PROJECTS)  # processes sign in, as the bare client's do before its clock
     ours, bares = [], []
-    for number in range(ROUNDS):
-        ours.append(_deliver(stack, PROJECTS, stack.cloud.regions, SERVICES))
-        changes = [
-            filled(
-                calls[service], region=region, external_id=each, names=types, more=number + 1
-            )
-            for each in theirs
-            for region in stack.cloud.regions
-            for service in SERVICES
-        ]  # fmt: skip
-        bares.append(_replay(stack.cloud, changes))
+    for number in range(1, ROUNDS + 1):
+
+        def replay(more: int = number) -> float:
+            return _replay(stack, calls, theirs, more)
+
+        acts = (lambda: _deliver(stack, PROJECTS), replay)
+        pair = _by_turns(acts, number % 2, counting, everybody)
+        ours.append(pair[0])
+        bares.append(pair[1])
         report.say(f"{work}: {ours[-1]:.2f} a second, a bare client {bares[-1]:.2f}")
     report.keep(work, {"remit": ours, "bare": bares})
     shares = [100 * mine / its for mine, its in zip(ours, bares, strict=True)]
@@ -120,27 +176,45 @@ def _shares(work: str, size: str, stack: Stack, calls: Calls, report: Report) ->
     ]
 
 
-def _deliver(stack: Stack, projects: int, regions: Sequence[str], services: Sequence[str]) -> float:
-    """Book, let go, wait: how many changes were applied a second, from the first one on."""
-    acts = "bench.parts.working.acts"
-    told = stack.run(
-        acts, "book", "--projects", str(projects), "--regions", *regions, "--services", *services
-    )
-    count = int(json.loads(told)["changes"])
-    stack.run(acts, "release")
+def _deliver(
+    stack: Stack, projects: int, regions: Sequence[str] = (), services: Sequence[str] = SERVICES
+) -> float:
+    """Book, let go, wait: how many changes were applied a second, from the release on."""
+    booked = _act(
+        stack, "book", "--projects", str(projects), "--regions",
+        *(regions or stack.cloud.regions), "--services", *services,
+    )  # fmt: skip
+    count = int(booked["changes"])
+    began = float(_act(stack, "release")["began"])
     stack.wait_until_applied(ROUND_SECONDS)
     with stack.connect() as database:
         row = database.execute(
-            "SELECT extract(epoch FROM max(applied_at) - min(applied_at)) FROM"
+            "SELECT extract(epoch FROM max(applied_at)) FROM"
             " (SELECT applied_at FROM quotas_delivery ORDER BY id DESC LIMIT %s) AS newest",
             [count],
         ).fetchone()
-    seconds = float(row[0]) if row else 0.0
-    return (count - 1) / seconds if seconds else 0.0
+    if row is None or row[0] is None:
+        raise RuntimeError("nothing was delivered")
+    return count / (float(row[0]) - began)
 
 
-def _replay(cloud: Cloud, changes: list[list[bare.Call]]) -> float:
-    """How many changes a bare client makes a second."""
+def _act(stack: Stack, *arguments: str) -> dict[str, Any]:
+    return dict(json.loads(stack.run("bench.parts.working.acts", *arguments)))
+
+
+def _replay(stack: Stack, calls: Calls, external_ids: Sequence[str], more: int) -> float:
+    """How many changes a bare client makes a second, of each project at each service and region.
+
+    more: than what was recorded is set, so that it is a change.
+    """
+    cloud = stack.cloud
+    types = dict(zip(("storage-a", "storage-b"), cloud.volume_types, strict=True))
+    changes = [
+        filled(calls[service], region=region, external_id=each, names=types, more=more)
+        for each in external_ids
+        for region in cloud.regions
+        for service in SERVICES
+    ]
     work = bare.Work(str(cloud.clouds_yaml), cloud.name, AT_ONCE, changes)
     done = subprocess.run(
         [sys.executable, "-m", "bench.parts.working.bare"],

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 LOOKED_AT = 500
 DELIVERED = 200
+IMPORT, SURVEY = "import", "use of all projects"
 SECRET = "of-a-site-that-lives-for-minutes"  # noqa: S105 - and holds nothing
 
 
@@ -113,7 +114,8 @@ def measured(
     return took
 
 
-def run(count: int, folder: Path) -> list[Took]:
+def run(count: int, folder: Path, only: Collection[str] = ()) -> list[Took]:
+    """only: steps by name, each of which needs the import; none: all."""
     at_best = least(count)
     manage, work = ["manage.py"], ["-m", "contrib.scale.work"]
     answers = str(HERE / "answers.yaml")
@@ -137,17 +139,18 @@ def run(count: int, folder: Path) -> list[Took]:
             prepared = [sys.executable, *manage, *command, "--verbosity=0"]
             subprocess.run(prepared, cwd=ROOT, env=environment, check=True)
         steps = [
-            ("import", [*manage, "import_cloud", "--mapping", answers], "import"),
+            (IMPORT, [*manage, "import_cloud", "--mapping", answers], "import"),
             ("second import", [*manage, "import_cloud", "--mapping", answers], "second import"),
             ("what is due after that", [*work, "deliver", "--most", "0"], "due"),
             ("all targets of 200", [*work, "deliver", "--most", str(DELIVERED)], "delivery"),
-            ("use of all projects", [*work, "survey"], "survey"),
+            (SURVEY, [*work, "survey"], "survey"),
             ("use of all projects, once more", [*work, "survey"], "survey"),
             ("one by one, 500 of Nova's", [*work, "look", "--most", str(LOOKED_AT)], "looks"),
         ]  # fmt: skip
         return [
             measured(name, command, environment, cloud, at_best[key])
             for name, command, key in steps
+            if not only or name in only
         ]
 
 

@@ -7,6 +7,7 @@ Prints JSON. For parts that measure workers, and not how people's calls come in.
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 
 import django
@@ -79,11 +80,19 @@ def book(first: int, count: int, slugs: Sequence[str]) -> int:
     return len(asked)
 
 
-def release() -> None:
-    """Let workers begin."""
+def release() -> float:
+    """Let workers begin; the moment (seconds since 1970) at which the first change may.
+
+    Changes are those of services: identity is let go before, which opens connections, too.
+    """
     operator = _operator()
-    for endpoint in Endpoint.objects.order_by("identity", "pk"):
-        endpoints.resume(endpoint=endpoint, actor=operator, now=timezone.now())
+    for identity in Endpoint.objects.filter(identity__isnull=True):
+        endpoints.resume(endpoint=identity, actor=operator, now=timezone.now())
+    services = list(Endpoint.objects.filter(identity__isnull=False).order_by("pk"))
+    began = time.time()
+    for service in services:
+        endpoints.resume(endpoint=service, actor=operator, now=timezone.now())
+    return began
 
 
 def _operator() -> User:
@@ -103,8 +112,7 @@ def main() -> int:
     parser.add_argument("--services", nargs="+", default=list(RESOURCES), choices=list(RESOURCES))
     options = parser.parse_args()
     if options.verb == "release":
-        release()
-        print("{}")
+        print(json.dumps({"began": release()}))
         return 0
     slugs = offerings(options.regions, options.services)
     print(json.dumps({"changes": book(options.first, options.projects, slugs)}))

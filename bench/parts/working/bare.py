@@ -56,7 +56,8 @@ class Client:
         answer = self.adapter(service, region).request(
             path, method, json=body, raise_exc=False, microversion=microversion
         )
-        answer.json()
+        if answer.ok:
+            answer.json()
         return int(answer.status_code)
 
     def adapter(self, service: str, region: str) -> Any:
@@ -69,8 +70,10 @@ class Client:
             import keystoneauth1.adapter
 
             made = keystoneauth1.adapter.Adapter(
-                session, service_type=service, interface="public", region_name=name
-            )
+                session, service_type=service, interface="public", region_name=name,
+                # Where a proxy stands in front of the service.
+                endpoint_override=config.get_endpoint(service),
+            )  # fmt: skip
             made.get_endpoint_data()
             self._adapters[key] = made
         return self._adapters[key]
