@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+import redis
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
@@ -171,6 +172,9 @@ def broker(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[object
     monkeypatch.setattr(app.conf, "broker_url", servers.broker_url)
     wake.forget_connection()
     wake.forget_failure()
+    # Processes that tests start leave hints behind, also of tests that do not ask for this one.
+    with redis.Redis.from_url(servers.broker_url) as client:
+        client.flushall()
     yield servers.broker
     servers.broker.kill()
     servers.broker.start()  # it keeps nothing, so a new one is an empty one
