@@ -235,7 +235,7 @@ def audit() -> list[Discrepancy]:
 # In SQL, so that only what differs leaves the database, and of one moment. Each side by itself:
 # one pass that takes both sides of each transfer costs half as much again.
 _DIFFERING = """
-SELECT account.id, COALESCE(credits.total, 0) - COALESCE(debits.total, 0)
+SELECT account.id, account.balance, COALESCE(credits.total, 0) - COALESCE(debits.total, 0)
 FROM quotas_account account
 LEFT JOIN (
     SELECT credit_id AS id, SUM(amount) AS total FROM quotas_transfer GROUP BY credit_id
@@ -251,14 +251,16 @@ WHERE account.balance <> COALESCE(credits.total, 0) - COALESCE(debits.total, 0)
 def _audit_balances() -> list[Discrepancy]:
     with connection.cursor() as cursor:
         cursor.execute(_DIFFERING, [Holder.SITE.value])
-        moved = {account_id: int(total) for account_id, total in cursor.fetchall()}
+        told = {account_id: figures for account_id, *figures in cursor.fetchall()}
     wrong = []
-    accounts = Account.objects.filter(is_among("pk", list(moved)))
+    # Only what they are called: the ledger has moved on since.
+    accounts = Account.objects.filter(is_among("pk", list(told)))
     for account in accounts.select_related("offering", "unit", "project").order_by("pk"):
-        if account.balance != moved[account.pk]:
-            wrong.append(Discrepancy(f"account {account}", moved[account.pk], account.balance))
+        balance, moved = (int(each) for each in told[account.pk])
+        if balance != moved:
+            wrong.append(Discrepancy(f"account {account}", moved, balance))
         else:
-            wrong.append(Discrepancy(f"overdrawn account {account}", 0, account.balance))
+            wrong.append(Discrepancy(f"overdrawn account {account}", 0, balance))
     return wrong
 
 
