@@ -28,6 +28,7 @@ from quotas.models import (
     UnitUsage,
     UsagePeak,
 )
+from quotas.queries.queue_walk import mark_waiting
 
 from .asking import Asking
 from .authority import Authority
@@ -82,6 +83,8 @@ def make_site(scale: Scale, seed: int, now: datetime, say: Say) -> dict[type[Mod
         with bare(LARGE):
             _write(sheets, scale, seed, now.replace(microsecond=0), say)
             sheets.flush()
+            # Lines may be written after those whom they wait for.
+            mark_waiting(now)
             say("Making indexes and checking every reference…")
         for sql in connection.ops.sequence_reset_sql(no_style(), list(sheets.counts)):
             cursor.execute(sql)

@@ -13,6 +13,8 @@ from quotas.queries.deciders import Turn, deciders_of
 from quotas.queries.endorsements import endorsements_of, turns_left
 from quotas.states import LineState
 
+IN_NO_QUEUE: Mapping[str, None] = {"asked_number": None, "asked_at": None}
+
 
 def assign(requests: Collection[QuotaRequest], now: datetime) -> set[int]:
     """Assign each open line of these requests to those who may decide or endorse it.
@@ -37,7 +39,15 @@ def assign(requests: Collection[QuotaRequest], now: datetime) -> set[int]:
     changed = _write(turns, held, now)
     over = [each for key, each in held.items() if key not in turns and _is_live(each, now)]
     if over:
-        Assignment.objects.filter(pk__in=[each.pk for each in over]).update(ends_at=now)
+        Assignment.objects.filter(pk__in=[each.pk for each in over]).update(
+            ends_at=now, **IN_NO_QUEUE
+        )
+    passed = [
+        each.pk for key, each in held.items()
+        if key not in turns and not _is_live(each, now) and each.asked_number is not None
+    ]  # fmt: skip
+    if passed:  # by its own date: a queue would go past it as long as the line waits
+        Assignment.objects.filter(pk__in=passed).update(**IN_NO_QUEUE)
     changed |= {each.line_id for each in over}
     return {line.request_id for line in lines if line.pk in changed}
 
@@ -105,7 +115,8 @@ def _write(
         rows,
         update_conflicts=True,
         unique_fields=["line", "delegation"],
-        update_fields=["kind", "level", "starts_at", "ends_at"],
+        # The last two as a trigger writes them: what ended once may wait again.
+        update_fields=["kind", "level", "starts_at", "ends_at", *IN_NO_QUEUE],
     )
     return {each.line_id for each in rows}
 

@@ -78,20 +78,38 @@ class BoundUse(models.Model):
         ]
 
 
+# What a walk along a queue goes by besides: the table itself is not looked at.
+ALONG = ("line", "delegation", "kind", "starts_at", "ends_at")
+
+
 class Assignment(models.Model):
     """Who can decide which line, by which delegation; groups stay unexpanded.
 
-    Who has too little authority is asked to endorse it. `level` 0 is the nearest.
+    Who has too little authority is asked to endorse it. `level` 0 is the nearest. `asked_number`
+    and `asked_at` are the request's number and the moment of its sending, which a queue is in
+    the order of: while the line is open, and null else. Triggers write them (migration
+    `waiting_along`), and routing forgets them where it ends an assignment.
     """
 
-    line = models.ForeignKey(RequestLine, models.PROTECT, related_name="assignments")
-    delegation = models.ForeignKey(Delegation, models.PROTECT, related_name="assignments")
-    user = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
-    group = models.ForeignKey(Group, models.PROTECT, null=True, blank=True, related_name="+")
+    # Each has an index below that begins with it.
+    line = models.ForeignKey(
+        RequestLine, models.PROTECT, related_name="assignments", db_index=False
+    )
+    delegation = models.ForeignKey(
+        Delegation, models.PROTECT, related_name="assignments", db_index=False
+    )
+    user = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    group = models.ForeignKey(
+        Group, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     kind = models.CharField(max_length=8, choices=AssignmentKind, default=AssignmentKind.DECIDE)
     level = models.PositiveSmallIntegerField(default=0)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
+    asked_number = models.BigIntegerField(null=True, blank=True, editable=False)
+    asked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         constraints: ClassVar = [
@@ -107,7 +125,18 @@ class Assignment(models.Model):
             models.Index(fields=["user", "line"], name="assignment_of_user"),
             models.Index(fields=["group", "line"], name="assignment_of_group"),
             models.Index(fields=["delegation"], name="assignment_by_delegation"),
-        ]
+            # What waits for somebody in its order, so that a page ends where it is full.
+            models.Index(
+                fields=["user", "asked_at", "asked_number"], include=ALONG,
+                condition=Q(user__isnull=False, asked_number__isnull=False),
+                name="assignment_waits_for_user",
+            ),
+            models.Index(
+                fields=["group", "asked_at", "asked_number"], include=ALONG,
+                condition=Q(group__isnull=False, asked_number__isnull=False),
+                name="assignment_waits_for_group",
+            ),
+        ]  # fmt: skip
 
 
 class RouteMark(models.Model):

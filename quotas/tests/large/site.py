@@ -7,6 +7,7 @@ from django.core.management.color import no_style
 from django.db import connection, transaction
 
 from projects.models import Project, User
+from quotas.queries.queue_walk import mark_waiting
 
 from .asked import assignments, history, open_requests
 from .authority import bounds, delegations, policies
@@ -55,6 +56,7 @@ def make_large_site(now: datetime) -> LargeSite:
         filler = Filler(now)
         for fill in FILLS:
             fill(filler)
+        mark_waiting(now)
         for sql in connection.ops.sequence_reset_sql(no_style(), filler.models):
             cursor.execute(sql)
     with connection.cursor() as cursor:
