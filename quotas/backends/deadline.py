@@ -6,12 +6,15 @@ sockets are shut down under the reader, and no further request leaves.
 """
 
 import contextlib
+import math
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -60,6 +63,7 @@ class Deadline:
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._turn = contextlib.ExitStack()
+        self.ends = 0.0
 
     def __enter__(self) -> Self:
         if _current() is not None:
@@ -69,11 +73,10 @@ class Deadline:
             turn, longest = turns
             self._turn.enter_context(turn())
             self._seconds = min(self._seconds, longest)
+        self.ends = time.monotonic() + self._seconds
+        self._clock = _clock()
+        self._clock.watch(self)
         _here.deadline = self
-        self._ends = time.monotonic() + self._seconds
-        self._timer = threading.Timer(self._seconds, self._cut)
-        self._timer.daemon = True
-        self._timer.start()
         return self
 
     def __exit__(
@@ -83,14 +86,14 @@ class Deadline:
         trace: TracebackType | None,
     ) -> None:
         _here.deadline = None
-        self._timer.cancel()
+        self._clock.forget(self)
         with self._lock:
             self._sockets.clear()
         self._turn.close()
 
     def left(self) -> float:
         """Seconds until the end; raises TimeoutError when there are none."""
-        seconds = self._ends - time.monotonic()
+        seconds = self.ends - time.monotonic()
         if self.is_over or seconds <= 0:
             self.is_over = True
             raise TimeoutError("no time is left")
@@ -103,13 +106,73 @@ class Deadline:
             if sock is not None:
                 self._sockets.add(sock)
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """End the call: its sockets are shut down under whoever reads."""
         with self._lock:
             self.is_over = True
             for sock in self._sockets:
                 with contextlib.suppress(OSError):
                     # The plain socket's own: a TLS one would first wait for its peer.
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+class _Clock:
+    """Cuts what is over, by one thread for all calls of a process: one for each costs as much as
+    the rest of a call to it.
+
+    It is woken for what ends before it would look again, so that of calls with equal spans only
+    the first wakes it.
+    """
+
+    def __init__(self) -> None:
+        self._watched: set[Deadline] = set()
+        self._changed = threading.Condition()
+        self._looks_at = math.inf
+        threading.Thread(target=self._run, daemon=True, name="deadlines").start()
+
+    def watch(self, deadline: Deadline) -> None:
+        with self._changed:
+            self._watched.add(deadline)
+            if deadline.ends < self._looks_at:
+                self._looks_at = deadline.ends
+                self._changed.notify()
+
+    def forget(self, deadline: Deadline) -> None:
+        with self._changed:
+            self._watched.discard(deadline)
+
+    def _run(self) -> None:
+        while True:
+            for each in self._over():
+                each.cut()
+
+    def _over(self) -> list[Deadline]:
+        """Wait until the moment to look at; which are over by then."""
+        with self._changed:
+            left = self._looks_at - time.monotonic()
+            if left > 0:
+                self._changed.wait(min(left, threading.TIMEOUT_MAX))
+            now = time.monotonic()
+            over = [each for each in self._watched if each.ends <= now]
+            self._watched.difference_update(over)
+            self._looks_at = min((each.ends for each in self._watched), default=math.inf)
+        return over
+
+
+_clocks: dict[int, _Clock] = {}
+_clocks_lock = threading.Lock()
+
+
+def _clock() -> _Clock:
+    """This process's own: threads do not follow into a fork."""
+    pid = os.getpid()
+    clock = _clocks.get(pid)
+    if clock is None:
+        with _clocks_lock:
+            clock = _clocks.get(pid)
+            if clock is None:
+                clock = _clocks[pid] = _Clock()
+    return clock
 
 
 class TimeLeft:
@@ -186,9 +249,30 @@ class _DeadlineAdapter(HTTPAdapter):
         return response
 
 
+class _Session(requests.Session):
+    """Asks the environment once for each server which proxy and certificates are meant: the
+    library reads all of it for each call, and that of a worker never changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+    def merge_environment_settings(
+        self, url: str, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> dict[str, Any]:
+        merge = super().merge_environment_settings
+        if proxies:
+            return dict(merge(url, proxies, stream, verify, cert))
+        parts = urlsplit(url)
+        key = (parts.scheme, parts.netloc, stream, verify, cert)
+        if key not in self._merged:
+            self._merged[key] = dict(merge(url, proxies, stream, verify, cert))
+        return {**self._merged[key], "proxies": dict(self._merged[key]["proxies"])}
+
+
 def http_session() -> requests.Session:
     """A session of the requests library whose every request is bounded by a `Deadline`."""
-    session = requests.Session()
+    session = _Session()
     for scheme in ("http://", "https://"):
         session.mount(scheme, _DeadlineAdapter(max_retries=0))
     return session

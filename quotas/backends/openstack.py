@@ -39,6 +39,8 @@ class _Region:
     config: Any
     adapters: dict[str, ks_adapter.Adapter] = field(default_factory=dict)
     versions: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    # With the sign-in whose catalogue says so: the next one may have moved the service.
+    addresses: dict[str, tuple[Any, str]] = field(default_factory=dict)
 
 
 _regions: dict[tuple[Any, ...], _Region] = {}
@@ -130,6 +132,7 @@ class Service:
                 raise_exc=False,
                 redirect=False,
                 headers={"Accept": "application/json"},
+                **self._address(adapter),
             )
 
         response = self._within(timeout, ask, write=(method, path) if is_write else None)
@@ -221,6 +224,23 @@ class Service:
                 status_code_retries=0,
             )
         return region.adapters[kind]
+
+    def _address(self, adapter: ks_adapter.Adapter) -> dict[str, str]:
+        """Where the service is, as the library would find it: it copies and sorts the whole
+        catalogue for each call. Empty where it is to find it itself."""
+        session = adapter.session
+        access_of = getattr(session.auth, "get_access", None)
+        if adapter.endpoint_override or access_of is None:
+            return {}
+        addresses, access = _open_region(self.config).addresses, access_of(session)
+        known = addresses.get(self.service_type)
+        if known is None or known[0] is not access:
+            found = adapter.get_endpoint()
+            if not found:
+                return {}
+            # The library fills in what it finds behind a percent sign.
+            known = addresses[self.service_type] = (access, found.replace("%", "%%"))
+        return {"endpoint_override": known[1]}
 
     def _microversion(self, adapter: ks_adapter.Adapter) -> str | None:
         """The highest version that both sides know; None where the service tells nothing."""

@@ -1,0 +1,121 @@
+"""What a session keeps from call to call: only what its next sign-in, its server or its process
+could not make wrong."""
+
+import contextlib
+import multiprocessing
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from contrib.testing.clouds import SandboxSite
+from quotas.backends import BackendError, EndpointConfig, Kind
+from quotas.backends.deadline import Deadline, http_session
+from quotas.backends.openstack import Service, _open_region, forget
+from quotas.backends.tests.conftest import TIMEOUT
+
+NOBODY = "http://127.0.0.1:1"
+
+
+@pytest.fixture
+def config(sandbox_site: SandboxSite) -> Iterator[EndpointConfig]:
+    config = EndpointConfig(
+        slug="nova", driver="nova", cloud=sandbox_site.cloud, region_name=sandbox_site.regions[0],
+        options={}, clouds_file=str(sandbox_site.clouds_yaml),
+    )  # fmt: skip
+    yield config
+    forget(config)
+
+
+@pytest.fixture
+def slow_server() -> Iterator[str]:
+    """Sends a byte now and then and never ends: no timeout of one read is ever over."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        threading.Thread(target=_answer_slowly, args=(server,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+def _answer_slowly(server: socket.socket) -> None:
+    while True:
+        with contextlib.suppress(ConnectionError, BrokenPipeError):
+            try:
+                connection, _address = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                for _ in range(400):
+                    time.sleep(0.02)
+                    connection.sendall(b"a")
+
+
+def test_an_address_is_that_of_the_sign_in_that_told_it(config: EndpointConfig) -> None:
+    service = Service(config, "compute")
+    service.call("GET", "/os-services", timeout=TIMEOUT)
+    region = _open_region(config)
+    access, address = region.addresses["compute"]
+    region.addresses["compute"] = (access, NOBODY)
+    with pytest.raises(BackendError) as refusal:
+        service.call("GET", "/os-services", timeout=TIMEOUT)
+    assert refusal.value.kind is Kind.UNREACHABLE
+    # As when a token has run out: whatever the catalogue says by then.
+    region.config.get_session().auth.invalidate()
+    service.call("GET", "/os-services", timeout=TIMEOUT)
+    assert region.addresses["compute"][1] == address
+    assert region.addresses["compute"][0] is not access
+
+
+def test_each_service_has_an_address_of_its_own(config: EndpointConfig) -> None:
+    for each in ("compute", "block-storage", "identity"):
+        with pytest.raises(BackendError, match="not_found"):
+            Service(config, each).call("GET", "/nothing", timeout=TIMEOUT)
+    addresses = [address for _access, address in _open_region(config).addresses.values()]
+    assert len(set(addresses)) == len(addresses) == 3
+
+
+def test_what_the_environment_says_of_a_server_is_no_other_server_s(
+    monkeypatch: pytest.MonkeyPatch, slow_server: str
+) -> None:
+    monkeypatch.setenv("http_proxy", NOBODY)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    session = http_session()
+    for _ in range(2):
+        with Deadline(TIMEOUT), pytest.raises(requests.exceptions.ProxyError):
+            session.get(slow_server.replace("127.0.0.1", "localhost"))
+        with Deadline(0.2):
+            assert session.get(slow_server).status_code == 200
+
+
+def _seconds_of(url: str, seconds: float) -> float:
+    began = time.monotonic()
+    with Deadline(seconds) as deadline:
+        # Cut within a line of its head, which ends it.
+        http_session().get(url)
+    assert deadline.is_over
+    return time.monotonic() - began
+
+
+def test_a_call_that_ends_sooner_than_those_before_is_cut_on_time(slow_server: str) -> None:
+    with Deadline(60):
+        pass
+    assert 0.3 <= _seconds_of(slow_server, 0.3) < 5
+
+
+def test_one_that_ends_later_than_those_before_is_cut_too(slow_server: str) -> None:
+    with Deadline(0.05):
+        time.sleep(0.15)
+    assert 0.3 <= _seconds_of(slow_server, 0.3) < 5
+
+
+def test_a_forked_worker_cuts_its_own(slow_server: str) -> None:
+    assert _seconds_of(slow_server, 0.05) < 5
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=_seconds_of, args=(slow_server, 0.2))
+    child.start()
+    child.join(10)
+    assert child.exitcode == 0
