@@ -78,6 +78,12 @@ def without_index(name: str, to: str, **options: object) -> migrations.AlterFiel
     return migrations.AlterField("assignment", name, key)
 
 
+def index(name: str, holder: str, *order: str) -> migrations.AddIndex:
+    waits = models.Q(asked_number__isnull=False, **{f"{holder}__isnull": False})
+    made = models.Index(fields=[holder, *order], include=ALONG, condition=waits, name=name)
+    return migrations.AddIndex("assignment", made)
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("projects", "0021_end_of_the_record"),
@@ -97,23 +103,13 @@ class Migration(migrations.Migration):
         without_index("group", "projects.group", blank=True, null=True, related_name="+"),
         without_index("line", "quotas.requestline", related_name="assignments"),
         without_index("user", settings.AUTH_USER_MODEL, blank=True, null=True, related_name="+"),
-        migrations.AddIndex(
-            "assignment",
-            models.Index(
-                fields=["user", "asked_at", "asked_number"],
-                include=ALONG,
-                condition=models.Q(asked_number__isnull=False, user__isnull=False),
-                name="assignment_waits_for_user",
-            ),
-        ),
-        migrations.AddIndex(
-            "assignment",
-            models.Index(
-                fields=["group", "asked_at", "asked_number"],
-                include=ALONG,
-                condition=models.Q(asked_number__isnull=False, group__isnull=False),
-                name="assignment_waits_for_group",
-            ),
+        *(
+            index(f"assignment_{name}_{holder}", holder, *order)
+            for name, order in (
+                ("waits", ("asked_at", "asked_number")),
+                ("numbers", ("asked_number",)),
+            )
+            for holder in ("user", "group")
         ),
         migrations.RunSQL(KEPT_TRUE, NO_MORE),
         migrations.RunSQL(WHAT_WAITS, migrations.RunSQL.noop),

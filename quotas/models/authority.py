@@ -125,16 +125,17 @@ class Assignment(models.Model):
             models.Index(fields=["user", "line"], name="assignment_of_user"),
             models.Index(fields=["group", "line"], name="assignment_of_group"),
             models.Index(fields=["delegation"], name="assignment_by_delegation"),
-            # What waits for somebody in its order, so that a page ends where it is full.
-            models.Index(
-                fields=["user", "asked_at", "asked_number"], include=ALONG,
-                condition=Q(user__isnull=False, asked_number__isnull=False),
-                name="assignment_waits_for_user",
-            ),
-            models.Index(
-                fields=["group", "asked_at", "asked_number"], include=ALONG,
-                condition=Q(group__isnull=False, asked_number__isnull=False),
-                name="assignment_waits_for_group",
+            # What waits for somebody, in the order of a queue and by number, so that who wants a
+            # page reads no further than that.
+            *(
+                models.Index(
+                    fields=[holder, *order], include=ALONG, name=f"assignment_{name}_{holder}",
+                    condition=Q(asked_number__isnull=False, **{f"{holder}__isnull": False}),
+                )
+                for name, order in (
+                    ("waits", ("asked_at", "asked_number")), ("numbers", ("asked_number",)),
+                )
+                for holder in ("user", "group")
             ),
         ]  # fmt: skip
 

@@ -126,7 +126,7 @@ def test_the_order_is_an_index_that_a_table_is_not_needed_for(site: Site) -> Non
         cursor.execute("SET LOCAL enable_sort = off")
         cursor.execute("SET LOCAL enable_bitmapscan = off")
         plan = rows.explain()
-    assert "Index Only Scan using assignment_waits_for_user" in plan
+    assert "Index Only Scan using assignment_waits_user" in plan
 
 
 def test_whoever_it_waits_for_has_it_in_order(site: Site) -> None:
