@@ -210,12 +210,22 @@ DATABASE_SESSION = {
     # one in passing, and who thinks otherwise reads whole tables for somebody who has much.
     "random_page_cost": env.number("RANDOM_PAGE_COST", 1.1, low=1, high=10),
 }
+# What is asked all the time the server plans once for each connection (portal/lib/prepared.py),
+# which only a session of one's own can keep.
+PREPARED_STATEMENTS = env.boolean("PREPARED_STATEMENTS", default=True) and not DATABASE_POOLED
+_session: dict[str, object] = {} if DATABASE_POOLED else {**DATABASE_SESSION}
+if PREPARED_STATEMENTS:
+    # At once; nothing of Django's own is sent with its values apart, so it is never prepared.
+    _database["OPTIONS"]["prepare_threshold"] = 0
+    # Else the server plans anew for each call as long as that looks a little cheaper, and leaves
+    # out of this what planning takes.
+    _session["plan_cache_mode"] = "force_generic_plan"
 _database["OPTIONS"].setdefault("connect_timeout", 5)
-if not DATABASE_POOLED:
+if _session:
     _database["OPTIONS"]["options"] = " ".join(
         [
             *filter(None, [_database["OPTIONS"].get("options")]),
-            *(f"-c {name}={value}" for name, value in DATABASE_SESSION.items()),
+            *(f"-c {name}={value}" for name, value in _session.items()),
         ]
     )
 DATABASES = {

@@ -1,7 +1,8 @@
 """Statements whose SQL is made once in a process; from call to call only their values differ.
 
 Django makes the SQL of a queryset anew each time. Where conditions are deep that takes longer than
-the database takes to answer, so what is asked at every request is built once, with slots.
+the database takes to answer, so what is asked at every request is built once, with slots. The
+server plans it once for each connection (prepared.py).
 """
 
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -19,6 +20,7 @@ from django.db.models.query import ModelIterable
 from django.db.models.sql.compiler import SQLCompiler
 
 from .locks import require_transaction
+from .prepared import Prepared
 from .together import Part, Statement
 
 Answers = list[list[Any]]
@@ -144,13 +146,18 @@ class _Plan:
     """A statement with slots among its parameters."""
 
     statement: Statement
+    prepared: Prepared | None
 
     @classmethod
     def of(cls, parts: Sequence[Part]) -> "_Plan":
-        return cls(Statement.of(parts))
+        made = Statement.of(parts)
+        return cls(made, _prepared(made.sql, made.parameters) if made.sql is not None else None)
 
     def answers(self, values: dict[str, Any]) -> Answers:
-        return self.statement.answers(_bound(self.statement.parameters, values))
+        if self.prepared is None:
+            return self.statement.nothing()
+        (found,) = self.prepared.rows(values)
+        return self.statement.made(found)
 
 
 @dataclass(frozen=True)
@@ -159,23 +166,31 @@ class _RowsPlan:
 
     queryset: QuerySet[Any]
     compiler: SQLCompiler
-    sql: str
     parameters: tuple[Any, ...]
+    prepared: Prepared
 
     @classmethod
     def of(cls, queryset: QuerySet[Any], ending: str) -> "_RowsPlan":
         compiler = queryset.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
-        return cls(queryset, compiler, f"{sql} {ending}".rstrip(), tuple(parameters))
+        if compiler.has_extra_select:
+            raise TypeError("what rows are put in order by is none of their columns")
+        prepared = _prepared(f"{sql} {ending}".rstrip(), parameters)
+        return cls(queryset, compiler, tuple(parameters), prepared)
 
     def rows(self, values: dict[str, Any]) -> list[Any]:
-        parameters = _bound(self.parameters, values)
+        found = self.prepared.rows(values)
         made = copy(self.compiler)
         made.connection = connection  # this thread's
-        made.as_sql = lambda *_args, **_options: (self.sql, tuple(parameters))  # type: ignore[method-assign]
+        made.execute_sql = lambda *_args, **_options: [found]  # type: ignore[method-assign, assignment]
         query = copy(self.queryset.query)
         query.get_compiler = lambda *_args, **_options: made  # type: ignore[method-assign]
         return list(ModelIterable(QuerySet(self.queryset.model, query)))
+
+
+def _prepared(sql: str, parameters: Sequence[Any]) -> Prepared:
+    names = [each.name if isinstance(each, Slot) else None for each in parameters]
+    return Prepared(sql, parameters, names)
 
 
 def _bound(parameters: Sequence[Any], values: dict[str, Any]) -> list[Any]:

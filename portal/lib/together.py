@@ -154,14 +154,21 @@ class Statement:
             are_asked=tuple(each is not None and not each.name for each in asked),
         )
 
-    def answers(self, parameters: Sequence[Any] | None = None) -> list[list[Any]]:
-        """The answers in the order of the parts. parameters: other ones than its own."""
+    def answers(self) -> list[list[Any]]:
+        """The answers in the order of the parts."""
         if self.sql is None:
-            return [[] for _part in self.makers]
+            return self.nothing()
         with connection.cursor() as cursor:
-            cursor.execute(self.sql, self.parameters if parameters is None else parameters)
-            found = iter(cursor.fetchone())
-        answers = []
+            cursor.execute(self.sql, self.parameters)
+            return self.made(cursor.fetchone())
+
+    def nothing(self) -> list[list[Any]]:
+        """The answers where nothing can be found."""
+        return [[] for _part in self.makers]
+
+    def made(self, row: Sequence[str | None]) -> list[list[Any]]:
+        """The answers from the one row that the statement finds."""
+        found, answers = iter(row), []
         for make, is_asked in zip(self.makers, self.are_asked, strict=True):
             text = next(found) if is_asked else None
             answers.append(make([_listed(each) for each in json.loads(text)] if text else []))

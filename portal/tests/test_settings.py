@@ -257,6 +257,20 @@ def test_behind_a_pooler_nothing_is_left_to_a_session(tmp_path: Path) -> None:
     assert start(tmp_path, asked, **SAFE, DATABASE_POOLED="on").stdout == "(None, True)\n"
 
 
+def test_statements_are_prepared_unless_a_pooler_is_between_or_somebody_says_no(
+    tmp_path: Path,
+) -> None:
+    asked = (
+        "(lambda options: (options.get('prepare_threshold'), "
+        "'plan_cache_mode' in options.get('options', '')))(s.DATABASES['default']['OPTIONS'])"
+    )
+    assert start(tmp_path, asked, **SAFE).stdout == "(0, True)\n"
+    for off in ({"PREPARED_STATEMENTS": "off"}, {"DATABASE_POOLED": "on"}):
+        assert start(tmp_path, asked, **SAFE, **off).stdout == "(None, False)\n"
+    both = {"PREPARED_STATEMENTS": "on", "DATABASE_POOLED": "on"}
+    assert start(tmp_path, asked, **SAFE, **both).stdout == "(None, False)\n"
+
+
 def test_a_role_without_the_timeouts_of_sessions_is_found_by_the_checks(
     database_copy: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

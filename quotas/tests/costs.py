@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+from portal.lib.prepared import PreparedCursor
 from portal.testing.statements import is_counted
 
 # A table of fewer rows is read whole for good reasons.
@@ -47,16 +48,26 @@ def cost_of(act: Callable[[], object], large: Collection[str]) -> Cost:
         if is_counted(sql):
             cost.queries += 1
             cost.statements.append(sql)
-            cursor = context["cursor"].cursor
-            cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
-            (found,) = cursor.fetchone()
-            plan = found if isinstance(found, list) else json.loads(found)
+            plan = _plan(context["cursor"].cursor, sql, params)
             cost.scans |= {each for each in scanned(plan[0]["Plan"]) if each.split()[0] in large}
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(look):
         act()
     return cost
+
+
+def _plan(cursor: Any, sql: str, params: Any) -> list[dict[str, Any]]:
+    """The plan that the statement is carried out by: of a prepared one that for any values."""
+    is_prepared = isinstance(cursor, PreparedCursor)
+    with cursor.connection.cursor() as asking:
+        if is_prepared:
+            asking.execute(b"EXPLAIN (GENERIC_PLAN, FORMAT JSON) " + cursor.text)
+        else:
+            asking.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+        (found,) = asking.fetchone()
+    plan: list[dict[str, Any]] = found if isinstance(found, list) else json.loads(found)
+    return plan
 
 
 def scanned(plan: dict[str, Any], is_cut: bool = False) -> Iterator[str]:
