@@ -51,8 +51,11 @@ SWEEP_BATCH = 500
 HINT_SECONDS = 30
 SURVEY_TASK = "quotas.tasks.observe_all"
 MAIL_TASK = "quotas.tasks.post_letters"
-# As long as somebody's hint for an endpoint at rest waits behind a backlog of others, at most.
-APPLY_SLICE_SECONDS = 0.5
+# As long as what is due where nobody is at work waits behind a backlog of others, at most.
+APPLY_TURN_SECONDS = 0.5
+# As long as other tasks of the same worker do, as the sweeps. A task of its own for each change
+# costs as much as a call.
+APPLY_SLICE_SECONDS = 2.0
 MAIL_SLICE_SECONDS = 10.0
 EMPTYING_TASK = "quotas.tasks.sweep_emptying"
 EMPTYING_SLICE_SECONDS = 10.0
@@ -76,19 +79,28 @@ def apply_target(*, target_id: int) -> None:
     """Make one target true, if it is due; else the one that waits longest at its endpoint.
 
     Then those that wait longest there, for a slice, and the next one is hinted at: so what has
-    gathered at an endpoint drains in order and at its own speed, and the hints of other
-    endpoints come in between.
+    gathered at an endpoint drains in order and at its own speed. After each turn what waits where
+    nobody is at work comes first.
     """
     ends = time.monotonic() + APPLY_SLICE_SECONDS
+    turn_ends = time.monotonic() + APPLY_TURN_SECONDS
     lease = leases.take(target_id) or leases.take_beside(target_id)
+    home = lease.target.endpoint_id if lease is not None else 0
     while lease is not None:
         work(lease)
+        done, lease = lease.target, None
         if time.monotonic() >= ends:
-            following = leases.next_due(lease.target.endpoint_id)
+            # One hint for the one that began this: they must not become ever more.
+            following = leases.next_due(home) or leases.next_due(done.endpoint_id)
             if following is not None:
                 wake(APPLY_TASK, target_id=following)
             return
-        lease = leases.take_beside(target_id)
+        if time.monotonic() >= turn_ends:
+            turn_ends = time.monotonic() + APPLY_TURN_SECONDS
+            lease = leases.take_elsewhere(done.pk)
+        lease = lease or leases.take_beside(done.pk)
+        if lease is None and done.endpoint_id != home:
+            lease = leases.take_beside(target_id)
 
 
 @shared_task

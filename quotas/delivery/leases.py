@@ -164,12 +164,23 @@ def take_beside(target_id: int) -> Lease | None:
     return _take(_beside, target_id)
 
 
+def take_elsewhere(target_id: int) -> Lease | None:
+    """The lease of the target that waits longest where nobody is at work, at another endpoint."""
+    return _take(_elsewhere, target_id)
+
+
 def _itself(target: Slot) -> QuerySet[Target]:
     return due().filter(pk=target)
 
 
 def _beside(target: Slot) -> QuerySet[Target]:
     return due().filter(endpoint=_endpoint_of(target)).order_by("next_try_at", "pk")
+
+
+def _elsewhere(target: Slot) -> QuerySet[Target]:
+    in_work = Target.objects.filter(state=TargetState.LEASED).values("endpoint")
+    others = due().exclude(Q(endpoint=_endpoint_of(target)) | Q(endpoint__in=in_work))
+    return others.order_by("next_try_at", "pk")
 
 
 def _endpoint_of(target: Slot) -> Subquery:
@@ -205,7 +216,11 @@ def _statement(
     _concurrency: the setting, which is among its parameters.
     """
     target = Slot("target")
-    return lease_statement(_with_room(wanted(target), _endpoint_of(target)))
+    targets = wanted(target)
+    # Where nobody is at work there is room.
+    if wanted is not _elsewhere:
+        targets = _with_room(targets, _endpoint_of(target))
+    return lease_statement(targets)
 
 
 def _with_room(targets: QuerySet[Target], endpoint: Subquery) -> QuerySet[Target]:

@@ -1,17 +1,24 @@
 """What the sweeps find, what is shown of it, and limits that a service lacks, on the sandbox."""
 
+import base64
 import json
 import subprocess
 import sys
 from datetime import timedelta
 
+import pytest
+import redis
+from django.conf import settings
 from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from contrib.sandbox.control import RunningSandbox
+from portal.celery import APPLY
 from portal.testing.servers import DatabaseCopy
+from quotas import tasks
+from quotas.delivery import leases
 from quotas.delivery.leases import due
 from quotas.delivery.permits import permit
 from quotas.models import Delivery, Endpoint, Limit, Target
@@ -46,6 +53,79 @@ def test_a_hint_for_what_is_done_takes_what_waits_longest_beside_it(
     apply_target(target_id=done.pk)
     waits.refresh_from_db()
     assert waits.state == TargetState.WAITING
+
+
+@pytest.fixture
+def backlog(site: Site) -> list[Target]:
+    """Three due at Nova, then one at Cinder: of projects that are nowhere yet, so that each is
+    looked at once and waits."""
+    for number in range(2):
+        make_project(site, f"more-{number}", "atlas", NOW)
+    kept = Target.objects.filter(endpoint__slug__startswith="nova").order_by("pk")
+    alone = Target.objects.filter(endpoint__slug__startswith="cinder", project=site.project)
+    found = [*kept, alone.get()]
+    Target.objects.exclude(pk__in=[each.pk for each in found]).update(
+        state=TargetState.SKIPPED, next_try_at=None
+    )
+    for number, each in enumerate(found):
+        Target.objects.filter(pk=each.pk).update(next_try_at=Now() - timedelta(hours=9 - number))
+    return found
+
+
+def looked_at(backlog: list[Target]) -> list[int]:
+    """The places of those that were worked on, in that order."""
+    places = {each.pk: place for place, each in enumerate(backlog)}
+    worked = Target.objects.filter(pk__in=places, state=TargetState.WAITING)
+    return [places[pk] for pk in worked.order_by("next_try_at").values_list("pk", flat=True)]
+
+
+@pytest.mark.parametrize(
+    ("turn", "leased", "order"),
+    [
+        (60.0, None, [0, 1, 2]),
+        (0.0, None, [0, 3, 1, 2]),
+        (0.0, 3, [0, 1, 2]),
+    ],
+    ids=["within a turn", "after each turn", "somebody is at work there"],
+)
+def test_what_waits_where_nobody_is_at_work_comes_between(
+    backlog: list[Target], monkeypatch: pytest.MonkeyPatch, turn: float, leased: int | None,
+    order: list[int],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(tasks, "APPLY_TURN_SECONDS", turn)
+    monkeypatch.setattr(tasks, "APPLY_SLICE_SECONDS", 60.0)
+    if leased is not None:
+        assert leases.take(backlog[leased].pk) is not None
+    apply_target(target_id=backlog[0].pk)
+    assert looked_at(backlog) == order
+
+
+def test_nobody_is_sent_elsewhere_than_where_nobody_is_at_work(backlog: list[Target]) -> None:
+    mine = leases.take(backlog[0].pk)
+    other = leases.take_elsewhere(backlog[0].pk)
+    assert mine is not None
+    assert other is not None
+    assert other.target.pk == backlog[3].pk
+    # Both have somebody now; and its own is none of the others, also where nobody is left there.
+    assert leases.take_elsewhere(backlog[0].pk) is None
+    assert leases.give_back(mine)
+    assert leases.take_elsewhere(backlog[0].pk) is None
+
+
+def test_a_slice_that_is_over_leaves_one_hint(
+    backlog: list[Target], monkeypatch: pytest.MonkeyPatch, broker: object
+) -> None:
+    monkeypatch.setattr(tasks, "APPLY_SLICE_SECONDS", 0.0)
+    apply_target(target_id=backlog[0].pk)
+    assert looked_at(backlog) == [0]
+    assert hinted() == [backlog[1].pk]
+
+
+def hinted() -> list[int]:
+    """The targets of the hints that the broker holds."""
+    with redis.Redis.from_url(settings.CELERY_BROKER_URL) as client:
+        bodies = [json.loads(each)["body"] for each in client.lrange(APPLY, 0, -1)]
+    return [json.loads(base64.b64decode(each))[1]["target_id"] for each in bodies]
 
 
 def test_a_limit_that_is_left_out_holds_up_nothing_and_is_managed_when_it_appears(
