@@ -28,7 +28,7 @@ from .chosen import shown_of
 SINGLES = 10
 BULK_SECONDS = 300.0
 # Looking takes from who works: the job's page is read this often, its row by the client's clock.
-PROGRESS_SECONDS = 0.3
+PROGRESS_SECONDS = 0.1
 LOOK_SECONDS = 0.05
 
 

@@ -10,7 +10,7 @@ from portal.lib.amounts import input_text
 from projects.models import Membership, User
 from projects.queries.viewers import Viewer
 from projects.states import Role
-from quotas.actions.bulk import Shown
+from quotas.actions.shown import Shown
 from quotas.models import Account, RequestLine
 from quotas.queries.queue_wishes import Wanted
 from quotas.queries.waiting import queue_page

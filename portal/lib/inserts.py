@@ -27,10 +27,12 @@ def inserting(rows: Sequence[Model]) -> Written:
     return Written(sql, parameters)
 
 
-def next_key(model: type[Model]) -> Written:
-    """Take a key for a row that others name before it is there; answered by one tuple."""
-    table = model._meta.db_table
-    return Written("SELECT nextval(pg_get_serial_sequence(%s, 'id')::regclass)", [table])
+def next_keys(model: type[Model], count: int) -> Written:
+    """Take keys for rows that others name before they are there; answered by a tuple for each."""
+    return Written(
+        "SELECT nextval(pg_get_serial_sequence(%s, 'id')::regclass) FROM generate_series(1, %s)",
+        [model._meta.db_table, count],
+    )
 
 
 def added(rows: Sequence[Model], keys: Sequence[tuple[Any, ...]]) -> None:

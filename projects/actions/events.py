@@ -1,30 +1,12 @@
 """Writing the append-only record. Every verb ends here, inside its transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ParamSpec
 
 from projects.models import Event, Project, Unit, User
 
-
-def record(
-    verb: str,
-    *,
-    actor: User | None,
-    now: datetime,
-    project: Project | None = None,
-    unit: Unit | None = None,
-    subject_kind: str = "",
-    subject_id: int | None = None,
-    **data: Any,
-) -> Event:
-    """Add one event. `data` holds ids and figures only, never a name or a mail address."""
-    event = event_of(
-        verb, actor=actor, now=now, project=project, unit=unit, subject_kind=subject_kind,
-        subject_id=subject_id, **data,
-    )  # fmt: skip
-    event.save(force_insert=True)
-    return event
+Given = ParamSpec("Given")
 
 
 def event_of(
@@ -38,7 +20,10 @@ def event_of(
     subject_id: int | None = None,
     **data: Any,
 ) -> Event:
-    """The event that `record` adds, for who adds it together with other rows."""
+    """The event that `record` adds, for who adds it together with other rows.
+
+    `data` holds ids and figures only, never a name or a mail address.
+    """
     return Event(
         verb=verb,
         actor=actor,
@@ -50,6 +35,19 @@ def event_of(
         subject_id=subject_id,
         data=data,
     )
+
+
+def _adding(build: Callable[Given, Event]) -> Callable[Given, Event]:
+    def record(*args: Given.args, **kwargs: Given.kwargs) -> Event:
+        """Add one event, as `event_of` makes it."""
+        event = build(*args, **kwargs)
+        event.save(force_insert=True)
+        return event
+
+    return record
+
+
+record = _adding(event_of)
 
 
 def record_each(

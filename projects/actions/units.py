@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from portal.lib.compiled import compiled_rows
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.locks import SHARED, lock, share
-from portal.lib.lookups import is_one_of_many
+from portal.lib.lookups import IsAnyOf, is_one_of_many
 from projects.models import Project, Unit, UnitPlacement, User, ancestor_paths
 
 from .events import record
@@ -130,15 +130,15 @@ def take_unit(unit: Unit) -> Unit:
         share(Unit, [each for each in above if each > fresh.pk])
 
 
-def lock_placed(project_id: int) -> list[Project]:
-    """`lock` of a project, if there is such a one, with its unit at hand: for `hold_place`."""
-    rows: list[Project] = _locked(project=project_id)
+def lock_placed(*project_ids: int) -> list[Project]:
+    """`lock` of projects, as far as there are such, with their units at hand: for `hold_places`."""
+    rows: list[Project] = _locked(projects=[*project_ids])
     return rows
 
 
 @compiled_rows
-def _locked(*, project: Any) -> QuerySet[Project]:
-    rows = Project.objects.filter(pk=project).select_related("unit")
+def _locked(*, projects: Any) -> QuerySet[Project]:
+    rows = Project.objects.filter(IsAnyOf(F("pk"), projects)).select_related("unit")
     return rows.order_by("pk").select_for_update(no_key=True, of=("self",))
 
 

@@ -55,6 +55,27 @@ def telling(event: Event, sql: str, parameters: Sequence[Any], kind: NoticeKind)
     )
 
 
+def telling_each(
+    events: Mapping[int, Event], sql: str, parameters: Sequence[Any], kind: NoticeKind
+) -> Written:
+    """`telling` of many events, {what it is about: event}, all by one actor at one moment.
+
+    sql: of the query that finds what each is about and whom it is told, two columns.
+    """
+    table = connection.ops.quote_name(Notice._meta.db_table)
+    first = next(iter(events.values()))
+    return Written(
+        f"INSERT INTO {table} (event_id, person_id, kind, at) "  # noqa: S608 - a table's own name
+        "SELECT DISTINCT event, person, %s, %s::timestamptz "
+        "FROM unnest(%s::bigint[], %s::bigint[]) AS happened(event, subject) "
+        f"JOIN ({sql}) AS told(subject, person) USING (subject) "
+        "WHERE person IS DISTINCT FROM %s ORDER BY event, person ON CONFLICT DO NOTHING "
+        "RETURNING 1",
+        [str(kind), first.at, [each.pk for each in events.values()], [*events], *parameters,
+         first.actor_id],
+    )  # fmt: skip
+
+
 def mark_read(*, ids: Collection[int], actor: User, now: datetime) -> int:
     """The person has seen these notices of theirs; how many they had not seen before.
 

@@ -1,23 +1,22 @@
 """Booking what was granted: which accounts a decision needs, and what it moves."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.lib.compiled import compiled_rows
 from portal.lib.errors import Conflict
 from portal.lib.locks import Busy
-from portal.lib.lookups import IsAnyOf
 from projects.models import ancestor_paths
 from quotas.models import (
     Account,
-    Decision,
     DecisionLine,
     Holder,
     Loan,
@@ -28,7 +27,7 @@ from quotas.queries.accounts import nearest_first, sources
 from quotas.queries.authority import Mandate
 
 from .bench import Bench
-from .ledger import no_room, open_quota
+from .ledger import no_room, open_quotas
 from .posting import Journal
 
 
@@ -36,7 +35,7 @@ from .posting import Journal
 class Accounts:
     """The locked accounts of a decision: by id, and by offering the quota and what pays it."""
 
-    by_id: dict[int, Account]
+    by_id: Mapping[int, Account]
     quota: dict[int, Account]
     source: dict[int, Account]
     # The open loans of what a line gives back, the earliest end first.
@@ -52,62 +51,109 @@ def lock_accounts(bench: Bench, lines: Collection[RequestLine]) -> Accounts:
 
     One query, unless there was no quota yet or something is given back.
     """
-    offering_ids = {line.offering_id for line in lines}
-    rows = _needed(bench, lines)
-    missing = offering_ids - {row.offering_id for row in rows if row.holder == Holder.PROJECT}
+    return lock_all_accounts([(bench, lines)])[0]
+
+
+def lock_all_accounts(wanted: Sequence[tuple[Bench, Collection[RequestLine]]]) -> list[Accounts]:
+    """`lock_accounts` for many, in their order, at the price of one; they share rows."""
+    rows = _needed(wanted)
+    needed = {(bench.project.pk, line.offering_id) for bench, lines in wanted for line in lines}
+    missing = needed - {(row.project_id, row.offering_id) for row in rows}
     if missing:
-        open_quota(bench.project, sorted(missing))
-        rows = _needed(bench, lines)
-    quota = {each.offering_id: each for each in rows if each.holder == Holder.PROJECT}
+        open_quotas(sorted(missing))
+        rows = _needed(wanted)
     by_id = {each.pk: each for each in rows}
+    return [_accounts(bench, lines, by_id) for bench, lines in wanted]
+
+
+def _accounts(
+    bench: Bench, lines: Collection[RequestLine], by_id: Mapping[int, Account]
+) -> Accounts:
+    """Of one bench, from all that are locked."""
+    offerings = {line.offering_id for line in lines}
+    rows = [each for each in by_id.values() if each.offering_id in offerings]
+    quota = {each.offering_id: each for each in rows if each.project_id == bench.project.pk}
+    path = bench.project.unit.path
+    above = (
+        each for each in rows
+        if each.holder == Holder.POOL or (each.unit and path.startswith(each.unit.path))
+    )  # fmt: skip
     return Accounts(
         by_id=by_id,
         quota=quota,
-        source=_nearest(rows),
+        source=_nearest(above),
         loans=_loans([(line, quota[line.offering_id]) for line in lines], by_id),
     )
 
 
-def _needed(bench: Bench, lines: Collection[RequestLine]) -> list[Account]:
-    """The project's accounts, for each offering the nearest envelope or the pool, and more.
+def _needed(wanted: Iterable[tuple[Bench, Collection[RequestLine]]]) -> list[Account]:
+    """The projects' accounts, for each offering the nearest envelope or the pool, and more.
 
     More: what open loans came from, where less is asked for than is there. Whoever declares an
     envelope waits for us, as we hold the units above.
     """
+    drawn = sorted({
+        (bench.project.pk, line.offering_id, bench.project.unit.path, line.wanted)
+        for bench, lines in wanted
+        for line in lines
+    })  # fmt: skip
+    steps = sorted({(offering, path) for _project, offering, path, _wanted in drawn})
+    above = [(offering, path, each) for offering, path in steps for each in ancestor_paths(path)]
+    projects, offerings, _paths, amounts = zip(*drawn, strict=True)
     rows: list[Account] = _locked(
-        project=bench.project.pk,
-        paths=ancestor_paths(bench.project.unit.path),
-        offerings=sorted({line.offering_id for line in lines}),
-        lines=[line.pk for line in lines],
+        projects=[*projects],
+        offerings=[*offerings],
+        amounts=[*amounts],
+        # Each place draws from the nearest of those above it.
+        drawing=[path for _offering, path, _above in above],
+        drawn=[offering for offering, _path, _above in above],
+        above=[each for _offering, _path, each in above],
     )
     return rows
 
 
-@compiled_rows
-def _locked(*, project: Any, paths: Any, offerings: Any, lines: Any) -> QuerySet[Account]:
-    accounts = Account.objects.filter(IsAnyOf(F("offering"), offerings))
-    envelopes = accounts.filter(IsAnyOf(F("unit__path"), paths))
-    nearest = envelopes.order_by("offering_id", "-unit__path").distinct("offering_id")
-    has_none = ~Exists(envelopes.filter(offering=OuterRef("offering")))
-    given_back = RequestLine.objects.filter(
-        IsAnyOf(F("pk"), lines), offering=OuterRef("account__offering"),
-        wanted__lt=OuterRef("account__balance"),
-    )  # fmt: skip
-    lent = Loan.objects.filter(Exists(given_back), account__project=project, outstanding__gt=0)
-    ids = nearest.values("pk").union(
-        accounts.filter(has_none, holder=Holder.POOL).values("pk"),
-        accounts.filter(project=project).values("pk"),
-        lent.values("source"),
+NEEDED = """
+    WITH wanted AS MATERIALIZED (
+        SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])
+            AS line(project_id, offering_id, amount)
+    ), envelope AS MATERIALIZED (
+        SELECT DISTINCT ON (step.offering_id, step.path) step.offering_id, step.path, account.id
+        FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS step(offering_id, path, above)
+        LEFT JOIN projects_unit unit ON unit.path = step.above
+        LEFT JOIN quotas_account account
+            ON account.unit_id = unit.id AND account.offering_id = step.offering_id
+        ORDER BY step.offering_id, step.path, account.id IS NULL, length(step.above) DESC
+    ), quota AS MATERIALIZED (
+        SELECT account.id, account.balance, wanted.amount
+        FROM wanted JOIN quotas_account account USING (project_id, offering_id)
     )
-    rows = Account.objects.filter(pk__in=ids)
+    SELECT id FROM envelope WHERE id IS NOT NULL
+    UNION
+    SELECT account.id FROM envelope
+    JOIN quotas_account account ON account.offering_id = envelope.offering_id
+    WHERE envelope.id IS NULL AND account.holder = 'pool'
+    UNION
+    SELECT id FROM quota
+    UNION
+    SELECT loan.source_id FROM quota JOIN quotas_loan loan ON loan.account_id = quota.id
+    WHERE quota.amount < quota.balance AND loan.outstanding > 0
+"""
+
+
+@compiled_rows
+def _locked(
+    *, projects: Any, offerings: Any, amounts: Any, drawing: Any, drawn: Any, above: Any
+) -> QuerySet[Account]:
+    slots = (projects, offerings, amounts, drawn, drawing, above)
+    rows = Account.objects.filter(pk__in=RawSQL(NEEDED, slots))  # noqa: S611 - a constant
     placed = rows.select_related("unit", "offering__resource", "offering__zone")
     return placed.order_by("pk").select_for_update(no_key=True, of=("self",))
 
 
-def _nearest(rows: Collection[Account]) -> dict[int, Account]:
+def _nearest(rows: Iterable[Account]) -> dict[int, Account]:
     """{offering id: who pays}; what a loan came from lies further up."""
     found: dict[int, Account] = {}
-    for each in nearest_first(each for each in rows if each.holder != Holder.PROJECT):
+    for each in nearest_first(rows):
         found.setdefault(each.offering_id, each)
     return found
 
@@ -156,20 +202,16 @@ def to_book(
 
 
 def book(
-    bench: Bench,
-    decision: Decision,
-    booked: Collection[DecisionLine],
-    granted: Mapping[int, int],
-    accounts: Accounts,
-) -> None:
-    """Post the difference between what was granted and the quota now, line by line.
+    journal: Journal, bench: Bench, booked: Collection[DecisionLine],
+    granted: Mapping[int, int], accounts: Accounts,
+) -> None:  # fmt: skip
+    """Note the difference between what was granted and the quota now, line by line.
 
-    booked: as `to_book` made them, stored; granted: by the lines' ids.
+    booked: as `to_book` made them; granted: by the lines' ids.
     """
-    journal, ends_at = Journal(actor=bench.actor, now=decision.at), end_of(bench.request)
+    ends_at = end_of(bench.request)
     for each in booked:
         _post(journal, each, granted[each.line.pk], accounts, ends_at)
-    journal.write()
 
 
 def _check(

@@ -4,8 +4,7 @@ What the decider saw of each request goes with it, so that one which has changed
 refused and not decided. Authority is asked for each when its turn comes.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,37 +20,14 @@ from quotas.queries.deciding import waiting_lines
 from quotas.queries.requests import visible_requests
 
 from . import decide
+from .decide_each import approve_each
 from .jobs import job_kind, start_job
+from .shown import Shown
 from .wishes import clean_text
 
 # More than a page of the queue holds, few enough to be looked at before.
 MOST_REQUESTS = 200
 VERBS = (DecisionKind.APPROVE, DecisionKind.DECLINE, DecisionKind.RETURN)
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A request as a decider saw it. seen: {line id: the quota of then}, of the lines meant."""
-
-    number: int
-    version: int
-    seen: Mapping[int, int] = field(default_factory=dict)
-
-    def text(self) -> str:
-        """As a form carries it: "1042.3.77-128.78-512"."""
-        lines = (f"{line_id}-{balance}" for line_id, balance in sorted(self.seen.items()))
-        return ".".join([str(self.number), str(self.version), *lines])
-
-    @classmethod
-    def read(cls, text: str) -> "Shown":
-        """The reverse of `text`; raises ValueError for what it did not write."""
-        parts = text.split(".")
-        numbers = [each for part in parts for each in part.split("-")]
-        if not all(each.isascii() and each.isdigit() and len(each) < 19 for each in numbers):
-            raise ValueError(text)
-        number, version, *lines = parts
-        seen = dict(each.split("-") for each in lines)
-        return cls(int(number), int(version), {int(k): int(v) for k, v in seen.items()})
 
 
 def decide_many(
@@ -122,7 +98,19 @@ def _seen(item: JobItem, job: Job) -> Shown:
     return Shown(item.subject_id, int(told["version"]), seen)
 
 
-@job_kind("approve many", subject="request", title=gettext_lazy("Approve as asked"))
+def _approve_items(items: Sequence[JobItem], job: Job, now: datetime) -> frozenset[int]:
+    return approve_each(
+        shown=[_seen(each, job) for each in items], reason=job.arguments["reason"],
+        actor=job.actor, now=now,
+    )  # fmt: skip
+
+
+@job_kind(
+    "approve many",
+    subject="request",
+    title=gettext_lazy("Approve as asked"),
+    act_on_many=_approve_items,
+)
 def _approve_item(item: JobItem, job: Job, now: datetime) -> None:
     # As they stand now: if that is not what was seen, the version tells, and it is refused.
     lines, shown = waiting_lines(item.subject_id), _seen(item, job)

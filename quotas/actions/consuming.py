@@ -81,43 +81,82 @@ def hold_totals(
     By the bounds' ids, which is root to leaf: nobody hands on before having. The caller holds
     the delegations. Those whose chains have no such total wait for nobody here.
     """
-    rows = _holding(mandates, offerings, now)
+    rows = _holding_of(((each, offerings) for each in mandates), now)
     if not rows["bounds"]:
         return Totals({})
     _acts, held = _held(power, True, holders=[], offerings=[], since=now, **rows)
     return _totals(held)
 
 
-def hold_used(
-    mandates: Collection[Mandate], project: Project, offerings: Collection[Offering], now: datetime
-) -> tuple[Totals, Used]:
+@dataclass(frozen=True)
+class Spender:
+    """Who is about to consume of its mandates, for a project and some offerings."""
+
+    mandates: Collection[Mandate]
+    project: Project
+    offerings: Collection[Offering]
+
+
+@dataclass
+class Purse:
+    """What is consumed of the totals and windows of some spenders, one after the other.
+
+    used: of the totals, by bound, with what those before have taken; windows: by project.
+    """
+
+    now: datetime
+    totals: Totals
+    used: dict[int, int]
+    windows: Mapping[int, Mapping[tuple[int, int], int]]
+
+    def of(self, project: Project) -> Used:
+        """What the next one of a project finds."""
+        return Used(self.now, self.windows.get(project.pk, {}), dict(self.used))
+
+    def take(self, after: Used) -> None:
+        """Go on from there: what was consumed of totals counts for all that follow."""
+        self.used = dict(after.totals)
+
+
+def hold_used(spenders: Collection[Spender], now: datetime) -> Purse:
     """`hold_totals` of who decides, with what is consumed of totals and windows; one query.
 
-    The caller holds the project too, by which its windows are safe.
+    The caller holds the projects too, by which their windows are safe.
     """
     power = Power.DECIDE_QUOTA
-    links = links_of(mandates)
-    wanted = [(project.pk, offering.pk) for offering in offerings]
-    keys, rows = window_keys(links, wanted, now), _holding(mandates, offerings, now)
+    links = links_of(mandate for each in spenders for mandate in each.mandates)
+    wanted = [
+        (each.project.pk, offering.pk) for each in spenders for offering in each.offerings
+    ]  # fmt: skip
+    keys, rows = window_keys(links, wanted, now), _holding(spenders, now)
     if not keys["holders"] and not rows["bounds"]:
-        return Totals({}), Used(now, {}, {})
+        return Purse(now, Totals({}), {}, {})
     acts, held = _held(power, bool(rows["bounds"]), **keys, **rows)
     totals = _totals(held)
-    windows = windows_from(links, wanted, now, acts).get(project.pk, {})
-    return totals, Used(now, windows, totals.used)
+    return Purse(now, totals, totals.used, windows_from(links, wanted, now, acts))
 
 
 def _totals(rows: Iterable[tuple[int, int, int]]) -> Totals:
     return Totals({bound_id: (pk, used) for bound_id, pk, used in rows})
 
 
-def _holding(
-    mandates: Collection[Mandate], offerings: Collection[Offering], now: datetime
+def _holding(spenders: Iterable[Spender], now: datetime) -> dict[str, Any]:
+    """`_holding_of` all mandates of these."""
+    return _holding_of(
+        ((mandate, each.offerings) for each in spenders for mandate in each.mandates), now
+    )
+
+
+def _holding_of(
+    given: Iterable[tuple[Mandate, Collection[Offering]]], now: datetime
 ) -> dict[str, Any]:
-    """Which totals are held: arrays of bounds, of their periods and of what they are, by id."""
+    """Which totals are held: arrays of bounds, of their periods and of what they are, by id.
+
+    given: mandates, and the offerings that each may be used for.
+    """
     wanted = {
         row.pk: (row, period_of(link, row, now))
-        for mandate in mandates
+        for mandate, offerings in given
         for link in mandate.chain
         for row in mandate.bounds[link.pk]
         if row.total is not None and any(row in mandate.bounds_on(each) for each in offerings)

@@ -8,16 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
-from django.utils.translation import gettext as _
 
-from portal.lib.errors import Conflict
-from portal.lib.inserts import added, inserting, next_key
-from portal.lib.together import together, updating
-from projects.actions.events import event_of
-from projects.models import Event, User
-from projects.queries.patience import STOPPED
-from projects.states import NoticeKind, ProjectState
+from projects.models import User
+from projects.states import ProjectState
 from quotas.models import (
     Decision,
     DecisionKind,
@@ -26,20 +19,20 @@ from quotas.models import (
     QuotaRequest,
     RequestLine,
 )
-from quotas.queries.authority import Mandate
-from quotas.states import LINE_MOVES, LineState
 
 from .authority import UsedUp, reaching
 from .bench import Bench, take, take_for
-from .booking import Accounts, book, lock_accounts, to_book
-from .consuming import Addition
+from .booking import Accounts, lock_accounts
+from .consuming import hold_used
 from .granting import check_granted, check_seen
 from .handing_up import handed_up
 from .opening import drop_if_over, open_proposed
-from .proof import Evidence, Verdicts, snapshot
-from .spending import spend
+from .planning import decision_of, plan
+from .posting import Journal
+from .proof import Verdicts, snapshot
+from .spending import spender
+from .storing import Said, store
 from .targets import deliver
-from .watching import telling_followers
 from .wishes import clean_text
 
 
@@ -126,16 +119,15 @@ def _book(
     reason: str, verdicts: Verdicts,
 ) -> Decision:  # fmt: skip
     check_granted(bench, lines, granted, accounts)
-    spent = spend(bench, lines, granted, accounts)
-    booked = to_book(bench, lines, granted, spent.mandates, accounts)
-    evidence = Evidence(accounts=accounts, spent=spent, granted=granted, verdicts=verdicts)
-    decision = _decide(bench, booked, DecisionKind.APPROVE, reason, spent.mandates, evidence)
-    book(bench, decision, booked, granted, accounts)
+    now = bench.viewer.now
+    purse = hold_used([spender(bench, lines, granted, accounts)], now)
+    journal = Journal(actor=bench.actor, now=now)
+    grant = plan(bench, lines, granted, accounts, purse, journal, reason, verdicts)
+    store([grant.said], journal, purse.totals.addition(grant.increases))
     if bench.project.state == ProjectState.PROPOSED:
-        opener = spent.mandates[lines[0].pk].delegation
-        open_proposed(bench.project, decision, opener, now=bench.viewer.now)
-    deliver(bench.project, booked)
-    return decision
+        open_proposed(bench.project, grant.said.decision, grant.opener, now=now)
+    deliver(grant.said.lines)
+    return grant.said.decision
 
 
 def decline(
@@ -176,78 +168,8 @@ def _refuse(
         bench.check_all_or_nothing(lines)
         bench.hold_authority()
         mandates = {line.pk: reaching(bench.mandates, line)[0] for line in lines}
+        decision = decision_of(bench, kind, cleaned, snapshot(bench, lines, mandates, None))
         said = [DecisionLine(line=each, delegation=mandates[each.pk].delegation) for each in lines]
-        decision = _decide(bench, said, kind, cleaned, mandates, None)
+        store([Said(bench, decision, said)])
         drop_if_over(bench.project, actor=bench.actor, now=bench.viewer.now)
-    return decision
-
-
-def _move(bench: Bench, decision: Decision, line_ids: list[int], addition: Addition | None) -> int:
-    """Move the lines by compare-and-set, store the decision and tell the totals what is consumed.
-
-    One query; returns the number that its event will have.
-    """
-    after = LINE_MOVES[LineState.OPEN, decision.kind]
-    opened = RequestLine.objects.filter(pk__in=line_ids, state=LineState.OPEN)
-    own = QuotaRequest.objects.filter(pk=bench.request.pk)
-    moved, _own, keys, ((event_id,),), *consumed = together(
-        updating(opened, state=after, **STOPPED),
-        updating(own, version=F("version") + 1, updated_at=bench.viewer.now),
-        inserting([decision]),
-        next_key(Event),
-        *([addition.part] if addition and addition.amounts else []),
-    )
-    if len(moved) != len(line_ids):
-        raise Conflict(_("Somebody else was first. Look again."))
-    if addition is not None and consumed:
-        addition.check(consumed[0])
-    added([decision], keys)
-    return int(event_id)
-
-
-def _decide(
-    bench: Bench,
-    said: list[DecisionLine],
-    kind: DecisionKind,
-    reason: str,
-    mandates: Mapping[int, Mandate],
-    evidence: Evidence | None,
-) -> Decision:
-    """Move the lines, store the decision with its proof and what it says of each, and record it.
-
-    said: of each line, stored nowhere yet. Two queries.
-    """
-    now = bench.viewer.now
-    lines = [each.line for each in said]
-    ids = [line.pk for line in lines]
-    decision = Decision(
-        request=bench.request,
-        kind=kind,
-        actor=bench.actor,
-        person=bench.viewer.user,
-        policy_version=bench.policy_version,
-        reason=clean_text(reason, field="reason", required=False),
-        snapshot=snapshot(bench, lines, mandates, evidence),
-        at=now,
-    )
-    event_id = _move(bench, decision, ids, evidence.spent.addition if evidence else None)
-    event = event_of(
-        {"approve": "approved", "decline": "declined", "return": "returned"}[kind.value],
-        actor=bench.actor,
-        now=now,
-        project=bench.project,
-        subject_kind="request",
-        subject_id=bench.request.pk,
-        decision=decision.pk,
-        lines=ids,
-    )
-    event.pk = event_id
-    for each in said:
-        each.decision = decision
-    is_returned = kind == DecisionKind.RETURN
-    notice = NoticeKind.RETURNED if is_returned else NoticeKind.DECIDED
-    keys, *_told = together(
-        inserting(said), inserting([event]), telling_followers(event, bench.request, notice)
-    )
-    added(said, keys)
     return decision

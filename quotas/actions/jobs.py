@@ -8,9 +8,13 @@ thing. Adding one is a decorator in the module that knows the verb:
 
 It runs in the item's own transaction, may raise any DomainError, which becomes the item's
 words, and asks for the authority of `job.actor` at that moment, as every verb does.
+
+What many items have in common may be done for some of them at once by `act_on_many`, in one
+transaction: it returns the subjects that were done, and leaves all others as they were, to be done
+one by one.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +34,7 @@ RUN_TASK = "quotas.tasks.run_job"
 MOST_ITEMS = 20_000
 
 Act = Callable[[JobItem, Job, datetime], None]
+ActOnMany = Callable[[Sequence[JobItem], Job, datetime], Collection[int]]
 
 
 @dataclass(frozen=True)
@@ -40,18 +45,21 @@ class JobKind:
     subject: str
     title: str | Promise
     act: Act
+    act_on_many: ActOnMany | None = None
 
 
 KINDS: dict[str, JobKind] = {}
 
 
-def job_kind(name: str, *, subject: str, title: str | Promise) -> Callable[[Act], Act]:
+def job_kind(
+    name: str, *, subject: str, title: str | Promise, act_on_many: ActOnMany | None = None
+) -> Callable[[Act], Act]:
     """Register a function as what a kind of job does to each item."""
 
     def register(act: Act) -> Act:
         if name in KINDS:
             raise LookupError(f"there are two kinds of job called {name!r}")
-        KINDS[name] = JobKind(name, subject, title, act)
+        KINDS[name] = JobKind(name, subject, title, act, act_on_many)
         return act
 
     return register

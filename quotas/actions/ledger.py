@@ -4,6 +4,7 @@ Callers hold the locks (order: ARCHITECTURE.md); nothing here takes authority in
 Who funds an envelope, and may: quotas.actions.envelopes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -136,10 +137,15 @@ def open_site_and_pool(offering: Offering) -> tuple[Account, Account]:
 
 def open_quota(project: Project, offering_ids: list[int]) -> None:
     """Make the project's accounts that are missing, at zero."""
+    open_quotas((project.pk, each) for each in offering_ids)
+
+
+def open_quotas(missing: Iterable[tuple[int, int]]) -> None:
+    """`open_quota` for many: (project id, offering id) of each."""
     Account.objects.bulk_create(
         [
-            Account(offering_id=offering_id, project=project, holder=Holder.PROJECT)
-            for offering_id in offering_ids
+            Account(offering_id=offering_id, project_id=project_id, holder=Holder.PROJECT)
+            for project_id, offering_id in missing
         ],
         ignore_conflicts=True,
     )

@@ -4,13 +4,14 @@ Callers hold the locks of all accounts; nothing here takes authority into accoun
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from portal.lib.bulk import adding_each
 from portal.lib.inserts import added, inserting
-from portal.lib.together import together
+from portal.lib.together import Written, together
 from projects.models import ProjectAct, User
 from quotas.models import Account, DecisionLine, Loan, Transfer, TransferKind
 
@@ -72,18 +73,27 @@ class Journal:
 
         One query, and one more where something is lent.
         """
+        if self.transfers:
+            self.was_written(together(*self.parts()))
+
+    def parts(self) -> list[Written]:
+        """`write` as parts of a larger statement; there are transfers. Then `was_written`."""
         moved: dict[int, int] = defaultdict(int)
         for each in self.transfers:
             moved[each.debit_id] -= each.amount
             moved[each.credit_id] += each.amount
-        if not self.transfers:
-            return
+            # It may have had no key yet as this was noted.
+            each.decision_line = each.decision_line
         paid = [adding_each(Loan, "outstanding", self.paid)] if self.paid else []
-        keys, *_changed = together(
-            inserting(self.transfers), adding_each(Account, "balance", moved), *paid
-        )
-        added(self.transfers, keys)
-        Loan.objects.bulk_create(self.opened)
+        return [inserting(self.transfers), adding_each(Account, "balance", moved), *paid]
+
+    def was_written(self, answers: Sequence[Sequence[tuple[Any, ...]]]) -> None:
+        """Go on from the answers to `parts`: what is lent names its transfer."""
+        added(self.transfers, answers[0])
+        if self.opened:
+            for each in self.opened:
+                each.transfer = each.transfer  # it has a key by now
+            Loan.objects.bulk_create(self.opened)
 
     def _move(
         self, line: DecisionLine | None, debit: Account, credit: Account, amount: int,

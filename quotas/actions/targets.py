@@ -49,20 +49,23 @@ def ensure_targets(projects: Iterable[Project]) -> None:
 # target is missing: the last column says so.
 DELIVER = """
 WITH granted AS (
-    SELECT * FROM unnest(%(lines)s::bigint[], %(offerings)s::bigint[]) AS line(id, offering_id)
+    SELECT *
+    FROM unnest(%(lines)s::bigint[], %(projects)s::bigint[], %(offerings)s::bigint[])
+        AS line(id, project_id, offering_id)
 ), fed AS (
-    SELECT DISTINCT feeds.offering_id, lim.endpoint_id
-    FROM quotas_contribution feeds
+    SELECT DISTINCT granted.project_id, feeds.offering_id, lim.endpoint_id
+    FROM granted
+    JOIN quotas_contribution feeds USING (offering_id)
     JOIN quotas_limit lim ON lim.id = feeds.limit_id
-    WHERE feeds.offering_id = ANY(%(offerings)s::bigint[])
 ), held AS (
-    SELECT id, endpoint_id
+    SELECT id, project_id, endpoint_id
     FROM quotas_target
-    WHERE project_id = %(project)s AND endpoint_id IN (SELECT endpoint_id FROM fed)
+    WHERE (project_id, endpoint_id) IN (SELECT project_id, endpoint_id FROM fed)
     ORDER BY id
     FOR NO KEY UPDATE
 ), missing AS (
-    SELECT count(*) AS count FROM fed LEFT JOIN held USING (endpoint_id) WHERE held.id IS NULL
+    SELECT count(*) AS count
+    FROM fed LEFT JOIN held USING (project_id, endpoint_id) WHERE held.id IS NULL
 ), raised AS (
     UPDATE quotas_target target
     SET generation = target.generation + 1, failure_count = 0, skip_reason = '',
@@ -72,38 +75,38 @@ WITH granted AS (
                            ELSE statement_timestamp() END
     FROM held, missing
     WHERE target.id = held.id AND missing.count = 0
-    RETURNING target.id, target.endpoint_id, target.generation
+    RETURNING target.id, target.project_id, target.endpoint_id, target.generation
 ), noted AS (
     INSERT INTO quotas_delivery (decision_line_id, target_id, generation)
     SELECT granted.id, raised.id, raised.generation
     FROM granted
-    JOIN fed USING (offering_id)
-    JOIN raised USING (endpoint_id)
+    JOIN fed USING (project_id, offering_id)
+    JOIN raised USING (project_id, endpoint_id)
 )
 SELECT ARRAY(SELECT id FROM raised ORDER BY id), missing.count FROM missing
 """
 
 
-def deliver(project: Project, lines: Collection[DecisionLine]) -> None:
+def deliver(lines: Collection[DecisionLine]) -> None:
     """Raise the generation of each target that granted lines feed, and wake workers.
 
     And note for each line what must become true before it counts as applied. One query. The
-    caller holds the project's lock.
+    caller holds the locks of their projects, which are at hand.
     """
-    if not _deliver(project, lines):
+    if not _deliver(lines):
         # Without a target a grant would count as applied where nobody ever writes it.
-        ensure_targets([project])
-        _deliver(project, lines)
+        ensure_targets({each.line.project for each in lines})
+        _deliver(lines)
 
 
-def _deliver(project: Project, lines: Collection[DecisionLine]) -> bool:
+def _deliver(lines: Collection[DecisionLine]) -> bool:
     """Whether all targets were there; else nothing was done."""
     with connection.cursor() as cursor:
         cursor.execute(
             DELIVER,
             {
-                "project": project.pk,
                 "lines": [each.pk for each in lines],
+                "projects": [each.line.project_id for each in lines],
                 "offerings": [each.line.offering_id for each in lines],
                 "held": [str(each) for each in HELD],
                 "dirty": str(TargetState.DIRTY),

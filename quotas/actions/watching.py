@@ -1,16 +1,18 @@
 """Who follows a request: watching it by choice, and being told of what happens to it."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from portal.lib.compiled import compiled_sql
 from portal.lib.errors import Conflict, NotVisible
+from portal.lib.lookups import IsAnyOf
 from portal.lib.together import Written, together
 from projects.models import Event, User
-from projects.outgoing.notices import telling
+from projects.outgoing.notices import telling_each
 from projects.queries.viewers import Viewer
 from projects.states import NoticeKind
 from quotas.models import Comment, Decision, QuotaRequest, Watcher
@@ -45,27 +47,30 @@ def tell_followers(
     with_deciders: also who decided anything of it before, such as who asked the question
     that is answered now.
     """
-    together(telling_followers(event, quota_request, kind, with_deciders=with_deciders))
+    together(telling_followers([(event, quota_request)], kind, with_deciders=with_deciders))
 
 
 def telling_followers(
-    event: Event, quota_request: QuotaRequest, kind: NoticeKind, *, with_deciders: bool = False
+    told: Collection[tuple[Event, QuotaRequest]], kind: NoticeKind, *, with_deciders: bool = False
 ) -> Written:
-    """`tell_followers` as a part of a larger statement."""
-    sql, parameters = _followers(with_deciders, request=quota_request.pk)
-    return telling(event, sql, parameters, kind)
+    """`tell_followers` of many as a part of a larger statement; all by one actor at one moment."""
+    events = {quota_request.pk: event for event, quota_request in told}
+    sql, parameters = _followers(with_deciders, requests=[*events])
+    return telling_each(events, sql, parameters, kind)
 
 
 @compiled_sql
-def _followers(with_deciders: bool, /, *, request: Any) -> QuerySet[Any, Any]:
-    asked = QuotaRequest.objects.filter(pk=request)
+def _followers(with_deciders: bool, /, *, requests: Any) -> QuerySet[Any, Any]:
+    """(request, person) of all who follow these."""
+    asked = QuotaRequest.objects.filter(IsAnyOf(F("pk"), requests)).order_by()
+    comments = Comment.objects.filter(IsAnyOf(F("request"), requests)).order_by()
     groups: list[QuerySet[Any, Any]] = [
-        asked.values("requester"),
-        asked.filter(asked_by__isnull=False).values("asked_by"),
-        Comment.objects.filter(request=request).order_by().values("author"),
+        asked.values_list("pk", "requester"),
+        asked.filter(asked_by__isnull=False).values_list("pk", "asked_by"),
+        comments.values_list("request", "author"),
     ]
     if with_deciders:
-        deciders = Decision.objects.filter(request=request, actor__isnull=False)
-        groups.append(deciders.order_by().values("actor"))
-    watching = Watcher.objects.filter(request=request).values("person")
-    return watching.union(*groups)
+        decisions = Decision.objects.filter(IsAnyOf(F("request"), requests), actor__isnull=False)
+        groups.append(decisions.order_by().values_list("request", "actor"))
+    watching = Watcher.objects.filter(IsAnyOf(F("request"), requests)).order_by()
+    return watching.values_list("request", "person").union(*groups)

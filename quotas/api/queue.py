@@ -7,7 +7,8 @@ from rest_framework.response import Response
 
 from portal.lib.access import shows
 from projects.models import ProjectKind
-from quotas.actions.bulk import Shown, check_decides_somewhere, decide_many
+from quotas.actions.bulk import check_decides_somewhere, decide_many
+from quotas.actions.shown import Shown
 from quotas.models import DecisionKind
 from quotas.queries.queue_wishes import MOST_DAYS, Wanted
 from quotas.queries.waiting import waiting

@@ -8,6 +8,7 @@ each item; after that another worker goes on with the items that wait.
 import logging
 import time
 import uuid
+from collections.abc import Iterator, Sequence
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -36,8 +37,10 @@ logger = logging.getLogger(__name__)
 HOLD_SECONDS = 60
 # A worker gives the job back after so long: the sweeps of its queue must have their turn.
 SLICE_SECONDS = 5.0
-# So many items are read at once.
-AHEAD = 25
+# So many items are read at once, and so many are done by one transaction where they can be: others
+# wait for all that it holds.
+AHEAD = 30
+AT_ONCE = 5
 
 
 class Lost(Exception):
@@ -58,8 +61,9 @@ def run(job_id: int, *, seconds: float = SLICE_SECONDS) -> bool:
     until = time.monotonic() + seconds
     try:
         while items := _next(job):
-            for item in items:
-                _do(item, job, token)
+            for item in _left_of(items, job, token):
+                if item is not None:
+                    _do(item, job, token)
                 if time.monotonic() >= until:
                     return _give_back(job, token)
     except Lost:
@@ -102,18 +106,59 @@ def _next(job: Job) -> list[JobItem]:
     return list(JobItem.objects.filter(job=job, state=ItemState.WAITING).order_by("pk")[:AHEAD])
 
 
+def _left_of(items: list[JobItem], job: Job, token: uuid.UUID) -> Iterator[JobItem | None]:
+    """Do what can be done together, some at a time; those that are to be done alone.
+
+    None after each step: a moment to stop at.
+    """
+    for some in (items[at : at + AT_ONCE] for at in range(0, len(items), AT_ONCE)):
+        yield from _do_many(some, job, token)
+        yield None
+
+
+def _do_many(items: Sequence[JobItem], job: Job, token: uuid.UUID) -> Sequence[JobItem]:
+    """Claim the items and do them by one transaction; those that it leaves. Raises Lost.
+
+    Whatever goes wrong with it undoes it, and is found again, and told, with the item alone.
+    """
+    kind = KINDS.get(job.kind)
+    if kind is None or kind.act_on_many is None or len(items) < 2:
+        return items
+    try:
+        with transaction.atomic():
+            claimed = _claim(items, token)
+            own = [each for each in items if each.pk in claimed]
+            done = set() if _why_not(job) else set(kind.act_on_many(own, job, timezone.now()))
+            left = [each for each in own if each.subject_id not in done]
+            if left:
+                waiting = JobItem.objects.filter(pk__in=[each.pk for each in left])
+                waiting.update(state=ItemState.WAITING, ended_at=None)
+            return left
+    except Lost:
+        raise
+    except DomainError:
+        return items
+    except OperationalError as error:
+        if refusal_of(error) is None:
+            raise
+        return items
+    except Exception:
+        logger.exception("items failed together", extra={"job": job.pk})
+        return items
+
+
 def _do(item: JobItem, job: Job, token: uuid.UUID) -> None:
     """Claim the item and do it, both or neither. Raises Lost."""
     with transaction.atomic():
-        if not _claim(item, token):
+        if not _claim([item], token):
             return
         if words := _act(item, job):
             own = JobItem.objects.filter(pk=item.pk)
             own.update(state=ItemState.REFUSED, words=words[:1000])
 
 
-# The job's row is held until the item is done: who comes late waits, and then is late. It is held
-# before the item is, which is looked for among those of a job that is held.
+# The job's row is held until the items are done: who comes late waits, and then is late. It is held
+# before they are, which are looked for among those of a job that is held.
 CLAIM = """
 WITH held AS (
     UPDATE quotas_job SET held_until = statement_timestamp() + %(hold)s * interval '1 second'
@@ -122,36 +167,36 @@ WITH held AS (
 ), claimed AS (
     UPDATE quotas_jobitem SET state = %(done)s, ended_at = statement_timestamp()
     FROM held
-    WHERE quotas_jobitem.job_id = held.id AND quotas_jobitem.id = %(item)s
+    WHERE quotas_jobitem.job_id = held.id AND quotas_jobitem.id = ANY(%(items)s)
       AND quotas_jobitem.state = %(waiting)s
-    RETURNING 1
+    RETURNING quotas_jobitem.id
 )
-SELECT EXISTS (SELECT FROM held), EXISTS (SELECT FROM claimed)
+SELECT EXISTS (SELECT FROM held), ARRAY(SELECT id FROM claimed)
 """
 
 
-def _claim(item: JobItem, token: uuid.UUID) -> bool:
-    """Renew the hold of the job, and mark the item as done if it waits; one query. Raises Lost."""
+def _claim(items: Sequence[JobItem], token: uuid.UUID) -> set[int]:
+    """Renew the hold of the job, and mark those of the items as done that wait; one query.
+
+    Their ids. Raises Lost.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             CLAIM,
             {
-                "job": item.job_id, "item": item.pk, "token": token, "hold": HOLD_SECONDS,
-                "running": str(JobState.RUNNING), "waiting": str(ItemState.WAITING),
-                "done": str(ItemState.DONE),
+                "job": items[0].job_id, "items": [each.pk for each in items], "token": token,
+                "hold": HOLD_SECONDS, "running": str(JobState.RUNNING),
+                "waiting": str(ItemState.WAITING), "done": str(ItemState.DONE),
             },
         )  # fmt: skip
-        is_held, is_claimed = cursor.fetchone()
+        is_held, claimed = cursor.fetchone()
     if not is_held:
         raise Lost
-    return bool(is_claimed)
+    return set(claimed)
 
 
-def _act(item: JobItem, job: Job) -> str:
-    """Do it; the words that say why not, empty where it was done. A refusal undoes its part."""
-    kind = KINDS.get(job.kind)
-    if kind is None:
-        return _("This release of Remit knows no such work.")
+def _why_not(job: Job) -> str:
+    """Why nothing more is done of a job, by whoever asked for it; empty where it goes on."""
     # As they are now: powers are taken from people while their work goes on.
     job.actor.refresh_from_db()
     if not job.actor.is_active:
@@ -161,6 +206,16 @@ def _act(item: JobItem, job: Job) -> str:
         if token is None or token.person != job.actor:
             return _("The token that asked for this is not in force any more.")
         job.actor.token = token
+    return ""
+
+
+def _act(item: JobItem, job: Job) -> str:
+    """Do it; the words that say why not, empty where it was done. A refusal undoes its part."""
+    kind = KINDS.get(job.kind)
+    if kind is None:
+        return _("This release of Remit knows no such work.")
+    if words := _why_not(job):
+        return words
     try:
         with transaction.atomic():
             kind.act(item, job, timezone.now())

@@ -9,7 +9,8 @@ from django.utils import timezone
 from portal.lib.errors import Forbidden, Invalid
 from projects.models import Delegation, User
 from quotas.actions import decide, requests
-from quotas.actions.bulk import Shown, decide_many
+from quotas.actions.bulk import decide_many
+from quotas.actions.shown import Shown
 from quotas.actions.wishes import Wish
 from quotas.delivery import jobs
 from quotas.models import Account, DecisionKind, DelegationBound, Job, QuotaRequest

@@ -31,12 +31,12 @@ def target_of(site: Site, slug: str) -> Target:
 
 
 def test_each_line_raises_what_it_feeds_and_nothing_else(site: Site) -> None:
-    lines, project = granted(site), site.project
-    count, said = count_queries(lambda: deliver(project, lines[:1]))
+    lines = granted(site)
+    count, said = count_queries(lambda: deliver(lines[:1]))
     assert count == 1, said
     assert target_of(site, "nova-geneva").generation == 2
     assert target_of(site, "cinder-geneva").generation == 1
-    deliver(project, lines[1:])
+    deliver(lines[1:])
     found = Delivery.objects.order_by("pk").values_list(
         "decision_line", "target__endpoint__slug", "generation"
     )
@@ -64,7 +64,7 @@ def test_a_target_is_due_again_unless_somebody_holds_it(
     lines = granted(site)
     nova = target_of(site, "nova-geneva")
     Target.objects.filter(pk=nova.pk).update(**({"next_try_at": FAR} | before))
-    deliver(site.project, lines)
+    deliver(lines)
     nova.refresh_from_db()
     assert (nova.state, nova.generation, nova.failure_count, nova.skip_reason) == (state, 2, 0, "")
     assert nova.next_try_at is not None
@@ -75,7 +75,7 @@ def test_a_target_that_is_missing_is_made_and_every_line_noted_once(site: Site) 
     lines = granted(site)
     target_of(site, "cinder-geneva").readings.all().delete()
     target_of(site, "cinder-geneva").delete()
-    deliver(site.project, lines)
+    deliver(lines)
     assert target_of(site, "cinder-geneva").state == TargetState.DUE
     assert list(
         Delivery.objects.order_by("decision_line").values_list(
@@ -87,7 +87,7 @@ def test_a_target_that_is_missing_is_made_and_every_line_noted_once(site: Site) 
 def test_what_is_undone_leaves_nothing_raised_or_noted(site: Site) -> None:
     lines = granted(site)
     with pytest.raises(DatabaseError), transaction.atomic():
-        deliver(site.project, lines)
+        deliver(lines)
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 / 0")
     assert (target_of(site, "nova-geneva").generation, Delivery.objects.count()) == (1, 0)

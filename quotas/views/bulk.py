@@ -15,10 +15,10 @@ from projects.views.viewer import viewer_of
 from quotas.actions.bulk import (
     MOST_REQUESTS,
     VERBS,
-    Shown,
     check_decides_somewhere,
     decide_many,
 )
+from quotas.actions.shown import Shown
 from quotas.models import DecisionKind
 from quotas.queries.queue_wishes import Wanted
 from quotas.queries.requests import queue

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.amounts import AmountError, input_text, parse_amount
 from portal.lib.errors import Invalid
-from quotas.actions.bulk import Shown
+from quotas.actions.shown import Shown
 from quotas.models import RequestLine
 from quotas.queries.decision_figures import LineFigures
 

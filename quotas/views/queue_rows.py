@@ -19,7 +19,7 @@ from portal.templatetags.gauges import fillbar
 from portal.templatetags.ui import state
 from projects.queries.viewers import Viewer
 from projects.states import ProjectState
-from quotas.actions.bulk import Shown
+from quotas.actions.shown import Shown
 from quotas.models import QuotaRequest
 from quotas.queries.decision_figures import LineFigures, by_request, tightest
 from quotas.queries.queue_figures import figures_at_a_glance

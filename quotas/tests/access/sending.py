@@ -10,7 +10,7 @@ from django.utils import timezone
 from projects.models import Letter, Unit, Webhook
 from projects.outgoing.stopping import stop_url
 from projects.states import LetterState, Power, WebhookState
-from quotas.actions.bulk import Shown
+from quotas.actions.shown import Shown
 from quotas.models import (
     Limit,
 )
