@@ -21,8 +21,7 @@ from projects.rules import (
 from projects.views.viewer import viewer_of
 from quotas.queries.announcements import Banner, banners_of, live_banners
 from quotas.queries.operations import Clouds, all_clouds, clouds_of
-from quotas.queries.requests import queue
-from quotas.queries.waiting import FRAMED
+from quotas.queries.queue_heads import waiting_count
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -50,7 +49,7 @@ def _once(ask: Callable[[], Any]) -> Callable[[], Any]:
 
 def _queue_count(viewer: Viewer) -> int:
     """How many requests wait, counted no further than the frame can say ("99+")."""
-    return queue(viewer)[:FRAMED].count() if may_decide_somewhere(viewer) else 0
+    return waiting_count(viewer) if may_decide_somewhere(viewer) else 0
 
 
 def _framed(viewer: Viewer) -> tuple[list[Banner], Clouds]:

@@ -80,13 +80,14 @@ class Stated:
 class Named:
     """What other parts find under a name, as a table of these columns; it answers nothing itself.
 
-    Worked out once, however many parts read it. fields: paths, one for each column.
+    Worked out once, however many parts read it. fields: paths, one for each column; none where
+    it is SQL of its own.
     """
 
     name: str
     columns: Sequence[str]
-    queryset: QuerySet[Any]
-    fields: Sequence[str]
+    queryset: QuerySet[Any] | Stated
+    fields: Sequence[str] = ()
 
 
 Part = Rows | Values | Written | Stated | Named
@@ -210,7 +211,11 @@ def _asked(part: Part) -> _Asked | None:
     if isinstance(part, Written | Stated):
         return _Asked(part.sql, part.parameters, None, isinstance(part, Written))
     if isinstance(part, Named):
-        sql, parameters = part.queryset.values_list(*part.fields).query.sql_with_params()
+        rows = part.queryset
+        if isinstance(rows, Stated):
+            sql, parameters = rows.sql, tuple(rows.parameters)
+        else:
+            sql, parameters = rows.values_list(*part.fields).query.sql_with_params()
         name = f"{part.name}({', '.join(part.columns)})"
         return _Asked(sql, parameters, None, name=name)
     names = part.names if isinstance(part, Values) else _field_names(part)

@@ -16,9 +16,9 @@ from quotas.states import EndpointState, LineState
 from .drift import drift_counts
 from .figures import Figures, LimitRow, open_loans
 from .problems import work_list
+from .queue_heads import first_waiting
 from .repairers import readable_endpoints, readable_targets
 from .request_lists import RequestRow, rows_of
-from .requests import queue
 
 SHOWN = 5
 GAUGES = 2
@@ -82,7 +82,7 @@ class Home:
 def home_of(viewer: Viewer) -> Home:
     """Everything on the first page, in a fixed number of queries."""
     decides = may_decide_somewhere(viewer)
-    waiting = list(queue(viewer)[: SHOWN + 1]) if decides else []
+    waiting = first_waiting(viewer, SHOWN + 1) if decides else []
     returned = RequestLine.objects.filter(request=OuterRef("pk"), state=LineState.RETURNED)
     mine = list(
         QuotaRequest.objects.filter(requester=viewer.user, submitted_at__isnull=False)

@@ -5,9 +5,22 @@ lying in order along an index, their own and that of each group. Of these as man
 taken as are needed, and merged: what comes after them is not looked at, however much that is.
 """
 
+import re
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection
+from django.db.models import BigIntegerField, F, Window
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import DenseRank
+
+from portal.lib.lookups import IsAnyOf
+from portal.lib.together import Named, Stated
+from projects.states import ROLES_ABOVE_READER
+
+from .requests import Asker, lines_for
 
 # What triggers keep true from there on (migration `waiting_along`).
 MARK = """
@@ -18,6 +31,86 @@ JOIN quotas_quotarequest request ON request.id = line.request_id
 WHERE line.id = assignment.line_id AND line.state = 'open'
   AND (assignment.ends_at > %s) IS NOT FALSE
 """
+
+# In the order of a queue, or by number; each is that of an index.
+OLDEST = "asked_at, number"
+BY_NUMBER = "number"
+BY_NUMBER_BACK = "number DESC"
+# Where a walk by number begins.
+AFTER = {BY_NUMBER: "AND number > :after", BY_NUMBER_BACK: "AND number < :after"}
+ROLES = ", ".join(f"'{each}'" for each in ROLES_ABOVE_READER)
+
+# `assigned_lines` of one holder, each with the place of its request: numbering ends at the first
+# place that is not wanted, and with it the walk. Sets are subqueries that are no conditions by
+# themselves: made joins of, they would not keep the order.
+ALONG = """
+SELECT asked_at, number, line FROM (
+    SELECT asked_at, number, line, dense_rank() OVER (ORDER BY {order}) AS place
+    FROM (SELECT *, asked_number AS number, line_id AS line FROM quotas_assignment) assignment
+    JOIN quotas_quotarequest request ON request.id = assignment.number
+    WHERE assignment.{of} AND number IS NOT NULL {after}
+      AND assignment.starts_at <= :now
+      AND (assignment.ends_at IS NULL OR assignment.ends_at > :now)
+      AND (assignment.delegation_id IN (SELECT unnest(:held ::bigint[]))) IS TRUE
+      AND request.requester_id <> :user
+      AND (request.asked_by_id IS NULL OR request.asked_by_id <> :user)
+      AND (request.project_id IN (SELECT project_id FROM involved)) IS NOT TRUE
+) numbered WHERE place <= {most}
+"""
+WALK = """
+WITH involved AS MATERIALIZED (
+    SELECT project_id FROM projects_membership
+    WHERE (user_id = :user OR group_id = ANY(:groups ::bigint[])) AND role IN ({roles})
+      AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
+)
+SELECT number, line, place FROM (
+    SELECT number, line, dense_rank() OVER (ORDER BY {order}) AS place FROM (
+        ({own}) UNION (
+            SELECT along.* FROM unnest(:groups ::bigint[]) membership(id)
+            CROSS JOIN LATERAL ({of_group}) along
+        )
+    ) either
+) merged WHERE place <= {most}
+"""
+COUNT = "SELECT coalesce(max(place), 0) FROM walked"
+NUMBERS = "SELECT number FROM walked GROUP BY number, place ORDER BY place"
+WALKED = ("number", "line", "place")
+_VALUE = re.compile(r"(?<!:):([a-z]+)")
+
+
+def walk_part(order: str, most: int, values: Mapping[str, Any], *, goes_on: bool = False) -> Named:
+    """`walked`: the lines that wait for somebody, of the first requests in that order.
+
+    values: as `values_of`, or slots for them, and `after`, the last number, if it goes on.
+    Rows are (number of the request, line, place of the request among them, from 1).
+    """
+    told = {"order": order, "most": most, "after": AFTER[order] if goes_on else ""}
+    sql = WALK.format(
+        own=ALONG.format(of="user_id = :user", **told),
+        of_group=ALONG.format(of="group_id = membership.id", **told),
+        order=order, most=most, roles=ROLES,
+    )  # fmt: skip
+    names = _VALUE.findall(sql)
+    return Named(
+        "walked", WALKED,
+        Stated(_VALUE.sub("%s", sql), [values[each] for each in names]),
+    )  # fmt: skip
+
+
+def walked(asker: Asker, most: int) -> Named:
+    """The lines that wait for the asker, of the first requests in the order of a queue."""
+    if not asker.here:
+        return walk_part(OLDEST, most, asker.values)
+    place = Window(DenseRank(), order_by=["request__submitted_at", "request"])
+    lines = lines_for(asker).order_by().annotate(place=place)
+    return Named("walked", WALKED, lines, ["request", "pk", "place"])
+
+
+def is_walked(start: int, end: int) -> IsAnyOf:
+    """The condition on a request that it is of these places of `walked`, the first being 0."""
+    places = "ARRAY(SELECT number FROM walked WHERE place > %s AND place <= %s)"
+    array = RawSQL(places, (start, end), ArrayField(BigIntegerField()))  # noqa: S611 - no text of anybody's
+    return IsAnyOf(F("pk"), array)
 
 
 def mark_waiting(now: datetime) -> None:

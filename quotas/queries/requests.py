@@ -1,6 +1,6 @@
 """Which requests a person may see, and what they are called."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,26 +37,31 @@ class Asker:
     """Who looks into a queue and when, as conditions: of a viewer, or with slots for their values.
 
     own: on a row with `user` and `group` that it names the person; through: on an assignment that
-    it rests on a delegation which they hold now; here: that one may act there.
+    it rests on a delegation which they hold now; here: that one may act there; values: these, for
+    SQL of its own, as `values_of`.
     """
 
     user: Any
     now: Any
     own: Q
     through: Q
+    values: Mapping[str, Any]
     here: Q = field(default_factory=Q)
 
     @classmethod
     def of(cls, viewer: Viewer) -> "Asker":
         held = [each.pk for each in viewer.delegations]
         here = viewer.here("line__project__")
-        return cls(viewer.user, viewer.now, viewer.own(), Q(delegation__in=held), here)
+        return cls(
+            viewer.user, viewer.now, viewer.own(), Q(delegation__in=held), values_of(viewer), here
+        )
 
     @classmethod
     def slots(cls, *, user: Any, groups: Any, held: Any, now: Any) -> "Asker":
         """groups, held: arrays of ids; no service account, which has a place."""
         own = Q(user=user) | Q(is_of("group", groups))
-        return cls(user, now, own, Q(is_of("delegation", held)))
+        values = {"user": user, "groups": groups, "held": held, "now": now}
+        return cls(user, now, own, Q(is_of("delegation", held)), values)
 
 
 def values_of(viewer: Viewer) -> dict[str, Any]:

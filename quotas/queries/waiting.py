@@ -1,13 +1,11 @@
 """What waits for a person: narrowed, put in an order, page by page, and who is next to it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
-    BigIntegerField,
     Count,
     Exists,
     ExpressionWrapper,
@@ -22,12 +20,11 @@ from django.db.models import (
     Value,
     Window,
 )
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
 from portal.lib.compiled import compiled
-from portal.lib.lookups import IsAnyOf, is_among, is_of
-from portal.lib.together import Named, Part, Rows, Stated, Values, together
+from portal.lib.lookups import is_among, is_of
+from portal.lib.together import Part, Rows, Stated, together
 from projects.models import Unit, ancestor_paths
 from projects.queries.viewers import Viewer
 from quotas.models import Account, DecisionLine, Offering, QuotaRequest, RequestLine
@@ -35,6 +32,7 @@ from quotas.queries.requests import Asker, assignments_of, lines_among, lines_fo
 from quotas.states import AssignmentKind, Direction, LineState
 
 from .authority import Mandate, chain_parts_of, mandates_from
+from .queue_walk import COUNT, is_walked, walked
 from .queue_wishes import COUNTED, PAGE, Order, Wanted
 
 MOST_CHOICES = 500
@@ -44,10 +42,10 @@ FRAMED = 100
 
 def waiting(viewer: Viewer, wanted: Wanted) -> QuerySet[QuotaRequest]:
     """The requests that wait for the person, as wanted, not yet cut into pages."""
-    return _waiting(Asker.of(viewer), wanted)
+    return waiting_for(Asker.of(viewer), wanted)
 
 
-def _waiting(asker: Asker, wanted: Wanted) -> QuerySet[QuotaRequest]:
+def waiting_for(asker: Asker, wanted: Wanted) -> QuerySet[QuotaRequest]:
     lines = _lines(asker, wanted)
     rows = QuotaRequest.objects.filter(is_among("pk", lines.values("request"))).select_related(
         "project__unit", "requester", "asked_by"
@@ -61,7 +59,7 @@ def _waiting(asker: Asker, wanted: Wanted) -> QuerySet[QuotaRequest]:
         rows = rows.filter(submitted_at__lte=asker.now - timedelta(days=wanted.days))
     if wanted.text:
         rows = rows.filter(_about(wanted.text))
-    return _ordered(rows, wanted.order)
+    return ordered(rows, wanted.order)
 
 
 def _lines(asker: Asker, wanted: Wanted) -> QuerySet[RequestLine]:
@@ -95,7 +93,7 @@ def _about(text: str) -> Q:
     )
 
 
-def _ordered(rows: QuerySet[QuotaRequest], order: str) -> QuerySet[QuotaRequest]:
+def ordered(rows: QuerySet[QuotaRequest], order: str) -> QuerySet[QuotaRequest]:
     """In that order, the oldest first where it leaves a choice."""
     then = ("submitted_at", "pk")
     is_open = Q(lines__state=LineState.OPEN)
@@ -152,12 +150,13 @@ def queue_page(viewer: Viewer, wanted: Wanted) -> QueuePage:
     """The page that was wanted, the number of all, and what there is to choose: one query."""
     # As it is looked at all day its SQL is made once; narrowed in one of many ways, each time.
     is_plain = viewer.place is None and not wanted.is_narrowed
-    _mine, found, choices, ((waiting_count, all_count),) = (
+    _walked, found, choices, ((waiting_count,),) = (
         _plain_page(wanted, **values_of(viewer))
         if is_plain
         else together(*_page_parts(Asker.of(viewer), wanted))
     )
     start = (wanted.page - 1) * PAGE
+    all_count = min(waiting_count, COUNTED + 1)
     if wanted.is_narrowed:
         all_count = found[0].found_count if found else 0
     return QueuePage(
@@ -165,7 +164,7 @@ def queue_page(viewer: Viewer, wanted: Wanted) -> QueuePage:
         first=start + 1,
         count=all_count,
         has_next=len(found) > PAGE,
-        waiting_count=waiting_count,
+        waiting_count=min(waiting_count, FRAMED),
         choices=_choices(choices),
     )
 
@@ -176,48 +175,39 @@ def _plain_page(wanted: Wanted, /, *, user: Any, groups: Any, held: Any, now: An
 
 
 def _page_parts(asker: Asker, wanted: Wanted) -> list[Part]:
-    """All that waits is worked out once, as `mine`: rows, choices and counts are read from it."""
+    """What waits is walked no further than it is shown, as `walked`: rows, choices and counts are
+    read from it. Only in another order, or narrowed, is all of it looked at for the rows."""
     start = (wanted.page - 1) * PAGE
-    cut = slice(start, start + PAGE + 1)
-    counted = ["found_count"] if wanted.is_narrowed else []
+    end = start + PAGE + 1
+    counted = []
     rows: QuerySet[Any]
     if wanted.is_narrowed:
-        rows = _waiting(asker, wanted).annotate(found_count=Window(Count("*")))[cut]
+        rows = waiting_for(asker, wanted).annotate(found_count=Window(Count("*")))[start:end]
+        counted = ["found_count"]
+    elif wanted.order == Order.OLDEST:
+        rows = ordered(QuotaRequest.objects.filter(is_walked(start, end)), wanted.order)
     else:
         # Of all only the order is looked at; who asked for what is read of those of the page.
-        every = _ordered(QuotaRequest.objects.filter(IsAnyOf(F("pk"), _MINE)), wanted.order)
-        shown = QuotaRequest.objects.filter(is_among("pk", every.values("pk")[cut]))
-        rows = _ordered(shown, wanted.order)
+        cut = waiting_for(asker, wanted).values("pk")[start:end]
+        rows = ordered(QuotaRequest.objects.filter(is_among("pk", cut)), wanted.order)
     return [
-        Named(
-            "mine",
-            ["request_id", "project_id", "offering_id"],
-            lines_for(asker).order_by(),
-            ["request", "project", "offering"],
-        ),
-        Rows(
-            rows,
-            ["project", "project__unit", "requester", "asked_by"],
-            counted,
-        ),
+        walked(asker, max(end, COUNTED + 1)),
+        Rows(rows, RELATED, counted),
         Stated(CHOICES),
-        Stated(COUNTS),
+        Stated(COUNT),
     ]
 
 
-_MINE = RawSQL("ARRAY(SELECT request_id FROM mine)", (), ArrayField(BigIntegerField()))
-# No further than can be said: in the frame, and of the page.
-NUMBERS = "SELECT DISTINCT request_id FROM mine LIMIT"
-COUNTS = f"""
-SELECT (SELECT count(*) FROM ({NUMBERS} {FRAMED}) framed) AS framed_count,
-       (SELECT count(*) FROM ({NUMBERS} {COUNTED + 1}) counted) AS all_count
-"""  # noqa: S608 - constants
+RELATED = ("project", "project__unit", "requester", "asked_by")
 CHOICES = f"""
 SELECT unit.path AS unit_path, unit.slug AS unit, zone.id AS zone, region.name AS region_name,
        zone.name AS zone_name, resource.slug AS resource, resource.name AS resource_name
 FROM (
-    SELECT DISTINCT project.unit_id, mine.offering_id
-    FROM mine JOIN projects_project project ON project.id = mine.project_id
+    SELECT DISTINCT project.unit_id, line.offering_id
+    FROM walked
+    JOIN quotas_requestline line ON line.id = walked.line
+    JOIN projects_project project ON project.id = line.project_id
+    WHERE walked.place <= {COUNTED + 1}
 ) there
 JOIN projects_unit unit ON unit.id = there.unit_id
 JOIN quotas_offering offering ON offering.id = there.offering_id
@@ -282,38 +272,3 @@ def _lines_of(
         Rows(offerings, ["resource", "zone", "zone__region"]),
         *chain_parts_of(ids=links),
     ]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a request stands in a queue, and its neighbours' numbers."""
-
-    position: int | None
-    count: int
-    previous: int | None
-    next: int | None
-
-
-@compiled
-def _numbers(wanted: Wanted, /, *, user: Any, groups: Any, held: Any, now: Any) -> list[Part]:
-    """The numbers of what waits, in order."""
-    asker = Asker.slots(user=user, groups=groups, held=held, now=now)
-    return [Values(_waiting(asker, wanted)[: COUNTED + 1], ["pk"])]
-
-
-def place_in_queue(viewer: Viewer, wanted: Wanted, number: int) -> Place:
-    """One query. A request that is not in the queue has the first one as its next."""
-    if viewer.place is None and not wanted.is_narrowed:
-        (found,) = _numbers(replace(wanted, page=1), **values_of(viewer))
-        numbers = [each for (each,) in found]
-    else:
-        numbers = list(waiting(viewer, wanted).values_list("pk", flat=True)[: COUNTED + 1])
-    if number not in numbers:
-        return Place(None, len(numbers), None, numbers[0] if numbers else None)
-    here = numbers.index(number)
-    return Place(
-        position=here + 1,
-        count=len(numbers),
-        previous=numbers[here - 1] if here else None,
-        next=numbers[here + 1] if here + 1 < len(numbers) else None,
-    )

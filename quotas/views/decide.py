@@ -22,8 +22,8 @@ from quotas.actions.wishes import clean_text
 from quotas.models import QuotaRequest
 from quotas.queries.authority import own_mandates
 from quotas.queries.deciding import WaitingLine, waiting_lines
+from quotas.queries.queue_heads import Place, place_in_queue
 from quotas.queries.queue_wishes import Wanted
-from quotas.queries.waiting import Place, place_in_queue
 from quotas.views.decide_form import Typed
 from quotas.views.decide_page import Desk, page_context
 from quotas.views.pages import visible_request

@@ -18,10 +18,10 @@ from quotas.queries.decision_figures import LineFigures, figures_of, holder_name
 from quotas.queries.endorsements import Endorsement, endorsements_of
 from quotas.queries.explain import Reason, reasons_beside, room_of
 from quotas.queries.proposals import standing_of
+from quotas.queries.queue_heads import place_in_queue
 from quotas.queries.queue_wishes import Wanted
 from quotas.queries.request_lists import rows_of
 from quotas.queries.requests import visible_requests
-from quotas.queries.waiting import place_in_queue
 from quotas.states import LineState
 from quotas.views.bounds import bound_words
 from quotas.views.decide_form import Typed

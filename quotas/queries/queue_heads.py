@@ -1,0 +1,80 @@
+"""What is first in a queue, how much is in it, and where in it a request stands."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from portal.lib.compiled import compiled
+from portal.lib.together import Part, Rows, Stated, Values
+from projects.queries.viewers import Viewer
+from quotas.models import QuotaRequest
+
+from .queue_walk import COUNT, NUMBERS, is_walked, walked
+from .queue_wishes import COUNTED, Order, Wanted
+from .requests import Asker, values_of
+from .waiting import FRAMED, RELATED, ordered, waiting, waiting_for
+
+
+def first_waiting(viewer: Viewer, count: int) -> list[QuotaRequest]:
+    """The first requests of a person's queue, with project, unit and people; one query."""
+    if viewer.place is None:
+        _walked, found = _first(count, **values_of(viewer))
+        return found
+    return list(waiting(viewer, Wanted())[:count])
+
+
+@compiled
+def _first(count: int, /, *, user: Any, groups: Any, held: Any, now: Any) -> list[Part]:
+    asker = Asker.slots(user=user, groups=groups, held=held, now=now)
+    rows = ordered(QuotaRequest.objects.filter(is_walked(0, count)), Order.OLDEST)
+    return [walked(asker, count), Rows(rows, RELATED)]
+
+
+def waiting_count(viewer: Viewer) -> int:
+    """How many requests wait for a person, counted up to `FRAMED`; one query."""
+    if viewer.place is None:
+        _walked, ((count,),) = _count(**values_of(viewer))
+        return int(count)
+    return waiting(viewer, Wanted())[:FRAMED].count()
+
+
+@compiled
+def _count(*, user: Any, groups: Any, held: Any, now: Any) -> list[Part]:
+    asker = Asker.slots(user=user, groups=groups, held=held, now=now)
+    return [walked(asker, FRAMED), Stated(COUNT)]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a request stands in a queue, and its neighbours' numbers."""
+
+    position: int | None
+    count: int
+    previous: int | None
+    next: int | None
+
+
+@compiled
+def _numbers(wanted: Wanted, /, *, user: Any, groups: Any, held: Any, now: Any) -> list[Part]:
+    """The numbers of what waits, in order."""
+    asker = Asker.slots(user=user, groups=groups, held=held, now=now)
+    if wanted.order == Order.OLDEST:
+        return [walked(asker, COUNTED + 1), Stated(NUMBERS)]
+    return [Values(waiting_for(asker, wanted)[: COUNTED + 1], ["pk"])]
+
+
+def place_in_queue(viewer: Viewer, wanted: Wanted, number: int) -> Place:
+    """One query. A request that is not in the queue has the first one as its next."""
+    if viewer.place is None and not wanted.is_narrowed:
+        *_walk, found = _numbers(replace(wanted, page=1), **values_of(viewer))
+        numbers = [each for (each,) in found]
+    else:
+        numbers = list(waiting(viewer, wanted).values_list("pk", flat=True)[: COUNTED + 1])
+    if number not in numbers:
+        return Place(None, len(numbers), None, numbers[0] if numbers else None)
+    here = numbers.index(number)
+    return Place(
+        position=here + 1,
+        count=len(numbers),
+        previous=numbers[here - 1] if here else None,
+        next=numbers[here + 1] if here + 1 < len(numbers) else None,
+    )

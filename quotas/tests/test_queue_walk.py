@@ -1,0 +1,125 @@
+"""A queue that is walked tells what one that is read whole would: rows, counts, neighbours."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from projects.models import Delegation, Project, User
+from projects.queries.viewers import Viewer
+from projects.states import Power, Role
+from quotas.models import Assignment, QuotaRequest, RequestLine
+from quotas.queries.queue_heads import first_waiting, place_in_queue, waiting_count
+from quotas.queries.queue_wishes import PAGE, Wanted
+from quotas.queries.waiting import queue_page, waiting
+from quotas.states import AssignmentKind, LineState
+from quotas.tests.site import NOW, Site, join, make_group
+
+COUNT = 260
+DAY = timedelta(days=1)
+
+
+def delegation(site: Site, **holder: object) -> Delegation:
+    parent = site.delegations["erin"]
+    return Delegation.objects.create(
+        parent=parent, ancestors=parent.chain_ids, grantor=site.erin, unit=site.units["ep"],
+        powers=[Power.DECIDE_QUOTA], starts_at=NOW - DAY, created_at=NOW, **holder,
+    )  # fmt: skip
+
+
+def odd_waits(site: Site, chance: Random) -> None:
+    """Requests in all the ways in which they may wait for Dana, or may not."""
+    groups = [make_group(name, site.dana) for name in ("first", "second")]
+    over, later = delegation(site, user=site.dana), delegation(site, group=groups[0])
+    Delegation.objects.filter(pk=over.pk).update(revoked_at=NOW - DAY)
+    Delegation.objects.filter(pk=later.pk).update(starts_at=NOW + DAY)
+    held = [
+        site.delegations["dana"], delegation(site, user=site.dana), over, later,
+        *(delegation(site, group=each) for each in (*groups, *groups)),
+        delegation(site, group=make_group("others", site.rita)),
+    ]  # fmt: skip
+    people = (site.alice, site.bob, site.dana)
+    for number in range(COUNT):
+        project = Project.objects.create(
+            slug=f"p{number}", name=f"p{number}", unit=site.units["ep"], created_at=NOW
+        )
+        if chance.random() < 0.1:
+            holder = site.dana if chance.random() < 0.5 else groups[1]
+            join(project, holder, chance.choice(list(Role)), NOW + chance.choice([-DAY, DAY]))
+        asked = QuotaRequest.objects.create(
+            project=project, requester=chance.choice([*people, *[site.alice] * 9]),
+            asked_by=chance.choice([*[None] * 9, *people]), reason="odd", created_at=NOW,
+            # Many at one moment, and not in the order of their numbers.
+            submitted_at=chance.choice([None, *(NOW - n * DAY for n in range(9))]), updated_at=NOW,
+        )  # fmt: skip
+        for offering in chance.sample(list(site.offerings.values()), chance.randint(1, 3)):
+            line = RequestLine.objects.create(
+                request=asked, project=project, offering=offering, wanted=1, balance_seen=0,
+                state=chance.choice([LineState.OPEN] * 5 + list(LineState)), waits_since=NOW,
+            )  # fmt: skip
+            for each in chance.sample(held, chance.randint(0, 3)):
+                Assignment.objects.create(
+                    line=line, delegation=each, user=each.user, group=each.group,
+                    kind=chance.choice(AssignmentKind.values),
+                    starts_at=NOW + chance.choice([-DAY, -DAY, -DAY, timedelta(0), DAY]),
+                    ends_at=chance.choice([None, None, NOW + DAY, NOW, NOW - DAY]),
+                )  # fmt: skip
+
+
+def pages(viewer: Viewer, wanted: Wanted) -> Iterator[list[int]]:
+    has_next = True
+    while has_next:
+        page = queue_page(viewer, wanted)
+        yield [each.pk for each in page.requests]
+        wanted, has_next = replace(wanted, page=wanted.page + 1), page.has_next
+
+
+def viewer_of(site: Site, name: str) -> Viewer:
+    return Viewer.of(User.objects.get(subject=name), NOW)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_is_the_same_as_if_all_of_it_was_read(site: Site, seed: int) -> None:
+    odd_waits(site, Random(seed))
+    dana = viewer_of(site, "dana")
+    expected = list(waiting(dana, Wanted()).values_list("pk", flat=True))
+    assert len(expected) > PAGE
+    assert [each for page in pages(dana, Wanted()) for each in page] == expected
+    page = queue_page(dana, Wanted())
+    assert (page.count, page.waiting_count) == (len(expected), min(len(expected), 100))
+    assert [each.pk for each in first_waiting(dana, 6)] == expected[:6]
+    assert waiting_count(dana) == min(len(expected), 100)
+    for at in (0, 1, PAGE, len(expected) - 1):
+        place = place_in_queue(dana, Wanted(), expected[at])
+        around = [None, *expected, None]
+        assert (place.position, place.count) == (at + 1, len(expected))
+        assert (place.previous, place.next) == (around[at], around[at + 2])
+
+
+def test_its_choices_are_those_of_what_waits(site: Site) -> None:
+    odd_waits(site, Random(5))
+    dana = viewer_of(site, "dana")
+    found = queue_page(dana, Wanted()).choices
+    assert set(found.units) == {"ep"}
+    for zone in found.zones:
+        assert queue_page(dana, Wanted(zone=zone)).count > 0
+    for resource in found.resources:
+        assert queue_page(dana, Wanted(resource=resource)).count > 0
+
+
+def test_who_has_nothing_has_an_empty_queue(site: Site) -> None:
+    odd_waits(site, Random(6))
+    mallory = viewer_of(site, "mallory")
+    page = queue_page(mallory, Wanted())
+    assert (page.requests, page.count, page.has_next, page.waiting_count) == ([], 0, False, 0)
+    assert (first_waiting(mallory, 6), waiting_count(mallory)) == ([], 0)
+
+
+@pytest.mark.parametrize("order", ["largest", "escalates", "ends", "project"])
+def test_other_orders_are_of_all_that_waits(site: Site, order: str) -> None:
+    odd_waits(site, Random(7))
+    dana = viewer_of(site, "dana")
+    expected = [each.pk for each in waiting(dana, Wanted(order=order))]
+    assert [each for page in pages(dana, Wanted(order=order)) for each in page] == expected
