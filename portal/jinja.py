@@ -17,7 +17,10 @@ from jinja2 import Environment, StrictUndefined, Template
 from portal.lib import marks
 
 NAME = "jinja"
-MARKS = (marks.icon, marks.amount, marks.change, marks.when, marks.age, marks.day, marks.colon)
+MARKS = (
+    marks.icon, marks.amount, marks.change, marks.brief_change, marks.when, marks.age,
+    marks.brief_age, marks.day, marks.colon,
+)  # fmt: skip
 
 
 def environment(**options: Any) -> Environment:

@@ -84,6 +84,13 @@ def format_change(value: int, unit: str) -> str:
     return f"+{format_amount(value, unit)}" if value > 0 else format_amount(value, unit)
 
 
+def is_said_exactly(value: int, unit: str) -> bool:
+    """Whether `format_amount` rounds nothing off."""
+    if unit != BYTES or value == 0:
+        return True
+    return _is_short(abs(value), _written_power(abs(value)))
+
+
 def format_exact(value: int, unit: str) -> str:
     """Return every digit, in base units: "2 199 023 255 552 B"."""
     sign = MINUS if value < 0 else ""

@@ -11,7 +11,13 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
 from portal.lib import moments
-from portal.lib.amounts import format_amount, format_change, format_exact, format_pair
+from portal.lib.amounts import (
+    format_amount,
+    format_change,
+    format_exact,
+    format_pair,
+    is_said_exactly,
+)
 
 
 def icon(name: str) -> SafeString:
@@ -30,6 +36,15 @@ def change(value: int, unit: str = "", noun: str = "") -> SafeString:
     return _data(format_change(value, unit), value, unit, noun)
 
 
+def brief_change(value: int, unit: str = "", noun: str = "") -> SafeString:
+    """`change` for tables of hundreds: without marks where the text says it exactly."""
+    text = format_change(value, unit)
+    said = f"{text}\N{NO-BREAK SPACE}{noun}" if noun else text
+    if is_said_exactly(value, unit):
+        return _html("{}", said)
+    return _html('<span title="{}">{}</span>', format_exact(value, unit), said)
+
+
 def when(moment: datetime, now: datetime) -> SafeString:
     """Today 08:02, the exact moment in the title."""
     return _time(moment, moments.short_words(moment, now))
@@ -38,6 +53,12 @@ def when(moment: datetime, now: datetime) -> SafeString:
 def age(moment: datetime, now: datetime) -> SafeString:
     """2 min ago, in 4 h, the exact moment in the title."""
     return _time(moment, moments.age_words(moment, now))
+
+
+def brief_age(moment: datetime, now: datetime) -> SafeString:
+    """`age` for tables of hundreds: the moment to the minute, for people alone."""
+    words = moments.age_words(moment, now)
+    return _html('<span title="{}">{}</span>', moments.minute_words(moment), words)
 
 
 def day(value: date, now: datetime) -> SafeString:

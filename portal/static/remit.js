@@ -9,6 +9,9 @@
  *                    is hidden without this file
  * data-poll          on an element that htmx refreshes: rests while the page is hidden
  * data-errors        on the summary of errors: takes the focus when it appears
+ * data-lines='[…]'   on a row that is decided in place: [resource, place, amount] of each line.
+ *                    It gets the form of the page's template[data-here]; whoever has no script opens
+ *                    the request instead. data-asked: it may be approved as it was asked for
  */
 "use strict";
 
@@ -40,6 +43,38 @@
       element.click();
     }
   };
+
+  /* Deciding in the row: a page has the form once, as fifty of them would be half of it. */
+  const putForm = (here) => (row) => {
+    const part = here.content.cloneNode(true);
+    const shown = row.querySelector("input[name=request]").value;
+    const [number, , ...ids] = shown.split(".").map((each) => each.split("-")[0]);
+    part.querySelector("summary .sr").textContent = ` #${number}`;
+    part.querySelector("[name=shown]").value = shown;
+    for (const name of ["action", "formaction"]) {
+      for (const each of part.querySelectorAll(`[${name}]`)) {
+        each.setAttribute(name, each.getAttribute(name).replace("{number}", number));
+      }
+    }
+    const label = part.querySelector(".trim");
+    for (const [at, [resource, place, amount]] of JSON.parse(row.dataset.lines).entries()) {
+      const one = label.cloneNode(true);
+      one.querySelector("b").replaceWith(resource);
+      one.querySelector(".quiet").textContent = place;
+      const input = one.querySelector("input");
+      input.name = `grant-${ids[at]}`;
+      input.setAttribute("value", amount);
+      label.before(one);
+    }
+    label.remove();
+    if (!("asked" in row.dataset)) {
+      part.querySelector("[value=asked]").remove();
+      part.querySelector(".decision [value=edited]").classList.add("main");
+    }
+    row.querySelector("th").append(part);
+  };
+  const here = document.querySelector("template[data-here]");
+  if (here) document.querySelectorAll("[data-row][data-lines]").forEach(putForm(here));
 
   const rows = () => [...document.querySelectorAll("[data-rows] [data-row]")].filter(usable);
 

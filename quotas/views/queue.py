@@ -3,9 +3,13 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from portal.jinja import draw
 from portal.lib.access import shows
 from projects.rules import may_decide_somewhere
 from projects.views.viewer import viewer_of
@@ -29,7 +33,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     context = {
         "here": "decide",
         "rows": rows,
-        "table": table_of(rows, request, viewer.now) if rows else "",
+        "table": table_of(rows, request, viewer, wanted) if rows else "",
         "page": page,
         "count_words": _capped(page.count),
         "pager_words": _pager_words(page),
@@ -37,15 +41,29 @@ def queue(request: HttpRequest) -> HttpResponse:
         "next": wanted.query(page=wanted.page + 1) if page.has_next else "",
         "wanted": wanted,
         "wanted_query": wanted.query(page=1),
-        "choices": page.choices,
+        "filters": _filters(page, wanted) if rows or wanted.is_narrowed else "",
         # What the frame would ask for by itself.
         "queue_count": page.waiting_count,
-        "orders": Order.choices,
-        "day_choices": DAY_CHOICES,
         "order_words": Order(wanted.order).label,
         "has_remit": may_decide_somewhere(viewer),
     }
     return render(request, "decide/queue.html", context)
+
+
+def _filters(page: QueuePage, wanted: Wanted) -> SafeString:
+    ages = [
+        (
+            each,
+            ngettext("Older than %(counter)s day", "Older than %(counter)s days", each)
+            % {"counter": each},
+        )
+        for each in DAY_CHOICES
+    ]
+    return draw(
+        "decide/_filters.jinja", choices=page.choices, wanted=wanted, ages=ages,
+        orders=[(value, capfirst(words)) for value, words in Order.choices],
+        queue_url=reverse("queue"),
+    )  # fmt: skip
 
 
 def _capped(count: int) -> str:

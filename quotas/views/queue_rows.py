@@ -1,5 +1,6 @@
 """A row of the queue: what a request asks for, what it would do, and what is odd about it."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +10,13 @@ from typing import Any, NamedTuple
 from django.http import HttpRequest
 from django.template.backends.utils import csrf_input
 from django.urls import reverse
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from portal.jinja import draw
 from portal.lib.amounts import format_amount, input_text
-from portal.templatetags.gauges import fillbar
+from portal.lib.bars import Bar, fill_bar
 from portal.templatetags.ui import state
 from projects.queries.viewers import Viewer
 from projects.states import ProjectState
@@ -27,6 +28,7 @@ from quotas.queries.queue_wishes import Wanted
 from quotas.queries.waiting import lines_of_page
 
 MOST_REASON = 90
+_IN_SINGLE_QUOTES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#x27;"})
 
 
 class Line(NamedTuple):
@@ -39,19 +41,18 @@ class Line(NamedTuple):
     place: str
 
 
-class Proposed(NamedTuple):
-    """A line to decide with the amount to begin with: as asked, or the most there is."""
+class Addresses(NamedTuple):
+    """Where the form of a row leads, with "{number}" for the request's."""
 
-    line_id: int
-    resource: str
-    place: str
-    amount: str
+    approve: str
+    return_: str
+    decline: str
 
 
 class Gauge(NamedTuple):
     """The envelope that is the fullest afterwards."""
 
-    bar: SafeString
+    shape: Bar
     figures: str
     zone: str
 
@@ -62,7 +63,8 @@ class Row:
 
     helper: who wrote it in the requester's name. seen: {line id: the quota of now} of the lines
     that the person could decide. shown: these, as a decision carries them; empty where the
-    request cannot be decided here.
+    request cannot be decided here. lines_to_decide: with the amounts to begin with, as JSON for
+    an attribute in single quotes.
     """
 
     number: int
@@ -79,11 +81,8 @@ class Row:
     submitted_at: datetime | None
     seen: dict[int, int]
     shown: str
-    proposed: list[Proposed]
+    lines_to_decide: SafeString
     can_as_asked: bool
-    approve_url: str
-    return_url: str
-    decline_url: str
 
 
 def rows_of_page(viewer: Viewer, requests: list[QuotaRequest], wanted: Wanted) -> list[Row]:
@@ -94,24 +93,27 @@ def rows_of_page(viewer: Viewer, requests: list[QuotaRequest], wanted: Wanted) -
     return [row_of(each, grouped.get(each.pk, [])) for each in requests]
 
 
-def table_of(rows: list[Row], request: HttpRequest, now: datetime) -> SafeString:
-    """The table of these rows, each with the form that decides it in place."""
-    new_project = state(_("new project"), "plus", "busy")
+def table_of(rows: list[Row], request: HttpRequest, viewer: Viewer, wanted: Wanted) -> SafeString:
+    """The table of these rows, and once the form that decides one in place."""
+    here = wanted.query()
+    addresses = Addresses(
+        *(
+            _address_of(name, here)("{number}")
+            for name in ("request_approve", "request_return", "request_decline")
+        )
+    )
     return draw(
         "decide/_rows.jinja",
-        rows=rows, now=now, new_project=new_project, csrf_input=csrf_input(request),
+        rows=rows, now=viewer.now, new_project=state(_("new project"), "plus", "busy"),
+        addresses=addresses, csrf_input=csrf_input(request),
     )  # fmt: skip
 
 
 class _Rows:
-    """Makes rows; their addresses are made once for a page, and filled in."""
+    """Makes rows; their address is made once for a page, and filled in."""
 
     def __init__(self, wanted: Wanted) -> None:
-        here = wanted.query()
         self.url = _address_of("decide", wanted.query(page=1))
-        self.approve_url = _address_of("request_approve", here)
-        self.return_url = _address_of("request_return", here)
-        self.decline_url = _address_of("request_decline", here)
 
     def __call__(self, request: QuotaRequest, lines: list[LineFigures]) -> Row:
         number = request.pk
@@ -134,15 +136,12 @@ class _Rows:
             submitted_at=request.submitted_at,
             seen=seen,
             shown=Shown(number, request.version, seen).text() if can_decide else "",
-            proposed=[_proposed(each, is_whole=request.all_or_nothing) for each in deciding],
+            lines_to_decide=_to_decide(deciding if can_decide else [], request.all_or_nothing),
             can_as_asked=can_decide and all(each.can_be_granted for each in deciding),
-            approve_url=self.approve_url(number),
-            return_url=self.return_url(number),
-            decline_url=self.decline_url(number),
         )
 
 
-def _address_of(name: str, query: str) -> Callable[[int], str]:
+def _address_of(name: str, query: str) -> Callable[[object], str]:
     # The last one: what the site lies below may have a digit too.
     before, _any, after = reverse(name, kwargs={"number": 0}).rpartition("0")
     return lambda number: f"{before}{number}{after}{query}"
@@ -167,19 +166,21 @@ def _gauge(tight: LineFigures | None) -> Gauge | None:
     if tight is None or tight.envelope is None:
         return None
     fill = tight.envelope
-    bar = fillbar(
-        fill.promised, tight.change, fill.size, unit=tight.unit, label=tight.source_name
-    )  # fmt: skip
-    return Gauge(bar, tight.envelope_figures, tight.offering.zone.name)
+    shape = fill_bar(fill.promised, tight.change, fill.size)
+    return Gauge(shape, tight.envelope_figures, tight.offering.zone.name)
 
 
-def _proposed(each: LineFigures, *, is_whole: bool) -> Proposed:
-    can_trim = not is_whole and each.most > each.balance
-    amount = each.most if can_trim else each.line.wanted
-    offering = each.offering
-    return Proposed(
-        each.line.pk, offering.resource.name, offering.zone.place, input_text(amount, each.unit)
-    )  # fmt: skip
+def _to_decide(lines: list[LineFigures], is_whole: bool) -> SafeString:
+    """[resource, place, amount] of each, by their ids: as asked, or the most there is."""
+    found = []
+    for each in sorted(lines, key=lambda one: one.line.pk):
+        can_trim = not is_whole and each.most > each.balance
+        amount = input_text(each.most if can_trim else each.line.wanted, each.unit)
+        offering = each.offering
+        found.append([offering.resource.name, offering.zone.place, amount])
+    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    # Its many double quotes stay what they are.
+    return mark_safe(text.translate(_IN_SINGLE_QUOTES))  # noqa: S308 - escaped here
 
 
 def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[dict[str, str]]:
