@@ -79,6 +79,17 @@ def is_below(lower: str, upper: Combinable) -> Q:
     return Q(_IsFrom(F(lower), upper)) & Q(_IsBefore(F(lower), _Next(upper)))
 
 
+class _BeginsWithAny(Func):
+    arg_joiner = " ^@ ANY("
+    template = "(%(expressions)s))"
+    output_field = BooleanField()
+
+
+def begins_with_any(column: str, texts: Any) -> _BeginsWithAny:
+    """The condition that the column begins with one of an array's: looked at row by row."""
+    return _BeginsWithAny(F(column), Cast(texts, ArrayField(TextField())))
+
+
 class _Single(Func):
     """An array of one number."""
 

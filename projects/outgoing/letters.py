@@ -40,7 +40,7 @@ def write_letters(now: datetime) -> int:
         if box is None:
             return 0
         found = list(
-            Notice.objects.filter(IsOver(F("xid")), IsAfter(Place(box.after_xid, box.after_id)))
+            Notice.objects.filter(IsOver(F("xid")), IsAfter.of(Place(box.after_xid, box.after_id)))
             .select_related("event", "person")
             .order_by("xid", "pk")[:BATCH]
         )

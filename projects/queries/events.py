@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from django.db import connection
 from django.db.models import BigIntegerField, BooleanField, F, Func, Q, QuerySet, TextField, Value
 
+from portal.lib.compiled import compiled
+from portal.lib.lookups import is_among
+from portal.lib.together import Part, Rows
 from projects.models import Event
 
+from .sight import Reach, Sight, reach_of, values_of
 from .viewers import SEE_PROJECTS, Viewer, lying_below, of_visible_projects
 
 
@@ -23,6 +27,13 @@ def visible_events(viewer: Viewer) -> QuerySet[Event]:
     return Event.objects.filter(
         own | of_visible_projects(viewer) | lying_below(viewer.paths(*SEE_PROJECTS))
     )
+
+
+def events_seen(sight: Sight) -> QuerySet[Event]:
+    """As `visible_events`, with slots."""
+    if sight.reach == Reach.ALL:
+        return Event.objects.all()
+    return Event.objects.filter(Q(actor=sight.user) | sight.of_projects_or_below)
 
 
 @dataclass(frozen=True, order=True)
@@ -51,9 +62,14 @@ class IsAfter(Func):
     side = ">"
     output_field = BooleanField()
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, xid: Any, number: Any) -> None:
+        super().__init__(F("xid"), F("pk"), xid, number)
+
+    @classmethod
+    def of(cls, place: Place) -> Self:
+        """With the place's values in it; else with slots for them, the first a text."""
         xid = Value(str(place.xid), TextField())
-        super().__init__(F("xid"), F("pk"), xid, Value(place.id, BigIntegerField()))
+        return cls(xid, Value(place.id, BigIntegerField()))
 
     def as_sql(self, compiler: Any, connection: Any, *_args: Any, **_extra: Any) -> Any:
         parts = [compiler.compile(each) for each in self.get_source_expressions()]
@@ -119,10 +135,13 @@ def place_before(moment: datetime) -> Place:
 
 def events_in(window: Window) -> QuerySet[Event]:
     """The events of a part of the record. Since a moment: rather some more than one too few."""
-    rows = Event.objects.filter(IsBefore(window.until))
+    rows = Event.objects.filter(IsBefore.of(window.until))
     if isinstance(window.since, Place):
-        return rows.filter(IsAfter(window.since))
+        return rows.filter(IsAfter.of(window.since))
     return rows.filter(at__gte=window.since - LONGEST_ACT)
+
+
+AROUND = ("actor", "project", "unit")
 
 
 def feed(events: QuerySet[Event], after: Place, count: int) -> list[Event]:
@@ -132,5 +151,27 @@ def feed(events: QuerySet[Event], after: Place, count: int) -> list[Event]:
     only what lies below the oldest transaction in progress is read, and nothing can be
     inserted behind a reader.
     """
-    rows = events.filter(IsOver(F("xid")), IsAfter(after))
-    return list(rows.select_related("actor", "project", "unit").order_by("xid", "id")[:count])
+    rows = _next(events, IsAfter.of(after), count)
+    return list(rows.select_related(*AROUND))
+
+
+def feed_seen(viewer: Viewer, after: Place, count: int) -> list[Event]:
+    """`feed` of all that the person may read. Not of a service account, which has a place."""
+    place = {"xid": str(after.xid), "number": after.id}
+    (found,) = _feed(reach_of(viewer), count, **values_of(viewer), **place)
+    return found
+
+
+@compiled
+def _feed(
+    reach: Reach, count: int, /, *, user: Any, groups: Any, paths: Any, now: Any, xid: Any,
+    number: Any,
+) -> list[Part]:  # fmt: skip
+    seen = events_seen(Sight(reach, user, groups, paths, now))
+    return [Rows(_next(seen, IsAfter(xid, number), count), AROUND)]
+
+
+def _next(events: QuerySet[Event], is_after: IsAfter, count: int) -> QuerySet[Event]:
+    """Chosen by their numbers first: what is around those that are passed over is not looked at."""
+    chosen = events.filter(IsOver(F("xid")), is_after).order_by("xid", "id")[:count]
+    return Event.objects.filter(is_among("pk", chosen.values("pk"))).order_by("xid", "id")

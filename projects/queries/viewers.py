@@ -14,8 +14,8 @@ from django.db.models.lookups import StartsWith
 from django.utils import timezone
 
 from portal.lib.compiled import compiled
-from portal.lib.lookups import IsAnyOf, is_among
-from portal.lib.together import Part, Rows
+from portal.lib.lookups import IsAnyOf, is_among, is_of
+from portal.lib.together import Part, Rows, Values
 from projects.models import (
     Delegation,
     GroupMembership,
@@ -127,7 +127,14 @@ class Viewer:
 
         One more for those who hold the power `audit` over a top unit.
         """
-        memberships, held = _standing(user=user.pk, now=now)
+        return cls.standing(user, now, *_standing(user=user.pk, now=now))
+
+    @classmethod
+    def standing(
+        cls, user: User, now: datetime, memberships: Iterable[GroupMembership],
+        held: Iterable[Delegation],
+    ) -> "Viewer":  # fmt: skip
+        """`of` from the answers to `standing_parts`."""
         group_ids = frozenset(each.group_id for each in memberships)
         place = Place.of(user)
         delegations = tuple(
@@ -183,8 +190,7 @@ class Viewer:
         return Q() if self.place is None else self.place.projects(prefix)
 
 
-@compiled
-def _standing(*, user: Any, now: Any) -> list[Part]:
+def standing_parts(*, user: Any, now: Any) -> list[Part]:
     """The person's groups, and the live delegations of theirs and of these, each with its unit."""
     member = GroupMembership.objects.live(now).filter(user=user)
     mine = Delegation.objects.filter(user=user).values("pk")
@@ -192,6 +198,9 @@ def _standing(*, user: Any, now: Any) -> list[Part]:
     ours = Delegation.objects.filter(group__in=member.values("group")).values("pk")
     held = live_delegations(now).filter(pk__in=mine.union(ours))
     return [Rows(member.order_by("pk")), Rows(held.order_by("pk"), ["unit"])]
+
+
+_standing = compiled(standing_parts)
 
 
 def _covers_everything(delegations: Iterable[Delegation]) -> bool:
@@ -232,7 +241,7 @@ def of_visible_projects(viewer: Viewer) -> Q:
     if viewer.sees_everything:
         return Q()
     paths = viewer.paths(*SEE_PROJECTS)
-    if not _is_much(paths):
+    if not is_much(paths):
         return Q(is_among("project", _visible_ids(viewer)))
     return Q(project__in=own_projects(viewer).values("pk")) | below(paths, "project__unit__path")
 
@@ -243,7 +252,7 @@ def lying_below(paths: Collection[str]) -> Q:
     Below a top unit there is so much that a page is soon found along the list; below any other
     the rows are found by their units.
     """
-    return below(paths, "unit__path") if _is_much(paths) else in_units_below(paths)
+    return below(paths, "unit__path") if is_much(paths) else in_units_below(paths)
 
 
 def in_units_below(paths: Iterable[str]) -> Q:
@@ -251,16 +260,20 @@ def in_units_below(paths: Iterable[str]) -> Q:
     return Q(is_among("unit", Unit.objects.filter(below(paths, "path")).values("pk")))
 
 
-def _is_much(paths: Iterable[str]) -> bool:
+def is_much(paths: Iterable[str]) -> bool:
+    """Whether one of them is a top unit's."""
     return any(len(ancestor_paths(path)) == 1 for path in paths)
 
 
 def _visible_ids(viewer: Viewer) -> QuerySet[Any, Any]:
-    """Two looks into indexes; either the one or the other would be a look at all projects."""
     is_mine = viewer.own() & viewer.here("project__")
-    own = Membership.objects.live(viewer.now).filter(is_mine).values("project")
-    there = Project.objects.filter(in_units_below(viewer.paths(*SEE_PROJECTS)))
-    return own.union(there.values("pk"))
+    return ids_seen(is_mine, in_units_below(viewer.paths(*SEE_PROJECTS)), viewer.now)
+
+
+def ids_seen(is_mine: Q, is_there: Q, now: Any) -> QuerySet[Any, Any]:
+    """Two looks into indexes; either the one or the other would be a look at all projects."""
+    own = Membership.objects.live(now).filter(is_mine).values("project")
+    return own.union(Project.objects.filter(is_there).values("pk"))
 
 
 def own_projects(viewer: Viewer) -> QuerySet[Project]:
@@ -284,9 +297,23 @@ def roles_held(viewer: Viewer, project: Project) -> QuerySet[Membership]:
 def roles_by_project(viewer: Viewer, projects: Collection[Project]) -> dict[int, set[str]]:
     """{project id: the roles that the person has in it}; one query for any number."""
     found: dict[int, set[str]] = defaultdict(set)
-    rows = Membership.objects.live(viewer.now).filter(
-        viewer.own(), viewer.here("project__"), project__in=projects
-    )
-    for project_id, role in rows.values_list("project", "role"):
+    if viewer.place is None:
+        (rows,) = _roles(
+            projects=[each.pk for each in projects], user=viewer.user.pk,
+            groups=sorted(viewer.group_ids), now=viewer.now,
+        )  # fmt: skip
+    else:
+        here = Membership.objects.live(viewer.now).filter(
+            viewer.own(), viewer.here("project__"), project__in=projects
+        )
+        rows = list(here.values_list("project", "role").order_by("pk"))
+    for project_id, role in rows:
         found[project_id].add(role)
     return found
+
+
+@compiled
+def _roles(*, projects: Any, user: Any, groups: Any, now: Any) -> list[Part]:
+    own = Q(user=user) | Q(is_of("group", groups))
+    rows = Membership.objects.live(now).filter(own, is_of("project", projects))
+    return [Values(rows.order_by("pk"), ["project", "role"])]

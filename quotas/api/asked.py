@@ -11,7 +11,8 @@ from rest_framework.request import Request
 from portal.lib.errors import Forbidden, Invalid, NotVisible
 from projects.models import Project, User
 from projects.queries.people import askers_of
-from projects.queries.viewers import Viewer, roles_in, visible_projects
+from projects.queries.seen_project import seen_project
+from projects.queries.viewers import Viewer, roles_in
 from projects.rules import may_ask, may_ask_for_others
 from projects.views.viewer import viewer_of
 from quotas.actions.asking import check_for_others
@@ -129,7 +130,8 @@ def one(rows: QuerySet[Row], **by: Any) -> Row:
 
 def visible_project(viewer: Viewer, slug: str) -> Project:
     """A project that the person may see."""
-    found = visible_projects(viewer).select_related("unit").filter(slug=slug).first()
+    found = seen_project(viewer, slug)
     if found is None:
         raise NotVisible(_("There is no such project."))
-    return found
+    project, _roles = found
+    return project

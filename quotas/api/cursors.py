@@ -76,12 +76,16 @@ class Order:
         try:
             if cursor is not None:
                 rows = rows.filter(self._beyond(cursor.values, "lt" if is_downwards else "gt"))
-            names = (f"-{each}" if is_downwards else each for each in self.columns)
-            return list(rows.order_by(*names)[:count])
+            return list(self.put(rows, is_downwards=is_downwards)[:count])
         except (ValueError, ValidationError, DataError, OverflowError) as error:
             if cursor is None:
                 raise
             raise wrong_cursor() from error
+
+    def put(self, rows: QuerySet[Any], *, is_downwards: bool | None = None) -> QuerySet[Any]:
+        """The rows in this order, or the other way round."""
+        is_down = self.is_downwards if is_downwards is None else is_downwards
+        return rows.order_by(*(f"-{each}" if is_down else each for each in self.columns))
 
     def _beyond(self, values: tuple[str | int, ...], side: str) -> Q:
         first, *rest = self.columns

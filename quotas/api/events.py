@@ -1,6 +1,6 @@
 """The record of acts, for programs that follow it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -17,6 +17,7 @@ from projects.queries.events import (
     IsBefore,
     Place,
     feed,
+    feed_seen,
     horizon,
     place_before,
     visible_events,
@@ -90,7 +91,26 @@ class EventFilters(Filters):
 )  # fmt: skip
 @api_view(["GET"])
 def event_list(request: Request) -> HttpResponseBase:
-    asked, rows = filters(request, EventFilters), visible_events(viewer_in(request))
+    asked, viewer = filters(request, EventFilters), viewer_in(request)
+    before: Place = asked.get("after", Place(0, 0))
+    if "after" in asked:
+        check_stands(before)
+    names = chosen(request)
+    check_fields(EventSerializer, names)
+    is_sheet = request.accepted_renderer.format == sheets.Sheet.format
+    if not is_sheet and viewer.place is None and asked.keys() <= {"after", "page_size"}:
+        found = feed_seen(viewer, before, asked["page_size"])
+        return Response(_page(found, before, names))
+    rows = _narrowed(visible_events(viewer), asked)
+    if "since" in asked and "after" not in asked:
+        # Where reading begins; from there on each page has its own place.
+        before = place_before(asked["since"])
+    if is_sheet:
+        return _sheet(request, rows, before, names)
+    return Response(_page(feed(rows, before, asked["page_size"]), before, names))
+
+
+def _narrowed(rows: QuerySet[Event], asked: Mapping[str, Any]) -> QuerySet[Event]:
     if "project" in asked:
         rows = rows.filter(project__slug=asked["project"])
     if "request" in asked:
@@ -99,19 +119,7 @@ def event_list(request: Request) -> HttpResponseBase:
         rows = rows.filter(_in_unit(asked["unit"]))
     if "verb" in asked:
         rows = rows.filter(verb__in=asked["verb"])
-    before: Place = asked.get("after", Place(0, 0))
-    if "after" in asked:
-        check_stands(before)
-    if "since" in asked:
-        rows = rows.filter(at__gte=asked["since"])
-        # Where reading begins; from there on each page has its own place.
-        before = before if "after" in asked else place_before(asked["since"])
-    names = chosen(request)
-    check_fields(EventSerializer, names)
-    if request.accepted_renderer.format == sheets.Sheet.format:
-        return _sheet(request, rows, before, names)
-    found = feed(rows, before, asked["page_size"])
-    return Response(_page(found, before, names))
+    return rows.filter(at__gte=asked["since"]) if "since" in asked else rows
 
 
 def _page(found: Sequence[Event], before: Place, names: Sequence[str] | None) -> dict[str, Any]:
@@ -129,7 +137,7 @@ def _sheet(
     def pages() -> Iterator[list[dict[str, Any]]]:
         place, found = before, [Event()] * MAX_PAGE_SIZE
         while len(found) == MAX_PAGE_SIZE:
-            found = feed(rows.filter(IsBefore(tip)), place, MAX_PAGE_SIZE)
+            found = feed(rows.filter(IsBefore.of(tip)), place, MAX_PAGE_SIZE)
             page = _page(found, place, names)
             place = Place.read(page["after"])
             yield page["results"]

@@ -36,6 +36,8 @@ from .showing import show_all
 
 Context = Callable[[Sequence[Any]], Mapping[str, Any]]
 Made = Callable[[Sequence[Any]], Sequence[Any]]
+# So many rows from the beginning of an order.
+First = Callable[[Order, int], list[Any]]
 
 
 def page_of(shape: Shape, *orders: str, changed: Changed | None = None) -> Listing:
@@ -51,11 +53,13 @@ def answer_page(
     ordering: str = "",
     context: Context | None = None,
     made: Made | None = None,
+    first: First | None = None,
 ) -> HttpResponseBase:
     """One page of `rows`, or with `Accept: text/csv` all of them.
 
     ordering: where the list declares none. context(rows of the page) → for the shape;
-    made(rows of the page) → what the shape shows of each, in the same order.
+    made(rows of the page) → what the shape shows of each, in the same order. first: a quicker way
+    to the first page of the same rows, for all that is asked of them but what changed.
     """
     listing = listing_in(request) or Listing(shape)
     order = Order.of(rows.model, _order(request, listing) or ordering)
@@ -65,12 +69,17 @@ def answer_page(
     if until is not None and SINCE in request.query_params:
         window = Window(_since(request.query_params[SINCE]), until)
         rows = rows.filter(listing.changed(window))  # type: ignore[misc]  # it has a marker
+        first = None
     text = request.query_params.get("cursor", "")
     cursor = Cursor.read(text, order) if text else None
     size = _size(request)
     if request.accepted_renderer.format == sheets.Sheet.format:
         return _sheet(request, rows, order, cursor, shown, until)
-    return _page(request, rows, order, cursor, shown, until, size)
+    if first is not None and cursor is None:
+        found = first(order, size + 1)
+    else:
+        found = order.cut(rows, cursor, size + 1)
+    return _page(request, found, order, cursor, shown, until, size)
 
 
 def chosen(request: Request) -> tuple[str, ...] | None:
@@ -133,14 +142,13 @@ class _Shown:
 
 def _page(
     request: Request,
-    rows: QuerySet[Any],
+    found: list[Any],
     order: Order,
     cursor: Cursor | None,
     shown: _Shown,
     until: Place | None,
     size: int,
 ) -> Response:
-    found = order.cut(rows, cursor, size + 1)
     has_more, found = len(found) > size, found[:size]
     is_back = cursor is not None and cursor.is_back
     if is_back:

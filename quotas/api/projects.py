@@ -1,8 +1,9 @@
 """Projects: what they have, who is in them, and why each number is what it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -10,11 +11,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.lib.access import shows
+from portal.lib.compiled import compiled
 from portal.lib.errors import NotVisible
+from portal.lib.together import Part, Rows
 from projects.models import Membership, Project, ProjectKind, in_force
+from projects.queries.sight import Reach, Sight, reach_of, values_of
 from projects.queries.viewers import Viewer, roles_by_project, visible_projects
 from projects.states import ProjectState, Role, TokenScope
-from quotas.models import Account, Limit, Offering, Target
+from quotas.models import Account, Limit, Offering, Target, Transfer
 from quotas.queries.changes import (
     changed_accounts,
     changed_members,
@@ -22,10 +26,11 @@ from quotas.queries.changes import (
     changed_transfers,
 )
 from quotas.queries.figures import open_loans
-from quotas.queries.history import balances_as_of, transfers_of
+from quotas.queries.history import AROUND, balances_as_of, transfers_of_quotas
 from quotas.queries.limits import limit_states, states_of_limits
 
 from .asked import filters, viewer_in, visible_project
+from .cursors import Order
 from .describe import LIST, READ, WRITE, Etag, operation
 from .doors import api_view
 from .fields import Filters, PublicId, Slug, YesNoInAddress
@@ -105,18 +110,37 @@ def project_list(request: Request) -> HttpResponseBase:
 
 def _list(request: Request) -> HttpResponseBase:
     asked, viewer = filters(request, ProjectFilters), viewer_in(request)
-    rows = visible_projects(viewer).select_related("unit")
-    if "unit" in asked:
-        rows = rows.filter(unit__slug=asked["unit"])
-    if "state" in asked:
-        rows = rows.filter(state=asked["state"])
-    elif "updated_since" not in request.query_params:
+    rows = _narrowed(visible_projects(viewer), asked)
+    if "state" not in asked and "updated_since" not in request.query_params:
         rows = rows.exclude(state=ProjectState.DROPPED)
-    if "kind" in asked:
-        rows = rows.filter(kind=asked["kind"])
-    if "ends_by" in asked:
-        rows = rows.filter(ends_on__lte=asked["ends_by"])
-    return answer_page(request, rows, ProjectSerializer, context=lambda page: _roles(viewer, page))
+
+    def first(order: Order, count: int) -> list[Project]:
+        (found,) = _first(reach_of(viewer), order, count, **values_of(viewer))
+        return found
+
+    return answer_page(
+        request, rows.select_related("unit"), ProjectSerializer,
+        context=lambda page: _roles(viewer, page),
+        first=None if asked or viewer.place else first,
+    )  # fmt: skip
+
+
+def _narrowed(rows: QuerySet[Project], asked: Mapping[str, Any]) -> QuerySet[Project]:
+    for name, column in (
+        ("unit", "unit__slug"), ("state", "state"), ("kind", "kind"), ("ends_by", "ends_on__lte"),
+    ):  # fmt: skip
+        if name in asked:
+            rows = rows.filter(**{column: asked[name]})
+    return rows
+
+
+@compiled
+def _first(
+    reach: Reach, order: Order, count: int, /, *, user: Any, groups: Any, paths: Any, now: Any
+) -> list[Part]:
+    """The first of all that are listed where nothing else is asked."""
+    rows = Sight(reach, user, groups, paths, now).projects.exclude(state=ProjectState.DROPPED)
+    return [Rows(order.put(rows)[:count], ["unit"])]
 
 
 @shows("project")
@@ -218,12 +242,23 @@ def account_list(request: Request, slug: str) -> HttpResponseBase:
 @api_view(["GET"])
 def transfer_list(request: Request, slug: str) -> HttpResponseBase:
     asked, viewer = filters(request, TransferFilters), viewer_in(request)
-    rows = transfers_of(Account.objects.filter(project=visible_project(viewer, slug)))
+    project = visible_project(viewer, slug)
+    rows = transfers_of_quotas(project.pk)
     if "offering" in asked:
         rows = rows.filter(offering=_offering(asked["offering"]))
     if "as_of" in asked:
         rows = rows.filter(at__lte=asked["as_of"])
-    return answer_page(request, rows, TransferSerializer)
+
+    def first(order: Order, count: int) -> list[Transfer]:
+        (found,) = _transfers(order, count, project=project.pk)
+        return found
+
+    return answer_page(request, rows, TransferSerializer, first=None if asked else first)
+
+
+@compiled
+def _transfers(order: Order, count: int, /, *, project: Any) -> list[Part]:
+    return [Rows(order.put(transfers_of_quotas(project))[:count], AROUND)]
 
 
 @shows("project")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,13 +15,14 @@ from projects.actions.people import set_group_members
 from projects.actions.projects import set_role
 from projects.actions.units import move_unit
 from projects.models import Project
-from projects.states import Role
+from projects.states import ProjectState, Role
 from quotas.actions.envelopes import fund
 from quotas.actions.rerouting import route_again
 from quotas.api.sheets import cells, lines
+from quotas.models import Transfer
 from quotas.tests.access.case import make_case
 from quotas.tests.access.samples import SAMPLES
-from quotas.tests.api import Caller, approval, caller, refusal, results, submit
+from quotas.tests.api import Caller, approval, caller, grant, refusal, results, submit
 from quotas.tests.counting import count_queries
 from quotas.tests.site import Site, join, make_group, make_project, make_site
 
@@ -62,6 +64,49 @@ def test_whoever_follows_next_sees_each_row_once(
     key = order.removeprefix("-")
     values = [each[key] for each in found]
     assert values == sorted(values, reverse=order.startswith("-"))
+
+
+@pytest.mark.parametrize("size", ["1", "200"])
+@pytest.mark.parametrize("order", ["id", "-id"])
+def test_transfers_of_a_project_are_those_of_its_accounts(
+    site_today: Site, size: str, order: str
+) -> None:
+    """Found by the accounts, and the same as all that were made say."""
+    alice = caller(site_today, "alice")
+    grant(site_today)
+    dana = caller(site_today, "dana")
+    for amount in (120, 90):
+        asked = submit(site_today, {site_today.vcpu.slug: amount})
+        answer = dana.post(f"requests/{asked.pk}/approve/", approval(site_today, asked))
+        assert answer.status_code == 200
+    rows = Transfer.objects.filter(
+        Q(debit__project__slug="atlas-reco") | Q(credit__project__slug="atlas-reco")
+    )
+    found = walk(alice, "projects/atlas-reco/transfers/", page_size=size, order=order)
+    assert [each["id"] for each in found] == [each.pk for each in rows.order_by(order)]
+    assert len(found) >= 3
+
+
+def test_the_first_page_is_of_who_asks_and_of_now(site_today: Site, projects: list[str]) -> None:
+    """Its statement is made once, and asked for each person and after each change anew."""
+    names = ("alice", "mallory", "dana", "otto", "alice", "mallory")
+
+    def seen() -> list[list[str]]:
+        people = [caller(site_today, name) for name in names]
+        return [[each["slug"] for each in results(one.get("projects/"))] for one in people]
+
+    before = seen()
+    assert before[0] == before[4] == projects
+    assert before[1] == before[5] == []
+    assert before[2] == before[3] == sorted(Project.objects.values_list("slug", flat=True))
+    join(Project.objects.get(slug=projects[0]), site_today.mallory, Role.READER, timezone.now())
+    assert seen()[1] == projects[:1]
+    Project.objects.filter(slug=projects[0]).update(state=ProjectState.DROPPED)
+    assert seen()[1] == []
+    assert [
+        each["slug"]
+        for each in results(caller(site_today, "mallory").get("projects/", state="dropped"))
+    ] == projects[:1]
 
 
 def test_previous_leads_back_to_the_same_page(site_today: Site, projects: list[str]) -> None:

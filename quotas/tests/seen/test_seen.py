@@ -1,15 +1,20 @@
 """What querysets find by keys is what is found by asking of each row, on any site."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import BigIntegerField, TextField, Value
 
-from projects.models import User
+from projects.models import Event, Project, User
 from projects.queries.delegations import visible_delegations, visible_in_force
-from projects.queries.events import visible_events
+from projects.queries.events import Place, events_seen, feed, feed_seen, visible_events
+from projects.queries.sight import Reach, Sight, reach_of, values_of
 from projects.queries.viewers import Viewer, live_delegations, visible_projects
 from quotas.models import Account, Holder
 from quotas.queries.accounts import envelope_fills, nearest_sources
+from quotas.queries.history import transfers_of, transfers_of_quotas
 from quotas.queries.queue_figures import figures_at_a_glance
 from quotas.queries.requests import assigned_lines, queue, visible_requests
 from quotas.queries.units import unit_tree
@@ -20,6 +25,7 @@ from .ground import Ground, make_ground
 from .slow import Slow
 
 SITES = 4
+BEGINNING, MANY = Place(0, 0), 100_000
 
 
 def ids(rows: Iterable[object]) -> set[int]:
@@ -48,6 +54,7 @@ def check_person(slow: Slow, person: User) -> None:
     assert ids(visible_projects(viewer)) == projects
     assert ids(visible_requests(viewer)) == slow.visible_requests(person)
     assert ids(visible_events(viewer)) == slow.visible_events(person)
+    check_pages(viewer)
     assert ids(visible_delegations(viewer)) == held
     in_force = visible_delegations(viewer).filter(is_live=True)  # type: ignore[misc]  # annotated
     assert ids(in_force) == held & slow.live
@@ -65,6 +72,29 @@ def check_person(slow: Slow, person: User) -> None:
         pk: sum(1 for each in slow.projects if each.unit_id == pk and each.pk in projects)
         for pk in counts
     }
+
+
+def check_pages(viewer: Viewer) -> None:
+    """What pages of lists are read by, however much of the site somebody may see."""
+    events = [each.pk for each in feed(visible_events(viewer), BEGINNING, MANY)]
+    assert [each.pk for each in feed_seen(viewer, BEGINNING, MANY)] == events
+    if len(events) > 1:
+        after = Event.objects.get(pk=events[0])
+        assert [each.pk for each in feed_seen(viewer, Place(after.xid, after.pk), 1)] == events[1:2]
+    reach = reach_of(viewer)
+    # Who sees much could be asked by keys as well, and the other way round.
+    ways = [reach] if reach == Reach.ALL else [Reach.MUCH, Reach.SOME]
+    seen, read = ids(visible_projects(viewer)), ids(visible_events(viewer))
+    for way in ways:
+        sight = Sight(way, **_arrays(viewer))
+        assert ids(sight.projects.order_by("pk")) == seen
+        assert ids(events_seen(sight).order_by("pk")) == read
+
+
+def _arrays(viewer: Viewer) -> dict[str, Any]:
+    found = values_of(viewer)
+    groups = Value(found["groups"], ArrayField(BigIntegerField()))
+    return {**found, "groups": groups, "paths": Value(found["paths"], ArrayField(TextField()))}
 
 
 def check_queue(slow: Slow, viewer: Viewer, waiting: set[int]) -> None:
@@ -93,6 +123,9 @@ def check_accounts(ground: Ground, slow: Slow) -> None:
         each.pk: slow.fill(each, rows) for each in paying
     }
     offerings = [each.pk for each in ground.offerings]
+    for (project,) in Project.objects.order_by("pk").values_list("pk"):
+        theirs = Account.objects.filter(project=project)
+        assert ids(transfers_of_quotas(project)) == ids(transfers_of(theirs))
     for unit in ground.units:
         found = {each.offering_id: each.pk for each in nearest_sources(offerings, unit.path)}
         assert found == {pk: _nearest(paying, pk, unit.path) for pk in offerings}
