@@ -6,7 +6,6 @@ server plans it once for each connection (prepared.py).
 """
 
 from collections.abc import Callable, Collection, Hashable, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from inspect import Parameter, signature
@@ -15,8 +14,8 @@ from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression, QuerySet
-from django.db.models.query import ModelIterable
+from django.db.models import Expression, Model, QuerySet
+from django.db.models.query import get_related_populators
 from django.db.models.sql.compiler import SQLCompiler
 
 from .locks import require_transaction
@@ -162,30 +161,52 @@ class _Plan:
 
 @dataclass(frozen=True)
 class _RowsPlan:
-    """The compiler of a queryset, which knows what becomes of each column, and its statement."""
+    """A statement whose rows are models, and what becomes of their columns.
 
-    queryset: QuerySet[Any]
-    compiler: SQLCompiler
+    own: the places of the model's own, and what they are called; related: Django's makers of what
+    `select_related` names; converted: (place, what its value goes through).
+    """
+
+    model: type[Model]
+    own: tuple[slice, list[str]]
+    related: Sequence[Any]
+    converted: Sequence[tuple[int, Sequence[Any], Expression]]
     parameters: tuple[Any, ...]
     prepared: Prepared
 
     @classmethod
     def of(cls, queryset: QuerySet[Any], ending: str) -> "_RowsPlan":
-        compiler = queryset.query.get_compiler(connection=connection)
+        compiler: Any = queryset.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
-        if compiler.has_extra_select:
-            raise TypeError("what rows are put in order by is none of their columns")
-        prepared = _prepared(f"{sql} {ending}".rstrip(), parameters)
-        return cls(queryset, compiler, tuple(parameters), prepared)
+        if compiler.has_extra_select or compiler.annotation_col_map:
+            raise TypeError(
+                "what rows are put in order by, or say besides, is none of their columns"
+            )
+        select, shape = compiler.select, compiler.klass_info
+        columns = shape["select_fields"]
+        own = slice(columns[0], columns[-1] + 1)
+        converters = compiler.get_converters(each[0] for each in select)
+        return cls(
+            model=queryset.model,
+            own=(own, [each[0].target.attname for each in select[own]]),
+            related=get_related_populators(shape, select, connection.alias),  # type: ignore[call-arg]  # of Django 6
+            converted=[(place, *each) for place, each in converters.items()],
+            parameters=tuple(parameters),
+            prepared=_prepared(f"{sql} {ending}".rstrip(), parameters),
+        )
 
     def rows(self, values: dict[str, Any]) -> list[Any]:
-        found = self.prepared.rows(values)
-        made = copy(self.compiler)
-        made.connection = connection  # this thread's
-        made.execute_sql = lambda *_args, **_options: [found]  # type: ignore[method-assign, assignment]
-        query = copy(self.queryset.query)
-        query.get_compiler = lambda *_args, **_options: made  # type: ignore[method-assign]
-        return list(ModelIterable(QuerySet(self.queryset.model, query)))
+        return [self._row(list(each)) for each in self.prepared.rows(values)]
+
+    def _row(self, values: list[Any]) -> Model:
+        for place, converters, expression in self.converted:
+            for convert in converters:
+                values[place] = convert(values[place], expression, connection)
+        own, names = self.own
+        made = self.model.from_db(connection.alias, names, values[own])
+        for each in self.related:
+            each.populate(values, made)
+        return made
 
 
 def _prepared(sql: str, parameters: Sequence[Any]) -> Prepared:

@@ -27,17 +27,18 @@ class Calendar:
 
         From within a day off it counts from the start of the next working day.
         """
-        left = timedelta(days=days)
         wall = self._wall(moment)
+        day, left = wall.date(), timedelta(days=days)
+        if self.works_on(day):
+            left += wall - _midnight(wall)
+        # As if it had begun with that day.
+        whole, rest = divmod(left, DAY)
         while True:
-            midnight = _midnight(wall) + DAY
-            if not self.works_on(wall.date()):
-                wall = midnight
-                continue
-            if wall + left < midnight:
-                return self._moment(wall + left)
-            left -= midnight - wall
-            wall = midnight
+            if self.works_on(day):
+                if whole == 0:
+                    return self._moment(datetime.combine(day, time.min) + rest)
+                whole -= 1
+            day += DAY
 
     def between(self, start: datetime, end: datetime) -> timedelta:
         """The time from one moment to another that lies in working days; never below zero."""

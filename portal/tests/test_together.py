@@ -7,6 +7,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Count, F, Value
 from django.test.utils import CaptureQueriesContext
 
+from portal.lib.inserts import added, inserting, key_of, next_keys
 from portal.lib.together import Rows, Values, Written, together, updating
 from projects.models import ApiToken, Event, Project, Unit, User
 
@@ -107,3 +108,29 @@ def test_what_is_rolled_back_afterwards_was_never_written(org: Unit) -> None:
         together(updating(Unit.objects.all(), name="New"))
         transaction.set_rollback(True)
     assert set(Unit.objects.values_list("name", flat=True)) == {"Organisation", "Physics"}
+
+
+def test_a_row_names_another_that_the_same_statement_adds(org: Unit) -> None:
+    unit = Unit(slug="new", name="New", parent=org, path="cern/new/")
+    rows = [Project(slug=each, name=each, created_at=BEGAN) for each in ("one", "two")]
+    keys, row_keys = together(inserting([unit]), inserting(rows, {"unit_id": key_of(0)}))
+    added([unit], keys)
+    added(rows, row_keys)
+    found = Project.objects.filter(slug__in=["one", "two"]).order_by("pk")
+    assert list(found.values_list("pk", "slug", "unit")) == [
+        (rows[0].pk, "one", unit.pk), (rows[1].pk, "two", unit.pk)
+    ]  # fmt: skip
+    assert Unit.objects.get(slug="new") == unit
+
+
+def test_what_is_added_is_what_a_model_saves(org: Unit) -> None:
+    """With a column that the database fills, JSON, a moment, and keys that were taken before."""
+    facts = {"verb": "said", "at": BEGAN, "unit": org, "data": {"a": [1, None], "b": "'%s"}}
+    saved = Event.objects.create(**facts)
+    ((key,),) = together(next_keys(Event, 1))
+    other = Event(pk=key[0], **facts)
+    added([other], together(inserting([other]))[0])
+    columns = [each.attname for each in Event._meta.concrete_fields if each.attname != "id"]
+    rows = Event.objects.filter(pk__in=[saved.pk, other.pk]).order_by("pk").values_list(*columns)
+    assert rows[0] == rows[1]
+    assert other.pk > saved.pk

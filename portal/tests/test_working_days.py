@@ -60,3 +60,13 @@ def test_what_is_given_in_another_zone_counts_in_the_sites() -> None:
     """Friday 23:30 in UTC is Saturday in Geneva."""
     moment = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
     assert CALENDAR.after(moment, 1) == at("2026-11-24 00:00")
+
+
+def test_after_is_where_as_much_lies_between() -> None:
+    """Whatever the moment and however long: an independent count comes to the same."""
+    for hours in range(0, 24 * 60, 7):
+        moment = at("2026-12-01 00:00") + timedelta(hours=hours)
+        for days in (0, 0.3, 1, 4.5, 60):
+            end = CALENDAR.after(moment, days)
+            assert CALENDAR.works_on(end.astimezone(GENEVA).date())
+            assert CALENDAR.between(moment, end) == timedelta(days=days)

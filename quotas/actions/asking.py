@@ -8,32 +8,26 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict, Forbidden, Invalid, NotVisible, Stale
 from portal.lib.locks import lock
-from projects.actions.events import record
 from projects.actions.units import hold_place, lock_placed
-from projects.models import Event, Project, User
-from projects.outgoing.notices import tell
+from projects.models import Project, User
 from projects.queries.patience import STOPPED, clock_at
 from projects.queries.viewers import Viewer, roles_in, visible_projects
 from projects.rules import may_ask, may_ask_for_others
-from projects.states import NoticeKind, ProjectState
+from projects.states import ProjectState
 from quotas.models import Offering, PolicyVersion, QuotaRequest, RequestLine
-from quotas.queries.accounts import balances
 from quotas.queries.ask import names_that_can_be
+from quotas.queries.authority import Mandate, mandates_from_over
 from quotas.queries.desks import asked_of
 from quotas.queries.policies import nearest_first
 from quotas.rules import may_change
 from quotas.states import LINE_MOVES, PENDING, LineState
 
-from .assigning import assign_new
-from .automatic import grant_at_once, grant_new
-from .routing import route
-from .wishes import Wish, check_known, clean_text
+from .wishes import check_known
 
 
 def lock_project(
@@ -69,22 +63,29 @@ class Desk:
     holidays: Collection[date]
     rules: Sequence[PolicyVersion]
     offerings: Sequence[Offering] = ()
+    # As the database answered: who decides there, where something is to be sent.
+    over: Sequence[Any] = ()
+
+    def deciding(self) -> list[Mandate] | None:
+        """All mandates over the project's unit, if they were read."""
+        return mandates_from_over(*self.over) if self.over else None
 
 
-def look(project: Project, viewer: Viewer, slugs: Collection[str] = ()) -> Desk:
+def look(project: Project, actor: User, now: datetime, slugs: Collection[str] = ()) -> Desk:
     """One query. slugs: of the offerings that the wish names."""
-    roles, held, pending, holidays, rules, offerings = asked_of(
-        project, viewer, names_that_can_be(slugs)
+    memberships, delegations, roles, held, pending, holidays, rules, offerings, *over = asked_of(
+        project, actor, now, names_that_can_be(slugs)
     )
     return Desk(
         project=project,
-        viewer=viewer,
+        viewer=Viewer.standing(actor, now, memberships, delegations),
         roles=frozenset(role for (role,) in roles),
         balances=dict(held),
         pending=frozenset(offering_id for (offering_id,) in pending),
         holidays=[date.fromisoformat(on) for (on,) in holidays],
         rules=nearest_first(rules),
         offerings=offerings,
+        over=over,
     )
 
 
@@ -99,13 +100,12 @@ def open_desk(
 ) -> Desk:
     """`lock_project`, with what the wish is judged by. Who has a role sees the project."""
     rows = _take(project)
-    viewer = Viewer.of(actor, now)
-    desk = look(rows[0], viewer, slugs) if rows else None
+    desk = look(rows[0], actor, now, slugs) if rows else None
     if desk is None or (
-        not desk.roles and not visible_projects(viewer).filter(pk=project.pk).exists()
+        not desk.roles and not visible_projects(desk.viewer).filter(pk=project.pk).exists()
     ):
         raise NotVisible(_("There is no such project."))
-    locked = desk.project
+    locked, viewer = desk.project, desk.viewer
     if requester is None or requester == actor:
         if not may_ask(desk.roles):
             if may_ask_for_others(viewer, locked) and not is_draft:
@@ -173,64 +173,6 @@ def _check_in_the_name_of(requester: User, project: Project, viewer: Viewer) -> 
         raise Invalid({"requester": [sentence]})
 
 
-def create(
-    project: Project,
-    wish: Wish,
-    actor: User,
-    now: datetime,
-    *,
-    requester: User | None = None,
-    is_sent: bool = False,
-) -> QuotaRequest:
-    """requester: in whose name it is, if not in the actor's own."""
-    is_for_another = requester is not None and requester != actor
-    return QuotaRequest.objects.create(
-        project=project,
-        requester=requester or actor,
-        asked_by=actor if is_for_another else None,
-        reason=clean_text(wish.reason, field="reason", required=False),
-        until_on=wish.until_on,
-        all_or_nothing=wish.all_or_nothing,
-        created_at=now,
-        submitted_at=now if is_sent else None,
-        updated_at=now,
-    )
-
-
-def add_lines(
-    quota_request: QuotaRequest,
-    lines: Mapping[Offering, int],
-    state: LineState,
-    desk: Desk | None = None,
-) -> list[RequestLine]:
-    """Add lines, open or drafts; open ones wait from when the request was written.
-
-    desk: what was read under the project's lock, if it was; nothing is asked twice then.
-    """
-    project = quota_request.project
-    is_open = state == LineState.OPEN
-    holidays = desk.holidays if desk else None
-    clock = clock_at(project.unit, quota_request.created_at, holidays) if is_open else STOPPED
-    held = desk.balances if desk else balances(project)
-    try:
-        with transaction.atomic():
-            return RequestLine.objects.bulk_create(
-                RequestLine(
-                    request=quota_request,
-                    project=project,
-                    offering=offering,
-                    wanted=amount,
-                    balance_seen=held.get(offering.pk, 0),
-                    state=state,
-                    **clock,
-                )
-                for offering, amount in lines.items()
-            )
-    except IntegrityError as error:
-        # The project's lock makes this impossible; the constraint has the last word.
-        raise Conflict(_("One of these is asked for already.")) from error
-
-
 def refuse_second_pending(project: Project, lines: Mapping[Offering, int]) -> None:
     pending = (
         RequestLine.objects.filter(project=project, state__in=PENDING, offering__in=list(lines))
@@ -252,27 +194,6 @@ def refuse_second_pending(project: Project, lines: Mapping[Offering, int]) -> No
             request=pending.request_id,
             offering=pending.offering.slug,
         )
-
-
-def send_new(quota_request: QuotaRequest, lines: list[RequestLine], desk: Desk) -> None:
-    """`send` what was just written: its lines are at hand, and nobody was asked yet."""
-    viewer = desk.viewer
-    _announce(quota_request, viewer, {line.offering: line.wanted for line in lines})
-    assign_new(grant_new(quota_request, desk.rules, lines, viewer.now), viewer.now)
-
-
-def send(quota_request: QuotaRequest, viewer: Viewer, lines: Mapping[Offering, int]) -> None:
-    if quota_request.submitted_at is None:
-        QuotaRequest.objects.filter(pk=quota_request.pk).update(submitted_at=viewer.now)
-    _announce(quota_request, viewer, lines)
-    if grant_at_once(quota_request, viewer.now):
-        route(quota_request, viewer.now)
-
-
-def _announce(quota_request: QuotaRequest, viewer: Viewer, lines: Mapping[Offering, int]) -> None:
-    event = note(quota_request, "submitted", viewer, lines)
-    if quota_request.asked_by_id is not None:
-        tell(event, [quota_request.requester_id], NoticeKind.ASKED)
 
 
 def lines_of(quota_request: QuotaRequest) -> list[RequestLine]:
@@ -329,27 +250,4 @@ def move_lines(
         raise Conflict(_("Somebody else was first. Look again."))
     QuotaRequest.objects.filter(pk=quota_request.pk).update(
         version=F("version") + 1, updated_at=now
-    )
-
-
-def note(
-    quota_request: QuotaRequest,
-    verb: str,
-    viewer: Viewer,
-    wanted: Mapping[Offering, int] | None = None,
-) -> Event:
-    """Record a verb; `wanted` is what it asked for, as the lines may be changed later."""
-    data: dict[str, Any] = {}
-    if wanted:
-        data["wanted"] = {offering.slug: amount for offering, amount in wanted.items()}
-    if quota_request.asked_by_id is not None:
-        data["requester"] = quota_request.requester_id
-    return record(
-        verb,
-        actor=viewer.user,
-        now=viewer.now,
-        project=quota_request.project,
-        subject_kind="request",
-        subject_id=quota_request.pk,
-        **data,
     )

@@ -7,6 +7,8 @@ stale row shows nothing it should not, and this code only has to add what is mis
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from portal.lib.inserts import inserting
+from portal.lib.together import together
 from quotas.models import Assignment, QuotaRequest, RequestLine
 from quotas.queries.authority import Mandate
 from quotas.queries.deciders import Turn, deciders_of
@@ -52,15 +54,21 @@ def assign(requests: Collection[QuotaRequest], now: datetime) -> set[int]:
     return {line.request_id for line in lines if line.pk in changed}
 
 
-def assign_new(lines: Collection[RequestLine], now: datetime) -> None:
-    """`assign` for lines that were just made, with all that they point at at hand."""
-    deciders = deciders_of(lines, now)
+def assign_new(
+    lines: Collection[RequestLine], now: datetime, over: Collection[Mandate] | None = None
+) -> None:
+    """`assign` for lines that were just made, with all that they point at at hand.
+
+    over: as of `deciders_of`.
+    """
+    deciders = deciders_of(lines, now, over=over)
     turns = {
         (line.pk, turn.mandate.delegation.pk): turn
         for line in lines
         for turn in deciders[line.pk].turns(line.level)
     }
-    _write(turns, {}, now)
+    if rows := _differing(turns, {}, now):
+        together(inserting(rows))
 
 
 def chain_end(mandate: Mandate) -> datetime | None:
@@ -88,6 +96,23 @@ def _write(
     now: datetime,
 ) -> set[int]:
     """Make the rows so; those that are so already are left alone. The lines that were changed."""
+    rows = _differing(turns, held, now)
+    Assignment.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["line", "delegation"],
+        # The last two as a trigger writes them: what ended once may wait again.
+        update_fields=["kind", "level", "starts_at", "ends_at", *IN_NO_QUEUE],
+    )
+    return {each.line_id for each in rows}
+
+
+def _differing(
+    turns: Mapping[tuple[int, int], Turn],
+    held: Mapping[tuple[int, int], Assignment],
+    now: datetime,
+) -> list[Assignment]:
+    """What is to be written."""
     rows = []
     for key, turn in turns.items():
         before, ends_at = held.get(key), chain_end(turn.mandate)
@@ -111,14 +136,7 @@ def _write(
                 ends_at=ends_at,
             )
         )
-    Assignment.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["line", "delegation"],
-        # The last two as a trigger writes them: what ended once may wait again.
-        update_fields=["kind", "level", "starts_at", "ends_at", *IN_NO_QUEUE],
-    )
-    return {each.line_id for each in rows}
+    return rows
 
 
 def _is_live(assignment: Assignment, now: datetime) -> bool:

@@ -14,15 +14,13 @@ from quotas.queries.accounts import balances
 from quotas.states import LineState
 
 from .asking import (
-    add_lines,
     check_version,
-    create,
     lines_of,
     lock_project,
     move_lines,
     refuse_second_pending,
-    send,
 )
+from .sending import add_lines, create, send
 from .wishes import Wish, check_wish, clean_text
 
 

@@ -24,7 +24,7 @@ from quotas.queries.drift_words import adopted_reason, why_not_adopt
 from quotas.states import PENDING, DriftEnd, DriftKind, LineState
 
 from . import decide
-from .asking import add_lines, create, note
+from .sending import add_lines, create, note
 from .wishes import Wish, clean_text
 
 MAX_NOTE = 1000

@@ -160,6 +160,7 @@ def consumption(
     """
     if increase <= 0:
         return []
+    about = {row.pk for row in mandate.bounds_on(line.offering)}
     return [
         {
             "bound": row.pk,
@@ -173,5 +174,5 @@ def consumption(
         }
         for link in mandate.chain
         for row in mandate.bounds[link.pk]
-        if row in mandate.bounds_on(line.offering)
+        if row.pk in about
     ]

@@ -25,10 +25,10 @@ from projects.models import Group, Project, ProjectKind, Unit, User
 from projects.queries.viewers import Viewer
 from projects.states import ProjectState, Role
 from quotas.models import Offering, QuotaRequest
-from quotas.states import LineState
 
-from .asking import add_lines, create, look, send_new
+from .asking import look
 from .cloud_names import refuse_name
+from .sending import request_of, send_new, write_sent
 from .wishes import MAX_DAYS, Wish, check_wish, clean_text
 
 MAX_DESCRIPTION = 500
@@ -67,9 +67,9 @@ def propose(*, proposal: Proposal, wish: Wish, actor: User, now: datetime) -> Qu
             wish = replace(wish, reason=proposal.purpose)
         cleaned, lines = _checked(proposal, wish, now)
         project = _make(cleaned, actor, now)
-        quota_request = create(project, wish, actor, now, is_sent=True)
-        desk = look(project, viewer)
-        send_new(quota_request, add_lines(quota_request, lines, LineState.OPEN, desk), desk)
+        quota_request = request_of(project, wish, actor, now)
+        desk = look(project, actor, now)
+        send_new(quota_request, write_sent(quota_request, lines, desk), desk)
     return quota_request
 
 

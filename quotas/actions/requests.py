@@ -21,21 +21,18 @@ from quotas.rules import may_comment
 from quotas.states import PENDING, LineState
 
 from .asking import (
-    add_lines,
     check_moves,
     check_version,
-    create,
     lines_of,
     lock_own,
     move_lines,
-    note,
     open_desk,
     refuse_second_pending,
-    send_new,
 )
 from .automatic import grant_at_once
 from .opening import drop_if_over
 from .routing import route
+from .sending import note, request_of, send_new, write_sent
 from .watching import tell_followers
 from .wishes import Wish, check_known, check_wish, clean_text
 
@@ -53,8 +50,8 @@ def submit(
         lines = check_wish(wish, balances=desk.balances, now=now, offerings=desk.offerings)
         if any(each.pk in desk.pending for each in lines):
             refuse_second_pending(desk.project, lines)
-        quota_request = create(desk.project, wish, actor, now, requester=requester, is_sent=True)
-        send_new(quota_request, add_lines(quota_request, lines, LineState.OPEN, desk), desk)
+        quota_request = request_of(desk.project, wish, actor, now, requester)
+        send_new(quota_request, write_sent(quota_request, lines, desk), desk)
     return quota_request
 
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, TextField
@@ -29,7 +30,7 @@ from projects.queries.viewers import Viewer, live_delegations
 from projects.states import ROLES_ABOVE_READER, Power, ProjectState
 from quotas.models import DelegationBound, Offering
 
-from .bounds import Most, Used, matches, rooms, tightest
+from .bounds import Most, Used, fits, matches, rooms, tightest
 
 PEOPLE_AND_PLACE = ("unit", "user", "group", "grantor")
 BOUND_AND_PLACE = ("resource", "zone", "zone__region")
@@ -43,7 +44,7 @@ class Mandate:
     chain: tuple[Delegation, ...]
     bounds: dict[int, tuple[DelegationBound, ...]]
 
-    @property
+    @cached_property
     def nearness(self) -> tuple[int, int]:
         """Sorts mandates: the deeper unit is nearer, then the longer chain.
 
@@ -52,7 +53,7 @@ class Mandate:
         own = [link for link in self.chain if not link.is_deputy]
         return (own[-1].unit.path.count("/"), len(own))
 
-    @property
+    @cached_property
     def deputised(self) -> tuple[int, ...]:
         """Ids of those in whose stead it is used: grantors up through consecutive deputies."""
         found = []
@@ -62,7 +63,7 @@ class Mandate:
             found.append(link.grantor_id)
         return tuple(found)
 
-    @property
+    @cached_property
     def effective_people(self) -> frozenset[int]:
         """Ids of all whose interest bars it: the delegate, if a person, and the deputised.
 
@@ -97,9 +98,14 @@ class Mandate:
 
         used: what is consumed by now; without it the bounds count as written.
         """
-        if not self.reaches(offering):
-            return False
-        return increase <= 0 or self.most(offering, used).covers(increase)
+        # As `reaches` and `most` say it, without saying which bound.
+        for link in self.chain:
+            about = [row for row in self.bounds[link.pk] if matches(row, offering)]
+            if not about:
+                return False
+            if increase > 0 and not all(fits(row, offering, increase, used) for row in about):
+                return False
+        return True
 
     def bounds_on(self, offering: Offering) -> list[DelegationBound]:
         """Every bound of the chain that is about the offering, root to leaf."""
@@ -198,15 +204,21 @@ def mandates_above(held: Sequence[Delegation], project: Project) -> list[Mandate
 def mandates_over(unit_paths: Collection[str], power: Power, now: datetime) -> list[Mandate]:
     """Everybody's mandates for a power that reach one of these units; narrow with `usable`."""
     above = {path for each in unit_paths for path in ancestor_paths(each)}
-    held, bounds = _over(power, paths=sorted(above), now=now)
+    return mandates_from_over(*_over(power, paths=sorted(above), now=now))
+
+
+def mandates_from_over(
+    held: Collection[Delegation], bounds: Iterable[DelegationBound]
+) -> list[Mandate]:
+    """`mandates_over` from the answers to `over_parts`."""
     by_id = {each.pk: each for each in held}
     if not all(by_id.keys() >= set(each.ancestors) for each in held):
         return _load(held)  # a link lacks the power, or lies elsewhere
     return mandates_from(held, held, bounds)
 
 
-@compiled
-def _over(power: Power, /, *, paths: Any, now: Any) -> list[Part]:
+def over_parts(power: Power, *, paths: Any, now: Any) -> list[Part]:
+    """What asks for the delegations over these units, an array of paths, and for their bounds."""
     live = live_delegations(now).filter(
         is_one_of_many("unit__path", paths, TextField()), powers__contains=[power]
     )
@@ -215,6 +227,11 @@ def _over(power: Power, /, *, paths: Any, now: Any) -> list[Part]:
         Rows(live.order_by("pk"), PEOPLE_AND_PLACE),
         Rows(bounds_of.order_by("pk"), BOUND_AND_PLACE),
     ]
+
+
+@compiled
+def _over(power: Power, /, *, paths: Any, now: Any) -> list[Part]:
+    return over_parts(power, paths=paths, now=now)
 
 
 def _mandate(

@@ -123,6 +123,19 @@ def rooms(
     return found
 
 
+def fits(bound: DelegationBound, offering: Offering, increase: int, used: Used | None) -> bool:
+    """Whether a bound that is about the offering leaves so much, as `rooms` would say.
+
+    increase: above zero.
+    """
+    most = []
+    if bound.per_decision is not None:
+        most.append(bound.per_decision - (used.in_window(bound, offering) if used else 0))
+    if bound.total is not None:
+        most.append(bound.total - (used.of_total(bound) if used else 0))
+    return all(increase <= each for each in most)
+
+
 def tightest(found: Iterable[Most]) -> Most:
     """The one that leaves least; of equal ones that nearest to the root."""
     bounded = [each for each in found if each.amount is not None]
