@@ -1,7 +1,9 @@
 """Whether an endpoint answers: its breaker opens after a few silences and probes by itself."""
 
+from typing import Any
+
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -10,7 +12,8 @@ from quotas.models import Endpoint, Target
 from quotas.states import EndpointState, ErrorKind, TargetState
 
 from .leases import in_seconds
-from .permits import GIVE_BACK, Permit, named
+from .permits import GIVE_BACK, Permit
+from .statements import fetch
 
 # So many calls in a row without an answer, and other targets need not find out by themselves.
 OPEN_AFTER = 3
@@ -18,28 +21,39 @@ ANSWERED_EVERY_SECONDS = 10
 
 
 # Every call of every worker comes by here: so the endpoint is written now and then only, and
-# the slot of the call is given back by the same statement. That waits for nobody: whoever holds
-# the endpoint's row would hold up all of its calls. What the breaker goes by, that there were
-# silences or that it is open, is answered as well, and told afterwards, without the slot; so only
-# the moment of an answer may remain untold, until the next call.
-ANSWERED = f"""
-WITH back AS ({GIVE_BACK}), told AS (
-    UPDATE {{endpoint}} SET failure_count = 0, failing_since = NULL,
+# waits for nobody: whoever holds its row would hold up all of its calls. What the breaker goes by,
+# that there were silences or that it is open, is answered as well, and told afterwards, without the
+# slot; so only the moment of an answer may remain untold, until the next call.
+TELL = """
+    UPDATE {endpoint} SET failure_count = 0, failing_since = NULL,
         answered_at = statement_timestamp()
     WHERE id = (
-        SELECT id FROM {{endpoint}} WHERE id = %(endpoint)s AND (
+        SELECT id FROM {endpoint} WHERE id = %(answered)s AND (
             failure_count > 0 OR answered_at IS NULL OR state = %(unreachable)s
             OR answered_at <= statement_timestamp() - make_interval(secs => %(every)s)
         )
         FOR NO KEY UPDATE SKIP LOCKED
     )
     RETURNING 1
-)
-SELECT (SELECT count(*) FROM back), EXISTS (SELECT 1 FROM told), EXISTS (
-    SELECT 1 FROM {{endpoint}}
-    WHERE id = %(endpoint)s AND (failure_count > 0 OR state = %(unreachable)s)
-)
+"""
+WAS_SILENT = """EXISTS (
+    SELECT 1 FROM {endpoint}
+    WHERE id = %(answered)s AND (failure_count > 0 OR state = %(unreachable)s)
+)"""
+# The slot of the call is given back by the same statement.
+ANSWERED = f"""
+WITH back AS ({GIVE_BACK}), told AS ({TELL})
+SELECT EXISTS (SELECT 1 FROM told), {WAS_SILENT}, (SELECT count(*) FROM back)
 """  # noqa: S608 - nobody's words
+
+
+def values_of(endpoint: Endpoint) -> dict[str, Any]:
+    """For TELL and WAS_SILENT."""
+    return {
+        "answered": endpoint.pk,
+        "unreachable": EndpointState.UNREACHABLE.value,
+        "every": ANSWERED_EVERY_SECONDS,
+    }
 
 
 def answered(endpoint: Endpoint, permit: Permit | None = None) -> None:
@@ -47,20 +61,25 @@ def answered(endpoint: Endpoint, permit: Permit | None = None) -> None:
 
     permit: of the call that was answered, to be given back.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            named(ANSWERED),
-            {
-                "slot_id": permit.slot_id if permit else None,
-                "holder": permit.holder if permit else None,
-                "endpoint": endpoint.pk,
-                "unreachable": EndpointState.UNREACHABLE.value,
-                "every": ANSWERED_EVERY_SECONDS,
-            },
-        )
-        _back, is_told, was_silent = cursor.fetchone()
+    row = fetch(
+        ANSWERED,
+        {
+            "slot_id": permit.slot_id if permit else None,
+            "holder": permit.holder if permit else None,
+            **values_of(endpoint),
+        },
+    )
     if permit is not None:
         permit.is_back = True
+    if row is not None:
+        close(endpoint, is_told=row[0], was_silent=row[1])
+
+
+def close(endpoint: Endpoint, *, is_told: bool, was_silent: bool) -> None:
+    """What is left to do of an answer: nearly always nothing.
+
+    is_told: it was, by TELL; was_silent: the breaker went by silences.
+    """
     if was_silent and not is_told:
         Endpoint.objects.filter(pk=endpoint.pk).update(
             failure_count=0, failing_since=None, answered_at=Now()

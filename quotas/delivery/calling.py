@@ -9,7 +9,7 @@ from quotas.backends.errors import BackendError, Kind
 from quotas.models import Endpoint
 from quotas.states import EndpointState
 
-from . import breaker
+from . import breaker, handing
 from .permits import AGAIN_SECONDS, Busy, Permit, calls_per_second, hold_back, permit
 
 
@@ -27,11 +27,13 @@ def calling(
     service asked for patience.
     """
     closed = (EndpointState.PAUSED, EndpointState.READ_ONLY) if writing else (EndpointState.PAUSED,)
-    with told_of_failure(endpoint), permit(endpoint, observing=observing) as held:
-        if _state(endpoint, held) in closed:
-            raise Busy(endpoint, AGAIN_SECONDS)
-        yield
-        breaker.answered(endpoint, held)
+    with told_of_failure(endpoint):
+        taken = handing.taken(endpoint, observing=observing)
+        with permit(endpoint, observing=observing, taken=taken) as held:
+            if _state(endpoint, held) in closed:
+                raise Busy(endpoint, AGAIN_SECONDS)
+            yield
+            handing.answered(endpoint, held)
 
 
 def _state(endpoint: Endpoint, held: Permit) -> str:

@@ -18,6 +18,7 @@ from quotas.models import ProjectHandle
 from . import drift, kept, outcomes, readings
 from .calling import calling
 from .clouds import quota_driver
+from .handing import one_after_another
 from .identity import check_project, ensure_project
 from .leases import Lease, LeaseLost, LeaseOver, take
 from .outcomes import Refusal
@@ -79,25 +80,17 @@ def _set_limits(lease: Lease) -> set[int] | None:
         # Of a closed project that was forgotten nothing is to be true any more.
         return set() if lease.target.project.state == ProjectState.CLOSED else None
     stood = drift.held(lease, attempt.wanted)
-    reading = attempt.read()
+    with one_after_another():
+        found = attempt.read()
+        plan = compare(attempt.wanted, found.figures)
+        sent = plan.write
+        reading = _written(attempt, sent, stood, found) if sent else found
+    attempt.store(reading, written=sent or None)
     figures = reading.figures
-    plan = compare(attempt.wanted, figures)
-    if plan.write:
-        before, sent = figures, plan.write
-        try:
-            _write(attempt, sent, stood, before)
-            read_back = attempt.read()
-        except (BackendError, Refusal, Busy, LeaseOver, LeaseLost):
-            attempt.store(reading)
-            raise
-        reading = read_back
-        attempt.store(reading, written=sent)
-        figures = reading.figures
+    if sent:
         plan = compare(attempt.wanted, figures)
-        if others := _overwritten(plan.write, before, figures):
+        if others := _overwritten(plan.write, found.figures, figures):
             raise outcomes.overwritten(others, figures)
-    else:
-        attempt.store(reading)
     # Not before the write: what it puts right at once is no news.
     drift.note_limits(stood, attempt.wanted, figures)
     kept.settle(stood, attempt.wanted, figures)
@@ -112,6 +105,18 @@ def _set_limits(lease: Lease) -> set[int] | None:
     if plan.public:
         raise outcomes.not_private(plan)
     return plan.left_out
+
+
+def _written(
+    attempt: "_Attempt", values: Mapping[str, int], stood: drift.Standing, before: "_Reading"
+) -> "_Reading":
+    """What is read back once these are written; where either fails, what was before is kept."""
+    try:
+        _write(attempt, values, stood, before.figures)
+        return attempt.read()
+    except (BackendError, Refusal, Busy, LeaseOver, LeaseLost):
+        attempt.store(before)
+        raise
 
 
 def _write(

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -33,6 +33,7 @@ from quotas.states import (
 
 from .differences import CHANGED, Difference, Key, limit_differences, project_differences
 from .leases import Lease
+from .statements import fetch
 from .wanted import Wanted
 
 logger = logging.getLogger(__name__)
@@ -135,14 +136,14 @@ def project_standing(
     One query: so the handle is none that came since.
     """
     width = width_of(Target)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            IDENTITY.format(
-                target=columns_of(Target, "target"), handle=columns_of(ProjectHandle, "handle")
-            ),
-            {"project": project.pk, "identity": identity.pk},
-        )
-        row = cursor.fetchone()
+    row = fetch(
+        IDENTITY.format(
+            target=columns_of(Target, "target"), handle=columns_of(ProjectHandle, "handle")
+        ),
+        {"project": project.pk, "identity": identity.pk},
+    )
+    if row is None:  # pragma: no cover - it is of what is asked
+        raise AssertionError("no row")
     target = instance_of(Target, row[:width])
     handle = instance_of(ProjectHandle, row[width:-1])
     if target is None or target.state == TargetState.LEASED:

@@ -7,16 +7,18 @@ take what, and when, says `leases`.
 import uuid
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
-from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from portal.lib.columns import columns_of, instance_of, width_of
+from portal.lib.compiled import Slot
+from portal.lib.prepared import Prepared
 from projects.models import Project
 from quotas.models import Endpoint, Target
 from quotas.states import TargetState
+
+from .statements import fetch
 
 LEASE = """
 WITH wanted AS ({wanted}), leased AS (
@@ -63,8 +65,9 @@ SELECT applied_generation, statement_timestamp() FROM finished
 """
 
 
-def lease_statement(wanted: QuerySet[Target]) -> tuple[str, tuple[Any, ...]]:
-    """What takes the lease of the first of these that nobody holds; without the last parameters."""
+def lease_statement(wanted: QuerySet[Target]) -> Prepared:
+    """What takes the lease of the first of these that nobody holds. Values: those of its slots,
+    "token" and "seconds"."""
     free = wanted.select_for_update(of=("self",), no_key=True, skip_locked=True)
     # Django makes none that locks but in a transaction; it is carried out by itself.
     with transaction.atomic():
@@ -73,16 +76,20 @@ def lease_statement(wanted: QuerySet[Target]) -> tuple[str, tuple[Any, ...]]:
         name: columns_of(model, table)
         for model, (name, table) in zip(_MODELS, _TABLES.items(), strict=True)
     }
-    return LEASE.format(wanted=sql, **columns), parameters
+    own = [TargetState.LEASED.value, Slot("token"), Slot("seconds")]
+    every = [*parameters, *own]
+    names = [each.name if isinstance(each, Slot) else None for each in every]
+    return Prepared(LEASE.format(wanted=sql, **columns), every, names)
 
 
-def leased(sql: str, parameters: list[Any], token: uuid.UUID) -> tuple[Target, str] | None:
+def leased(
+    statement: Prepared, target_id: int, token: uuid.UUID, seconds: float
+) -> tuple[Target, str] | None:
     """Carry it out: the target with its project and endpoints, and the state that it had."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*parameters, TargetState.LEASED.value, token, settings.LEASE_SECONDS])
-        row = cursor.fetchone()
-    if row is None:
+    rows = statement.rows({"target": target_id, "token": token, "seconds": seconds})
+    if not rows:
         return None
+    row = rows[0]
     values = iter(row[1:])
     target, project, endpoint, identity = (
         instance_of(model, list(islice(values, width_of(model)))) for model in _MODELS
@@ -99,15 +106,13 @@ def finished(
 
     delivers: also call all lines of the generation applied.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            FINISH,
-            {
-                "target": target_id, "token": token, "generation": generation,
-                "delivers": delivers, "dirty": TargetState.DIRTY.value,
-                "due": TargetState.DUE.value, "applied": TargetState.APPLIED.value,
-                "leased": TargetState.LEASED.value,
-            },
-        )  # fmt: skip
-        row: tuple[int, datetime] | None = cursor.fetchone()
-    return row
+    row = fetch(
+        FINISH,
+        {
+            "target": target_id, "token": token, "generation": generation,
+            "delivers": delivers, "dirty": TargetState.DIRTY.value,
+            "due": TargetState.DUE.value, "applied": TargetState.APPLIED.value,
+            "leased": TargetState.LEASED.value,
+        },
+    )  # fmt: skip
+    return None if row is None else (row[0], row[1])

@@ -34,6 +34,7 @@ from django.db.models.functions import Coalesce, Now, RowNumber
 
 from portal.lib.compiled import Slot
 from portal.lib.locks import lock_ids
+from portal.lib.prepared import Prepared
 from quotas.models import Contribution, Delivery, Endpoint, Target
 from quotas.states import TAKEABLE, EndpointState, TargetState
 
@@ -191,9 +192,8 @@ def _take(wanted: Callable[[Slot], QuerySet[Target]], target_id: int) -> Lease |
     """wanted: what may be taken, of the endpoint of the target of this id."""
     token = uuid.uuid4()
     begun = time.monotonic()
-    sql, parameters = _statement(wanted, settings.ENDPOINT_CONCURRENCY)
-    of_target = [target_id if isinstance(each, Slot) else each for each in parameters]
-    found = leased(sql, of_target, token)
+    statement = _statement(wanted, settings.ENDPOINT_CONCURRENCY)
+    found = leased(statement, target_id, token, settings.LEASE_SECONDS)
     if found is None:
         return None
     target, state = found
@@ -208,9 +208,7 @@ def _take(wanted: Callable[[Slot], QuerySet[Target]], target_id: int) -> Lease |
 
 
 @cache
-def _statement(
-    wanted: Callable[[Slot], QuerySet[Target]], _concurrency: int
-) -> tuple[str, tuple[Any, ...]]:
+def _statement(wanted: Callable[[Slot], QuerySet[Target]], _concurrency: int) -> Prepared:
     """What takes the first of these, made once: it takes longer to make than to carry out.
 
     _concurrency: the setting, which is among its parameters.

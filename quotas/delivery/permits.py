@@ -11,13 +11,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
-from quotas.models import CallPace, CallSlot, Endpoint
+from quotas.models import Endpoint
+
+from .statements import fetch
 
 # How long a call waits for its turn at most; of a short lease, a tenth.
 PATIENCE_SECONDS = 5.0
@@ -32,29 +32,40 @@ _POLL_SECONDS = (0.02, 0.25)
 
 # Around every call, so neither waits for the disk: of a database that crashed right afterwards, a
 # slot may count as free while its call still ends, or as held until `held_until`.
-_AT_ONCE = "set_config('synchronous_commit', 'off', true)"
+AT_ONCE = "set_config('synchronous_commit', 'off', true)"
+
+_IS_FREE = "(holder IS NULL OR held_until <= statement_timestamp())"
+_HELD = "held_until = statement_timestamp() + make_interval(secs => %(held_for)s)"
+# While the service has asked for patience.
+_MAY_BEGIN = """NOT EXISTS (
+    SELECT 1 FROM {pace} WHERE endpoint_id = %(endpoint)s
+        AND next_at > statement_timestamp() + make_interval(secs => %(slack)s)
+)"""
 
 # With the state that the endpoint has by then: one may have waited.
 TAKE = f"""
-UPDATE {{slot}} SET holder = %(holder)s,
-    held_until = statement_timestamp() + make_interval(secs => %(held_for)s)
-WHERE (holder IS NULL OR held_until <= statement_timestamp()) AND id = (
+UPDATE {{slot}} SET holder = %(holder)s, {_HELD}
+WHERE {_IS_FREE} AND id = (
     SELECT id FROM {{slot}}
     WHERE endpoint_id = %(endpoint)s AND number >= %(first)s AND number < %(behind)s
-        AND (holder IS NULL OR held_until <= statement_timestamp())
-        AND NOT EXISTS (
-            SELECT 1 FROM {{pace}} WHERE endpoint_id = %(endpoint)s
-                AND next_at > statement_timestamp() + make_interval(secs => %(slack)s)
-        )
+        AND {_IS_FREE} AND {_MAY_BEGIN}
     ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-RETURNING id, (SELECT state FROM {{endpoint}} WHERE id = %(endpoint)s), {_AT_ONCE}
+RETURNING id, (SELECT state FROM {{endpoint}} WHERE id = %(endpoint)s), {AT_ONCE}
+"""  # noqa: S608 - nobody's words
+
+# For the next call of whoever has just called there; not behind what the endpoint now gets at once.
+KEEP = f"""
+UPDATE {{slot}} SET {_HELD}
+WHERE id = %(slot_id)s AND holder = %(held_by)s AND number >= %(first)s AND number < %(behind)s
+    AND {_MAY_BEGIN}
+RETURNING id, (SELECT state FROM {{endpoint}} WHERE id = %(endpoint)s), {AT_ONCE}
 """  # noqa: S608 - nobody's words
 
 GIVE_BACK = f"""
 UPDATE {{slot}} SET holder = NULL, held_until = NULL
 WHERE id = %(slot_id)s AND holder = %(holder)s
-RETURNING {_AT_ONCE}
+RETURNING {AT_ONCE}
 """  # noqa: S608 - nobody's words
 
 
@@ -67,7 +78,7 @@ class Busy(Exception):
 
 
 @dataclass(frozen=True)
-class _Asker:
+class Asker:
     """A call that asks to be let in."""
 
     endpoint: Endpoint
@@ -84,6 +95,17 @@ class _Asker:
         """Its slots: first, and behind the last. Observers have half of them, at least one."""
         count = concurrency(self.endpoint)
         return (count - max(1, count // 2) if self.is_observer else 0), count
+
+    def values(self) -> dict[str, Any]:
+        """For TAKE and KEEP, with a holder of its own."""
+        first, behind = self.numbers
+        return {
+            "holder": uuid.uuid4(),
+            "held_for": settings.CALL_TIMEOUT_SECONDS + self.patience + MARGIN_SECONDS,
+            "endpoint": self.endpoint.pk, "first": first, "behind": behind,
+            # A pace keeps its next moment in the same row: so near it is no wish of the service's.
+            "slack": self.patience if calls_per_second(self.endpoint) else 0.0,
+        }  # fmt: skip
 
 
 def concurrency(endpoint: Endpoint) -> int:
@@ -112,18 +134,21 @@ class Permit:
         """Only what is still ours: one that was held for too long went to somebody else."""
         if not self.is_back:
             self.is_back = True
-            _fetch(GIVE_BACK, {"slot_id": self.slot_id, "holder": self.holder})
+            fetch(GIVE_BACK, {"slot_id": self.slot_id, "holder": self.holder})
 
 
 @contextmanager
-def permit(endpoint: Endpoint, *, observing: bool = False) -> Iterator[Permit]:
+def permit(
+    endpoint: Endpoint, *, observing: bool = False, taken: Permit | None = None
+) -> Iterator[Permit]:
     """The right to one call, of CALL_TIMEOUT_SECONDS at most, inside. Raises Busy.
 
     Waits for a turn, though not for long. Observers use the upper half of the slots, so that
-    some are always left for writes; of a single slot they have what writes leave.
+    some are always left for writes; of a single slot they have what writes leave. taken: the slot
+    of this call, where it has one already (handing).
     """
-    asker = _Asker(endpoint, observing)
-    permit = _wait_for_slot(asker)
+    asker = Asker(endpoint, observing)
+    permit = taken or _wait_for_slot(asker)
     try:
         _wait_for_pace(asker)
         yield permit
@@ -133,19 +158,19 @@ def permit(endpoint: Endpoint, *, observing: bool = False) -> Iterator[Permit]:
 
 def hold_back(endpoint: Endpoint, seconds: float) -> None:
     """No call begins for so long, by any worker: the service asked for patience."""
-    _fetch(
+    fetch(
         """
         INSERT INTO {pace} AS pace (endpoint_id, next_at)
-        VALUES (%s, statement_timestamp() + make_interval(secs => %s))
+        VALUES (%(endpoint)s, statement_timestamp() + make_interval(secs => %(seconds)s))
         ON CONFLICT (endpoint_id) DO UPDATE
             SET next_at = GREATEST(pace.next_at, EXCLUDED.next_at)
         RETURNING 1
         """,
-        [endpoint.pk, min(seconds, HOLD_CAP_SECONDS)],
+        {"endpoint": endpoint.pk, "seconds": min(seconds, HOLD_CAP_SECONDS)},
     )
 
 
-def _wait_for_slot(asker: _Asker) -> Permit:
+def _wait_for_slot(asker: Asker) -> Permit:
     ends = time.monotonic() + asker.patience
     pause, longest = _POLL_SECONDS
     while True:
@@ -162,57 +187,47 @@ def _wait_for_slot(asker: _Asker) -> Permit:
         pause = min(longest, pause * 1.5)
 
 
-def _take_slot(asker: _Asker) -> Permit | None:
+def _take_slot(asker: Asker) -> Permit | None:
     """The lowest free slot, taken; none while the service has asked for patience."""
-    first, behind = asker.numbers
-    # A pace keeps its next moment in the same row: so near it is no wish of the service's.
-    slack = asker.patience if calls_per_second(asker.endpoint) else 0.0
-    holder = uuid.uuid4()
-    held_for = settings.CALL_TIMEOUT_SECONDS + asker.patience + MARGIN_SECONDS
-    row = _fetch_row(
-        TAKE,
-        {
-            "holder": holder, "held_for": held_for, "endpoint": asker.endpoint.pk,
-            "first": first, "behind": behind, "slack": slack,
-        },
-    )  # fmt: skip
-    return None if row is None else Permit(row[0], holder, row[1])
+    values = asker.values()
+    row = fetch(TAKE, values)
+    return None if row is None else Permit(row[0], values["holder"], row[1])
 
 
 def _make_slots(endpoint: Endpoint) -> bool:
     """Make the rows that are missing; whether there were any."""
-    made = _fetch(
+    made = fetch(
         """
         INSERT INTO {slot} (endpoint_id, number)
-        SELECT %s, number FROM generate_series(0, %s) AS number
+        SELECT %(endpoint)s, number FROM generate_series(0, %(last)s) AS number
         WHERE NOT EXISTS (
             SELECT 1 FROM {slot} AS known
-            WHERE known.endpoint_id = %s AND known.number = number.number
+            WHERE known.endpoint_id = %(endpoint)s AND known.number = number.number
         )
         ON CONFLICT DO NOTHING
         RETURNING 1
         """,
-        [endpoint.pk, concurrency(endpoint) - 1, endpoint.pk],
+        {"endpoint": endpoint.pk, "last": concurrency(endpoint) - 1},
     )
     return made is not None
 
 
 def _held_back(endpoint: Endpoint) -> float:
     """Seconds until the next call may begin, as far as the pace's row says; 0: now."""
-    seconds = _fetch(
+    row = fetch(
         "SELECT extract(epoch FROM next_at - statement_timestamp()) FROM {pace}"
-        " WHERE endpoint_id = %s",
-        [endpoint.pk],
+        " WHERE endpoint_id = %(endpoint)s",
+        {"endpoint": endpoint.pk},
     )
-    return max(0.0, float(seconds or 0))
+    return max(0.0, float(row[0])) if row is not None else 0.0
 
 
-def _wait_for_pace(asker: _Asker) -> None:
+def _wait_for_pace(asker: Asker) -> None:
     """Take the next moment of the endpoint's pace and wait for it, if that is soon."""
     rate = calls_per_second(asker.endpoint)
     if not rate:
         return
-    seconds = _fetch(
+    row = fetch(
         """
         INSERT INTO {pace} AS pace (endpoint_id, next_at)
         VALUES (%(endpoint)s, statement_timestamp() + make_interval(secs => %(between)s))
@@ -225,27 +240,6 @@ def _wait_for_pace(asker: _Asker) -> None:
         """,
         {"endpoint": asker.endpoint.pk, "between": 1 / rate, "patience": asker.patience},
     )
-    if seconds is None:
+    if row is None:
         raise Busy(asker.endpoint, max(_held_back(asker.endpoint), AGAIN_SECONDS))
-    time.sleep(max(0.0, float(seconds)))
-
-
-def _fetch(statement: str, parameters: Any) -> Any:
-    """The first value of the first row; None where there is no row."""
-    row = _fetch_row(statement, parameters)
-    return None if row is None else row[0]
-
-
-def _fetch_row(statement: str, parameters: Any) -> tuple[Any, ...] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(named(statement), parameters)
-        row: tuple[Any, ...] | None = cursor.fetchone()
-    return row
-
-
-@cache
-def named(statement: str) -> str:
-    """The statement with the names of the tables {slot}, {pace} and {endpoint}."""
-    quote = connection.ops.quote_name
-    tables = {"slot": CallSlot, "pace": CallPace, "endpoint": Endpoint}
-    return statement.format(**{name: quote(model._meta.db_table) for name, model in tables.items()})
+    time.sleep(max(0.0, float(row[0])))

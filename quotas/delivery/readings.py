@@ -12,6 +12,8 @@ from django.utils import timezone
 from quotas.backends.base import UNLIMITED, Figure
 from quotas.models import Crossing, Limit, Reading, Target, UnitUsage, UsagePeak
 
+from .statements import fetch_all
+
 # Beyond what a bigint column holds: said by nobody in earnest, but it must not break us.
 _LARGEST = 2**63 - 1
 
@@ -36,20 +38,19 @@ def store(
         key=lambda pair: pair[0].pk,
     )
     units = written or {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _store_statement(),
-            {
-                "target": target.pk,
-                "ago": time.monotonic() - began,
-                "zone": timezone.get_current_timezone_name(),
-                "limits": [limit.pk for limit, _figure in seen],
-                "written": [in_base_units(units.get(limit.key), limit) for limit, _ in seen],
-                "seen": [in_base_units(figure.limit, limit) for limit, figure in seen],
-                "used": [in_base_units(figure.used, limit) for limit, figure in seen],
-                "reserved": [in_base_units(figure.reserved, limit) for limit, figure in seen],
-            },
-        )
+    fetch_all(
+        _store_statement(),
+        {
+            "target": target.pk,
+            "ago": time.monotonic() - began,
+            "zone": timezone.get_current_timezone_name(),
+            "limits": [limit.pk for limit, _figure in seen],
+            "written": [in_base_units(units.get(limit.key), limit) for limit, _ in seen],
+            "seen": [in_base_units(figure.limit, limit) for limit, figure in seen],
+            "used": [in_base_units(figure.used, limit) for limit, figure in seen],
+            "reserved": [in_base_units(figure.reserved, limit) for limit, figure in seen],
+        },
+    )
 
 
 @cache

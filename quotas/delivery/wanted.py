@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from django.db import connection
-
 from portal.lib.columns import columns_of, instance_of, width_of
 from projects.states import ProjectState
 from quotas.backends.base import Figure
 from quotas.models import Limit, Target
+
+from .statements import fetch_all
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,10 @@ def wanted_limits(target: Target) -> list[Wanted]:
     # Of a closed project all that it had goes, also what was never explained.
     is_closed = target.project.state == ProjectState.CLOSED
     width = width_of(Limit)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            WANTED.format(limit=columns_of(Limit, "lim")),
-            {
-                "target": target.pk,
-                "project": target.project_id,
-                "endpoint": target.endpoint_id,
-            },
-        )
-        rows = cursor.fetchall()
+    rows = fetch_all(
+        WANTED.replace("{limit}", columns_of(Limit, "lim")),
+        {"target": target.pk, "project": target.project_id, "endpoint": target.endpoint_id},
+    )
     found = []
     for row in rows:
         amount, last_seen, was_kept, is_noted, is_asked_for = row[width:]
