@@ -4,13 +4,10 @@ With a list of plans as JSON on its input, in the site's environment; prints wha
 """
 
 import json
-import multiprocessing
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from multiprocessing.synchronize import Barrier
-from typing import Any
+from functools import partial
 
 import django
 
@@ -19,6 +16,7 @@ django.setup()
 from django.db import connection  # noqa: E402 - models need the setup above
 
 from bench.parts.working.acts import approve  # noqa: E402
+from bench.parts.working.at_once import at_once  # noqa: E402
 from bench.parts.working.plans import Decided, Plan  # noqa: E402
 from portal.lib.errors import DomainError, Stale  # noqa: E402
 from projects.models import User  # noqa: E402
@@ -28,12 +26,15 @@ from quotas.models import QuotaRequest  # noqa: E402
 TRIES = 5
 
 
-def _decide(plan: Plan, start: Barrier, told: Any) -> None:
+def _ready(plan: Plan) -> Callable[[], tuple[int, list[str]]]:
     decider = User.objects.get(pk=plan.person)
     rows = QuotaRequest.objects.select_related("project")
-    asked = [rows.get(pk=each) for each in plan.requests]
-    start.wait()
-    began, granted, refused = time.monotonic(), 0, []
+    return partial(_decide, [rows.get(pk=each) for each in plan.requests], decider)
+
+
+def _decide(asked: Sequence[QuotaRequest], decider: User) -> tuple[int, list[str]]:
+    """How many were granted, and why the others were not."""
+    granted, refused = 0, []
     for each in asked:
         try:
             _approve(each, decider)
@@ -41,7 +42,7 @@ def _decide(plan: Plan, start: Barrier, told: Any) -> None:
             refused.append(str(refusal))
         else:
             granted += 1
-    told.put((began, time.monotonic(), granted, refused))
+    return granted, refused
 
 
 def _approve(asked: QuotaRequest, decider: User) -> None:
@@ -57,20 +58,11 @@ def _approve(asked: QuotaRequest, decider: User) -> None:
 def decide_at_once(plans: Sequence[Plan]) -> Decided:
     # Nothing of a connection that is open may be shared with them.
     connection.close()
-    context = multiprocessing.get_context("fork")
-    start, told = context.Barrier(len(plans)), context.Queue()
-    children = [
-        context.Process(target=_decide, args=(each, start, told), daemon=True) for each in plans
-    ]
-    for child in children:
-        child.start()
-    rows = [told.get(timeout=300) for _child in children]
-    for child in children:
-        child.join()
+    done = at_once([partial(_ready, each) for each in plans])
     return Decided(
-        seconds=max(row[1] for row in rows) - min(row[0] for row in rows),
-        granted=sum(row[2] for row in rows),
-        refused=[words for row in rows for words in row[3]],
+        seconds=done.seconds,
+        granted=sum(granted for granted, _refused in done.told),
+        refused=[words for _granted, refused in done.told for words in refused],
     )
 
 
