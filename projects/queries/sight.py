@@ -60,6 +60,8 @@ class Sight:
         """As `visible_projects`."""
         if self.reach == Reach.ALL:
             return Project.objects.all()
+        if self.reach == Reach.MUCH:
+            return Project.objects.filter(Q(self._in_units) | Q(is_among("pk", self._own)))
         return Project.objects.filter(is_among("pk", self._ids))
 
     @property

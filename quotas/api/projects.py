@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from portal.lib.access import shows
 from portal.lib.compiled import compiled
 from portal.lib.errors import NotVisible
+from portal.lib.lookups import is_among
 from portal.lib.together import Part, Rows
 from projects.models import Membership, Project, ProjectKind, in_force
 from projects.queries.sight import Reach, Sight, reach_of, values_of
@@ -140,7 +141,8 @@ def _first(
 ) -> list[Part]:
     """The first of all that are listed where nothing else is asked."""
     rows = Sight(reach, user, groups, paths, now).projects.exclude(state=ProjectState.DROPPED)
-    return [Rows(order.put(rows)[:count], ["unit"])]
+    chosen = Project.objects.filter(is_among("pk", order.put(rows)[:count].values("pk")))
+    return [Rows(order.put(chosen), ["unit"])]
 
 
 @shows("project")
