@@ -104,7 +104,7 @@ def input_text(value: int, unit: str) -> str:
     if unit != BYTES or value == 0:
         return str(value)
     exact = [power for power in range(len(_PREFIXES)) if _is_short(value, power)]
-    texts = [_plain(Fraction(value, 1024**power)) + (_PREFIXES[power] or BYTES) for power in exact]
+    texts = [_plain(_hundredths(value, power)) + (_PREFIXES[power] or BYTES) for power in exact]
     return min(reversed(texts), key=len)
 
 
@@ -265,9 +265,9 @@ def _unit_name(power: int) -> str:
     return f"{_PREFIXES[power]}iB" if power else BYTES
 
 
-def _plain(size: Fraction) -> str:
+def _plain(hundredths: int) -> str:
     """Return at most two decimals with a full stop, no grouping: "1.5"."""
-    whole, rest = divmod(size.numerator * 100 // size.denominator, 100)
+    whole, rest = divmod(hundredths, 100)
     return f"{whole}.{rest:02d}".rstrip("0").rstrip(".")
 
 

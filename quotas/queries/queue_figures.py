@@ -5,16 +5,16 @@ number of lines: of the sources only the nearest, of use only the limit closest 
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db import connection
-
+from portal.lib.compiled import compiled
+from portal.lib.together import Part, Stated
 from projects.models import Unit, ancestor_paths
+from projects.states import Power
 from quotas.models import Account, Limit, RequestLine
 from quotas.queries.accounts import Fill
-from quotas.queries.authority import Mandate, deciding_for
+from quotas.queries.authority import Mandate, powers_over, usable
 from quotas.queries.consumption import used_by_many
 from quotas.queries.decision_figures import LineFigures, Use
 
@@ -28,12 +28,12 @@ WITH wanted AS (
     FROM quotas_requestline line
     JOIN projects_project project ON project.id = line.project_id
     JOIN projects_unit unit ON unit.id = project.unit_id
-    WHERE line.id = ANY(%(lines)s)
+    WHERE line.id = ANY(%s::bigint[])
 ), above AS (
     SELECT account.id, account.offering_id, account.balance, unit.path
     FROM projects_unit unit
     JOIN quotas_account account ON account.unit_id = unit.id
-    WHERE unit.path = ANY(ARRAY(SELECT unnest(%(paths)s::text[])))
+    WHERE unit.path = ANY(ARRAY(SELECT unnest(%s::text[])))
       AND account.offering_id = ANY(ARRAY(SELECT offering_id FROM wanted))
     UNION ALL
     SELECT account.id, account.offering_id, account.balance, ''
@@ -82,8 +82,9 @@ WITH wanted AS (
     WHERE feeds.offering_id IN (SELECT offering_id FROM wanted)
     ORDER BY feeds.offering_id, feeders.count, feeds.factor, lim."order", feeds.id
 )
-SELECT wanted.id, paying.id, paying.balance, paying.path, coalesce(sizes.size, paying.balance),
-       closest.id, closest.unit, closest.is_shared,
+SELECT wanted.id, paying.id AS source_id, paying.balance, paying.path,
+       coalesce(sizes.size, paying.balance) AS size,
+       closest.id AS limit_id, closest.unit, closest.is_shared,
        reading.used, reading.reserved, reading.limit_seen, reading.read_at
 FROM wanted
 LEFT JOIN paying ON paying.line_id = wanted.id
@@ -97,48 +98,58 @@ LEFT JOIN quotas_reading reading
 """
 
 
-@dataclass(frozen=True)
-class _Glance:
+class _Glance(NamedTuple):
     """A row of the statement."""
 
     line_id: int
     source_id: int | None
     source_balance: int
     source_path: str
-    source_size: Any  # a sum is numeric in PostgreSQL
+    source_size: int
     limit_id: int | None
     limit_unit: str
     is_shared: bool
     used: int | None
     reserved: int | None
     limit_seen: int | None
-    read_at: datetime
-
-    @property
-    def source(self) -> Account | None:
-        if self.source_id is None:
-            return None
-        unit = Unit(path=self.source_path) if self.source_path else None
-        return Account(pk=self.source_id, balance=self.source_balance, unit=unit)
+    read_at: str
 
     @property
     def envelope(self) -> Fill | None:
         if self.source_id is None:
             return None
-        size = int(self.source_size)
-        return Fill(promised=size - self.source_balance, size=size)
+        return Fill(promised=self.source_size - self.source_balance, size=self.source_size)
 
-    @property
-    def use(self) -> Use | None:
-        if self.limit_id is None or self.used is None:
+
+class _Made:
+    """Sources and limits of rows, each made once for a page: many lines draw from one."""
+
+    def __init__(self) -> None:
+        self._sources: dict[int, tuple[Account, ...]] = {}
+        self._limits: dict[int, Limit] = {}
+
+    def sources(self, glance: _Glance) -> tuple[Account, ...]:
+        if glance.source_id is None:
+            return ()
+        if (found := self._sources.get(glance.source_id)) is None:
+            unit = Unit(path=glance.source_path) if glance.source_path else None
+            found = (Account(pk=glance.source_id, balance=glance.source_balance, unit=unit),)
+            self._sources[glance.source_id] = found
+        return found
+
+    def use(self, glance: _Glance) -> Use | None:
+        if glance.limit_id is None or glance.used is None:
             return None
+        if (limit := self._limits.get(glance.limit_id)) is None:
+            limit = Limit(pk=glance.limit_id, unit=glance.limit_unit)
+            self._limits[glance.limit_id] = limit
         return Use(
-            limit=Limit(pk=self.limit_id, unit=self.limit_unit),
-            used=self.used,
-            reserved=0 if self.reserved is None else self.reserved,
-            limit_seen=self.limit_seen,
-            read_at=self.read_at,
-            is_shared=self.is_shared,
+            limit=limit,
+            used=glance.used,
+            reserved=0 if glance.reserved is None else glance.reserved,
+            limit_seen=glance.limit_seen,
+            read_at=datetime.fromisoformat(glance.read_at),
+            is_shared=glance.is_shared,
         )
 
 
@@ -155,22 +166,21 @@ def figures_at_a_glance(
     glances = _look(lines)
     wanted = [(line.project_id, line.offering_id) for line in lines]
     consumed = used_by_many(mandates, wanted, now)
-    held = {
-        project.pk: tuple(deciding_for(mandates, project))
-        for project in {line.project_id: line.project for line in lines}.values()
-    }
-    found = {}
+    held: dict[tuple[str, tuple[Power, ...]], tuple[Mandate, ...]] = {}
+    found, made = {}, _Made()
     for line in lines:
         glance = glances[line.pk]
-        source = glance.source
+        place = (line.project.unit.path, powers_over(line.project))
+        if place not in held:
+            held[place] = tuple(usable(mandates, place[0], *place[1]))
         found[line.pk] = LineFigures(
             line=line,
             balance=line.quota,  # type: ignore[attr-defined]  # annotated by lines_of_page
-            sources=(source,) if source else (),
+            sources=made.sources(glance),
             envelope=glance.envelope,
             zone=None,
-            use=glance.use,
-            mandates=held[line.project_id],
+            use=made.use(glance),
+            mandates=held[place],
             used=consumed[line.project_id],
             is_to_decide=line.is_to_decide,  # type: ignore[attr-defined]  # as above
             endorsed=line.endorsed,  # type: ignore[attr-defined]  # as above
@@ -180,6 +190,10 @@ def figures_at_a_glance(
 
 def _look(lines: Collection[RequestLine]) -> dict[int, _Glance]:
     paths = {above for line in lines for above in ancestor_paths(line.project.unit.path)}
-    with connection.cursor() as cursor:
-        cursor.execute(GLANCE, {"lines": [line.pk for line in lines], "paths": sorted(paths)})
-        return {row[0]: _Glance(*row) for row in cursor.fetchall()}
+    (found,) = _glances(lines=[line.pk for line in lines], paths=sorted(paths))
+    return {row[0]: _Glance._make(row) for row in found}
+
+
+@compiled
+def _glances(*, lines: Any, paths: Any) -> list[Part]:
+    return [Stated(GLANCE, [lines, paths])]

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection
-from django.db.models import BigIntegerField, F, Window
+from django.db.models import BigIntegerField, F, Func, Window
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import DenseRank
 
@@ -36,26 +36,32 @@ WHERE line.id = assignment.line_id AND line.state = 'open'
 OLDEST = "asked_at, number"
 BY_NUMBER = "number"
 BY_NUMBER_BACK = "number DESC"
+# What is grouped by that is one of the index's columns, so that it is met in order.
+GROUPED = {
+    OLDEST: {"keys": "asked_at, asked_number", "moment": "asked_at"},
+    BY_NUMBER: {"keys": "asked_number", "moment": "min(asked_at)"},
+}
 # Where a walk by number begins.
-AFTER = {BY_NUMBER: "AND number > :after", BY_NUMBER_BACK: "AND number < :after"}
+AFTER = {BY_NUMBER: "AND asked_number > :after", BY_NUMBER_BACK: "AND asked_number < :after"}
 ROLES = ", ".join(f"'{each}'" for each in ROLES_ABOVE_READER)
 
-# `assigned_lines` of one holder, each with the place of its request: numbering ends at the first
-# place that is not wanted, and with it the walk. Sets are subqueries that are no conditions by
+# `assigned_lines` of one holder, by requests. Sets are subqueries that are no conditions by
 # themselves: made joins of, they would not keep the order.
 ALONG = """
-SELECT asked_at, number, line FROM (
-    SELECT asked_at, number, line, dense_rank() OVER (ORDER BY {order}) AS place
-    FROM (SELECT *, asked_number AS number, line_id AS line FROM quotas_assignment) assignment
-    JOIN quotas_quotarequest request ON request.id = assignment.number
-    WHERE assignment.{of} AND number IS NOT NULL {after}
-      AND assignment.starts_at <= :now
-      AND (assignment.ends_at IS NULL OR assignment.ends_at > :now)
-      AND (assignment.delegation_id IN (SELECT unnest(:held ::bigint[]))) IS TRUE
-      AND request.requester_id <> :user
-      AND (request.asked_by_id IS NULL OR request.asked_by_id <> :user)
-      AND (request.project_id IN (SELECT project_id FROM involved)) IS NOT TRUE
-) numbered WHERE place <= {most}
+SELECT along.asked_at, along.number, request.project_id, along.lines
+FROM (
+    SELECT {moment} AS asked_at, asked_number AS number, array_agg(line_id) AS lines
+    FROM quotas_assignment
+    WHERE {of} AND asked_number IS NOT NULL {after}
+      AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
+      AND (delegation_id IN (SELECT unnest(:held ::bigint[]))) IS TRUE
+    GROUP BY {keys}
+) along
+JOIN quotas_quotarequest request ON request.id = along.number
+WHERE request.requester_id <> :user
+  AND (request.asked_by_id IS NULL OR request.asked_by_id <> :user)
+  AND (request.project_id IN (SELECT project_id FROM involved)) IS NOT TRUE
+ORDER BY {order} LIMIT {most}
 """
 WALK = """
 WITH involved AS MATERIALIZED (
@@ -63,9 +69,9 @@ WITH involved AS MATERIALIZED (
     WHERE (user_id = :user OR group_id = ANY(:groups ::bigint[])) AND role IN ({roles})
       AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
 )
-SELECT number, line, place FROM (
-    SELECT number, line, dense_rank() OVER (ORDER BY {order}) AS place FROM (
-        ({own}) UNION (
+SELECT number, project_id, lines, place FROM (
+    SELECT number, project_id, lines, dense_rank() OVER (ORDER BY {order}) AS place FROM (
+        ({own}) UNION ALL (
             SELECT along.* FROM unnest(:groups ::bigint[]) membership(id)
             CROSS JOIN LATERAL ({of_group}) along
         )
@@ -74,42 +80,50 @@ SELECT number, line, place FROM (
 """
 COUNT = "SELECT coalesce(max(place), 0) FROM walked"
 NUMBERS = "SELECT number FROM walked GROUP BY number, place ORDER BY place"
-WALKED = ("number", "line", "place")
+# A request that one holds by several ways is there as often, each with lines of its own.
+WALKED = ("number", "project", "lines", "place")
+_IDS = ArrayField(BigIntegerField())
 _VALUE = re.compile(r"(?<!:):([a-z]+)")
 
 
 def walk_part(order: str, most: int, values: Mapping[str, Any], *, goes_on: bool = False) -> Named:
-    """`walked`: the lines that wait for somebody, of the first requests in that order.
+    """`walked`: the first requests that wait for somebody in that order, with what does of each.
 
     values: as `values_of`, or slots for them, and `after`, the last number, if it goes on.
-    Rows are (number of the request, line, place of the request among them, from 1).
+    Rows are (number, project, ids of lines, place from 1).
     """
-    told = {"order": order, "most": most, "after": AFTER[order] if goes_on else ""}
+    told = {
+        "order": order, "most": most, "after": AFTER[order] if goes_on else "",
+        **GROUPED[order.removesuffix(" DESC")],
+    }  # fmt: skip
     sql = WALK.format(
         own=ALONG.format(of="user_id = :user", **told),
         of_group=ALONG.format(of="group_id = membership.id", **told),
         order=order, most=most, roles=ROLES,
     )  # fmt: skip
     names = _VALUE.findall(sql)
-    return Named(
-        "walked", WALKED,
-        Stated(_VALUE.sub("%s", sql), [values[each] for each in names]),
-    )  # fmt: skip
+    return Named("walked", WALKED, Stated(_VALUE.sub("%s", sql), [values[each] for each in names]))
 
 
 def walked(asker: Asker, most: int) -> Named:
     """The lines that wait for the asker, of the first requests in the order of a queue."""
     if not asker.here:
         return walk_part(OLDEST, most, asker.values)
-    place = Window(DenseRank(), order_by=["request__submitted_at", "request"])
-    lines = lines_for(asker).order_by().annotate(place=place)
-    return Named("walked", WALKED, lines, ["request", "pk", "place"])
+    lines = (
+        lines_for(asker)
+        .order_by()
+        .annotate(
+            place=Window(DenseRank(), order_by=["request__submitted_at", "request"]),
+            lines=Func(F("pk"), template="ARRAY[%(expressions)s]", output_field=_IDS),
+        )
+    )
+    return Named("walked", WALKED, lines, ["request", "project", "lines", "place"])
 
 
 def is_walked(start: int, end: int) -> IsAnyOf:
     """The condition on a request that it is of these places of `walked`, the first being 0."""
     places = "ARRAY(SELECT number FROM walked WHERE place > %s AND place <= %s)"
-    array = RawSQL(places, (start, end), ArrayField(BigIntegerField()))  # noqa: S611 - no text of anybody's
+    array = RawSQL(places, (start, end), _IDS)  # noqa: S611 - no text of anybody's
     return IsAnyOf(F("pk"), array)
 
 

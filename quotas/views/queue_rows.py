@@ -11,7 +11,6 @@ from django.http import HttpRequest
 from django.template.backends.utils import csrf_input
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from portal.jinja import draw
@@ -152,7 +151,7 @@ def _named(person: object) -> str:
 
 
 def _cut(reason: str) -> str:
-    return reason if len(reason) <= MOST_REASON else Truncator(reason).chars(MOST_REASON)
+    return reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 1]}…"
 
 
 def _line(each: LineFigures) -> Line:
