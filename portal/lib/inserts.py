@@ -1,16 +1,22 @@
-"""Rows that are added by a part of a larger statement; see `together`."""
+"""Rows that are added by a part of a larger statement; see `together` and `written`.
+
+A statement's text is the same for one row and for a hundred, so that the server plans it once.
+"""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import Field, Model
+from django.db.models import CharField, Field, Model, TextField
 from django.db.models.expressions import DatabaseDefault
 
-from .together import Written
+from .prepared import Prepared
+from .together import Statement, Written
 
 NOTHING: Mapping[str, str] = {}
+# Texts of statements that write, of each process.
+MOST_TEXTS = 64
 
 
 def inserting(rows: Sequence[Model], found: Mapping[str, str] = NOTHING) -> Written:
@@ -20,10 +26,16 @@ def inserting(rows: Sequence[Model], found: Mapping[str, str] = NOTHING) -> Writ
     database gives by itself beside the key is not read back. Foreign keys are looked at as the
     transaction ends, so a row may point at one of another part.
     """
-    into, fields, ending = _into(type(rows[0]), rows[0].pk is not None)
-    parameters: list[Any] = []
-    marks = [", ".join(_mark(row, each, found, parameters) for each in fields) for row in rows]
-    return Written(f"{into} VALUES ({'), ('.join(marks)}) {ending}", parameters)
+    model, has_keys = type(rows[0]), rows[0].pk is not None
+    given, columns = [], []
+    for field in _fields(model, has_keys):
+        if field.column in found:
+            continue
+        values = [field.pre_save(row, add=True) for row in rows]
+        if not isinstance(values[0], DatabaseDefault):
+            given.append(str(field.column))
+            columns.append([field.get_db_prep_save(each, connection) for each in values])
+    return Written(_insert(model, tuple(given), tuple(found.items())), columns)
 
 
 def key_of(place: int) -> str:
@@ -31,36 +43,11 @@ def key_of(place: int) -> str:
     return f"(SELECT id FROM part{place})"  # noqa: S608 - a number
 
 
-@cache
-def _into(model: type[Model], has_keys: bool) -> tuple[str, "list[Field[Any, Any]]", str]:
-    """How the statement begins, which fields it fills, and how it ends."""
-    quote = connection.ops.quote_name
-    key = model._meta.pk
-    fields = [each for each in model._meta.concrete_fields if has_keys or each is not key]
-    if any(hasattr(each, "get_placeholder") for each in fields):
-        raise TypeError(f"{model.__name__} has a column whose values are no plain parameters")
-    columns = ", ".join(quote(str(each.column)) for each in fields)
-    into = f"INSERT INTO {quote(model._meta.db_table)} ({columns})"
-    return into, fields, f"RETURNING {quote(str(key.column))}"
-
-
-def _mark(
-    row: Model, field: "Field[Any, Any]", found: Mapping[str, str], parameters: list[Any]
-) -> str:
-    """What stands for a column's value; where that is a parameter, it is added to them."""
-    if field.column in found:
-        return found[str(field.column)]
-    value = field.pre_save(row, add=True)
-    if isinstance(value, DatabaseDefault):
-        return "DEFAULT"
-    parameters.append(field.get_db_prep_save(value, connection))
-    return "%s"
-
-
 def next_keys(model: type[Model], count: int) -> Written:
     """Take keys for rows that others name before they are there; answered by a tuple for each."""
     return Written(
-        "SELECT nextval(pg_get_serial_sequence(%s, 'id')::regclass) FROM generate_series(1, %s)",
+        "SELECT nextval(pg_get_serial_sequence(%s::text, 'id')::regclass) "
+        "FROM generate_series(1, %s::int)",
         [model._meta.db_table, count],
     )
 
@@ -71,3 +58,57 @@ def added(rows: Sequence[Model], keys: Sequence[tuple[Any, ...]]) -> None:
         row.pk = key
         row._state.adding = False
         row._state.db = connection.alias
+
+
+def written(*parts: Written) -> list[list[Any]]:
+    """`together` of parts whose texts are always the same: planned once, whatever the values."""
+    statement = Statement.of(parts)
+    assert statement.sql is not None  # noqa: S101 - what writes is always asked
+    names = _names(len(statement.parameters))
+    values = dict(zip(names, statement.parameters, strict=True))
+    (found,) = _prepared(statement.sql, len(names)).rows(values)
+    return statement.made(found)
+
+
+@lru_cache(maxsize=MOST_TEXTS)
+def _prepared(text: str, count: int) -> Prepared:
+    names = _names(count)
+    return Prepared(text, names, names)
+
+
+@cache
+def _names(count: int) -> list[str]:
+    return [f"v{number}" for number in range(count)]
+
+
+@cache
+def _fields(model: type[Model], has_keys: bool) -> "list[Field[Any, Any]]":
+    fields = [each for each in model._meta.concrete_fields if has_keys or not each.primary_key]
+    if any(hasattr(each, "get_placeholder") for each in fields):
+        raise TypeError(f"{model.__name__} has a column whose values are no plain parameters")
+    return fields
+
+
+@cache
+def _insert(model: type[Model], given: tuple[str, ...], found: tuple[tuple[str, str], ...]) -> str:
+    """given: columns whose values come as arrays, one for each; found: of others, as SQL."""
+    quote = connection.ops.quote_name
+    fields = {str(each.column): each for each in model._meta.concrete_fields}
+    into = ", ".join(quote(each) for each in (*given, *(column for column, _sql in found)))
+    arrays = ", ".join(f"%s::{_type(fields[each])}[]" for each in given)
+    names = ", ".join(f"c{place}" for place in range(len(given)))
+    values = ", ".join([names, *(sql for _column, sql in found)])
+    key = quote(str(model._meta.pk.column))
+    return (
+        f"INSERT INTO {quote(model._meta.db_table)} ({into}) SELECT {values} "  # noqa: S608 - names of ours
+        f"FROM unnest({arrays}) WITH ORDINALITY AS given({names}, place) ORDER BY place "
+        f"RETURNING {key}"
+    )
+
+
+def _type(field: "Field[Any, Any]") -> str:
+    """What an array of its values is of; a text that is too long is refused by the column."""
+    target = field.target_field if field.is_relation else field  # type: ignore[attr-defined]  # of a foreign key
+    if isinstance(target, CharField | TextField):
+        return "text"
+    return str(field.db_type(connection))

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet
+from django.db.models.expressions import RawSQL
 from django.db.models.lookups import StartsWith
 from django.utils import timezone
 
 from portal.lib.compiled import compiled
 from portal.lib.lookups import IsAnyOf, is_among, is_of
-from portal.lib.together import Part, Rows, Values
+from portal.lib.together import Named, Part, Rows, Values
 from projects.models import (
     Delegation,
     GroupMembership,
@@ -192,12 +194,28 @@ class Viewer:
 
 def standing_parts(*, user: Any, now: Any) -> list[Part]:
     """The person's groups, and the live delegations of theirs and of these, each with its unit."""
+    member, held = _standing_of(user, now)
+    return [Rows(member.order_by("pk")), Rows(held.order_by("pk"), ["unit"])]
+
+
+def named_standing_parts(*, user: Any, now: Any) -> list[Part]:
+    """`standing_parts`, the delegations' ids first, as a table `mine` that other parts read."""
+    member, held = _standing_of(user, now)
+    mine = RawSQL("ARRAY(SELECT id FROM mine)", (), ArrayField(BigIntegerField()))
+    rows = Delegation.objects.filter(IsAnyOf(F("pk"), mine))
+    return [
+        Named("mine", ["id"], held.order_by(), ["pk"]),
+        Rows(member.order_by("pk")),
+        Rows(rows.order_by("pk"), ["unit"]),
+    ]
+
+
+def _standing_of(user: Any, now: Any) -> tuple[QuerySet[GroupMembership], QuerySet[Delegation]]:
     member = GroupMembership.objects.live(now).filter(user=user)
     mine = Delegation.objects.filter(user=user).values("pk")
     # Two looks into indexes; either the one or the other would be a look at all of them.
     ours = Delegation.objects.filter(group__in=member.values("group")).values("pk")
-    held = live_delegations(now).filter(pk__in=mine.union(ours))
-    return [Rows(member.order_by("pk")), Rows(held.order_by("pk"), ["unit"])]
+    return member, live_delegations(now).filter(pk__in=mine.union(ours))
 
 
 _standing = compiled(standing_parts)
@@ -284,7 +302,7 @@ def own_projects(viewer: Viewer) -> QuerySet[Project]:
 
 def roles_in(viewer: Viewer, project: Project) -> frozenset[str]:
     """The roles that the person has in a project, directly or through groups."""
-    return frozenset(roles_held(viewer, project).values_list("role", flat=True))
+    return frozenset(roles_by_project(viewer, [project]).get(project.pk, ()))
 
 
 def roles_held(viewer: Viewer, project: Project) -> QuerySet[Membership]:

@@ -7,8 +7,7 @@ stale row shows nothing it should not, and this code only has to add what is mis
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from portal.lib.inserts import inserting
-from portal.lib.together import together
+from portal.lib.inserts import inserting, written
 from quotas.models import Assignment, QuotaRequest, RequestLine
 from quotas.queries.authority import Mandate
 from quotas.queries.deciders import Turn, deciders_of
@@ -68,7 +67,7 @@ def assign_new(
         for turn in deciders[line.pk].turns(line.level)
     }
     if rows := _differing(turns, {}, now):
-        together(inserting(rows))
+        written(inserting(rows))
 
 
 def chain_end(mandate: Mandate) -> datetime | None:

@@ -19,7 +19,8 @@ from projects.models import Delegation, Project, User
 from projects.queries.viewers import Viewer
 from projects.states import ProjectState
 from quotas.models import PolicyVersion, QuotaRequest, RequestLine
-from quotas.queries.authority import Mandate, deciding_and_interested
+from quotas.queries.authority import Mandate
+from quotas.queries.standing_over import Standing, standing_over
 from quotas.states import LINE_MOVES, LineState
 
 from .authority import barred
@@ -127,16 +128,11 @@ def hold_authorities(benches: Collection[Bench]) -> None:
 
 @dataclass(frozen=True)
 class _Held:
-    """Some requests, locked after their projects and places, and who decides: by their ids.
+    """Some requests, locked after their projects and places, by their ids, and who decides."""
 
-    with_role: {project id: people with an interest in it}, of those who count.
-    """
-
-    viewer: Viewer
     projects: Mapping[int, Project]
     lines: Mapping[int, dict[int, RequestLine]]
-    mandates: Mapping[int, list[Mandate]]
-    with_role: Mapping[int, set[int]]
+    standing: Standing
 
 
 def _take(
@@ -157,13 +153,11 @@ def _hold(places: Mapping[int, int], person: User, now: datetime) -> _Held:
         request.project = projects[request.project_id]
         for line in own.values():
             line.request, line.project = request, request.project
-    viewer = Viewer.of(person, now)
-    mandates, with_role = deciding_and_interested(viewer, projects.values())
-    return _Held(viewer, projects, lines, mandates, with_role)
+    return _Held(projects, lines, standing_over(person, projects.values(), now))
 
 
 def _bench(held: _Held, number: int, policy_version: PolicyVersion | None) -> Bench:
-    lines, viewer = held.lines.get(number), held.viewer
+    lines, viewer = held.lines.get(number), held.standing.viewer
     if not lines:
         raise NotVisible(_("There is no such request."))
     request = next(iter(lines.values())).request
@@ -171,11 +165,11 @@ def _bench(held: _Held, number: int, policy_version: PolicyVersion | None) -> Be
     if not viewer.user.is_active:
         # Nobody signs in by it, but a rule and a job act in a person's name.
         raise Forbidden(_("The account of %(name)s is closed.") % {"name": viewer.user})
-    mandates = held.mandates[project.pk]
+    mandates = held.standing.mandates[project.pk]
     if policy_version is not None:
         own = policy_version.policy.delegation_id
         mandates = [each for each in mandates if each.delegation.pk == own]
-    mandates = barred(viewer, request, mandates, held.with_role[project.pk])
+    mandates = barred(viewer, request, mandates, held.standing.with_role[project.pk])
     if project.state not in (ProjectState.ACTIVE, ProjectState.PROPOSED):
         words = {"project": project.name, "state": project.get_state_display()}
         raise Conflict(_("%(project)s is %(state)s; nothing is granted to it.") % words)

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from portal.lib.bulk import adding_each
-from portal.lib.inserts import added, inserting
-from portal.lib.together import Written, together
+from portal.lib.inserts import added, inserting, written
+from portal.lib.together import Written
 from projects.models import ProjectAct, User
 from quotas.models import Account, DecisionLine, Loan, Transfer, TransferKind
 
@@ -74,7 +74,7 @@ class Journal:
         One query, and one more where something is lent.
         """
         if self.transfers:
-            self.was_written(together(*self.parts()))
+            self.was_written(written(*self.parts()))
 
     def parts(self) -> list[Written]:
         """`write` as parts of a larger statement; there are transfers. Then `was_written`."""

@@ -11,8 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict
-from portal.lib.inserts import added, inserting, key_of
-from portal.lib.together import together
+from portal.lib.inserts import added, inserting, key_of, written
 from projects.actions.events import event_of
 from projects.models import Event, Project, User
 from projects.outgoing.notices import tell
@@ -102,7 +101,7 @@ def write_sent(
     event = _event_of(quota_request, "submitted", desk.viewer, wanted)
     own = key_of(0)
     try:
-        keys, line_keys, event_keys = together(
+        keys, line_keys, event_keys = written(
             inserting([quota_request]),
             inserting(lines, {"request_id": own}),
             inserting([event], {"subject_id": own}),

@@ -6,17 +6,15 @@ Of many requests at once it takes the same two statements as of one.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import F
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Conflict
-from portal.lib.inserts import added, inserting, next_keys
-from portal.lib.together import together, updating
+from portal.lib.inserts import added, inserting, next_keys, written
+from portal.lib.together import Written
 from projects.actions.events import event_of
 from projects.models import Event
-from projects.queries.patience import STOPPED
 from projects.states import NoticeKind
-from quotas.models import Decision, DecisionKind, DecisionLine, QuotaRequest, RequestLine
+from quotas.models import Decision, DecisionKind, DecisionLine
 from quotas.states import LINE_MOVES, LineState
 
 from .bench import Bench
@@ -28,6 +26,20 @@ VERBS = {
     DecisionKind.APPROVE: "approved", DecisionKind.DECLINE: "declined",
     DecisionKind.RETURN: "returned",
 }  # fmt: skip
+
+
+# Lines of which one waits for nobody any more: as STOPPED of patience says it.
+MOVE_LINES = """
+UPDATE quotas_requestline
+SET state = %s::text, waits_since = NULL, remind_at = NULL, escalate_at = NULL
+WHERE id = ANY(%s::bigint[]) AND state = %s::text
+RETURNING 1
+"""
+TOUCH_REQUESTS = """
+UPDATE quotas_quotarequest SET version = version + 1, updated_at = %s::timestamptz
+WHERE id = ANY(%s::bigint[])
+RETURNING 1
+"""
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ def store(
         events[-1].pk = pk
     notice = NoticeKind.RETURNED if kind == DecisionKind.RETURN else NoticeKind.DECIDED
     told = [(event, each.bench.request) for event, each in zip(events, said, strict=True)]
-    keys, _events, _told, *moved = together(
+    keys, _events, _told, *moved = written(
         inserting(lines), inserting(events), telling_followers(told, notice),
         *(journal.parts() if journal else ()),
     )  # fmt: skip
@@ -88,12 +100,11 @@ def _move(said: Sequence[Said], kind: DecisionKind, addition: Addition | None) -
     lines = [line for each in said for line in each.lines]
     after = LINE_MOVES[LineState.OPEN, kind]
     ids = [each.line.pk for each in lines]
-    opened = RequestLine.objects.filter(pk__in=ids, state=LineState.OPEN)
-    own = QuotaRequest.objects.filter(pk__in=[each.bench.request.pk for each in said])
+    numbers = [each.bench.request.pk for each in said]
     decisions = [each.decision for each in said]
-    moved, _own, keys, event_ids, line_ids, *consumed = together(
-        updating(opened, state=after, **STOPPED),
-        updating(own, version=F("version") + 1, updated_at=said[0].bench.viewer.now),
+    moved, _own, keys, event_ids, line_ids, *consumed = written(
+        Written(MOVE_LINES, [str(after), ids, str(LineState.OPEN)]),
+        Written(TOUCH_REQUESTS, [said[0].bench.viewer.now, numbers]),
         inserting(decisions),
         next_keys(Event, len(said)),
         next_keys(DecisionLine, len(lines)),

@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterable
 from functools import partial
 from itertools import islice
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from portal.lib.locks import lock_ids
+from portal.lib.prepared import Prepared
 from portal.lib.wake import wake
 from projects.models import Project
 from projects.states import STANDING
@@ -50,7 +51,7 @@ def ensure_targets(projects: Iterable[Project]) -> None:
 DELIVER = """
 WITH granted AS (
     SELECT *
-    FROM unnest(%(lines)s::bigint[], %(projects)s::bigint[], %(offerings)s::bigint[])
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])
         AS line(id, project_id, offering_id)
 ), fed AS (
     SELECT DISTINCT granted.project_id, feeds.offering_id, lim.endpoint_id
@@ -70,8 +71,8 @@ WITH granted AS (
     UPDATE quotas_target target
     SET generation = target.generation + 1, failure_count = 0, skip_reason = '',
         -- As in _due_now.
-        state = CASE WHEN target.state = ANY(%(held)s) THEN target.state ELSE %(due)s END,
-        next_try_at = CASE WHEN target.state = %(dirty)s THEN target.next_try_at
+        state = CASE WHEN target.state = ANY(%s) THEN target.state ELSE %s END,
+        next_try_at = CASE WHEN target.state = %s THEN target.next_try_at
                            ELSE statement_timestamp() END
     FROM held, missing
     WHERE target.id = held.id AND missing.count = 0
@@ -85,6 +86,13 @@ WITH granted AS (
 )
 SELECT ARRAY(SELECT id FROM raised ORDER BY id), missing.count FROM missing
 """
+
+# The states stand in its text.
+_DELIVER = Prepared(
+    DELIVER,
+    [None, None, None, [str(each) for each in HELD], str(TargetState.DUE), str(TargetState.DIRTY)],
+    ["lines", "projects", "offerings", None, None, None],
+)
 
 
 def deliver(lines: Collection[DecisionLine]) -> None:
@@ -101,19 +109,11 @@ def deliver(lines: Collection[DecisionLine]) -> None:
 
 def _deliver(lines: Collection[DecisionLine]) -> bool:
     """Whether all targets were there; else nothing was done."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            DELIVER,
-            {
-                "lines": [each.pk for each in lines],
-                "projects": [each.line.project_id for each in lines],
-                "offerings": [each.line.offering_id for each in lines],
-                "held": [str(each) for each in HELD],
-                "dirty": str(TargetState.DIRTY),
-                "due": str(TargetState.DUE),
-            },
-        )
-        ids, missing_count = cursor.fetchone()
+    ((ids, missing_count),) = _DELIVER.rows({
+        "lines": [each.pk for each in lines],
+        "projects": [each.line.project_id for each in lines],
+        "offerings": [each.line.offering_id for each in lines],
+    })  # fmt: skip
     wake_after_commit(ids)
     return not missing_count
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, TextField
+from django.db.models import Exists, OuterRef, Q, TextField
 
 from portal.lib.compiled import Answers, compiled
-from portal.lib.lookups import IsAnyOf, is_among, is_of, is_one_of_many
+from portal.lib.lookups import is_among, is_of, is_one_of_many
 from portal.lib.together import Part, Rows, Values
 from projects.models import (
     Delegation,
@@ -117,60 +117,6 @@ class Mandate:
 def mandates_of(viewer: Viewer, unit_path: str, power: Power) -> list[Mandate]:
     """The person's mandates for a power in a unit, the nearest first."""
     return _mandates(viewer.over(power, unit_path), unit_path, power)
-
-
-def deciding_and_interested(
-    viewer: Viewer, projects: Collection[Project]
-) -> tuple[dict[int, list[Mandate]], dict[int, set[int]]]:
-    """By what the person decides for each project, and who of those that count has a part in it.
-
-    {project id: mandates}, and {project id: ids of people with a role above reader}: of the
-    person, and of whoever is deputised by a link of the chains. One query.
-    """
-    over = {each.pk: viewer.over(Power.DECIDE_QUOTA, each.unit.path) for each in projects}
-    held = {each.pk: each for found in over.values() for each in found}
-    ids = {each for delegation in held.values() for each in delegation.chain_ids}
-    links, bounds, roles, members = _deciding(
-        ids=sorted(ids), user=viewer.user.pk, projects=sorted(over), now=viewer.now
-    )
-    mandates = {each.delegation.pk: each for each in mandates_from(held.values(), links, bounds)}
-    return (
-        {
-            each.pk: deciding_for([mandates[one.pk] for one in over[each.pk]], each)
-            for each in projects
-        },
-        _with_role(over, roles, members),
-    )
-
-
-def _with_role(
-    projects: Iterable[int], roles: Iterable[Sequence[Any]], members: Iterable[Sequence[Any]]
-) -> dict[int, set[int]]:
-    """From the last two answers to `_deciding`."""
-    of_group: dict[int, set[int]] = defaultdict(set)
-    for group_id, user_id in members:
-        of_group[group_id].add(user_id)
-    found: dict[int, set[int]] = {each: set() for each in projects}
-    for project_id, user_id, group_id in roles:
-        found[project_id] |= {user_id} if group_id is None else of_group[group_id]
-    return found
-
-
-@compiled
-def _deciding(*, ids: Any, user: Any, projects: Any, now: Any) -> list[Part]:
-    deputies = Delegation.objects.filter(IsAnyOf(F("pk"), ids), is_deputy=True)
-    themselves = User.objects.filter(pk=user).values("pk")
-    either = themselves.union(deputies.values("grantor"))
-    members = GroupMembership.objects.filter(in_force(now), is_among("user", either))
-    held = Membership.objects.filter(
-        IsAnyOf(F("project"), projects), in_force(now), role__in=ROLES_ABOVE_READER
-    )
-    roles = held.filter(is_among("user", either) | Q(is_among("group", members.values("group"))))
-    return [
-        *chain_parts_of(ids=ids),
-        Values(roles.order_by(), ["project", "user", "group"]),
-        Values(members.order_by(), ["group", "user"]),
-    ]
 
 
 def own_mandates(viewer: Viewer, project: Project) -> list[Mandate]:

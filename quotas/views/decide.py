@@ -7,21 +7,23 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.lib.access import shows
 from portal.lib.errors import DomainError
+from projects.models import User
 from projects.queries.viewers import Viewer
 from projects.states import Power
-from projects.views.viewer import viewer_of
+from projects.views.viewer import keep_viewer, viewer_of
 from quotas.actions import decide as verbs
 from quotas.actions.authority import barred
 from quotas.actions.endorse import endorse
 from quotas.actions.wishes import clean_text
 from quotas.models import QuotaRequest
 from quotas.queries.authority import own_mandates
-from quotas.queries.deciding import WaitingLine, waiting_lines
+from quotas.queries.deciding import WaitingLine, decider_and_lines
 from quotas.queries.queue_heads import Place, place_in_queue
 from quotas.queries.queue_wishes import Wanted
 from quotas.views.decide_form import Typed
@@ -160,7 +162,9 @@ def _do(request: HttpRequest, number: int, verb: Verb, said: str) -> HttpRespons
     The verb asks under its locks what the page asks, so nothing is weighed before it. Who decides
     nothing there makes nobody wait for a lock; what they may see is asked as for the page.
     """
-    viewer, lines = viewer_of(request), waiting_lines(number)
+    user: User = request.user  # type: ignore[assignment]  # signed in
+    viewer, lines = decider_and_lines(user, number, timezone.now())
+    keep_viewer(request, viewer)
     wanted, typed = Wanted.read(request.GET), Typed.read(request.POST)
     asked = next((each.line.request for each in lines.values()), None)
     if asked is None or not viewer.over(Power.DECIDE_QUOTA, asked.project.unit.path):
