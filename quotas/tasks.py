@@ -79,11 +79,12 @@ def apply_target(*, target_id: int) -> None:
     """Make one target true, if it is due; else the one that waits longest at its endpoint.
 
     Then those that wait longest there, for a slice, and the next one is hinted at: so what has
-    gathered at an endpoint drains in order and at its own speed. After each turn what waits where
-    nobody is at work comes first.
+    gathered at an endpoint drains in order and at its own speed. After the first one, and after
+    each turn, what waits where nobody is at work comes before: hints come endpoint by endpoint, and
+    services work beside each other.
     """
-    ends = time.monotonic() + APPLY_SLICE_SECONDS
-    turn_ends = time.monotonic() + APPLY_TURN_SECONDS
+    turn_ends = time.monotonic()
+    ends = turn_ends + APPLY_SLICE_SECONDS
     lease = leases.take(target_id) or leases.take_beside(target_id)
     home = lease.target.endpoint_id if lease is not None else 0
     while lease is not None:

@@ -1,5 +1,6 @@
 """Around every call to an endpoint: its turn, and what its answer or silence means for others."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,24 +16,29 @@ from .permits import AGAIN_SECONDS, Busy, Permit, calls_per_second, hold_back, p
 
 @contextmanager
 def calling(
-    endpoint: Endpoint, *, observing: bool = False, writing: bool = False
-) -> Iterator[None]:
+    endpoint: Endpoint,
+    *,
+    observing: bool = False,
+    writing: bool = False,
+    lease: tuple[int, uuid.UUID] | None = None,
+) -> Iterator[Permit]:
     """Around one call, of CALL_TIMEOUT_SECONDS at most: take its timeout from the lease inside.
 
     Waits shortly for a slot that holds across all workers, and for the endpoint's pace; raises
     permits.Busy where none is to be had, and where somebody paused the endpoint since the
     target was taken. observing: the call only looks, so it leaves room for writes; writing: it
-    changes something, and so does not begin where the endpoint was made read-only. Tells the
-    endpoint's breaker whether somebody answered, and keeps the calls of others back where the
-    service asked for patience.
+    changes something, and so does not begin where the endpoint was made read-only. lease: id of its
+    target and token; what is left of it may be told with the turn. Tells the endpoint's breaker
+    whether somebody answered, and keeps the calls of others back where the service asked for
+    patience.
     """
     closed = (EndpointState.PAUSED, EndpointState.READ_ONLY) if writing else (EndpointState.PAUSED,)
     with told_of_failure(endpoint):
-        taken = handing.taken(endpoint, observing=observing)
+        taken = handing.taken(endpoint, observing=observing, lease=lease)
         with permit(endpoint, observing=observing, taken=taken) as held:
             if _state(endpoint, held) in closed:
                 raise Busy(endpoint, AGAIN_SECONDS)
-            yield
+            yield held
             handing.answered(endpoint, held)
 
 

@@ -193,10 +193,10 @@ class _Attempt:
 
     def write(self, values: Mapping[str, int]) -> None:
         """Write only these; the lease is checked right before."""
-        endpoint = self.lease.target.endpoint
-        with calling(endpoint, writing=True):
+        lease, endpoint = self.lease, self.lease.target.endpoint
+        with calling(endpoint, writing=True, lease=(lease.target.pk, lease.token)) as held:
             quota_driver(endpoint).write(
-                self.handle.external_id, values, timeout=self.lease.write_timeout()
+                self.handle.external_id, values, timeout=lease.write_timeout(held.left)
             )
 
 

@@ -1,4 +1,4 @@
-"""The two statements of every attempt: taking a target's lease, and calling it applied.
+"""The two statements of every attempt: taking a target's lease, and calling it applied, on record.
 
 Written by hand, one each: what is asked for each change of a large site is to cost little. Who may
 take what, and when, says `leases`.
@@ -52,7 +52,7 @@ UPDATE quotas_target target SET lease_token = NULL, lease_until = NULL,
     looked_at = observed_at, look_error_code = '', look_error_words = '', failure_count = 0,
     error_id = '', error_kind = '', error_code = '', error_words = '', error_at = NULL
 WHERE id = %(target)s AND lease_token = %(token)s AND state = %(leased)s
-RETURNING id, applied_generation,
+RETURNING id, project_id, applied_generation,
     COALESCE(dirty_until <= statement_timestamp(), TRUE) AS is_clean
 ), delivered AS (
     -- As deliver_lines does, where nothing is left out.
@@ -60,6 +60,12 @@ RETURNING id, applied_generation,
     FROM finished
     WHERE %(delivers)s AND is_clean AND line.target_id = finished.id
         AND line.generation <= %(generation)s AND line.applied_at IS NULL
+), recorded AS (
+    -- As projects.actions.events.record does.
+    INSERT INTO projects_event (at, verb, project_id, subject_kind, subject_id, data)
+    SELECT statement_timestamp(), 'applied', project_id, 'target', id,
+        jsonb_build_object('endpoint', %(endpoint)s::text, 'generation', %(generation)s::bigint)
+    FROM finished WHERE is_clean
 )
 SELECT applied_generation, statement_timestamp() FROM finished
 """
@@ -100,16 +106,18 @@ def leased(
 
 
 def finished(
-    target_id: int, token: uuid.UUID, generation: int, *, delivers: bool
+    target: Target, token: uuid.UUID, generation: int, *, delivers: bool
 ) -> tuple[int, datetime] | None:
     """The generation that is applied now, and the database's moment; None where the lease is lost.
 
-    delivers: also call all lines of the generation applied.
+    Where it is the one of the lease, that is recorded. delivers: also call all lines of the
+    generation applied.
     """
     row = fetch(
         FINISH,
         {
-            "target": target_id, "token": token, "generation": generation,
+            "target": target.pk, "token": token, "generation": generation,
+            "endpoint": target.endpoint.slug,
             "delivers": delivers, "dirty": TargetState.DIRTY.value,
             "due": TargetState.DUE.value, "applied": TargetState.APPLIED.value,
             "leased": TargetState.LEASED.value,

@@ -19,8 +19,6 @@ from django.db import transaction
 from django.db.models import (
     Case,
     Count,
-    DurationField,
-    ExpressionWrapper,
     F,
     Q,
     QuerySet,
@@ -39,7 +37,7 @@ from quotas.models import Contribution, Delivery, Endpoint, Target
 from quotas.states import TAKEABLE, EndpointState, TargetState
 
 from .lease_rows import finished, lease_statement, leased
-from .permits import PATIENCE_SECONDS
+from .permits import PATIENCE_SECONDS, Left
 
 # What is kept back from a lease for the last writes to our own database.
 MARGIN_SECONDS = 1.0
@@ -85,21 +83,17 @@ class Lease:
             raise LeaseOver
         return min(settings.CALL_TIMEOUT_SECONDS, left)
 
-    def write_timeout(self) -> float:
+    def write_timeout(self, known: Left | None = None) -> float:
         """`timeout` for a call that changes something. Raises LeaseOver, and LeaseLost.
 
         Asks the database first whose the lease is: this process, or its machine, may have
-        been asleep since, and the clock of one that sleeps may stand still.
+        been asleep since, and the clock of one that sleeps may stand still. known: what it has
+        just said.
         """
-        asked = time.monotonic()
-        held = Target.objects.filter(
-            pk=self.target.pk, lease_token=self.token, state=TargetState.LEASED
-        )
-        left = ExpressionWrapper(F("lease_until") - Now(), output_field=DurationField())
-        found = held.annotate(left=left).values_list("left", flat=True).first()
-        if found is None:
+        left = known or Left.of(self.target.pk, self.token)
+        if left.seconds is None:
             raise LeaseLost
-        self.ends = min(self.ends, asked + found.total_seconds())
+        self.ends = min(self.ends, left.asked + left.seconds)
         timeout = self.timeout()
         self.has_written = True
         return timeout
@@ -277,7 +271,8 @@ def give_back(lease: Lease, *, after: float | None = None) -> bool:
 
 
 def finish_applied(lease: Lease, left_out: Collection[int] = ()) -> datetime | None:
-    """Record that the lease's generation was read back as true; when, by the database's clock.
+    """Note that the lease's generation was read back as true, with a line of the record; when, by
+    the database's clock.
 
     None where it may not be said. Raises LeaseLost. A newer generation leaves the target due.
     While a former holder may still write, it is dirty instead: the next reading decides.
@@ -293,7 +288,7 @@ def finish_applied(lease: Lease, left_out: Collection[int] = ()) -> datetime | N
 
 
 def _finish(lease: Lease, *, delivers: bool) -> datetime | None:
-    row = finished(lease.target.pk, lease.token, lease.generation, delivers=delivers)
+    row = finished(lease.target, lease.token, lease.generation, delivers=delivers)
     if row is None:
         raise LeaseLost
     applied_generation, moment = row

@@ -3,7 +3,6 @@
 import random
 import secrets
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -117,10 +116,7 @@ def overwritten(others: Mapping[str, int], figures: Mapping[str, Figure]) -> Bac
 def applied(lease: Lease, left_out: Collection[int] = ()) -> None:
     """Everything was read back as it should be, but for limits that an operator left out."""
     try:
-        with transaction.atomic():
-            moment = finish_applied(lease, left_out)
-            if moment is not None:
-                _record("applied", lease, moment, generation=lease.generation)
+        finish_applied(lease, left_out)
     except LeaseLost:
         lost(lease)
 
@@ -258,10 +254,10 @@ def new_error_id() -> str:
     return "".join(secrets.choice(_ID_LETTERS) for _ in range(6))
 
 
-def _record(verb: str, lease: Lease, moment: datetime | None = None, **data: Any) -> None:
+def _record(verb: str, lease: Lease, **data: Any) -> None:
     target = lease.target
     # The database's clock dates it: workers run on other machines than the web.
-    now = moment or Target.objects.values_list(in_seconds(0), flat=True)[:1].get()
+    now = Target.objects.values_list(in_seconds(0), flat=True)[:1].get()
     record(
         verb, actor=None, now=now, project=target.project, subject_kind="target",
         subject_id=target.pk, endpoint=target.endpoint.slug, **data,

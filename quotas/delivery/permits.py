@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 
 from quotas.models import Endpoint
+from quotas.states import TargetState
 
 from .statements import fetch
 
@@ -120,15 +121,42 @@ def calls_per_second(endpoint: Endpoint) -> int:
     return int(settings.ENDPOINT_CALLS_PER_SECOND) if own is None else own
 
 
+# How long a lease still holds by the database's clock, for who writes; no row: it is lost.
+LEFT = """
+    SELECT extract(epoch FROM lease_until - statement_timestamp()) FROM quotas_target
+    WHERE id = %(target)s AND lease_token = %(token)s AND state = %(leased)s
+"""
+
+
+@dataclass(frozen=True)
+class Left:
+    """How many seconds are left of a lease, None where it is lost; asked: by time.monotonic()."""
+
+    asked: float
+    seconds: float | None
+
+    @classmethod
+    def of(cls, target_id: int, token: uuid.UUID) -> "Left":
+        asked = time.monotonic()
+        row = fetch(LEFT, cls.values(target_id, token))
+        return cls(asked, None if row is None else float(row[0]))
+
+    @staticmethod
+    def values(target_id: int, token: uuid.UUID) -> dict[str, Any]:
+        return {"target": target_id, "token": token, "leased": TargetState.LEASED.value}
+
+
 @dataclass
 class Permit:
     """The right to one call: a slot, until it is given back. state: of the endpoint, as the slot
-    was taken, with the moment of its pace still to come."""
+    was taken, with the moment of its pace still to come; left: of the lease that it is for, if it
+    was asked for then, and no moment is to come."""
 
     slot_id: int
     holder: uuid.UUID
     state: str
     is_back: bool = False
+    left: Left | None = None
 
     def give_back(self) -> None:
         """Only what is still ours: one that was held for too long went to somebody else."""

@@ -12,6 +12,7 @@ from django.utils import timezone
 from quotas.backends.base import UNLIMITED, Figure
 from quotas.models import Crossing, Limit, Reading, Target, UnitUsage, UsagePeak
 
+from .permits import AT_ONCE
 from .statements import fetch_all
 
 # Beyond what a bigint column holds: said by nobody in earnest, but it must not break us.
@@ -57,13 +58,15 @@ def store(
 def _store_statement() -> str:
     """For the order of locks the target comes first, then what was read of it, which is written
     for rows of it; of a day's peak, as high again, it takes the limit of now. The day is the
-    site's."""
+    site's. It waits for no disk: what a crash of the database takes back is read again, and what is
+    called applied afterwards is only once this is on disk, too, as that comes behind it."""
     quote = connection.ops.quote_name
     target, reading, peak = (quote(model._meta.db_table) for model in (Target, Reading, UsagePeak))
     return f"""
         WITH own AS (
             UPDATE {target} SET observed_at = statement_timestamp() WHERE id = %(target)s
-            RETURNING id, statement_timestamp() - make_interval(secs => %(ago)s) AS read_at
+            RETURNING id, statement_timestamp() - make_interval(secs => %(ago)s) AS read_at,
+                {AT_ONCE}
         ), told AS (
             SELECT own.id AS target_id, own.read_at, told.*
             FROM own, unnest(

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from contrib.sandbox.control import RunningSandbox
+from projects.actions.events import event_of
 from projects.models import Event
 from quotas.actions.targets import touch_targets, wake_targets
 from quotas.delivery import leases
@@ -28,6 +29,7 @@ from quotas.models import (
 from quotas.queries.requests import states_of
 from quotas.queries.troubles import sentence_of
 from quotas.states import EndpointState, RequestState, TargetState
+from quotas.tests.counting import count_queries
 from quotas.tests.site import GIB, Site
 from quotas.tests.test_decide import ask, grant
 
@@ -301,6 +303,44 @@ def test_news_is_recorded_once(standing: Site, cloud: RunningSandbox) -> None:
     events = Event.objects.filter(subject_kind="target", subject_id=target.pk).order_by("id")
     assert [event.verb for event in events] == ["retrying", "applied"]
     assert Account.objects.exists()
+
+
+def test_what_is_applied_is_recorded_as_everything_else(
+    standing: Site, cloud: RunningSandbox
+) -> None:
+    """Its line is written by hand."""
+    work(standing, "nova-geneva")
+    target = target_at("nova-geneva", standing)
+    event = Event.objects.get(verb="applied", subject_id=target.pk)
+    assert target.applied_at is not None
+    like = event_of(
+        "applied", actor=None, now=target.applied_at, project=target.project,
+        subject_kind="target", subject_id=target.pk, endpoint="nova-geneva",
+        generation=target.generation,
+    )  # fmt: skip
+    names = [each.attname for each in Event._meta.concrete_fields if each.name not in ("id", "xid")]
+    assert [getattr(event, each) for each in names] == [getattr(like, each) for each in names]
+    assert event.xid is not None
+
+
+def test_a_change_costs_eleven_statements(standing: Site, cloud: RunningSandbox) -> None:
+    work(standing, "nova-geneva")
+    grant(standing, ask(standing, {standing.vcpu.slug: 12}))
+    target = target_at("nova-geneva", standing)
+    count, said = count_queries(lambda: converge(target.pk))
+    assert target_at("nova-geneva", standing).applied_generation == target.generation
+    assert count == 11, said
+
+
+def test_nothing_is_recorded_of_what_may_not_be_said(standing: Site, cloud: RunningSandbox) -> None:
+    target = target_at("nova-geneva", standing)
+    lease = leases.take(target.pk)
+    assert lease is not None
+    Target.objects.filter(pk=target.pk).update(dirty_until=Now() + timedelta(minutes=1))
+    assert leases.finish_applied(lease) is None
+    with pytest.raises(leases.LeaseLost):
+        leases.finish_applied(lease)
+    assert not Event.objects.filter(verb="applied", subject_id=target.pk).exists()
 
 
 def test_a_peak_as_high_again_takes_the_limit_of_now(standing: Site, cloud: RunningSandbox) -> None:

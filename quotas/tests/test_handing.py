@@ -1,5 +1,6 @@
 """Calls that follow one another: one statement gives back the slot of one and takes the next's."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,8 +12,9 @@ from pytest_django import Settings
 from quotas.backends.errors import BackendError, Kind
 from quotas.delivery.calling import calling
 from quotas.delivery.handing import one_after_another
+from quotas.delivery.leases import Lease, LeaseLost, LeaseOver, take
 from quotas.delivery.permits import Busy, hold_back, permit
-from quotas.models import CallSlot, Endpoint
+from quotas.models import CallSlot, Endpoint, Target
 from quotas.states import EndpointState
 from quotas.tests.counting import count_queries
 from quotas.tests.site import Site
@@ -190,6 +192,50 @@ def test_an_answer_closes_the_breaker(nova: Endpoint, keystone: Endpoint, follow
             assert (nova.state, nova.failure_count) == (EndpointState.OPEN, 0)
     nova.refresh_from_db()
     assert (nova.state, nova.failure_count) == (EndpointState.OPEN, 0)
+
+
+def leased(site: Site) -> Lease:
+    lease = take(Target.objects.get(project=site.project, endpoint__slug="nova-geneva").pk)
+    assert lease is not None
+    return lease
+
+
+@pytest.mark.parametrize("is_taken_over", [False, True])
+@pytest.mark.parametrize("pace", [None, 1000])
+def test_who_writes_after_reading_is_told_whose_the_lease_is(
+    site: Site, nova: Endpoint, is_taken_over: bool, pace: int | None
+) -> None:
+    """With the turn, where nothing is waited for any more; else it is asked for by itself."""
+    Endpoint.objects.filter(pk=nova.pk).update(calls_per_second=pace)
+    nova.refresh_from_db()
+    lease = leased(site)
+    mine = (lease.target.pk, lease.token)
+    with one_after_another():
+        call(nova)
+        until = Now() + timedelta(seconds=1.5)
+        Target.objects.filter(pk=lease.target.pk).update(lease_until=until)
+        if is_taken_over:
+            Target.objects.filter(pk=lease.target.pk).update(lease_token=uuid.uuid4())
+        with calling(nova, writing=True, lease=mine) as held:
+            assert (held.left is None) == (pace is not None)
+            if is_taken_over:
+                with pytest.raises(LeaseLost):
+                    lease.write_timeout(held.left)
+            else:
+                assert 0 < lease.write_timeout(held.left) < 0.51
+                assert lease.has_written
+
+
+def test_a_lease_that_is_nearly_over_writes_nothing(site: Site, nova: Endpoint) -> None:
+    lease = leased(site)
+    with one_after_another():
+        call(nova)
+        Target.objects.filter(pk=lease.target.pk).update(lease_until=Now())
+        with (
+            calling(nova, writing=True, lease=(lease.target.pk, lease.token)) as held,
+            pytest.raises(LeaseOver),
+        ):
+            lease.write_timeout(held.left)
 
 
 def test_a_slot_is_held_anew_for_each_call(nova: Endpoint) -> None:
