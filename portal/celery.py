@@ -57,7 +57,7 @@ Channel.QoS = Hints
 app = Celery("remit", fixups=["portal.kept_connections:fixup"])
 
 
-# Broker and schedule depend on the environment: CELERY_* in portal/settings.py, read lazily.
+# Broker and schedule depend on the environment: CELERY_* in portal/connecting.py, read lazily.
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_serializer="json",

@@ -1,11 +1,26 @@
 """All settings, from the environment through strict readers; nothing is read elsewhere.
 
 A wrong or unsafe value refuses to start with one sentence (portal/lib/env.py,
-portal/production.py). Every variable is read once, here, under its own name.
+portal/production.py). Every variable is read once, here or in a file that is taken in, under its own name.
 """
 
-from pathlib import Path
 
+from portal.connecting import (  # noqa: F401 - Django reads them here
+    BASE_DIR,
+    BROKER_PAUSE_SECONDS,
+    BROKER_SOCKET_TIMEOUT,
+    BROKER_URL,
+    CELERY_BROKER_URL,
+    CELERY_WORKER_ENABLE_REMOTE_CONTROL,
+    DATA_DIR,
+    DATABASE_POOLED,
+    DATABASE_SESSION,
+    DATABASE_URL,
+    DATABASES,
+    LIMITS_SOCKET_TIMEOUT,
+    LIMITS_URL,
+    PREPARED_STATEMENTS,
+)
 from portal.delivering import (  # noqa: F401 - Django reads them here
     CALL_TIMEOUT_SECONDS,
     CLOUDS_YAML,
@@ -32,12 +47,11 @@ from portal.directory import (  # noqa: F401 - read by their names
     DIRECTORY_URL,
 )
 from portal.lib import env
-from portal.lib.database_url import SCHEMES, parse_database_url
 from portal.lib.logs import logging_of
 from portal.lib.networks import networks_from
 from portal.lib.peppers import peppers_from
 from portal.lib.secret_key import stored_secret_key
-from portal.lib.servers.supervisor import make_data_dir, read_addresses
+from portal.lib.servers.supervisor import make_data_dir
 from portal.mail import (  # noqa: F401 - Django reads them here
     DEFAULT_FROM_EMAIL,
     EMAIL_HOST,
@@ -114,12 +128,8 @@ from portal.webhooks import (  # noqa: F401 - Django reads them here
     WEBHOOK_TIMEOUT_SECONDS,
 )
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-
 # --- Which kind of site is this, and where are its servers? ---------------------------
 
-DATABASE_URL = env.url("DATABASE_URL", schemes=SCHEMES)
-BROKER_URL = env.url("BROKER_URL", schemes=("redis", "rediss", "amqp", "amqps"))
 # Whoever names a database of their own means it, unless they say otherwise.
 REMIT_ENV = env.text(
     "REMIT_ENV",
@@ -128,8 +138,6 @@ REMIT_ENV = env.text(
 )
 IS_PRODUCTION = REMIT_ENV == "production"
 DEBUG = env.boolean("DEBUG", default=False)
-# Secrets and data of the embedded servers; production keeps nothing there.
-DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".data"))).absolute()
 SECRET_KEY = env.text("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.items(
@@ -186,82 +194,13 @@ ARRIVAL_STEPS = ["quotas.actions.personal.ask_for_personal"]
 # What belongs to others being in some groups, in the same transaction: called with groups, now.
 GROUP_STEPS = ["quotas.actions.routing.mark_groups"]
 
-_servers = None if DATABASE_URL and BROKER_URL else read_addresses(DATA_DIR)
-# Commands that need no server still start without one; who connects reads this name.
-_nowhere = f"postgresql:///remit?host={DATA_DIR}/start-make-run-or-set-DATABASE_URL"
-
-# --- Database -------------------------------------------------------------------------
-
-_database = parse_database_url(
-    DATABASE_URL or (_servers.database_url if _servers else _nowhere),
-)
-# Behind a pooler that hands out connections by transaction (PgBouncer) nothing may be left to a
-# session: what is set for each stands with the database's role (portal/pooled.py asks), and rows
-# come without cursors that outlive a transaction.
-DATABASE_POOLED = env.boolean("DATABASE_POOLED", default=False)
-DATABASE_SESSION = {
-    # A lock that is not had in this time is somebody's long transaction: refuse, not hang.
-    "lock_timeout": env.integer("LOCK_TIMEOUT_MS", 5_000, low=100, high=60_000),
-    # No transaction of ours waits for anything but the database.
-    "idle_in_transaction_session_timeout": env.integer(
-        "IDLE_IN_TRANSACTION_TIMEOUT_MS", 60_000, low=1_000, high=600_000
-    ),
-    # PostgreSQL's own 4 is for disks that turn. On others a row by its key costs hardly more than
-    # one in passing, and who thinks otherwise reads whole tables for somebody who has much.
-    "random_page_cost": env.number("RANDOM_PAGE_COST", 1.1, low=1, high=10),
-}
-# What is asked all the time the server plans once for each connection (portal/lib/prepared.py),
-# which only a session of one's own can keep.
-PREPARED_STATEMENTS = env.boolean("PREPARED_STATEMENTS", default=True) and not DATABASE_POOLED
-_session: dict[str, object] = {} if DATABASE_POOLED else {**DATABASE_SESSION}
-if PREPARED_STATEMENTS:
-    # At once; nothing of Django's own is sent with its values apart, so it is never prepared.
-    _database["OPTIONS"]["prepare_threshold"] = 0
-    # Else the server plans anew for each call as long as that looks a little cheaper, and leaves
-    # out of this what planning takes.
-    _session["plan_cache_mode"] = "force_generic_plan"
-_database["OPTIONS"].setdefault("connect_timeout", 5)
-if _session:
-    _database["OPTIONS"]["options"] = " ".join(
-        [
-            *filter(None, [_database["OPTIONS"].get("options")]),
-            *(f"-c {name}={value}" for name, value in _session.items()),
-        ]
-    )
-DATABASES = {
-    "default": _database
-    | {
-        "CONN_MAX_AGE": env.integer("CONN_MAX_AGE_SECONDS", 60, low=0, high=3_600),
-        "CONN_HEALTH_CHECKS": True,
-        "DISABLE_SERVER_SIDE_CURSORS": DATABASE_POOLED,
-        # A request is one transaction only where an action says so.
-        "ATOMIC_REQUESTS": False,
-    }
-}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
-# --- Broker ---------------------------------------------------------------------------
-
-CELERY_BROKER_URL = BROKER_URL or (_servers.broker_url if _servers else "redis://127.0.0.1:1/0")
-# Nobody steers workers through the broker. At RabbitMQ the queue for that is one worker's alone: a
-# second of the same name would end by it. At Redis a worker notices by it that its broker is gone.
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = CELERY_BROKER_URL.startswith("redis")
-# The longest that a decision may wait for a broker that is down or hangs; portal/lib/wake.py.
-BROKER_SOCKET_TIMEOUT = env.seconds("BROKER_SOCKET_TIMEOUT", 0.3, low=0.05, high=5)
-# After a failure nobody in this process waits for the broker again for so long.
-BROKER_PAUSE_SECONDS = env.seconds("BROKER_PAUSE_SECONDS", 5, low=0, high=300)
 
 # --- Rate limits of the API -------------------------------------------------------------
 
 # A caller may make so many calls at once, and so many a minute in the long run; 0: no limits.
 API_RATE_PER_MINUTE = env.integer("API_RATE_PER_MINUTE", 600, low=0, high=1_000_000)
 API_RATE_BURST = env.integer("API_RATE_BURST", 100, low=1, high=100_000)
-# The Redis that counts them: the broker, where that is one. Without any nobody is limited.
-LIMITS_URL = env.url("LIMITS_URL", schemes=("redis", "rediss")) or (
-    CELERY_BROKER_URL if CELERY_BROKER_URL.startswith("redis") else ""
-)
-# The longest that one call waits for it when it hangs; portal/lib/pace.py.
-LIMITS_SOCKET_TIMEOUT = env.seconds("LIMITS_SOCKET_TIMEOUT", 0.05, low=0.005, high=1)
 
 # --- Waiting for a decision -------------------------------------------------------------
 

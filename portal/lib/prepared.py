@@ -1,7 +1,7 @@
 """Statements that the server plans once for each connection; from call to call only values differ.
 
 Where a statement asks twenty things at once, planning takes longer than the answer. Driver and
-server keep the plans: `prepare_threshold` (portal/settings.py) says whether, and where it says
+server keep the plans: `prepare_threshold` (portal/connecting.py) says whether, and where it says
 nothing, as behind a pooler, a statement is sent whole with its values in it, as any other.
 
 What is known as the statement is made stands in its text, so that plans may rest on it, as on the
@@ -41,7 +41,9 @@ class Prepared:
             self._get_ready(cursor, values)
             # Whoever counts or shows statements sees this one as it would be without a plan.
             cursor.execute(self._asked, self._bound(values))
-            return cursor.fetchall() if cursor.description else []
+            # `description` would make an object of each column.
+            answer = cast("Any", cursor.cursor).pgresult
+            return cursor.fetchall() if answer.nfields else []
 
     def _get_ready(self, cursor: CursorWrapper, values: Mapping[str, Any]) -> None:
         link = cast("Connection[Any]", cursor.cursor.connection)
