@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,15 @@ REST = {"OBSERVE_SECONDS": "3600", "OBSERVE_EACH_SECONDS": "86400"}
 STUB, REAL = "many changes on a stub", "many changes on real OpenStack"
 Calls = Mapping[str, Sequence[bare.Call]]
 """{service: the calls of one change there}."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """rate: changes a second; cpu_ms: of a change, of whoever makes them, without the cloud's. Of
+    Remit workers, beat, database and broker."""
+
+    rate: float
+    cpu_ms: float
 
 
 def run(site: Site, report: Report) -> list[Figure]:
@@ -121,19 +130,19 @@ def _recorded(stack: Stack, cloud: BenchClient) -> Calls:
 
 
 def _by_turns(
-    acts: Sequence[Callable[[], float]], first: int, counting: BenchClient | None,
+    acts: Sequence[Callable[[], Round]], first: int, counting: BenchClient | None,
     external_ids: Sequence[str],
-) -> list[float]:  # fmt: skip
+) -> list[Round]:  # fmt: skip
     """What both return: Remit's and the bare client's.
 
     first: the place of who begins; counting: a cloud that tells what was called. Raises
     RuntimeError where one called what the other did not.
     """
-    rates, seen = [0.0, 0.0], [Counter[Shape](), Counter[Shape]()]
+    rounds, seen = [Round(0, 0), Round(0, 0)], [Counter[Shape](), Counter[Shape]()]
     for place in (first, 1 - first):
         if counting is not None:
             counting.forget_calls()
-        rates[place] = acts[place]()
+        rounds[place] = acts[place]()
         if counting is not None:
             seen[place] = shape(counting.take_calls(), external_ids)
     if seen[0] != seen[1]:
@@ -141,7 +150,7 @@ def _by_turns(
             f"Remit called {dict(seen[0] - seen[1])} more, the bare client"
             f" {dict(seen[1] - seen[0])}"
         )
-    return rates
+    return rounds
 
 
 def _shares(
@@ -158,35 +167,43 @@ def _shares(
     ours, bares = [], []
     for number in range(1, ROUNDS + 1):
 
-        def replay(more: int = number) -> float:
+        def replay(more: int = number) -> Round:
             return _replay(stack, calls, theirs, more)
 
         acts = (lambda: _deliver(stack, PROJECTS), replay)
         pair = _by_turns(acts, number % 2, counting, everybody)
         ours.append(pair[0])
         bares.append(pair[1])
-        report.say(f"{work}: {ours[-1]:.2f} a second, a bare client {bares[-1]:.2f}")
-    report.keep(work, {"remit": ours, "bare": bares})
-    shares = [100 * mine / its for mine, its in zip(ours, bares, strict=True)]
-    return [
+        report.say(f"{work}: {pair[0].rate:.2f} a second, a bare client {pair[1].rate:.2f}")
+    kept = {"remit": ours, "bare": bares}
+    report.keep(work, {who: [each.rate for each in rounds] for who, rounds in kept.items()})
+    shares = [100 * mine.rate / its.rate for mine, its in zip(ours, bares, strict=True)]
+    figures = [
         Figure(work, size, value=statistics.median(shares), unit="%"),
         Figure(f"{work}, best", size, value=max(shares), unit="%"),
-        Figure(f"{work}, Remit", size, value=statistics.median(ours), unit="changes/s"),
-        Figure(f"{work}, bare client", size, value=statistics.median(bares), unit="changes/s"),
     ]
+    for who, rounds in {"Remit": ours, "bare client": bares}.items():
+        rate = statistics.median(each.rate for each in rounds)
+        cpu = statistics.median(each.cpu_ms for each in rounds)
+        figures += [
+            Figure(f"{work}, {who}", size, value=rate, unit="changes/s"),
+            Figure(f"{work}, CPU of {who}", size, value=cpu, unit="ms a change"),
+        ]
+    return figures
 
 
 def _deliver(
     stack: Stack, projects: int, regions: Sequence[str] = (), services: Sequence[str] = SERVICES
-) -> float:
+) -> Round:
     """Book, let go, wait: how many changes were applied a second, from the release on."""
     booked = _act(
         stack, "book", "--projects", str(projects), "--regions",
         *(regions or stack.cloud.regions), "--services", *services,
     )  # fmt: skip
-    count = int(booked["changes"])
+    count, spent = int(booked["changes"]), stack.cpu_seconds()
     began = float(_act(stack, "release")["began"])
     stack.wait_until_applied(ROUND_SECONDS)
+    spent = stack.cpu_seconds() - spent
     with stack.connect() as database:
         row = database.execute(
             "SELECT extract(epoch FROM max(applied_at)) FROM"
@@ -195,14 +212,14 @@ def _deliver(
         ).fetchone()
     if row is None or row[0] is None:
         raise RuntimeError("nothing was delivered")
-    return count / (float(row[0]) - began)
+    return Round(count / (float(row[0]) - began), 1000 * spent / count)
 
 
 def _act(stack: Stack, *arguments: str) -> dict[str, Any]:
     return dict(json.loads(stack.run("bench.parts.working.acts", *arguments)))
 
 
-def _replay(stack: Stack, calls: Calls, external_ids: Sequence[str], more: int) -> float:
+def _replay(stack: Stack, calls: Calls, external_ids: Sequence[str], more: int) -> Round:
     """How many changes a bare client makes a second, of each project at each service and region.
 
     more: than what was recorded is set, so that it is a change.
@@ -223,7 +240,7 @@ def _replay(stack: Stack, calls: Calls, external_ids: Sequence[str], more: int) 
     told = bare.Done(**json.loads(done.stdout))
     if told.refused:
         raise RuntimeError(f"{told.refused} of {told.calls} calls of the bare client were refused")
-    return len(changes) / told.seconds
+    return Round(len(changes) / told.seconds, 1000 * told.cpu_seconds / len(changes))
 
 
 def _external_ids(stack: Stack) -> list[str]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 
+from bench.harness import cpu
 from contrib.sandbox.control import RunningSandbox
 from contrib.soak.site import ASKERS, DECIDERS, PASSWORD, project_name, write_site
 from portal.celery import WORKER_ARGUMENTS
@@ -60,6 +61,7 @@ class Stack:
     environment: Mapping[str, str]
     stack: ExitStack
     port: int = field(default_factory=free_port)
+    children: list[Child] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -106,6 +108,12 @@ class Stack:
         """To the site's database, each statement by itself."""
         return psycopg.connect(self.servers.database_url, autocommit=True)
 
+    def cpu_seconds(self) -> float:
+        """Of all processes of the site that run, database and broker among them, so far."""
+        servers = (self.servers.postgres.child, self.servers.broker.child)
+        every = [each for each in (*self.children, *servers) if each is not None]
+        return sum(cpu.ticks(pid) for each in every for pid in (each.pid, *each.descendants()))
+
     def wait_until_applied(self, seconds: float) -> None:
         """Until every target of the site is applied. Raises RuntimeError."""
         with self.connect() as database:
@@ -125,6 +133,7 @@ class Stack:
             cwd=ROOT,
         )
         self.stack.callback(child.kill)
+        self.children.append(child)
         return child
 
 
