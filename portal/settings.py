@@ -1,9 +1,9 @@
 """All settings, from the environment through strict readers; nothing is read elsewhere.
 
 A wrong or unsafe value refuses to start with one sentence (portal/lib/env.py,
-portal/production.py). Every variable is read once, here or in a file that is taken in, under its own name.
+portal/production.py). Every variable is read once, here or in a file that this takes in, under its
+own name.
 """
-
 
 from portal.connecting import (  # noqa: F401 - Django reads them here
     BASE_DIR,
