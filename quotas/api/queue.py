@@ -1,5 +1,7 @@
 """The queue through the API: what waits for the caller, narrowed, and many decided at once."""
 
+from functools import partial
+
 from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -7,14 +9,17 @@ from rest_framework.response import Response
 
 from portal.lib.access import shows
 from projects.models import ProjectKind
+from projects.queries.viewers import Viewer
 from quotas.actions.bulk import check_decides_somewhere, decide_many
 from quotas.actions.shown import Shown
-from quotas.models import DecisionKind
+from quotas.models import DecisionKind, QuotaRequest
+from quotas.queries.queue_heads import first_by_number
 from quotas.queries.queue_wishes import MOST_DAYS, Wanted
 from quotas.queries.waiting import waiting
 from quotas.states import AssignmentKind, Direction
 
 from .asked import body, filters, viewer_in
+from .cursors import Order
 from .describe import LIST, WRITE, operation
 from .doors import api_view
 from .fields import Filters, NumberInAddress, Slug
@@ -58,7 +63,12 @@ def queue_list(request: Request) -> HttpResponseBase:
     return answer_page(
         request, waiting(viewer, wanted), QuotaRequestSerializer,
         context=lambda page: lines_for(viewer, page),
+        first=partial(_first, viewer) if viewer.place is None and not wanted.is_narrowed else None,
     )  # fmt: skip
+
+
+def _first(viewer: Viewer, order: Order, count: int) -> list[QuotaRequest]:
+    return first_by_number(viewer, count, is_downwards=order.is_downwards)
 
 
 @shows("decides")

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Least
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Forbidden
-from portal.lib.lookups import is_among, is_the
+from portal.lib.lookups import is_among, is_of_the_set, is_the
 from projects.models import Delegation, GroupMembership, Membership, Project, User, in_force
 from projects.queries.viewers import Viewer, in_units_below, live_delegations
 from projects.rules import may_oversee, oversees
@@ -130,7 +131,7 @@ def coverage_of(viewer: Viewer) -> Coverage:
     return Coverage(
         thin=_cut(thin_units(paths, now)),
         stranded=stranded_lines(paths, now),
-        unanswered=_cut(_unanswered(paths, now)[: MOST + 1]),
+        unanswered=_cut(_unanswered(paths, now)),
         roots=_cut(_endings(paths, now, ROOT_SOON, is_root=True)),
         ending=_cut(_endings(paths, now, SOON, is_root=False)),
         left=_left(paths, now),
@@ -199,21 +200,29 @@ def _decidable(now: datetime) -> Exists:
     """The condition on a line that somebody is asked to decide it who can, as far as is seen."""
     involved = Membership.objects.filter(
         in_force(now), role__in=ROLES_ABOVE_READER, user=OuterRef("user"),
-        project=OuterRef("line__project"),
+        project=OuterRef(OuterRef("project")),
     )  # fmt: skip
+    # Asked line by line: few lines are open, of all that there ever were.
     return Exists(
         Assignment.objects.filter(in_force(now), line=OuterRef("pk"), kind=AssignmentKind.DECIDE)
-        .filter(delegation__in=live_delegations(now).values("pk"))
+        .filter(is_of_the_set("delegation", live_delegations(now).values("pk")))
         .exclude(user__is_active=False)
         .exclude(Exists(involved))
     )
 
 
 def _open_lines(paths: Sequence[str] | None) -> QuerySet[RequestLine]:
-    rows = RequestLine.objects.filter(
+    return RequestLine.objects.filter(
         _of("project", Project.objects.all(), paths), state=LineState.OPEN
     )
-    return rows.select_related(
+
+
+def _first_of(rows: QuerySet[RequestLine], *order: str | Combinable) -> QuerySet[RequestLine]:
+    """The first lines, with all that is shown of them: what is around is read of these alone."""
+    first = RequestLine.objects.filter(
+        is_among("pk", rows.order_by(*order).values("pk")[: MOST + 1])
+    )
+    return first.order_by(*order).select_related(
         "request__project__unit", "project__unit", "offering__resource", "offering__zone__region"
     )
 
@@ -221,13 +230,14 @@ def _open_lines(paths: Sequence[str] | None) -> QuerySet[RequestLine]:
 def _unanswered(paths: Sequence[str] | None, now: datetime) -> QuerySet[RequestLine]:
     """Lines that went up to the top and were decided there by nobody either, the oldest first."""
     rows = _open_lines(paths).filter(_decidable(now), escalate_at__isnull=True)
-    return rows.order_by("waits_since", "pk")
+    return _first_of(rows, "waits_since", "pk")
 
 
 def stranded_lines(paths: Sequence[str] | None, now: datetime) -> Found[Stranded]:
     """Open lines that nobody can decide; lines that are about to be routed are none."""
-    rows = _open_lines(paths).exclude(_decidable(now)).order_by("pk")
-    lines = list(rows[: MOST + 1])
+    rows = _open_lines(paths).exclude(_decidable(now))
+    # Not "pk": along its index lie all lines that ever were.
+    lines = list(_first_of(rows, F("pk") + 0))
     deciders = deciders_of(lines, now)
     found = []
     for line in lines:

@@ -8,7 +8,15 @@ from portal.lib.together import Part, Rows, Stated, Values
 from projects.queries.viewers import Viewer
 from quotas.models import QuotaRequest
 
-from .queue_walk import COUNT, NUMBERS, is_walked, walked
+from .queue_walk import (
+    BY_NUMBER,
+    BY_NUMBER_BACK,
+    COUNT,
+    NUMBERS,
+    is_walked,
+    walk_part,
+    walked,
+)
 from .queue_wishes import COUNTED, Order, Wanted
 from .requests import Asker, values_of
 from .waiting import FRAMED, RELATED, ordered, waiting, waiting_for
@@ -27,6 +35,22 @@ def _first(count: int, /, *, user: Any, groups: Any, held: Any, now: Any) -> lis
     asker = Asker.slots(user=user, groups=groups, held=held, now=now)
     rows = ordered(QuotaRequest.objects.filter(is_walked(0, count)), Order.OLDEST)
     return [walked(asker, count), Rows(rows, RELATED)]
+
+
+def first_by_number(viewer: Viewer, count: int, *, is_downwards: bool) -> list[QuotaRequest]:
+    """As `first_waiting`, in the order of their numbers. Of somebody without a place."""
+    order = BY_NUMBER_BACK if is_downwards else BY_NUMBER
+    _walked, found = _first_by_number(order, count, **values_of(viewer))
+    return found
+
+
+@compiled
+def _first_by_number(
+    order: str, count: int, /, *, user: Any, groups: Any, held: Any, now: Any
+) -> list[Part]:
+    walk = walk_part(order, count, {"user": user, "groups": groups, "held": held, "now": now})
+    rows = QuotaRequest.objects.filter(is_walked(0, count))
+    return [walk, Rows(rows.order_by("-pk" if order == BY_NUMBER_BACK else "pk"), RELATED)]
 
 
 def waiting_count(viewer: Viewer) -> int:

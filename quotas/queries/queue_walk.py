@@ -41,8 +41,6 @@ GROUPED = {
     OLDEST: {"keys": "asked_at, asked_number", "moment": "asked_at"},
     BY_NUMBER: {"keys": "asked_number", "moment": "min(asked_at)"},
 }
-# Where a walk by number begins.
-AFTER = {BY_NUMBER: "AND asked_number > :after", BY_NUMBER_BACK: "AND asked_number < :after"}
 ROLES = ", ".join(f"'{each}'" for each in ROLES_ABOVE_READER)
 
 # `assigned_lines` of one holder, by requests. Sets are subqueries that are no conditions by
@@ -52,7 +50,7 @@ SELECT along.asked_at, along.number, request.project_id, along.lines
 FROM (
     SELECT {moment} AS asked_at, asked_number AS number, array_agg(line_id) AS lines
     FROM quotas_assignment
-    WHERE {of} AND asked_number IS NOT NULL {after}
+    WHERE {of} AND asked_number IS NOT NULL
       AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
       AND (delegation_id IN (SELECT unnest(:held ::bigint[]))) IS TRUE
     GROUP BY {keys}
@@ -86,14 +84,14 @@ _IDS = ArrayField(BigIntegerField())
 _VALUE = re.compile(r"(?<!:):([a-z]+)")
 
 
-def walk_part(order: str, most: int, values: Mapping[str, Any], *, goes_on: bool = False) -> Named:
+def walk_part(order: str, most: int, values: Mapping[str, Any]) -> Named:
     """`walked`: the first requests that wait for somebody in that order, with what does of each.
 
-    values: as `values_of`, or slots for them, and `after`, the last number, if it goes on.
+    values: as `values_of`, or slots for them.
     Rows are (number, project, ids of lines, place from 1).
     """
     told = {
-        "order": order, "most": most, "after": AFTER[order] if goes_on else "",
+        "order": order, "most": most,
         **GROUPED[order.removesuffix(" DESC")],
     }  # fmt: skip
     sql = WALK.format(

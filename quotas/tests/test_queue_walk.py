@@ -11,7 +11,12 @@ from projects.models import Delegation, Project, User
 from projects.queries.viewers import Viewer
 from projects.states import Power, Role
 from quotas.models import Assignment, QuotaRequest, RequestLine
-from quotas.queries.queue_heads import first_waiting, place_in_queue, waiting_count
+from quotas.queries.queue_heads import (
+    first_by_number,
+    first_waiting,
+    place_in_queue,
+    waiting_count,
+)
 from quotas.queries.queue_wishes import PAGE, Wanted
 from quotas.queries.waiting import queue_page, waiting
 from quotas.states import AssignmentKind, LineState
@@ -91,6 +96,9 @@ def test_it_is_the_same_as_if_all_of_it_was_read(site: Site, seed: int) -> None:
     assert (page.count, page.waiting_count) == (len(expected), min(len(expected), 100))
     assert [each.pk for each in first_waiting(dana, 6)] == expected[:6]
     assert waiting_count(dana) == min(len(expected), 100)
+    for is_downwards in (False, True):
+        by_number = [each.pk for each in first_by_number(dana, 51, is_downwards=is_downwards)]
+        assert by_number == sorted(expected, reverse=is_downwards)[:51]
     for at in (0, 1, PAGE, len(expected) - 1):
         place = place_in_queue(dana, Wanted(), expected[at])
         around = [None, *expected, None]
