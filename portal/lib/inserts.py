@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import CharField, Field, Model, TextField
+from django.db.models import CharField, Field, JSONField, Model, TextField
 from django.db.models.expressions import DatabaseDefault
 
 from .prepared import Prepared
@@ -34,7 +34,7 @@ def inserting(rows: Sequence[Model], found: Mapping[str, str] = NOTHING) -> Writ
         values = [field.pre_save(row, add=True) for row in rows]
         if not isinstance(values[0], DatabaseDefault):
             given.append(str(field.column))
-            columns.append([field.get_db_prep_save(each, connection) for each in values])
+            columns.append(_sent(field, values))
     return Written(_insert(model, tuple(given), tuple(found.items())), columns)
 
 
@@ -95,20 +95,33 @@ def _insert(model: type[Model], given: tuple[str, ...], found: tuple[tuple[str, 
     quote = connection.ops.quote_name
     fields = {str(each.column): each for each in model._meta.concrete_fields}
     into = ", ".join(quote(each) for each in (*given, *(column for column, _sql in found)))
-    arrays = ", ".join(f"%s::{_type(fields[each])}[]" for each in given)
+    arrays = ", ".join(_array(fields[each]) for each in given)
     names = ", ".join(f"c{place}" for place in range(len(given)))
     values = ", ".join([names, *(sql for _column, sql in found)])
     key = quote(str(model._meta.pk.column))
     return (
         f"INSERT INTO {quote(model._meta.db_table)} ({into}) SELECT {values} "  # noqa: S608 - names of ours
-        f"FROM unnest({arrays}) WITH ORDINALITY AS given({names}, place) ORDER BY place "
+        f"FROM ROWS FROM ({arrays}) WITH ORDINALITY AS given({names}, place) ORDER BY place "
         f"RETURNING {key}"
     )
 
 
-def _type(field: "Field[Any, Any]") -> str:
-    """What an array of its values is of; a text that is too long is refused by the column."""
+def _sent(field: "Field[Any, Any]", values: list[Any]) -> Any:
+    """The one parameter that has a column's values.
+
+    Those of JSON as one JSON: of an array of such each quotation mark would be doubled, one by one.
+    """
+    if isinstance(field, JSONField):
+        return connection.ops.adapt_json_value(values, field.encoder)
+    return [field.get_db_prep_save(each, connection) for each in values]
+
+
+def _array(field: "Field[Any, Any]") -> str:
+    """SQL for the values of `_sent`, a row each; a text that is too long the column refuses."""
     target = field.target_field if field.is_relation else field  # type: ignore[attr-defined]  # of a foreign key
-    if isinstance(target, CharField | TextField):
-        return "text"
-    return str(field.db_type(connection))
+    if isinstance(target, JSONField):
+        if field.null:
+            raise TypeError(f"{field}: NULL and JSON's null would be the same")
+        return "jsonb_array_elements(%s::jsonb)"
+    is_text = isinstance(target, CharField | TextField)
+    return f"unnest(%s::{'text' if is_text else field.db_type(connection)}[])"
