@@ -10,7 +10,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from portal.lib.together import together
+from portal.lib.compiled import compiled
+from portal.lib.together import Part
 from projects.queries.viewers import Viewer
 from projects.rules import (
     may_decide_somewhere,
@@ -58,8 +59,13 @@ def _framed(viewer: Viewer) -> tuple[list[Banner], Clouds]:
     So a page without a banner asks nothing more than it did, and one that was just announced,
     dismissed or withdrawn is right at once, in every process: nothing is remembered.
     """
-    banners, clouds = together(live_banners(viewer), all_clouds())
+    banners, clouds = _frame(user=viewer.user.pk, now=viewer.now)
     return banners_of(banners), clouds_of(clouds)
+
+
+@compiled
+def _frame(*, user: Any, now: Any) -> list[Part]:
+    return [live_banners(user=user, now=now), all_clouds()]
 
 
 def _cloud_state(clouds: Clouds) -> dict[str, Any] | None:

@@ -315,6 +315,8 @@ def roles_held(viewer: Viewer, project: Project) -> QuerySet[Membership]:
 def roles_by_project(viewer: Viewer, projects: Collection[Project]) -> dict[int, set[str]]:
     """{project id: the roles that the person has in it}; one query for any number."""
     found: dict[int, set[str]] = defaultdict(set)
+    if not projects:
+        return found
     if viewer.place is None:
         (rows,) = _roles(
             projects=[each.pk for each in projects], user=viewer.user.pk,

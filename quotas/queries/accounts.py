@@ -4,34 +4,33 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import (
-    BigIntegerField,
-    Case,
-    ExpressionWrapper,
-    F,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    Sum,
-    When,
-)
+from django.db.models import F, Q, QuerySet, Sum, TextField
 from django.db.models.functions import Coalesce
 
-from portal.lib.lookups import is_among, is_below
-from portal.lib.together import Rows, Values, together
+from portal.lib.compiled import compiled
+from portal.lib.lookups import is_among, is_of
+from portal.lib.together import Part, Rows, Stated, Values
 from projects.models import Project, ancestor_paths
 from quotas.models import Account, Capacity, Holder, Transfer
 
 
 def balances(project: Project, offering_ids: Collection[int] | None = None) -> dict[int, int]:
     """{offering id: quota in base units} of a project; an offering without one is absent."""
-    rows = Account.objects.filter(project=project)
-    if offering_ids is not None:
-        rows = rows.filter(offering__in=offering_ids)
-    return dict(rows.values_list("offering", "balance"))
+    (rows,) = _balances(project=project.pk)
+    return {
+        offering_id: balance
+        for offering_id, balance in rows
+        if offering_ids is None or offering_id in offering_ids
+    }
+
+
+@compiled
+def _balances(*, project: Any) -> list[Part]:
+    return [Values(Account.objects.filter(project=project), ["offering", "balance"])]
 
 
 def sources(offering_ids: Iterable[int], unit_path: str) -> dict[int, list[Account]]:
@@ -46,9 +45,10 @@ def sources(offering_ids: Iterable[int], unit_path: str) -> dict[int, list[Accou
 def sources_of(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[Account]]:
     """`sources` for many projects at once: {(offering id, unit path): accounts}; one query."""
     paths = {above for _offering, path in wanted for above in ancestor_paths(path)}
-    rows = paying({offering_id for offering_id, _path in wanted}, paths).select_related(
-        "unit", "offering__resource", "offering__zone"
-    )
+    offering_ids = {offering_id for offering_id, _path in wanted}
+    if not offering_ids:
+        return {}
+    (rows,) = _paying(offerings=sorted(offering_ids), paths=sorted(paths))
     by_offering: dict[int, list[Account]] = defaultdict(list)
     for account in rows:
         by_offering[account.offering_id].append(account)
@@ -64,12 +64,22 @@ def sources_of(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], lis
 
 def paying(offering_ids: Iterable[int], paths: Iterable[str]) -> QuerySet[Account]:
     """The envelopes of units with these paths, and the pools."""
-    rows = Account.objects.filter(offering__in=offering_ids)
+    return _of_either(Q(offering__in=offering_ids), Q(is_among("unit__path", list(paths))))
+
+
+@compiled
+def _paying(*, offerings: Any, paths: Any) -> list[Part]:
+    are_there = Q(is_of("unit__path", paths, TextField()))
+    rows = _of_either(Q(is_of("offering", offerings)), are_there)
+    around = ["unit", "offering", "offering__resource", "offering__zone"]
+    return [Rows(rows.order_by("pk"), around)]
+
+
+def _of_either(are_offered: Q, are_there: Q) -> QuerySet[Account]:
+    """Two looks into indexes; either the one or the other would be a look at all accounts."""
+    rows = Account.objects.filter(are_offered)
     pools = rows.filter(holder=Holder.POOL).values("pk")
-    # Two looks into indexes; either the one or the other would be a look at all accounts.
-    return Account.objects.filter(
-        is_among("pk", pools.union(rows.filter(is_among("unit__path", list(paths))).values("pk")))
-    )
+    return Account.objects.filter(is_among("pk", pools.union(rows.filter(are_there).values("pk"))))
 
 
 def nearest_first(accounts: Iterable[Account]) -> list[Account]:
@@ -108,31 +118,60 @@ def envelope_fills(accounts: Collection[Account]) -> dict[int, Fill]:
 
     One query, whatever the number of holders and offerings.
     """
-    part = fills_part(Account.objects.filter(pk__in=[each.pk for each in accounts]))
-    return {account_id: fill for account_id, _offering, fill in fills_from(together(part)[0])}
+    if not accounts:
+        return {}
+    (rows,) = _fills(accounts=[each.pk for each in accounts])
+    return {account_id: fill for account_id, _offering, fill in fills_from(rows)}
 
 
-def fills_part(accounts: QuerySet[Account]) -> Values:
+@compiled
+def _fills(*, accounts: Any) -> list[Part]:
+    return [fills_part(Account.objects.filter(is_of("pk", accounts)))]
+
+
+# Everything adds up to zero, so below the pool lies what was issued and is not in it; where nothing
+# was issued yet, nothing. What lies below a unit is added up once for all that is asked of it.
+_FILLS = """
+WITH asked AS MATERIALIZED (
+    SELECT account.id, account.offering_id, account.balance, account.unit_id, top.path
+    FROM quotas_account account LEFT JOIN projects_unit top ON top.id = account.unit_id
+    WHERE account.id IN ({accounts})
+), beneath AS MATERIALIZED (
+    SELECT top.unit_id, held.offering_id, held.total
+    FROM (SELECT DISTINCT unit_id, path FROM asked WHERE unit_id IS NOT NULL) top
+    CROSS JOIN LATERAL (
+        SELECT lower.offering_id, SUM(lower.balance) AS total FROM (
+            SELECT of_project.offering_id, of_project.balance
+            FROM projects_unit unit
+            JOIN projects_project project ON project.unit_id = unit.id
+            JOIN quotas_account of_project ON of_project.project_id = project.id
+            WHERE unit.path ~>=~ top.path AND unit.path ~<~ (left(top.path, -1) || '0')
+                AND of_project.offering_id = ANY(ARRAY(SELECT offering_id FROM asked))
+            UNION ALL
+            SELECT of_unit.offering_id, of_unit.balance
+            FROM projects_unit unit
+            JOIN quotas_account of_unit ON of_unit.unit_id = unit.id
+            WHERE unit.path ~>=~ top.path AND unit.path ~<~ (left(top.path, -1) || '0')
+                AND of_unit.offering_id = ANY(ARRAY(SELECT offering_id FROM asked))
+        ) lower GROUP BY lower.offering_id
+    ) held
+)
+SELECT asked.id, asked.offering_id, asked.balance,
+    CASE WHEN asked.unit_id IS NULL THEN COALESCE((
+        SELECT -site.balance FROM quotas_account site
+        WHERE site.offering_id = asked.offering_id AND site.holder = 'site'
+    ), asked.balance) ELSE COALESCE(beneath.total, 0) END - asked.balance
+FROM asked LEFT JOIN beneath USING (unit_id, offering_id)
+"""
+
+
+def fills_part(accounts: QuerySet[Account]) -> Stated | Values:
     """What asks how full envelopes and pools are; see `fills_from`."""
-    same = Account.objects.filter(offering=OuterRef("offering")).order_by()
-    # Everything adds up to zero, so below the pool lies what was issued and is not in it.
-    owed = ExpressionWrapper(-F("balance"), output_field=BigIntegerField())
-    issued = same.filter(holder=Holder.SITE).annotate(issued=owed).values("issued")
-    top = OuterRef("unit__path")
-    in_projects = _sum(same.filter(is_below("project__unit__path", top)))
-    in_units = _sum(same.filter(is_below("unit__path", top)))
-    size = Case(
-        # Nothing was issued yet: nothing lies below.
-        When(unit__isnull=True, then=Coalesce(Subquery(issued), F("balance"))),
-        default=Coalesce(in_projects, 0) + Coalesce(in_units, 0),
-    )
-    rows = Account.objects.filter(pk__in=accounts.values("pk"))
-    rows = rows.annotate(beneath=size - F("balance"))
-    return Values(rows, ["pk", "offering", "balance", "beneath"])
-
-
-def _sum(accounts: QuerySet[Account]) -> Subquery:
-    return Subquery(accounts.values("offering").annotate(total=Sum("balance")).values("total"))
+    try:
+        sql, parameters = accounts.values("pk").query.sql_with_params()
+    except EmptyResultSet:
+        return Values(Account.objects.none(), ["pk"])
+    return Stated(_FILLS.replace("{accounts}", sql), parameters)
 
 
 def fills_from(rows: Iterable[Sequence[int]]) -> list[tuple[int, int, Fill]]:
@@ -145,20 +184,33 @@ def fills_from(rows: Iterable[Sequence[int]]) -> list[tuple[int, int, Fill]]:
 
 def zone_fills(offering_ids: Collection[int], today: date) -> dict[int, Fill | None]:
     """{offering id: what projects were promised of what can be promised}; None: unknown."""
-    return zone_fills_from(offering_ids, *together(*zone_parts(offering_ids, today)))
+    if not offering_ids:
+        return {}
+    return zone_fills_from(offering_ids, *_zones(offerings=[*offering_ids], today=today))
+
+
+@compiled
+def _zones(*, offerings: Any, today: Any) -> list[Part]:
+    return [*_zone_parts(Q(is_of("offering", offerings)), today)]
 
 
 def zone_parts(offering_ids: Collection[int], today: date) -> tuple[Values, Rows]:
     """What asks how full zones are; see `zone_fills_from`."""
+    return _zone_parts(Q(offering__in=offering_ids), today)
+
+
+def _zone_parts(is_asked: Q, today: Any) -> tuple[Values, Rows]:
+    # All but projects, as their indexes say it: of each offering they are few among its accounts.
+    others = Q(unit__isnull=False) | Q(holder__in=[Holder.SITE, Holder.POOL])
     promised = (
-        Account.objects.filter(offering__in=offering_ids)
-        .exclude(holder=Holder.PROJECT)
+        Account.objects.filter(is_asked)
+        .filter(others)
         .order_by()
         .values("offering")
         # Everything adds up to zero, so the projects have what the others lack.
         .annotate(total=-Sum("balance"))
     )
-    capacities = Capacity.objects.filter(offering__in=offering_ids, as_of__lte=today)
+    capacities = Capacity.objects.filter(is_asked, as_of__lte=today)
     return Values(promised, ["offering", "total"]), Rows(capacities.order_by("as_of"))
 
 

@@ -138,14 +138,14 @@ def told_count(announcement: Announcement) -> int:
     return Notice.objects.filter(event=announcement.event_id).count()
 
 
-def live_banners(viewer: Viewer) -> Values:
+def live_banners(*, user: Any, now: Any) -> Values:
     """What stands on top of the reader's pages, as a part of a statement; see `banners_of`.
 
     It begins with the few announcements whose banner stands, found by an index of their own,
     so on most days it reads nothing else.
     """
     rows = Announcement.objects.filter(
-        state__in=ANNOUNCED, banner_until__gt=viewer.now, event__notices__person=viewer.user,
+        state__in=ANNOUNCED, banner_until__gt=now, event__notices__person=user,
         event__notices__read_at__isnull=True, event__notices__kind=NoticeKind.ANNOUNCED,
     )  # fmt: skip
     rows = rows.annotate(notice=F("event__notices"))

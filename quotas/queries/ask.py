@@ -68,8 +68,14 @@ def earlier_requests(project: Project) -> list[QuotaRequest]:
 
 def regions() -> list[Region]:
     """The regions with something to ask for, in their order."""
+    (found,) = _regions()
+    return found
+
+
+@compiled
+def _regions() -> list[Part]:
     offered = Offering.objects.filter(retired_at__isnull=True).values("zone__region")
-    return list(Region.objects.filter(pk__in=offered))
+    return [Rows(Region.objects.filter(pk__in=offered))]
 
 
 def first_region(project: Project, known: Collection[Region]) -> Region | None:
@@ -86,7 +92,7 @@ def ask_rows(
     """Everything offered in a region, and the offerings of these slugs wherever they are."""
     offerings = [
         each
-        for each in Offering.objects.select_related("resource", "zone__region")
+        for each in _offerings()[0]
         if each.slug in slugs
         or (region is not None and each.zone.region_id == region.pk and each.retired_at is None)
     ]
@@ -98,6 +104,11 @@ def ask_rows(
         _row(each, held.get(each.pk, 0), places.get(each.pk), rooms[each.pk], pending.get(each.pk))
         for each in offerings
     ]
+
+
+@compiled
+def _offerings() -> list[Part]:
+    return [Rows(Offering.objects.all(), ["resource", "zone", "zone__region"])]
 
 
 def names_that_can_be(slugs: Collection[str]) -> list[str]:

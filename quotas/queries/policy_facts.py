@@ -5,13 +5,12 @@ Only what some rule asks for is looked up.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
-from portal.lib.together import Rows, Values, together
+from portal.lib.together import Part, Rows, Values, together
 from projects.models import Project
 from quotas.models import (
     Account,
@@ -79,13 +78,11 @@ def facts_of(
     return found
 
 
-def _if_any(
-    versions: Collection[PolicyVersion], condition: str, part: Rows | Values
-) -> Rows | Values:
+def _if_any(versions: Collection[PolicyVersion], condition: str, part: Part) -> Part:
     """The part, or one that finds nothing, where no rule looks at that."""
     if any(getattr(each, condition) is not None for each in versions):
         return part
-    return replace(part, queryset=part.queryset.none())
+    return Values(Account.objects.none(), ["pk"])
 
 
 def envelopes_of(offering_ids: Collection[int], unit_path: str) -> dict[int, Fill]:
@@ -94,7 +91,7 @@ def envelopes_of(offering_ids: Collection[int], unit_path: str) -> dict[int, Fil
     return {offering_id: fill for _account, offering_id, fill in fills_from(rows)}
 
 
-def _envelopes_part(offering_ids: Collection[int], unit_path: str) -> Values:
+def _envelopes_part(offering_ids: Collection[int], unit_path: str) -> Part:
     return fills_part(nearest_sources(offering_ids, unit_path))
 
 

@@ -7,12 +7,15 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.lib.amounts import format_amount, format_exact, format_pair
+from portal.lib.compiled import compiled
+from portal.lib.together import Part, Values
 from projects.models import Group, Project, User
 from projects.queries.viewers import Viewer
 from projects.rules import may_see_figures
@@ -157,8 +160,14 @@ def preview(
 
 def pending_numbers(project: Project) -> dict[int, int]:
     """{offering id: number of the request in which it waits for a decision}."""
+    (lines,) = _pending(project=project.pk)
+    return dict(lines)
+
+
+@compiled
+def _pending(*, project: Any) -> list[Part]:
     lines = RequestLine.objects.filter(project=project, state__in=PENDING)
-    return dict(lines.values_list("offering", "request"))
+    return [Values(lines.order_by("pk"), ["offering", "request"])]
 
 
 def rooms_of(viewer: Viewer, project: Project, changes: Mapping[Offering, int]) -> dict[int, Room]:
@@ -267,8 +276,9 @@ def _use_warnings(
     """What the last readings say against a wish, limit by limit."""
     changes = {line.offering.pk: line.change for line in lines}
     feeding: dict[int, list[Contribution]] = defaultdict(list)
-    limit_ids = {row.limit_id for row in contributions(list(changes))}
-    for row in contributions():
+    every = contributions()
+    limit_ids = {row.limit_id for row in every if row.offering_id in changes}
+    for row in every:
         if row.limit_id in limit_ids:
             feeding[row.limit_id].append(row)
     readings = {

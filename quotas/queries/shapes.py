@@ -9,6 +9,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from portal.lib.compiled import compiled
+from portal.lib.together import Part as TogetherPart
+from portal.lib.together import Rows
 from quotas.models import Contribution, Limit, Offering, ZoneKind
 
 # Of contributions, by their offerings: the order in which pages show them.
@@ -54,10 +57,17 @@ class Shape:
 
 def contributions(offering_ids: Collection[int] | None = None) -> list[Contribution]:
     """What feeds what, in the catalogue's order; of these offerings, or all."""
-    rows = Contribution.objects.select_related(
-        "limit__endpoint__region", "offering__resource", "offering__zone__region"
-    ).order_by(*CATALOGUE_ORDER)
-    return list(rows if offering_ids is None else rows.filter(offering__in=offering_ids))
+    (rows,) = _contributions()
+    return [each for each in rows if offering_ids is None or each.offering_id in offering_ids]
+
+
+@compiled
+def _contributions() -> list[TogetherPart]:
+    around = (
+        "limit", "limit__endpoint", "limit__endpoint__region", "offering", "offering__resource",
+        "offering__zone", "offering__zone__region",
+    )  # fmt: skip
+    return [Rows(Contribution.objects.order_by(*CATALOGUE_ORDER), around)]
 
 
 def shapes_of(rows: Iterable[Contribution]) -> list[Shape]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from portal.lib.errors import NotVisible
 from projects.models import Project
 from projects.queries.seen_project import seen_project
-from projects.queries.viewers import Viewer, visible_projects
+from projects.queries.viewers import Viewer
 from quotas.models import Offering, QuotaRequest
 from quotas.queries.requests import visible_requests
 
@@ -29,11 +29,7 @@ def is_slug(text: str) -> bool:
 
 def visible_project(viewer: Viewer, slug: str) -> Project:
     """The project, or NotVisible."""
-    found = visible_projects(viewer).filter(slug=slug) if is_slug(slug) else None
-    project = found.select_related("unit").first() if found is not None else None
-    if project is None:
-        raise NotVisible(_("There is no such project, or it is not for you to see."))
-    return project
+    return seen_with_roles(viewer, slug)[0]
 
 
 def seen_with_roles(viewer: Viewer, slug: str) -> tuple[Project, frozenset[str]]:
