@@ -5,19 +5,15 @@ from collections.abc import Mapping
 from django.db import connection
 from django.db.models import Model
 
-from .together import Written, together
-
-
-def add_each(model: type[Model], field: str, amounts: Mapping[int, int]) -> int:
-    """Add to a column of each row its own amount: {primary key: amount}; returns how many rows.
-
-    The caller holds the rows' locks: by itself the statement takes them in no order.
-    """
-    return len(together(adding_each(model, field, amounts))[0]) if amounts else 0
+from .together import Written
 
 
 def adding_each(model: type[Model], field: str, amounts: Mapping[int, int]) -> Written:
-    """`add_each` as a part of a larger statement; answered by a tuple for each row."""
+    """Add to a column of each row its own amount, {primary key: amount}, as a part of a statement.
+
+    Answered by a tuple for each row. The caller holds the rows' locks: by itself the statement
+    takes them in no order.
+    """
     quote = connection.ops.quote_name
     name = model._meta.get_field(field).column  # type: ignore[union-attr]  # a concrete column
     table, column = quote(model._meta.db_table), quote(str(name))

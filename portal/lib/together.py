@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import EmptyResultSet
@@ -30,7 +30,6 @@ from django.db.models import (
     UUIDField,
 )
 from django.db.models.base import ModelState
-from django.db.models.sql import UpdateQuery
 
 
 @dataclass(frozen=True)
@@ -91,14 +90,6 @@ class Named:
 
 
 Part = Rows | Values | Written | Stated | Named
-
-
-def updating(queryset: QuerySet[Any], **values: Any) -> Written:
-    """`queryset.update(…)` as a part; answered by a tuple for each row that was changed."""
-    query = cast(UpdateQuery, queryset.query.chain(UpdateQuery))
-    query.add_update_values(values)
-    sql, parameters = query.get_compiler(connection=connection).as_sql()
-    return Written(f"{sql} RETURNING 1", parameters)
 
 
 def together(*parts: Part) -> list[list[Any]]:
