@@ -30,7 +30,7 @@ from projects.queries.viewers import Viewer, live_delegations
 from projects.states import ROLES_ABOVE_READER, Power, ProjectState
 from quotas.models import DelegationBound, Offering
 
-from .bounds import Most, Used, fits, matches, rooms, tightest
+from .bounds import Most, Used, fits, matches, rooms_of, tightest
 
 PEOPLE_AND_PLACE = ("unit", "user", "group", "grantor")
 BOUND_AND_PLACE = ("resource", "zone", "zone__region")
@@ -43,6 +43,11 @@ class Mandate:
     delegation: Delegation
     chain: tuple[Delegation, ...]
     bounds: dict[int, tuple[DelegationBound, ...]]
+
+    @cached_property
+    def unit_path(self) -> str:
+        """Of the unit that it is over."""
+        return self.delegation.unit.path
 
     @cached_property
     def nearness(self) -> tuple[int, int]:
@@ -81,17 +86,29 @@ class Mandate:
 
     def reaches(self, offering: Offering) -> bool:
         """Whether every link says anything about the offering; else nothing of it is decided."""
-        return all(
-            any(matches(row, offering) for row in self.bounds[link.pk]) for link in self.chain
-        )
+        return all(rows for _link, rows in self._about(offering))
 
     def most(self, offering: Offering, used: Used | None = None) -> Most:
         """The most that one decision may add, and by which bound; used: None, as written."""
         return tightest(
             each
-            for link in self.chain
-            for each in rooms(link, self.bounds[link.pk], offering, used)
+            for link, rows in self._about(offering)
+            for each in rooms_of(rows, link, offering, used)
         )
+
+    def _about(self, offering: Offering) -> list[tuple[Delegation, list[DelegationBound]]]:
+        """Each link with its bounds that match: of a page's lines many are about one offering."""
+        place = (offering.resource_id, offering.zone_id)
+        if (found := self._found.get(place)) is None:
+            found = self._found[place] = [
+                (link, [row for row in self.bounds[link.pk] if matches(row, offering)])
+                for link in self.chain
+            ]
+        return found
+
+    @cached_property
+    def _found(self) -> dict[tuple[int, int], list[tuple[Delegation, list[DelegationBound]]]]:
+        return {}
 
     def allows(self, offering: Offering, increase: int, used: Used | None = None) -> bool:
         """Whether one decision may add that much; decreases are within any bound.
@@ -222,7 +239,7 @@ def usable(mandates: Iterable[Mandate], unit_path: str, *powers: Power) -> list[
         each
         for each in mandates
         # Of somebody who holds many most are elsewhere: seen before each link is looked at.
-        if unit_path.startswith(each.delegation.unit.path) and each.covers(unit_path, *powers)
+        if unit_path.startswith(each.unit_path) and each.covers(unit_path, *powers)
     ]
     return sorted(found, key=lambda each: each.nearness, reverse=True)
 

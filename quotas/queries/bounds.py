@@ -4,7 +4,7 @@
 window, `total` for all that is given through a delegation in one period. Returns refund nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -105,7 +105,13 @@ def rooms(
 
     used: None for the bounds as written. A link none of whose rows match leaves nothing.
     """
-    rows = [row for row in bounds if matches(row, offering)]
+    return rooms_of([row for row in bounds if matches(row, offering)], link, offering, used)
+
+
+def rooms_of(
+    rows: Sequence[DelegationBound], link: Delegation, offering: Offering, used: Used | None
+) -> list[Most]:
+    """`rooms`, by the bounds of the link that match."""
     if not rows:
         return [Most(0, "bounds", None, link)]
     found = []

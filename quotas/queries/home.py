@@ -65,10 +65,12 @@ def amiss_of(viewer: Viewer) -> Amiss | None:
 class Home:
     """Each list is capped at `SHOWN`; the flags say whether there are more.
 
-    Of `requests`, those that wait for the reader's answer come first.
+    Of `requests`, those that wait for the reader's answer come first. waiting_count: as the frame
+    says it.
     """
 
     decides: bool
+    waiting_count: int
     waiting: list[RequestRow]
     has_more_waiting: bool
     requests: list[RequestRow]
@@ -82,7 +84,7 @@ class Home:
 def home_of(viewer: Viewer) -> Home:
     """Everything on the first page, in a fixed number of queries."""
     decides = may_decide_somewhere(viewer)
-    waiting = first_waiting(viewer, SHOWN + 1) if decides else []
+    waiting, waiting_count = first_waiting(viewer, SHOWN + 1) if decides else ([], 0)
     returned = RequestLine.objects.filter(request=OuterRef("pk"), state=LineState.RETURNED)
     mine = list(
         QuotaRequest.objects.filter(requester=viewer.user, submitted_at__isnull=False)
@@ -97,6 +99,7 @@ def home_of(viewer: Viewer) -> Home:
     shown = projects[:SHOWN]
     return Home(
         decides=decides,
+        waiting_count=waiting_count,
         waiting=[rows[each.pk] for each in waiting[:SHOWN]],
         has_more_waiting=len(waiting) > SHOWN,
         requests=[rows[each.pk] for each in mine[:SHOWN]],

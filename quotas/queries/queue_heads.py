@@ -22,19 +22,23 @@ from .requests import Asker, values_of
 from .waiting import FRAMED, RELATED, ordered, waiting, waiting_for
 
 
-def first_waiting(viewer: Viewer, count: int) -> list[QuotaRequest]:
-    """The first requests of a person's queue, with project, unit and people; one query."""
+def first_waiting(viewer: Viewer, most: int) -> tuple[list[QuotaRequest], int]:
+    """The first requests of a person's queue, with project, unit and people; and `waiting_count`.
+
+    One query.
+    """
     if viewer.place is None:
-        _walked, found = _first(count, **values_of(viewer))
-        return found
-    return list(waiting(viewer, Wanted())[:count])
+        _walked, found, ((count,),) = _first(most, **values_of(viewer))
+        return found, int(count)
+    rows = waiting(viewer, Wanted())
+    return list(rows[:most]), rows[:FRAMED].count()
 
 
 @compiled
-def _first(count: int, /, *, user: Any, groups: Any, held: Any, now: Any) -> list[Part]:
+def _first(most: int, /, *, user: Any, groups: Any, held: Any, now: Any) -> list[Part]:
     asker = Asker.slots(user=user, groups=groups, held=held, now=now)
-    rows = ordered(QuotaRequest.objects.filter(is_walked(0, count)), Order.OLDEST)
-    return [walked(asker, count), Rows(rows, RELATED)]
+    rows = ordered(QuotaRequest.objects.filter(is_walked(0, most)), Order.OLDEST)
+    return [walked(asker, max(most, FRAMED)), Rows(rows, RELATED), Stated(COUNT)]
 
 
 def first_by_number(viewer: Viewer, count: int, *, is_downwards: bool) -> list[QuotaRequest]:

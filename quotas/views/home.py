@@ -20,8 +20,11 @@ from quotas.views.notices import notice_items
 def home(request: HttpRequest) -> HttpResponse:
     viewer = viewer_of(request)
     told = list(notices_of(viewer, is_unread=True)[: SHOWN + 1])
+    found = home_of(viewer)
     context = {
-        "home": home_of(viewer),
+        "home": found,
+        # What the frame would ask for by itself.
+        "queue_count": found.waiting_count,
         "changes": with_loans(waiting_changes(viewer)[:SHOWN]),
         "amiss": amiss_of(viewer),
         "notices": notice_items(told[:SHOWN], viewer),
