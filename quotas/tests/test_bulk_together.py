@@ -113,7 +113,9 @@ def _written(asked: QuotaRequest) -> dict[str, Any]:
             .values_list("offering", "balance")
         ),
         "event": (event.data["decision"] == decision.pk, len(event.data["lines"]), event.actor_id),
-        "told": list(Notice.objects.filter(event=event).values_list("person", "kind")),
+        "told": list(
+            Notice.objects.filter(event=event).order_by("person").values_list("person", "kind")
+        ),
         "deliveries": list(
             Delivery.objects.filter(decision_line__decision=decision)
             .order_by("target__endpoint").values_list("target__endpoint", "generation")
