@@ -15,7 +15,7 @@ WRITERS = {"record", "record_each", "record_many", "event_of"}
 # Functions of a module that hand the verb on to these, as they were given it.
 HELPERS = {"_record", "_note", "note", "note_change", "_make", "tell_people"}
 # Verbs that are the state a target came to (quotas/delivery/outcomes.py).
-STATES = {"retrying", "refused"}
+STATES = {"applied", "retrying", "refused"}
 
 
 def written() -> set[str]:
