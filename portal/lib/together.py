@@ -8,6 +8,7 @@ parts see the database as it was when the statement began, also the writes of on
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, partial
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from django.db.models import (
     BooleanField,
     CharField,
     DateField,
+    DateTimeField,
     DecimalField,
     Field,
     ForeignKey,
@@ -297,6 +299,8 @@ def _of_json(field: "Field[Any, Any]") -> Callable[[Any], Any] | None:
         field = field.target_field
     if isinstance(field, IntegerField | CharField | TextField | BooleanField):
         return None
+    if isinstance(field, DateTimeField):
+        return _moment
     is_carried = (
         isinstance(field, DateField | UUIDField | GenericIPAddressField | JSONField | ArrayField)
         or (
@@ -307,6 +311,11 @@ def _of_json(field: "Field[Any, Any]") -> Callable[[Any], Any] | None:
     if not is_carried:
         raise TypeError(f"{field}: JSON does not carry a {type(field).__name__}; ask for `Values`")
     return field.to_python
+
+
+def _moment(text: str | None) -> datetime | None:
+    """As `to_python` of a moment that PostgreSQL wrote: there are hundreds on a page."""
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _made(kinds: Sequence[_Kind], also: Sequence[str], rows: list[list[Any]]) -> list[Any]:
