@@ -33,7 +33,11 @@ def events_seen(sight: Sight) -> QuerySet[Event]:
     """As `visible_events`, with slots."""
     if sight.reach == Reach.ALL:
         return Event.objects.all()
-    return Event.objects.filter(Q(actor=sight.user) | sight.of_projects_or_below)
+    own = Q(actor=sight.user)
+    # Said beforehand, as whoever goes along the record passes over all that people did to
+    # themselves, thousands in a row where a site began, without a look at what is around it.
+    is_about = Q(project__isnull=False) | Q(unit__isnull=False)
+    return Event.objects.filter(own | is_about).filter(own | sight.of_projects_or_below)
 
 
 @dataclass(frozen=True, order=True)
