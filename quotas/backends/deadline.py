@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase, HTTPBasicAuth
+from requests.utils import get_netrc_auth
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -249,12 +251,28 @@ class _DeadlineAdapter(HTTPAdapter):
         return response
 
 
+class _OfNetrc(AuthBase):
+    """What ~/.netrc says of a server, read once for each: the library looks for it at each call."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, str] | None] = {}
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        url = request.url or ""
+        host = urlsplit(url).netloc
+        if host not in self._known:
+            self._known[host] = get_netrc_auth(url)
+        found = self._known[host]
+        return HTTPBasicAuth(*found)(request) if found is not None else request
+
+
 class _Session(requests.Session):
     """Asks the environment once for each server which proxy and certificates are meant: the
     library reads all of it for each call, and that of a worker never changes."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.auth = _OfNetrc()
         self._merged: dict[tuple[Any, ...], dict[str, Any]] = {}
 
     def merge_environment_settings(

@@ -228,18 +228,17 @@ class Service:
     def _address(self, adapter: ks_adapter.Adapter) -> dict[str, str]:
         """Where the service is, as the library would find it: it copies and sorts the whole
         catalogue for each call. Empty where it is to find it itself."""
-        session = adapter.session
-        access_of = getattr(session.auth, "get_access", None)
-        if adapter.endpoint_override or access_of is None:
+        auth: Any = adapter.session.auth
+        if adapter.endpoint_override or not hasattr(auth, "auth_ref"):
             return {}
-        addresses, access = _open_region(self.config).addresses, access_of(session)
+        addresses = _open_region(self.config).addresses
         known = addresses.get(self.service_type)
-        if known is None or known[0] is not access:
+        if known is None or known[0] is not auth.auth_ref:
             found = adapter.get_endpoint()
             if not found:
                 return {}
             # The library fills in what it finds behind a percent sign.
-            known = addresses[self.service_type] = (access, found.replace("%", "%%"))
+            known = addresses[self.service_type] = (auth.auth_ref, found.replace("%", "%%"))
         return {"endpoint_override": known[1]}
 
     def _microversion(self, adapter: ks_adapter.Adapter) -> str | None:

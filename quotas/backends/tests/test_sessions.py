@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -89,6 +90,24 @@ def test_what_the_environment_says_of_a_server_is_no_other_server_s(
             session.get(slow_server.replace("127.0.0.1", "localhost"))
         with Deadline(0.2):
             assert session.get(slow_server).status_code == 200
+
+
+def test_each_server_is_signed_in_to_as_netrc_says_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "netrc"
+    file.write_text("machine one.test login me password mine\n")
+    monkeypatch.setenv("NETRC", str(file))
+    session = http_session()
+    for url, header in (
+        ("http://two.test/", None), ("http://one.test/", "Basic bWU6bWluZQ=="),
+        ("http://one.test/a", "Basic bWU6bWluZQ=="), ("http://two.test/a", None),
+    ):  # fmt: skip
+        asked = session.prepare_request(requests.Request("GET", url))
+        assert asked.headers.get("Authorization") == header
+    # Whoever signs in otherwise does.
+    own = requests.Request("GET", "http://one.test/", auth=("you", "yours"))
+    assert session.prepare_request(own).headers["Authorization"] == "Basic eW91OnlvdXJz"
 
 
 def _seconds_of(url: str, seconds: float) -> float:
