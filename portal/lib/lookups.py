@@ -24,7 +24,6 @@ from django.db.models import (
 )
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
-from django.db.models.lookups import In
 
 
 class IsAnyOf(Func):
@@ -53,20 +52,6 @@ def is_one_of_many(column: str, keys: Any, kind: "Field[Any, Any] | None" = None
     """`is_of` for hundreds of keys: told how many there are, the planner reads the table whole."""
     array = ArrayField(kind or BigIntegerField())
     return IsAnyOf(F(column), _Given(Cast(keys, array), output_field=array))
-
-
-class _IsTrue(Func):
-    template = "((%(expressions)s) IS TRUE)"
-    output_field = BooleanField()
-
-
-def is_of_the_set(column: str, keys: QuerySet[Any, Any]) -> _IsTrue:
-    """The condition that the column is one of thousands of keys, which are found once.
-
-    For a look at each of many rows: a set is asked, where an array would be gone through. The
-    queryset refers to nothing of the query that it stands in.
-    """
-    return _IsTrue(In(F(column), keys))
 
 
 class _IsFrom(Func):

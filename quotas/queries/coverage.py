@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, Least
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import Forbidden
-from portal.lib.lookups import is_among, is_of_the_set, is_the
+from portal.lib.lookups import is_among, is_the
 from projects.models import Delegation, GroupMembership, Membership, Project, User, in_force
 from projects.queries.viewers import Viewer, in_units_below, live_delegations
 from projects.rules import may_oversee, oversees
@@ -204,8 +204,10 @@ def _decidable(now: datetime) -> Exists:
     )  # fmt: skip
     # Asked line by line: few lines are open, of all that there ever were.
     return Exists(
-        Assignment.objects.filter(in_force(now), line=OuterRef("pk"), kind=AssignmentKind.DECIDE)
-        .filter(is_of_the_set("delegation", live_delegations(now).values("pk")))
+        Assignment.objects.filter(
+            is_the("line", OuterRef("pk")), in_force(now), kind=AssignmentKind.DECIDE
+        )
+        .filter(delegation__in=live_delegations(now).values("pk"))
         .exclude(user__is_active=False)
         .exclude(Exists(involved))
     )

@@ -47,7 +47,10 @@ WITH wanted AS (
     ORDER BY wanted.id, length(above.path) DESC
 ), sizes AS (
     SELECT top.path, found.offering_id, found.size
-    FROM (SELECT DISTINCT path FROM paying WHERE path <> '') top
+    FROM (
+        SELECT path, array_agg(DISTINCT offering_id) AS offerings
+        FROM paying WHERE path <> '' GROUP BY path
+    ) top
     CROSS JOIN LATERAL (
         SELECT held.offering_id, sum(held.balance) AS size
         FROM projects_unit unit
@@ -55,13 +58,13 @@ WITH wanted AS (
             SELECT account.offering_id, account.balance
             FROM quotas_account account
             WHERE account.unit_id = unit.id
-              AND account.offering_id = ANY(ARRAY(SELECT offering_id FROM wanted))
+              AND account.offering_id = ANY(top.offerings)
             UNION ALL
             SELECT account.offering_id, account.balance
             FROM projects_project project
             JOIN quotas_account account ON account.project_id = project.id
             WHERE project.unit_id = unit.id
-              AND account.offering_id = ANY(ARRAY(SELECT offering_id FROM wanted))
+              AND account.offering_id = ANY(top.offerings)
         ) held
         WHERE unit.path ~>=~ top.path AND unit.path ~<~ (left(top.path, -1) || '0')
         GROUP BY held.offering_id
