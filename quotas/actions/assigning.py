@@ -119,6 +119,8 @@ def _differing(
         if (
             before is not None
             and is_live
+            # In no queue though it waits: nobody would ever see it there.
+            and before.asked_number is not None
             and (before.kind, before.level, before.ends_at) == (turn.kind, turn.level, ends_at)
         ):
             continue

@@ -19,6 +19,13 @@ BEGIN
 END $$;
 CREATE TRIGGER assignment_asked BEFORE INSERT ON quotas_assignment
     FOR EACH ROW EXECUTE FUNCTION remit_assignment_asked();
+-- What had ended and is in force again: the release before writes nothing but that.
+CREATE TRIGGER assignment_asked_again BEFORE UPDATE OF ends_at ON quotas_assignment
+    FOR EACH ROW WHEN (
+        NEW.asked_number IS NULL AND OLD.ends_at IS NOT NULL
+        AND (NEW.ends_at IS NULL OR NEW.ends_at > OLD.ends_at)
+    )
+    EXECUTE FUNCTION remit_assignment_asked();
 
 CREATE FUNCTION remit_line_waits() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -53,6 +60,7 @@ CREATE TRIGGER quotarequest_sent AFTER UPDATE OF submitted_at ON quotas_quotareq
 NO_MORE = """
 DROP TRIGGER quotarequest_sent ON quotas_quotarequest;
 DROP TRIGGER requestline_waits ON quotas_requestline;
+DROP TRIGGER IF EXISTS assignment_asked_again ON quotas_assignment;
 DROP TRIGGER assignment_asked ON quotas_assignment;
 DROP FUNCTION remit_request_sent();
 DROP FUNCTION remit_line_waits();

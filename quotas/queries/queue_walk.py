@@ -125,6 +125,32 @@ def is_walked(start: int, end: int) -> IsAnyOf:
     return IsAnyOf(F("pk"), array)
 
 
+# Two looks at what waits, however much was decided.
+MISPLACED = """
+SELECT assignment.id, request.id FROM quotas_assignment assignment
+JOIN quotas_requestline line ON line.id = assignment.line_id
+JOIN quotas_quotarequest request ON request.id = line.request_id
+WHERE assignment.asked_number IS NOT NULL AND (
+    line.state <> 'open'
+    OR (assignment.asked_number, assignment.asked_at)
+        IS DISTINCT FROM (request.id, request.submitted_at)
+)
+UNION ALL
+SELECT assignment.id, line.request_id FROM quotas_requestline line
+JOIN quotas_assignment assignment ON assignment.line_id = line.id
+WHERE line.state = 'open' AND assignment.asked_number IS NULL
+  AND (assignment.ends_at > %s) IS NOT FALSE
+ORDER BY 1
+"""
+
+
+def misplaced(now: datetime) -> list[tuple[int, int]]:
+    """(assignment, request) of whatever a queue would show elsewhere than it stands, or not."""
+    with connection.cursor() as cursor:
+        cursor.execute(MISPLACED, [now])
+        return list(cursor.fetchall())
+
+
 def mark_waiting(now: datetime) -> None:
     """Put what waits in its order where rows were written past the triggers, as for made sites."""
     with connection.cursor() as cursor:

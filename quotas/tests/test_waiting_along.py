@@ -10,7 +10,7 @@ from quotas.actions.rerouting import work_off
 from quotas.actions.routing import mark_unit
 from quotas.actions.wishes import Wish
 from quotas.models import Assignment, QuotaRequest, RequestLine
-from quotas.queries.queue_walk import mark_waiting
+from quotas.queries.queue_walk import mark_waiting, misplaced
 from quotas.queries.requests import assigned_lines
 from quotas.states import LineState
 from quotas.tests.site import GIB, NOW, Site
@@ -133,3 +133,38 @@ def test_whoever_it_waits_for_has_it_in_order(site: Site) -> None:
     asked = ask(site)
     lines = assigned_lines(Viewer.of(site.dana, LATER))
     assert [each.request_id for each in lines] == [asked.pk]
+
+
+def test_what_the_release_before_puts_in_force_again_is_in_its_queue(site: Site) -> None:
+    """It knows no order: on a conflict it writes when an assignment begins and ends."""
+    asked = ask(site)
+    held = Assignment.objects.get(line__request=asked)
+    Assignment.objects.filter(pk=held.pk).update(ends_at=LATER, asked_number=None, asked_at=None)
+    assert noted(asked) == {(None, None)}
+    again = Assignment(
+        line_id=held.line_id, delegation_id=held.delegation_id, user_id=held.user_id,
+        kind=held.kind, starts_at=LATER,
+    )  # fmt: skip
+    Assignment.objects.bulk_create(
+        [again], update_conflicts=True, unique_fields=["line", "delegation"],
+        update_fields=["kind", "level", "starts_at", "ends_at"],
+    )  # fmt: skip
+    assert noted(asked) == in_order(asked)
+
+
+def test_what_lost_its_place_is_told_and_gets_it_back_as_it_is_routed(site: Site) -> None:
+    asked, decided = ask(site), ask(site, {site.space.slug: GIB})
+    grant(site, decided)
+    assert misplaced(LATER) == []
+    held = Assignment.objects.get(line__request=asked)
+    Assignment.objects.filter(pk=held.pk).update(asked_number=None, asked_at=None)
+    left = Assignment.objects.get(line__request=decided)
+    Assignment.objects.filter(pk=left.pk).update(asked_number=decided.pk)
+    assert misplaced(LATER) == [(held.pk, asked.pk), (left.pk, decided.pk)]
+    mark_unit(site.units["atlas"], LATER)
+    work_off(LATER)
+    assert noted(asked) == in_order(asked)
+    assert misplaced(LATER) == [(left.pk, decided.pk)]
+    QuotaRequest.objects.filter(pk=asked.pk).update(submitted_at=LATER)
+    Assignment.objects.filter(pk=held.pk).update(asked_at=NOW)
+    assert (held.pk, asked.pk) in misplaced(LATER)

@@ -1,13 +1,18 @@
-"""Add the whole ledger up again from its transfers; exit 1 where a figure differs."""
+"""Add the whole ledger up again from its transfers; exit 1 where a figure differs.
+
+And look whether queues have what waits, as whom a line waits for is written down like a balance.
+"""
 
 import sys
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management import BaseCommand
+from django.utils import timezone
 
 from quotas.models import Account, Loan, Offering, Transfer
 from quotas.queries.accounts import audit
+from quotas.queries.queue_walk import misplaced
 
 LARGE = 100_000
 
@@ -29,6 +34,13 @@ class Command(BaseCommand):
             )
         if wrong:
             self.stdout.write(f"{len(wrong)} figures of the ledger do not add up.")
+        lost = misplaced(timezone.now())
+        for assignment, request in lost:
+            self.stdout.write(
+                f"request #{request} waits for somebody whose queue has it elsewhere or not at all "
+                f"(assignment {assignment})."
+            )
+        if wrong or lost:
             sys.exit(1)
         if not options["quiet"]:
             self.stdout.write(

@@ -7,9 +7,10 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from quotas.models import Account, Loan, Transfer
+from quotas.models import Account, Assignment, Loan, Transfer
 from quotas.tests.commands.saying import refusal, run
 from quotas.tests.site import GIB, Site
+from quotas.tests.test_decide import ask
 
 # --- fund ----------------------------------------------------------------------------------
 
@@ -102,6 +103,19 @@ def test_audit_names_the_account_that_differs_and_exits_1(site: Site, capsys: An
         f"offering {site.vcpu.slug}: -1 stored, 0 by its transfers.\n"
         "2 figures of the ledger do not add up.\n"
     )
+
+
+def test_audit_names_what_waits_in_nobodys_queue(site: Site) -> None:
+    asked = ask(site)
+    assert run("audit_ledger").startswith("The ledger adds up")
+    Assignment.objects.filter(line__request=asked).update(asked_number=None, asked_at=None)
+    said = io.StringIO()
+
+    with pytest.raises(SystemExit) as ended:
+        call_command("audit_ledger", stdout=said)
+
+    assert ended.value.code == 1
+    assert said.getvalue().startswith(f"request #{asked.pk} waits for somebody whose queue")
 
 
 def test_audit_names_loans_beyond_the_balance(site: Site) -> None:

@@ -16,6 +16,7 @@ from quotas.models import Account, Holder
 from quotas.queries.accounts import envelope_fills, nearest_sources
 from quotas.queries.history import transfers_of, transfers_of_quotas
 from quotas.queries.queue_figures import figures_at_a_glance
+from quotas.queries.queue_heads import first_by_number, first_waiting
 from quotas.queries.requests import assigned_lines, queue, visible_requests
 from quotas.queries.units import unit_tree
 from quotas.queries.waiting import lines_of_page
@@ -98,7 +99,15 @@ def _arrays(viewer: Viewer) -> dict[str, Any]:
 
 
 def check_queue(slow: Slow, viewer: Viewer, waiting: set[int]) -> None:
-    """What a row of the queue shows of who pays, and of the person's mandates there."""
+    """What a row of the queue shows of who pays, and of the person's mandates there.
+
+    And that whoever walks it finds the same, in the same order.
+    """
+    numbers = [each.pk for each in queue(viewer)]
+    assert [each.pk for each in first_waiting(viewer, MANY)[0]] == numbers
+    assert [each.pk for each in first_by_number(viewer, MANY, is_downwards=True)] == sorted(
+        numbers, reverse=True
+    )
     lines, mandates = lines_of_page(viewer, list(queue(viewer)))
     assert ids(lines) == waiting
     figures = figures_at_a_glance(lines, mandates, NOW)
