@@ -46,12 +46,23 @@ def compiled(build: Callable[..., Sequence[Part]]) -> Callable[..., Answers]:
     the function is given a slot for it, to compare columns with, and may not look at it. None is
     no such value, as nothing equals NULL, unless the parameter says `= None`: then it is NULL.
     """
+    return _compiled(build, is_kept=True)
+
+
+def compiled_each(build: Callable[..., Sequence[Part]]) -> Callable[..., Answers]:
+    """As `compiled`, but planned for the values of each call, where these decide which is best."""
+    return _compiled(build, is_kept=False)
+
+
+def _compiled(
+    build: Callable[..., Sequence[Part]], *, is_kept: bool
+) -> Callable[..., Answers]:  # fmt: skip
     names, nullable = _slots(build), _nullable(build)
 
     @lru_cache(maxsize=MOST_SHAPES)
     @_with_every_slot(names, attrgetter("statement.parameters"))
     def plan(*shape: Hashable) -> _Plan:
-        return _Plan.of(build(*shape, **{name: Slot(name) for name in names}))
+        return _Plan.of(build(*shape, **{name: Slot(name) for name in names}), is_kept=is_kept)
 
     @wraps(build)
     def ask(*shape: Hashable, **values: Any) -> Answers:
@@ -148,9 +159,11 @@ class _Plan:
     prepared: Prepared | None
 
     @classmethod
-    def of(cls, parts: Sequence[Part]) -> "_Plan":
+    def of(cls, parts: Sequence[Part], *, is_kept: bool) -> "_Plan":
         made = Statement.of(parts)
-        return cls(made, _prepared(made.sql, made.parameters) if made.sql is not None else None)
+        if made.sql is None:
+            return cls(made, None)
+        return cls(made, _prepared(made.sql, made.parameters, is_kept=is_kept))
 
     def answers(self, values: dict[str, Any]) -> Answers:
         if self.prepared is None:
@@ -209,9 +222,9 @@ class _RowsPlan:
         return made
 
 
-def _prepared(sql: str, parameters: Sequence[Any]) -> Prepared:
+def _prepared(sql: str, parameters: Sequence[Any], *, is_kept: bool = True) -> Prepared:
     names = [each.name if isinstance(each, Slot) else None for each in parameters]
-    return Prepared(sql, parameters, names)
+    return Prepared(sql, parameters, names, is_kept=is_kept)
 
 
 def _bound(parameters: Sequence[Any], values: dict[str, Any]) -> list[Any]:

@@ -25,9 +25,14 @@ class Prepared:
     """A statement with places for values.
 
     parameters: in the order of its "%s"; names: which of them are values, None for the others.
+    is_kept: whether one plan is for all values; else it is sent whole each time.
     """
 
-    def __init__(self, text: str, parameters: Sequence[Any], names: Sequence[str | None]) -> None:
+    def __init__(
+        self, text: str, parameters: Sequence[Any], names: Sequence[str | None], *,
+        is_kept: bool = True,
+    ) -> None:  # fmt: skip
+        self._is_kept = is_kept
         self._asked = text
         self._parameters = tuple(parameters)
         self._names = tuple(names)
@@ -47,7 +52,7 @@ class Prepared:
 
     def _get_ready(self, cursor: CursorWrapper, values: Mapping[str, Any]) -> None:
         link = cast("Connection[Any]", cursor.cursor.connection)
-        if link.prepare_threshold is None:
+        if not self._is_kept or link.prepare_threshold is None:
             return
         if self._prepared is None:
             self._prepared = self._made(link)
@@ -100,9 +105,12 @@ class _Shown(NamedTuple):
 def _sent(value: Any) -> Any:
     """The value as of one type, whatever it is: each set of types would be a plan of its own.
 
-    A number is a bigint; the driver would take the smallest integer that holds it.
+    A number is a bigint; the driver would take the smallest integer that holds it. A list of
+    numbers is a text that the statement says the type of, as an empty one has none of its own.
     """
     if isinstance(value, list):
+        if all(each is None or type(each) is int for each in value):
+            return "{" + ",".join("NULL" if each is None else str(each) for each in value) + "}"
         return [_sent(each) for each in value]
     if isinstance(value, int) and not isinstance(value, bool):
         return Int8(value)

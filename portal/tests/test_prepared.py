@@ -9,7 +9,7 @@ from django.db import Error, connection, connections, transaction
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from portal.lib.compiled import compiled, compiled_rows
+from portal.lib.compiled import compiled, compiled_each, compiled_rows
 from portal.lib.lookups import is_of
 from portal.lib.prepared import Prepared
 from portal.lib.together import Part, Rows, Values
@@ -20,6 +20,11 @@ from projects.models import Group
 def named(*, name: Any) -> Sequence[Part]:
     rows = Group.objects.filter(name=name)
     return [Values(rows.order_by("pk"), ["external_id"]), Rows(rows.order_by("pk"))]
+
+
+@compiled_each
+def found_anew(*, name: Any) -> Sequence[Part]:
+    return [Rows(Group.objects.filter(name=name).order_by("pk"))]
 
 
 @compiled_rows
@@ -73,8 +78,16 @@ def test_numbers_of_any_size_and_lists_are_one_statement() -> None:
     asked = Prepared("SELECT %s::bigint, %s::bigint[], '%%'", [None] * 2, ["one", "many"])
     for one, many in ((1, [2]), (70_000, [3, 5_000_000_000]), (5_000_000_000, [])):
         assert asked.rows({"one": one, "many": many}) == [(one, many, "%")]
-    # An empty list is of no type that the driver knows.
-    assert sorted(plans()) == [(1, 0), (2, 0)]
+    # An empty list too, which is of no type that the driver knows.
+    assert asked.rows({"one": 7, "many": [None, 2]}) == [(7, [None, 2], "%")]
+    assert plans() == [(4, 0)]
+
+
+@pytest.mark.usefixtures("two")
+def test_what_depends_on_its_values_is_planned_for_them_each_time() -> None:
+    assert [each.name for each in found_anew(name="50%")[0]] == ["50%"]
+    assert found_anew(name="none") == [[]]
+    assert plans() == []
 
 
 @pytest.mark.usefixtures("two")

@@ -7,7 +7,7 @@ from typing import Any, Self
 from django.db import connection
 from django.db.models import BigIntegerField, BooleanField, F, Func, Q, QuerySet, TextField, Value
 
-from portal.lib.compiled import compiled
+from portal.lib.compiled import compiled, compiled_each
 from portal.lib.lookups import is_among
 from portal.lib.together import Part, Rows
 from projects.models import Event
@@ -162,17 +162,23 @@ def feed(events: QuerySet[Event], after: Place, count: int) -> list[Event]:
 def feed_seen(viewer: Viewer, after: Place, count: int) -> list[Event]:
     """`feed` of all that the person may read. Not of a service account, which has a place."""
     place = {"xid": str(after.xid), "number": after.id}
-    (found,) = _feed(reach_of(viewer), count, **values_of(viewer), **place)
+    reach = reach_of(viewer)
+    # Of who sees some, whether the record is walked or their events are gathered depends on where
+    # they stand: one plan for all would gather it whole at each page.
+    ask = _feed_of_some if reach == Reach.SOME else _feed
+    (found,) = ask(reach, count, **values_of(viewer), **place)
     return found
 
 
-@compiled
-def _feed(
+def _feed_parts(
     reach: Reach, count: int, /, *, user: Any, groups: Any, paths: Any, now: Any, xid: Any,
     number: Any,
 ) -> list[Part]:  # fmt: skip
     seen = events_seen(Sight(reach, user, groups, paths, now))
     return [Rows(_next(seen, IsAfter(xid, number), count), AROUND)]
+
+
+_feed, _feed_of_some = compiled(_feed_parts), compiled_each(_feed_parts)
 
 
 def _next(events: QuerySet[Event], is_after: IsAfter, count: int) -> QuerySet[Event]:

@@ -5,11 +5,14 @@ import io
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
+from django.db import connection
 from django.utils import timezone
 
+from portal.lib.prepared import PreparedCursor
 from projects.actions.events import record
 from projects.models import Event
 from projects.queries.events import Place, feed, place_before
@@ -169,3 +172,18 @@ def test_a_moment_is_the_place_before_all_that_began_then_or_later(site: Site) -
     to_come = place_before(now + timedelta(days=1))
     assert since(to_come) == []
     assert [began(5)] == since(to_come)
+
+
+def test_who_sees_some_of_the_record_is_not_read_to_by_a_plan_for_all(site_today: Site) -> None:
+    """Such a plan would gather all of the record after their place, at each page."""
+    planned: dict[str, bool] = {}
+
+    def look(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "projects_event" in sql and "LIMIT" in sql:
+            planned[name] = isinstance(context["cursor"].cursor, PreparedCursor)
+        return execute(sql, params, many, context)
+
+    for name in ("alice", "otto"):
+        with connection.execute_wrapper(look):
+            assert caller(site_today, name).get("events/").status_code == 200
+    assert planned == {"alice": False, "otto": True}
