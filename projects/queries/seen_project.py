@@ -23,14 +23,9 @@ def seen_project(viewer: Viewer, slug: str) -> tuple[Project, frozenset[str]] | 
     if not found:
         return None
     (project,) = found
-    place, path = viewer.place, project.unit.path
-    is_here = place is None or (
-        path.startswith(place.unit_path)
-        if place.project_id is None
-        else place.project_id == project.pk
-    )
+    is_here = viewer.place is None or viewer.place.holds(project)
     held = frozenset(role for (role,) in roles) if is_here else frozenset()
-    is_below = any(path.startswith(each) for each in viewer.paths(*SEE_PROJECTS))
+    is_below = any(project.unit.path.startswith(each) for each in viewer.paths(*SEE_PROJECTS))
     return (project, held) if viewer.sees_everything or held or is_below else None
 
 

@@ -86,6 +86,12 @@ class Place:
             return Q(**{f"{prefix}pk": self.project_id})
         return Q(**{f"{prefix}unit__path__startswith": self.unit_path})
 
+    def holds(self, project: Project) -> bool:
+        """Whether a project, with its unit, lies here: as `projects` says it."""
+        if self.project_id is not None:
+            return project.pk == self.project_id
+        return project.unit.path.startswith(self.unit_path)
+
     @property
     def unit_paths(self) -> list[str]:
         """Below which one acts for whole units: nowhere, in a project."""

@@ -30,25 +30,27 @@ def asked_of(project: Project, user: User, now: datetime, slugs: list[str]) -> A
     pending offerings, holidays, rules, offerings of the slugs; and where there are slugs, what
     `mandates_from_over` takes of who decides there.
     """
+    place = Place.of(user)
+    # Not the place itself: each service account would have a statement of its own.
+    is_here = place is None or place.holds(project)
     return _asked_of(
-        Place.of(user), bool(slugs), user=user.pk, project=project.pk,
+        is_here, bool(slugs), user=user.pk, project=project.pk,
         paths=ancestor_paths(project.unit.path), slugs=slugs, now=now,
     )  # fmt: skip
 
 
 @compiled
 def _asked_of(
-    place: Place | None, has_slugs: bool, /, *, user: Any, project: Any, paths: Any, slugs: Any,
+    is_here: bool, has_slugs: bool, /, *, user: Any, project: Any, paths: Any, slugs: Any,
     now: Any,
 ) -> list[Part]:  # fmt: skip
     groups = GroupMembership.objects.live(now).filter(user=user).values("group")
     own = Q(user=user) | Q(group__in=groups)
-    here = Q() if place is None else place.projects("project__")
-    held = Membership.objects.live(now).filter(own, here, project=project)
+    held = Membership.objects.live(now).filter(own, project=project)
     pending = RequestLine.objects.filter(project=project, state__in=PENDING)
     return [
         *standing_parts(user=user, now=now),
-        Values(held, ["role"]),
+        Values(held if is_here else held.none(), ["role"]),
         Values(Account.objects.filter(project=project), ["offering", "balance"]),
         Values(pending.order_by(), ["offering"]),
         Values(Holiday.objects.all(), ["on"]),
