@@ -14,6 +14,7 @@ from quotas.states import AssignmentKind, Direction
 PAGE = 50
 # Nobody pages further; beyond it counts are said as "1,000+".
 COUNTED = 1000
+LAST_PAGE = COUNTED // PAGE + 1
 MOST_DAYS = 366
 MOST_TEXT = 100
 
@@ -65,7 +66,7 @@ class Wanted:
             days=min(days, MOST_DAYS) if days else None,
             text=_plain(query.get("text", ""), is_ascii=False).strip(),
             order=_one_of(query.get("order"), Order.values) or Order.OLDEST,
-            page=min(max(page, 1), COUNTED // PAGE + 1),
+            page=min(max(page, 1), LAST_PAGE),
         )
 
     def query(self, **changes: Any) -> str:

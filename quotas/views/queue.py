@@ -13,7 +13,7 @@ from portal.jinja import draw
 from portal.lib.access import shows
 from projects.rules import may_decide_somewhere
 from projects.views.viewer import viewer_of
-from quotas.queries.queue_wishes import COUNTED, Order, Wanted
+from quotas.queries.queue_wishes import COUNTED, LAST_PAGE, Order, Wanted
 from quotas.queries.waiting import QueuePage, queue_page
 from quotas.views.queue_rows import rows_of_page, table_of
 
@@ -38,7 +38,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "count_words": _capped(page.count),
         "pager_words": _pager_words(page),
         "previous": wanted.query(page=wanted.page - 1) or "?" if wanted.page > 1 else "",
-        "next": wanted.query(page=wanted.page + 1) if page.has_next else "",
+        "next": _next(page, wanted),
         "wanted": wanted,
         "wanted_query": wanted.query(page=1),
         "filters": _filters(page, wanted) if rows or wanted.is_narrowed else "",
@@ -48,6 +48,13 @@ def queue(request: HttpRequest) -> HttpResponse:
         "has_remit": may_decide_somewhere(viewer),
     }
     return render(request, "decide/queue.html", context)
+
+
+def _next(page: QueuePage, wanted: Wanted) -> str:
+    """The address of the next page; "" where there is none, or none that anybody comes to."""
+    if not page.has_next or wanted.page >= LAST_PAGE:
+        return ""
+    return wanted.query(page=wanted.page + 1)
 
 
 def _filters(page: QueuePage, wanted: Wanted) -> SafeString:

@@ -141,6 +141,15 @@ def test_queue_pages_through_more_than_fifty(site_today: Site) -> None:
     assert len(numbers(page(site_today, "erin", reverse("queue") + "?page=2"))) == 2
 
 
+def test_the_last_page_that_anybody_comes_to_leads_no_further(
+    site_today: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_for_many(site_today, 104)
+    monkeypatch.setattr("quotas.views.queue.LAST_PAGE", 1)
+    answer = page(site_today, "erin", reverse("queue"))
+    assert (answer.context["page"].has_next, answer.context["next"]) == (True, "")
+
+
 def test_queue_costs_the_same_for_three_rows_and_fifty(site_today: Site) -> None:
     site = site_today
     ask_for_many(site, 6)
