@@ -6,6 +6,7 @@ sockets are shut down under the reader, and no further request leaves.
 """
 
 import contextlib
+import logging
 import math
 import os
 import socket
@@ -22,6 +23,8 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from requests.utils import get_netrc_auth
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+logger = logging.getLogger(__name__)
 
 _here = threading.local()
 
@@ -115,7 +118,13 @@ class Deadline:
             for sock in self._sockets:
                 with contextlib.suppress(OSError):
                     # The plain socket's own: a TLS one would first wait for its peer.
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                    socket.socket.shutdown(_socket_of(sock), socket.SHUT_RDWR)
+
+
+def _socket_of(sock: Any) -> socket.socket:
+    """Of TLS that goes through a proxy's TLS the connection is no socket itself, but has one."""
+    found: socket.socket = sock if isinstance(sock, socket.socket) else sock.socket
+    return found
 
 
 class _Clock:
@@ -146,7 +155,11 @@ class _Clock:
     def _run(self) -> None:
         while True:
             for each in self._over():
-                each.cut()
+                try:
+                    each.cut()
+                except Exception:
+                    # It would be the end of this thread: no call would ever be cut again.
+                    logger.exception("a call could not be cut")
 
     def _over(self) -> list[Deadline]:
         """Wait until the moment to look at; which are over by then."""

@@ -112,8 +112,8 @@ def test_each_server_is_signed_in_to_as_netrc_says_of_it(
 
 def _seconds_of(url: str, seconds: float) -> float:
     began = time.monotonic()
-    with Deadline(seconds) as deadline:
-        # Cut within a line of its head, which ends it.
+    # Cut within a line of its head it is an answer, before that none.
+    with Deadline(seconds) as deadline, contextlib.suppress(requests.RequestException):
         http_session().get(url)
     assert deadline.is_over
     return time.monotonic() - began
@@ -129,6 +129,32 @@ def test_one_that_ends_later_than_those_before_is_cut_too(slow_server: str) -> N
     with Deadline(0.05):
         time.sleep(0.15)
     assert 0.3 <= _seconds_of(slow_server, 0.3) < 5
+
+
+class Within:
+    """What reads TLS within a proxy's TLS, as urllib3's: no socket itself."""
+
+    def __init__(self, sock: object) -> None:
+        self.socket = sock
+
+
+def test_a_call_through_the_tls_of_a_proxy_is_cut_too() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Deadline(0.1) as deadline:
+        deadline.watch(Within(ours))  # type: ignore[arg-type]  # as the library has it
+        theirs.settimeout(5)
+        assert theirs.recv(1) == b""
+    assert deadline.is_over
+
+
+def test_one_that_cannot_be_cut_keeps_no_other_from_it(
+    slow_server: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Deadline(0.05) as deadline:
+        deadline.watch(Within(None))  # type: ignore[arg-type]  # as above
+        time.sleep(0.15)
+    assert "could not be cut" in caplog.text
+    assert _seconds_of(slow_server, 0.3) < 5
 
 
 def test_a_forked_worker_cuts_its_own(slow_server: str) -> None:
