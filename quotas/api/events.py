@@ -29,7 +29,7 @@ from .asked import filters, viewer_in
 from .describe import LIST, operation
 from .doors import api_view
 from .fields import Filters, NumberInAddress, Slug
-from .listing import MAX_PAGE_SIZE, PAGE_SIZE, fields_parameter
+from .listing import MAX_PAGE_SIZE, PAGE_SIZE, fields_parameter, read_size
 from .pages import check_fields, chosen
 from .shapes.operations import EventSerializer, Feed
 from .showing import show_all
@@ -99,8 +99,8 @@ def event_list(request: Request) -> HttpResponseBase:
     check_fields(EventSerializer, names)
     is_sheet = request.accepted_renderer.format == sheets.Sheet.format
     if not is_sheet and viewer.place is None and asked.keys() <= {"after", "page_size"}:
-        found = feed_seen(viewer, before, asked["page_size"])
-        return Response(_page(found, before, names))
+        found = feed_seen(viewer, before, read_size(asked["page_size"]))
+        return Response(_page(found[: asked["page_size"]], before, names))
     rows = _narrowed(visible_events(viewer), asked)
     if "since" in asked and "after" not in asked:
         # Where reading begins; from there on each page has its own place.

@@ -19,7 +19,14 @@ Changed = Callable[[Window], Q]
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
+# Each number of rows that are read would be a statement of its own in every connection.
+READ_SIZES = (PAGE_SIZE, 100, MAX_PAGE_SIZE)
 SINCE, UNTIL = "updated_since", "updated_until"
+
+
+def read_size(size: int) -> int:
+    """How many rows a statement that is compiled reads for a page of so many."""
+    return next(each for each in READ_SIZES if size <= each)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from .listing import (
     Shape,
     listing_in,
     names_of,
+    read_size,
 )
 from .showing import show_all
 
@@ -76,7 +77,7 @@ def answer_page(
     if request.accepted_renderer.format == sheets.Sheet.format:
         return _sheet(request, rows, order, cursor, shown, until)
     if first is not None and cursor is None:
-        found = first(order, size + 1)
+        found = first(order, read_size(size) + 1)[: size + 1]
     else:
         found = order.cut(rows, cursor, size + 1)
     return _page(request, found, order, cursor, shown, until, size)

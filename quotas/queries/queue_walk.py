@@ -118,8 +118,11 @@ def walked(asker: Asker, most: int) -> Named:
     return Named("walked", WALKED, lines, ["request", "project", "lines", "place"])
 
 
-def is_walked(start: int, end: int) -> IsAnyOf:
-    """The condition on a request that it is of these places of `walked`, the first being 0."""
+def is_walked(start: Any, end: Any) -> IsAnyOf:
+    """The condition on a request that it is of these places of `walked`, the first being 0.
+
+    Numbers, or slots for them.
+    """
     places = "ARRAY(SELECT number FROM walked WHERE place > %s AND place <= %s)"
     array = RawSQL(places, (start, end), _IDS)  # noqa: S611 - no text of anybody's
     return IsAnyOf(F("pk"), array)

@@ -1,7 +1,7 @@
 """What waits for a person: narrowed, put in an order, page by page, and who is next to it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
-from portal.lib.compiled import compiled
+from portal.lib.compiled import Answers, compiled
 from portal.lib.lookups import is_among, is_of, is_one_of_many
 from portal.lib.together import Part, Rows, Stated, together
 from projects.models import Delegation, Unit, ancestor_paths
@@ -40,7 +40,7 @@ from quotas.states import AssignmentKind, Direction, LineState
 
 from .authority import Mandate, mandates_from
 from .queue_walk import COUNT, is_walked, walked
-from .queue_wishes import COUNTED, PAGE, Order, Wanted
+from .queue_wishes import COUNTED, LAST_PAGE, PAGE, Order, Wanted
 
 MOST_CHOICES = 500
 # A page's frame says no more than "99+".
@@ -158,9 +158,9 @@ def queue_page(viewer: Viewer, wanted: Wanted) -> QueuePage:
     # As it is looked at all day its SQL is made once; narrowed in one of many ways, each time.
     is_plain = viewer.place is None and not wanted.is_narrowed
     _walked, found, units, offerings, ((waiting_count,),) = (
-        _plain_page(wanted, **values_of(viewer))
+        _asked_plainly(viewer, wanted)
         if is_plain
-        else together(*_page_parts(Asker.of(viewer), wanted))
+        else together(*_page_parts(Asker.of(viewer), wanted, is_walked(*_places(wanted))))
     )
     start = (wanted.page - 1) * PAGE
     all_count = min(waiting_count, COUNTED + 1)
@@ -176,23 +176,40 @@ def queue_page(viewer: Viewer, wanted: Wanted) -> QueuePage:
     )
 
 
+def _asked_plainly(viewer: Viewer, wanted: Wanted) -> Answers:
+    start, end = _places(wanted)
+    shape = wanted
+    if wanted.order == Order.OLDEST and wanted.page < LAST_PAGE:
+        # As far as is counted all pages are one statement; in another order each is one.
+        shape = replace(wanted, page=1)
+    return _plain_page(shape, **values_of(viewer), start=start, end=end)
+
+
 @compiled
-def _plain_page(wanted: Wanted, /, *, user: Any, groups: Any, held: Any, now: Any) -> list[Part]:
-    return _page_parts(Asker.slots(user=user, groups=groups, held=held, now=now), wanted)
+def _plain_page(
+    wanted: Wanted, /, *, user: Any, groups: Any, held: Any, now: Any, start: Any, end: Any
+) -> list[Part]:
+    asker = Asker.slots(user=user, groups=groups, held=held, now=now)
+    return _page_parts(asker, wanted, is_walked(start, end))
 
 
-def _page_parts(asker: Asker, wanted: Wanted) -> list[Part]:
+def _places(wanted: Wanted) -> tuple[int, int]:
+    """From where (0 first) to where a page goes, with one that says whether there is another."""
+    start = (wanted.page - 1) * PAGE
+    return start, start + PAGE + 1
+
+
+def _page_parts(asker: Asker, wanted: Wanted, is_shown: Any) -> list[Part]:
     """What waits is walked no further than it is shown, as `walked`: rows, choices and counts are
     read from it. Only in another order, or narrowed, is all of it looked at for the rows."""
-    start = (wanted.page - 1) * PAGE
-    end = start + PAGE + 1
+    start, end = _places(wanted)
     counted = []
     rows: QuerySet[Any]
     if wanted.is_narrowed:
         rows = waiting_for(asker, wanted).annotate(found_count=Window(Count("*")))[start:end]
         counted = ["found_count"]
     elif wanted.order == Order.OLDEST:
-        rows = ordered(QuotaRequest.objects.filter(is_walked(start, end)), wanted.order)
+        rows = ordered(QuotaRequest.objects.filter(is_shown), wanted.order)
     else:
         # Of all only the order is looked at; who asked for what is read of those of the page.
         cut = waiting_for(asker, wanted).values("pk")[start:end]

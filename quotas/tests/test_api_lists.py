@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.lib.together import Statement
 from projects.actions.delegations import revoke
 from projects.actions.people import set_group_members
 from projects.actions.projects import set_role
@@ -107,6 +108,29 @@ def test_the_first_page_is_of_who_asks_and_of_now(site_today: Site, projects: li
         each["slug"]
         for each in results(caller(site_today, "mallory").get("projects/", state="dropped"))
     ] == projects[:1]
+
+
+def test_pages_of_all_sizes_are_few_statements(
+    site_today: Site, projects: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would be planned and kept by every connection of every process."""
+    alice = caller(site_today, "alice")
+    count = len(results(alice.get("projects/", page_size="50")))
+    assert count == len(projects) > 3
+    alice.get("events/", page_size="50")
+    made, make = [], Statement.of
+
+    def counting(parts: Any) -> Statement:
+        made.append(parts)
+        return make(parts)
+
+    monkeypatch.setattr(Statement, "of", counting)
+    for size in (1, 2, 3, 50):
+        answer = alice.get("projects/", page_size=str(size))
+        assert [each["slug"] for each in results(answer)] == projects[:size]
+        assert (answer.json()["next"] is None) == (size >= count)
+        assert len(results(alice.get("events/", page_size=str(size)))) <= size
+    assert made == []
 
 
 def test_previous_leads_back_to_the_same_page(site_today: Site, projects: list[str]) -> None:

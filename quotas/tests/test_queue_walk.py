@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from portal.lib.together import Statement
 from projects.models import Delegation, Project, User
 from projects.queries.viewers import Viewer
 from projects.states import Power, Role
@@ -105,6 +106,15 @@ def test_it_is_the_same_as_if_all_of_it_was_read(site: Site, seed: int) -> None:
         around = [None, *expected, None]
         assert (place.position, place.count) == (at + 1, len(expected))
         assert (place.previous, place.next) == (around[at], around[at + 2])
+
+
+def test_all_its_pages_are_one_statement(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would be planned and kept by every connection of every process."""
+    odd_waits(site, Random(4))
+    dana = viewer_of(site, "dana")
+    queue_page(dana, Wanted())
+    monkeypatch.setattr(Statement, "of", None)
+    assert len(list(pages(dana, Wanted()))) > 1
 
 
 def test_its_choices_are_those_of_what_waits(site: Site) -> None:
