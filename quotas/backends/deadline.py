@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
-from requests.utils import get_netrc_auth
+from requests.utils import get_auth_from_url, get_netrc_auth
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -265,7 +265,7 @@ class _DeadlineAdapter(HTTPAdapter):
 
 
 class _OfNetrc(AuthBase):
-    """What ~/.netrc says of a server, read once for each: the library looks for it at each call."""
+    """What ~/.netrc says of a server, else its address: the library looks for it at each call."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, str] | None] = {}
@@ -274,7 +274,8 @@ class _OfNetrc(AuthBase):
         url = request.url or ""
         host = urlsplit(url).netloc
         if host not in self._known:
-            self._known[host] = get_netrc_auth(url)
+            of_address = get_auth_from_url(url)
+            self._known[host] = get_netrc_auth(url) or (of_address if any(of_address) else None)
         found = self._known[host]
         return HTTPBasicAuth(*found)(request) if found is not None else request
 

@@ -234,11 +234,12 @@ class Service:
         addresses = _open_region(self.config).addresses
         known = addresses.get(self.service_type)
         if known is None or known[0] is not auth.auth_ref:
-            found = adapter.get_endpoint()
+            # Before it is looked for: another thread may sign in anew meanwhile.
+            access, found = auth.get_access(adapter.session), adapter.get_endpoint()
             if not found:
                 return {}
             # The library fills in what it finds behind a percent sign.
-            known = addresses[self.service_type] = (auth.auth_ref, found.replace("%", "%%"))
+            known = addresses[self.service_type] = (access, found.replace("%", "%%"))
         return {"endpoint_override": known[1]}
 
     def _microversion(self, adapter: ks_adapter.Adapter) -> str | None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -71,6 +72,26 @@ def test_an_address_is_that_of_the_sign_in_that_told_it(config: EndpointConfig) 
     assert region.addresses["compute"][0] is not access
 
 
+def test_an_address_of_before_is_none_of_a_sign_in_that_came_meanwhile(
+    config: EndpointConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(config, "compute")
+    adapter = service._adapter()
+    auth: Any = adapter.session.auth
+    find = adapter.get_endpoint
+
+    def find_as_another_thread_signs_in() -> str:
+        find()
+        auth.invalidate()
+        auth.get_access(adapter.session)
+        return NOBODY
+
+    with monkeypatch.context() as racing, Deadline(TIMEOUT):
+        racing.setattr(adapter, "get_endpoint", find_as_another_thread_signs_in)
+        assert service._address(adapter) == {"endpoint_override": NOBODY}
+    service.call("GET", "/os-services", timeout=TIMEOUT)
+
+
 def test_each_service_has_an_address_of_its_own(config: EndpointConfig) -> None:
     for each in ("compute", "block-storage", "identity"):
         with pytest.raises(BackendError, match="not_found"):
@@ -102,6 +123,8 @@ def test_each_server_is_signed_in_to_as_netrc_says_of_it(
     for url, header in (
         ("http://two.test/", None), ("http://one.test/", "Basic bWU6bWluZQ=="),
         ("http://one.test/a", "Basic bWU6bWluZQ=="), ("http://two.test/a", None),
+        ("http://you:yours@two.test/", "Basic eW91OnlvdXJz"), ("http://two.test/b", None),
+        ("http://you:yours@one.test/", "Basic bWU6bWluZQ=="),
     ):  # fmt: skip
         asked = session.prepare_request(requests.Request("GET", url))
         assert asked.headers.get("Authorization") == header
