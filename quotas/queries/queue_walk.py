@@ -7,7 +7,7 @@ taken as are needed, and merged: what comes after them is not looked at, however
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -147,10 +147,14 @@ ORDER BY 1
 """
 
 
+# Whoever ended one may have a clock that is ahead.
+SKEW = timedelta(minutes=5)
+
+
 def misplaced(now: datetime) -> list[tuple[int, int]]:
     """(assignment, request) of whatever a queue would show elsewhere than it stands, or not."""
     with connection.cursor() as cursor:
-        cursor.execute(MISPLACED, [now])
+        cursor.execute(MISPLACED, [now + SKEW])
         return list(cursor.fetchall())
 
 

@@ -165,6 +165,11 @@ def test_what_lost_its_place_is_told_and_gets_it_back_as_it_is_routed(site: Site
     work_off(LATER)
     assert noted(asked) == in_order(asked)
     assert misplaced(LATER) == [(left.pk, decided.pk)]
+    # Ended by another's clock, a little ahead.
+    ended = Assignment.objects.filter(pk=held.pk)
+    ended.update(ends_at=LATER + timedelta(seconds=9), asked_number=None, asked_at=None)
+    assert misplaced(LATER) == [(left.pk, decided.pk)]
+    ended.update(ends_at=None)
     QuotaRequest.objects.filter(pk=asked.pk).update(submitted_at=LATER)
-    Assignment.objects.filter(pk=held.pk).update(asked_at=NOW)
+    ended.update(asked_at=NOW)
     assert (held.pk, asked.pk) in misplaced(LATER)
