@@ -62,9 +62,9 @@ def _taken(shown: Collection[Shown], actor: User, now: datetime) -> list[_Case]:
     cases = []
     for bench in take_each(list(by_number), actor, now):
         own = by_number[bench.request.pk]
-        # What opens a project does more than others.
+        # What opens a project does more than others; they wait behind it, for what it may take.
         if bench.project.state == ProjectState.PROPOSED:
-            continue
+            break
         try:
             cases.append(_Case(own, bench, bench.chosen(list(own.seen), "approve")))
         except DomainError:

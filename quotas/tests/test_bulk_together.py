@@ -36,6 +36,7 @@ from quotas.tests.pages.deciding import ask_for_many
 from quotas.tests.site import GIB, NOW, Site
 from quotas.tests.test_bulk import of_atlas, outcomes, seen_of, states
 from quotas.tests.test_consumption import LATER, another_project, ask_for, bound_of
+from quotas.tests.test_proposing import opens_projects, proposed
 from quotas.tests.threads import at_once
 
 EACH = 10
@@ -150,6 +151,20 @@ def test_what_the_first_took_is_not_there_for_the_next(site: Site) -> None:
     envelope.refresh_from_db()
     assert envelope.balance == 1
     assert states(asked[2]) == {LineState.OPEN}
+
+
+def test_nobody_is_served_before_a_project_that_was_chosen_first(site: Site) -> None:
+    """Which is opened by a transaction of its own."""
+    opens_projects(site, "otto", "erin")
+    asked = [proposed(site), *asked_of(site, 3)]
+    envelope = Account.objects.get(unit__slug="atlas", offering=site.vcpu)
+    pool = Account.objects.get(holder="pool", offering=site.vcpu)
+    left = 8 + EACH - 1
+    Account.objects.filter(pk=pool.pk).update(balance=pool.balance + envelope.balance - left)
+    Account.objects.filter(pk=envelope.pk).update(balance=left)
+    job = started(list(map(seen_of, asked)), site.erin)
+    run(job)
+    assert [state for _number, state in outcomes(job)] == ["done", "refused", "refused", "refused"]
 
 
 def test_who_had_a_part_in_one_decides_the_others(site: Site) -> None:
