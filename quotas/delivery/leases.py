@@ -115,7 +115,7 @@ def due() -> QuerySet[Target]:
 
 def next_due(endpoint_id: int) -> int | None:
     """The id of the target that waits longest at an endpoint; None where none is due."""
-    waiting = due().filter(endpoint=endpoint_id).order_by("next_try_at", "pk")
+    waiting = due().filter(endpoint=endpoint_id).order_by("next_try_at")
     return waiting.values_list("pk", flat=True).first()
 
 
@@ -169,13 +169,14 @@ def _itself(target: Slot) -> QuerySet[Target]:
 
 
 def _beside(target: Slot) -> QuerySet[Target]:
-    return due().filter(endpoint=_endpoint_of(target)).order_by("next_try_at", "pk")
+    # By nothing else: thousands that came due at one moment would be sorted for each that is taken.
+    return due().filter(endpoint=_endpoint_of(target)).order_by("next_try_at")
 
 
 def _elsewhere(target: Slot) -> QuerySet[Target]:
     in_work = Target.objects.filter(state=TargetState.LEASED).values("endpoint")
     others = due().exclude(Q(endpoint=_endpoint_of(target)) | Q(endpoint__in=in_work))
-    return others.order_by("next_try_at", "pk")
+    return others.order_by("next_try_at")
 
 
 def _endpoint_of(target: Slot) -> Subquery:
