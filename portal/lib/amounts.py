@@ -64,15 +64,13 @@ def format_pair(one: int, other: int, unit: str) -> tuple[str, str]:
 
     An amount that two decimals would make nothing, or the same as the other, keeps its own unit.
     """
-    own = format_amount(one, unit), format_amount(other, unit)
-    if unit != BYTES or not one or not other or one == other:
-        return own
-    power = _written_power(max(abs(one), abs(other)))
-    shared = _in_power(one, power), _in_power(other, power)
-    is_lost = shared[0] == shared[1] or _in_power(0, power) in (
-        text.lstrip(MINUS) for text in shared
-    )
-    return own if is_lost else shared
+    if unit == BYTES and one and other and one != other:
+        power = _written_power(max(abs(one), abs(other)))
+        shared = _in_power(one, power), _in_power(other, power)
+        nothing = _in_power(0, power)
+        if shared[0] != shared[1] and nothing not in (text.lstrip(MINUS) for text in shared):
+            return shared
+    return format_amount(one, unit), format_amount(other, unit)
 
 
 def format_change(value: int, unit: str) -> str:

@@ -3,10 +3,10 @@
 Amounts are integers in base units with their unit ("" or "B"); words come translated.
 """
 
+import html
 from datetime import date, datetime
 
 from django.utils import timezone
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
@@ -93,4 +93,4 @@ def _time(moment: datetime, words: str) -> SafeString:
 
 def _html(pattern: str, *texts: str) -> SafeString:
     """`format_html` for plain texts alone: a page has hundreds of these."""
-    return mark_safe(pattern.format(*map(escape, texts)))  # noqa: S308 - escaped here
+    return mark_safe(pattern.format(*map(html.escape, texts)))  # noqa: S308 - escaped here

@@ -253,7 +253,8 @@ def _maker(part: Part) -> Callable[[list[list[Any]]], list[Any]]:
 class _Kind:
     """Rows of a model among the columns of an answer: where they hang, and what becomes of values.
 
-    converted: (place, what makes it of JSON's value) of those that JSON has no value for.
+    field: what leads there, None for the rows themselves. converted: (place, what makes it of
+    JSON's value) of those that JSON has no value for.
     """
 
     above: str
@@ -297,12 +298,15 @@ def _of_json(field: "Field[Any, Any]") -> Callable[[Any], Any] | None:
     """
     while isinstance(field, ForeignKey):
         field = field.target_field
-    if isinstance(field, IntegerField | CharField | TextField | BooleanField):
+    if isinstance(
+        field, IntegerField | CharField | TextField | BooleanField | JSONField | ArrayField
+    ):
         return None
     if isinstance(field, DateTimeField):
-        return _moment
+        # As `to_python` of a moment that PostgreSQL wrote: there are hundreds on a page.
+        return datetime.fromisoformat
     is_carried = (
-        isinstance(field, DateField | UUIDField | GenericIPAddressField | JSONField | ArrayField)
+        isinstance(field, DateField | UUIDField | GenericIPAddressField)
         or (
             isinstance(field, DecimalField) and (field.max_digits or MOST_DIGITS + 1) <= MOST_DIGITS
         )
@@ -313,43 +317,40 @@ def _of_json(field: "Field[Any, Any]") -> Callable[[Any], Any] | None:
     return field.to_python
 
 
-def _moment(text: str | None) -> datetime | None:
-    """As `to_python` of a moment that PostgreSQL wrote: there are hundreds on a page."""
-    return None if text is None else datetime.fromisoformat(text)
-
-
 def _made(kinds: Sequence[_Kind], also: Sequence[str], rows: list[list[Any]]) -> list[Any]:
     """Rows of models. What many of them hang on, as a zone, is one object that they share."""
-    alias, shared, found = connection.alias, dict[tuple[str, Any], Model](), []
+    top, *others = kinds
+    width, alias = len(top.names), connection.alias
+    shared, found = dict[tuple[str, Any], Model](), []
     for row in rows:
-        made: dict[str, Model | None] = {}
-        begin = 0
-        for kind in kinds:
+        one = _instance(top, row[:width], alias)
+        made: dict[str, Model | None] = {"": one}
+        begin = width
+        for kind in others:
             end = begin + len(kind.names)
             key = row[begin + kind.key]
             each = shared.get((kind.path, key))
             # None where an outer join found nothing.
             if each is None and key is not None:
-                each = _instance(kind, row[begin:end], alias)
-                if kind.path:
-                    shared[kind.path, key] = each
+                each = shared[kind.path, key] = _instance(kind, row[begin:end], alias)
             made[kind.path] = each
             begin = end
-            holder = made[kind.above] if kind.field is not None else None
-            if holder is not None and kind.field is not None:
-                kind.field.set_cached_value(holder, each)  # type: ignore[attr-defined]  # a relation
-        top = made[""]
-        vars(top).update(zip(also, row[begin:], strict=False))
-        found.append(top)
+            holder = made[kind.above]
+            if holder is not None:
+                kind.field.set_cached_value(holder, each)  # type: ignore[union-attr]  # a relation
+        if also:
+            vars(one).update(zip(also, row[begin:], strict=False))
+        found.append(one)
     return found
 
 
 def _instance(kind: _Kind, values: list[Any], alias: str) -> Model:
     """As `Model.from_db`, past `__init__` and its signals, to which nothing of ours listens."""
     for at, convert in kind.converted:
-        values[at] = convert(values[at])
+        if values[at] is not None:
+            values[at] = convert(values[at])
     made = kind.model.__new__(kind.model)
-    made._state = ModelState()
-    made._state.adding, made._state.db = False, alias
+    state = made._state = ModelState()
+    state.adding, state.db = False, alias
     vars(made).update(zip(kind.names, values, strict=True))
     return made

@@ -5,8 +5,8 @@ is the intersection along the chain, computed at `now`.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q, TextField
 
 from portal.lib.compiled import Answers, compiled
 from portal.lib.lookups import is_among, is_of, is_one_of_many
+from portal.lib.related import hang
 from portal.lib.together import Part, Rows, Values
 from projects.models import (
     Delegation,
@@ -30,7 +31,7 @@ from projects.queries.viewers import Viewer, live_delegations
 from projects.states import ROLES_ABOVE_READER, Power, ProjectState
 from quotas.models import DelegationBound, Offering
 
-from .bounds import Most, Used, fits, matches, rooms_of, tightest
+from .bounds import Most, Used, fits, is_about, matches, rooms_of, tightest
 
 PEOPLE_AND_PLACE = ("unit", "user", "group", "grantor")
 BOUND_AND_PLACE = ("resource", "zone", "zone__region")
@@ -38,11 +39,18 @@ BOUND_AND_PLACE = ("resource", "zone", "zone__region")
 
 @dataclass(frozen=True)
 class Mandate:
-    """A delegation in force, the chain from its root to itself, and each link's bounds."""
+    """A delegation in force, the chain from its root to itself, and each link's bounds.
+
+    known: {(link id, resource id, zone id): its bounds on that}, as they are found, for all that
+    were read together: on a page many lines are about one offering, and chains begin alike.
+    """
 
     delegation: Delegation
     chain: tuple[Delegation, ...]
     bounds: dict[int, tuple[DelegationBound, ...]]
+    known: dict[tuple[int, int, int], list[DelegationBound]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @cached_property
     def unit_path(self) -> str:
@@ -79,8 +87,9 @@ class Mandate:
 
     def covers(self, unit_path: str, *powers: Power) -> bool:
         """Whether every link has these powers and the unit in its subtree."""
+        wanted = set(powers)
         return all(
-            unit_path.startswith(link.unit.path) and set(powers).issubset(link.powers)
+            unit_path.startswith(link.unit.path) and wanted.issubset(link.powers)
             for link in self.chain
         )
 
@@ -96,19 +105,15 @@ class Mandate:
             for each in rooms_of(rows, link, offering, used)
         )
 
-    def _about(self, offering: Offering) -> list[tuple[Delegation, list[DelegationBound]]]:
-        """Each link with its bounds that match: of a page's lines many are about one offering."""
+    def _about(self, offering: Offering) -> Iterator[tuple[Delegation, list[DelegationBound]]]:
+        """Each link with its bounds that match."""
         place = (offering.resource_id, offering.zone_id)
-        if (found := self._found.get(place)) is None:
-            found = self._found[place] = [
-                (link, [row for row in self.bounds[link.pk] if matches(row, offering)])
-                for link in self.chain
-            ]
-        return found
-
-    @cached_property
-    def _found(self) -> dict[tuple[int, int], list[tuple[Delegation, list[DelegationBound]]]]:
-        return {}
+        for link in self.chain:
+            key = (link.pk, *place)
+            if (rows := self.known.get(key)) is None:
+                rows = [row for row in self.bounds[link.pk] if is_about(row, *place)]
+                self.known[key] = rows
+            yield link, rows
 
     def allows(self, offering: Offering, increase: int, used: Used | None = None) -> bool:
         """Whether one decision may add that much; decreases are within any bound.
@@ -161,7 +166,7 @@ def mandates_above(held: Sequence[Delegation], project: Project) -> list[Mandate
     if missing:
         links = Delegation.objects.filter(pk__in=missing).select_related(*PEOPLE_AND_PLACE)
         by_id |= {each.pk: each for each in links}
-    return deciding_for([_mandate(each, by_id, {}) for each in held], project)
+    return deciding_for([_mandate(each, by_id, {}, {}) for each in held], project)
 
 
 def mandates_over(unit_paths: Collection[str], power: Power, now: datetime) -> list[Mandate]:
@@ -201,12 +206,14 @@ def _mandate(
     delegation: Delegation,
     links: Mapping[int, Delegation],
     bounds: Mapping[int, Sequence[DelegationBound]],
+    known: dict[tuple[int, int, int], list[DelegationBound]],
 ) -> Mandate:
     ids = delegation.chain_ids
     return Mandate(
         delegation=delegation,
         chain=tuple(links[each] for each in ids),
         bounds={each: tuple(bounds.get(each, ())) for each in ids},
+        known=known,
     )
 
 
@@ -290,9 +297,11 @@ def mandates_from(
     by_id = {each.pk: each for each in links}
     rows: dict[int, list[DelegationBound]] = defaultdict(list)
     for row in bounds:
-        row.delegation = by_id[row.delegation_id]
-        rows[row.delegation_id].append(row)
-    return [_mandate(each, by_id, rows) for each in delegations]
+        link_id = row.delegation_id
+        hang(row, "delegation", by_id[link_id])
+        rows[link_id].append(row)
+    known: dict[tuple[int, int, int], list[DelegationBound]] = {}
+    return [_mandate(each, by_id, rows, known) for each in delegations]
 
 
 def with_free_holder(

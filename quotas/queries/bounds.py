@@ -7,7 +7,7 @@ window, `total` for all that is given through a delegation in one period. Return
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from projects.models import Delegation
 from quotas.models import DelegationBound, Offering
@@ -45,8 +45,7 @@ class Used:
         return replace(self, windows=windows, totals=totals)
 
 
-@dataclass(frozen=True)
-class Most:
+class Most(NamedTuple):
     """The most that one decision may add by a mandate, and the bound that says so.
 
     amount: in base units; None: any amount. dimension: "per_decision" (its rolling window),

@@ -24,6 +24,7 @@ from django.db.models.functions import Coalesce
 
 from portal.lib.compiled import Answers, compiled
 from portal.lib.lookups import is_among, is_of, is_one_of_many
+from portal.lib.related import hang
 from portal.lib.together import Part, Rows, Stated, together
 from projects.models import Delegation, Unit, ancestor_paths
 from projects.queries.viewers import Viewer
@@ -271,8 +272,10 @@ def lines_of_page(
     )
     by_id = {each.pk: each for each in offerings}
     for line in lines:
-        line.request, line.offering = by_number[line.request_id], by_id[line.offering_id]
-        line.project = line.request.project
+        request = by_number[line.request_id]
+        hang(line, "request", request)
+        hang(line, "project", request.project)
+        hang(line, "offering", by_id[line.offering_id])
     return lines, mandates_from(held, *chains)
 
 

@@ -27,6 +27,7 @@ from quotas.queries.queue_wishes import Wanted
 from quotas.queries.waiting import lines_of_page
 
 MOST_REASON = 90
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _IN_SINGLE_QUOTES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#x27;"})
 
 
@@ -177,7 +178,7 @@ def _to_decide(lines: list[LineFigures], is_whole: bool) -> SafeString:
         amount = input_text(each.most if can_trim else each.line.wanted, each.unit)
         offering = each.offering
         found.append([offering.resource.name, offering.zone.place, amount])
-    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    text = _COMPACT.encode(found)
     # Its many double quotes stay what they are.
     return mark_safe(text.translate(_IN_SINGLE_QUOTES))  # noqa: S308 - escaped here
 
