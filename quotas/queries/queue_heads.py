@@ -13,6 +13,7 @@ from .queue_walk import (
     BY_NUMBER_BACK,
     COUNT,
     NUMBERS,
+    OLDEST,
     is_walked,
     walk_part,
     walked,
@@ -106,3 +107,29 @@ def place_in_queue(viewer: Viewer, wanted: Wanted, number: int) -> Place:
         previous=numbers[here - 1] if here else None,
         next=numbers[here + 1] if here + 1 < len(numbers) else None,
     )
+
+
+def next_in_queue(viewer: Viewer, wanted: Wanted, asked: QuotaRequest) -> int | None:
+    """The number of the next request in a queue; at its end that of the one before.
+
+    As `place_in_queue` knows it, but where the queue is walked no further than to the next one.
+    """
+    is_walked_along = (
+        viewer.place is None and not wanted.is_narrowed and wanted.order == Order.OLDEST
+    )
+    if is_walked_along and asked.submitted_at is not None:
+        *_walk, found = _onwards(since=asked.submitted_at, number=asked.pk, **values_of(viewer))
+        if len(found) == 2 and found[0] == (asked.pk,):
+            return int(found[1][0])
+    place = place_in_queue(viewer, wanted, asked.pk)
+    return place.next or place.previous
+
+
+@compiled
+def _onwards(*, user: Any, groups: Any, held: Any, now: Any, since: Any, number: Any) -> list[Part]:
+    """The numbers of a request that waits and of the next one."""
+    values = {
+        "user": user, "groups": groups, "held": held, "now": now,
+        "since": since, "number": number,
+    }  # fmt: skip
+    return [walk_part(OLDEST, 2, values), Stated(NUMBERS)]

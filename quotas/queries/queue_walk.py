@@ -50,7 +50,7 @@ SELECT along.asked_at, along.number, request.project_id, along.lines
 FROM (
     SELECT {moment} AS asked_at, asked_number AS number, array_agg(line_id) AS lines
     FROM quotas_assignment
-    WHERE {of} AND asked_number IS NOT NULL
+    WHERE {of} AND asked_number IS NOT NULL{onwards}
       AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
       AND (delegation_id IN (SELECT unnest(:held ::bigint[]))) IS TRUE
     GROUP BY {keys}
@@ -76,6 +76,8 @@ SELECT number, project_id, lines, place FROM (
     ) either
 ) merged WHERE place <= {most}
 """
+# From one of the requests on; in the order in which the index has them.
+ONWARDS = " AND (asked_at, asked_number) >= (:since, :number)"
 COUNT = "SELECT coalesce(max(place), 0) FROM walked"
 NUMBERS = "SELECT number FROM walked GROUP BY number, place ORDER BY place"
 # A request that one holds by several ways is there as often, each with lines of its own.
@@ -87,11 +89,12 @@ _VALUE = re.compile(r"(?<!:):([a-z]+)")
 def walk_part(order: str, most: int, values: Mapping[str, Any]) -> Named:
     """`walked`: the first requests that wait for somebody in that order, with what does of each.
 
-    values: as `values_of`, or slots for them.
+    values: as `values_of`, or slots for them; of a walk of the oldest that begins at a request also
+    its `number` and `since` when it was asked for.
     Rows are (number, project, ids of lines, place from 1).
     """
     told = {
-        "order": order, "most": most,
+        "order": order, "most": most, "onwards": ONWARDS if "since" in values else "",
         **GROUPED[order.removesuffix(" DESC")],
     }  # fmt: skip
     sql = WALK.format(

@@ -12,9 +12,11 @@ from projects.models import Delegation, Project, User
 from projects.queries.viewers import Viewer
 from projects.states import Power, Role
 from quotas.models import Assignment, QuotaRequest, RequestLine
+from quotas.queries import queue_heads
 from quotas.queries.queue_heads import (
     first_by_number,
     first_waiting,
+    next_in_queue,
     place_in_queue,
     waiting_count,
 )
@@ -106,6 +108,10 @@ def test_it_is_the_same_as_if_all_of_it_was_read(site: Site, seed: int) -> None:
         around = [None, *expected, None]
         assert (place.position, place.count) == (at + 1, len(expected))
         assert (place.previous, place.next) == (around[at], around[at + 2])
+        asked = QuotaRequest.objects.get(pk=expected[at])
+        assert next_in_queue(dana, Wanted(), asked) == (place.next or place.previous)
+    elsewhere = QuotaRequest.objects.exclude(pk__in=expected).order_by("-pk")[0]
+    assert next_in_queue(dana, Wanted(), elsewhere) == expected[0]
 
 
 def test_all_its_pages_are_one_statement(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +121,16 @@ def test_all_its_pages_are_one_statement(site: Site, monkeypatch: pytest.MonkeyP
     queue_page(dana, Wanted())
     monkeypatch.setattr(Statement, "of", None)
     assert len(list(pages(dana, Wanted()))) > 1
+
+
+def test_who_goes_on_to_the_next_walks_no_further(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd_waits(site, Random(6))
+    dana = viewer_of(site, "dana")
+    asked, after = waiting(dana, Wanted())[20:22]
+    monkeypatch.setattr(queue_heads, "place_in_queue", None)
+    assert next_in_queue(dana, Wanted(), asked) == after.pk
 
 
 def test_its_choices_are_those_of_what_waits(site: Site) -> None:

@@ -24,7 +24,7 @@ from quotas.actions.wishes import clean_text
 from quotas.models import QuotaRequest
 from quotas.queries.authority import own_mandates
 from quotas.queries.deciding import WaitingLine, decider_and_lines
-from quotas.queries.queue_heads import Place, place_in_queue
+from quotas.queries.queue_heads import next_in_queue
 from quotas.queries.queue_wishes import Wanted
 from quotas.views.decide_form import Typed
 from quotas.views.decide_page import Desk, page_context
@@ -172,22 +172,15 @@ def _do(request: HttpRequest, number: int, verb: Verb, said: str) -> HttpRespons
     decision = Deciding(viewer, asked, lines)
     is_back = typed.is_from_queue
     # Asked before, because the decision takes the request out of the queue.
-    place = None if is_back else place_in_queue(viewer, wanted, number)
+    next_number = None if is_back else next_in_queue(viewer, wanted, asked)
     try:
         verb(decision, typed)
     except DomainError as error:
         return _page(request, _desk(request, number), typed, error)
     messages.success(request, said % {"number": number, "project": asked.project.name})
-    if place is None:
+    if is_back:
         return redirect(reverse("queue") + wanted.query())
-    return redirect(_after(wanted, place))
-
-
-def _after(wanted: Wanted, place: Place) -> str:
-    next_number = place.next or place.previous
-    if next_number is None:
-        return queue_url(wanted)
-    return decide_url(next_number, wanted)
+    return redirect(decide_url(next_number, wanted) if next_number else queue_url(wanted))
 
 
 def _page(
