@@ -6,7 +6,7 @@ parts see the database as it was when the statement began, also the writes of on
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -39,12 +39,15 @@ class Rows:
     """A part that is answered by rows of its model.
 
     related: paths of foreign keys, the nearer first ("unit", "delegation__unit"), as
-    `select_related` would follow them; also: annotations, as JSON has their values.
+    `select_related` would follow them; also: annotations, as JSON has their values; only: the
+    columns that are read of what is related besides its key ("unit__path"), all where it is empty.
+    Whoever reads another asks for it, as with Django's `only`.
     """
 
     queryset: QuerySet[Any]
     related: Sequence[str] = ()
     also: Sequence[str] = ()
+    only: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -232,19 +235,29 @@ def _models(model: type[Model], related: Sequence[str]) -> list[tuple[str, type[
 
 def _field_names(part: Rows) -> list[str]:
     models = _models(part.queryset.model, part.related)
-    names = [f"{path}{field.attname}" for path, model in models for field in _fields(model)]
+    names = [
+        f"{path}{field.attname}"
+        for path, model in models
+        for field in _fields(path, model, part.only)
+    ]
     return [*names, *part.also]
 
 
-def _fields(model: type[Model]) -> Iterable["Field[Any, Any]"]:
-    return model._meta.concrete_fields
+def _fields(path: str, model: type[Model], only: Sequence[str]) -> list["Field[Any, Any]"]:
+    """The columns that are read of rows, or of what hangs on them by a path."""
+    fields = model._meta.concrete_fields
+    if not path or not only:
+        return list(fields)
+    return [each for each in fields if each.primary_key or f"{path}{each.attname}" in only]
 
 
 def _maker(part: Part) -> Callable[[list[list[Any]]], list[Any]]:
     """What makes the answers of rows; what these are put in order by may follow what was asked."""
     if isinstance(part, Rows):
         model: type[Model] = part.queryset.model
-        return partial(_made, _kinds_of(model, tuple(part.related)), tuple(part.also))
+        return partial(
+            _made, _kinds_of(model, tuple(part.related), tuple(part.only)), tuple(part.also)
+        )
     width = len(part.names) if isinstance(part, Values) else None
     return lambda rows: [tuple(row[:width]) for row in rows]
 
@@ -267,16 +280,18 @@ class _Kind:
 
 
 @cache
-def _kinds_of(model: type[Model], related: tuple[str, ...]) -> tuple[_Kind, ...]:
-    return tuple(_kinds(model, related))
+def _kinds_of(
+    model: type[Model], related: tuple[str, ...], only: tuple[str, ...]
+) -> tuple[_Kind, ...]:
+    return tuple(_kinds(model, related, only))
 
 
-def _kinds(model: type[Model], related: tuple[str, ...]) -> Iterator[_Kind]:
+def _kinds(model: type[Model], related: Sequence[str], only: Sequence[str]) -> Iterator[_Kind]:
     models = dict(_models(model, related))
     for path, at in models.items():
         above, _sep, name = path[:-2].rpartition("__")
         above = f"{above}__" if above else ""
-        fields = list(_fields(at))
+        fields = _fields(path, at, only)
         names = [field.attname for field in fields]
         yield _Kind(
             above,

@@ -55,6 +55,15 @@ def test_rows_are_what_their_querysets_would_give(org: Unit) -> None:
     assert Project.objects.get().name == "Renamed"
 
 
+def test_what_is_not_read_of_related_rows_is_asked_for_by_who_wants_it(org: Unit) -> None:
+    ((found,),) = together(Rows(Project.objects.all(), ["unit"], only=["unit__path"]))
+    with CaptureQueriesContext(connection) as said:
+        assert (found.slug, found.unit.pk, found.unit.path) == ("p", found.unit_id, "org/ep/")
+    assert len(said) == 0
+    assert found.unit.get_deferred_fields() >= {"slug", "name"}
+    assert found.unit.slug == "ep"
+
+
 def test_a_row_has_the_types_of_its_columns_or_is_refused(org: Unit) -> None:
     Event.objects.create(at=BEGAN, verb="seen", data={"share": 0.5})
     ((found,),) = together(Rows(Event.objects.all()))

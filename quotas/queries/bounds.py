@@ -26,7 +26,7 @@ class Used:
     totals: Mapping[int, int] = field(default_factory=dict)
 
     def in_window(self, bound: DelegationBound, offering: Offering) -> int:
-        return self.windows.get((bound.pk, offering.pk), 0)
+        return self.windows.get((bound.pk, offering.pk), 0) if self.windows else 0
 
     def of_total(self, bound: DelegationBound) -> int:
         return self.totals.get(bound.pk, 0)

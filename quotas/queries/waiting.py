@@ -217,7 +217,7 @@ def _page_parts(asker: Asker, wanted: Wanted, is_shown: Any) -> list[Part]:
         rows = ordered(QuotaRequest.objects.filter(is_among("pk", cut)), wanted.order)
     return [
         walked(asker, max(end, COUNTED + 1)),
-        Rows(rows, RELATED, counted),
+        Rows(rows, RELATED, counted, SHOWN),
         Stated(UNITS),
         Stated(OFFERINGS),
         Stated(COUNT),
@@ -225,6 +225,11 @@ def _page_parts(asker: Asker, wanted: Wanted, is_shown: Any) -> list[Part]:
 
 
 RELATED = ("project", "project__unit", "requester", "asked_by")
+# What of these a row of the queue says: people have seventeen columns.
+SHOWN = (
+    "project__name", "project__state", "project__unit_id", "project__unit__path",
+    "requester__name", "requester__subject", "asked_by__name", "asked_by__subject",
+)  # fmt: skip
 UNITS = f"""
 SELECT unit.path AS path, unit.slug AS slug FROM projects_unit unit
 WHERE unit.id = ANY(ARRAY(
@@ -257,7 +262,8 @@ def _choices(units: Iterable[Sequence[Any]], offerings: Iterable[Sequence[Any]])
 def lines_of_page(
     viewer: Viewer, requests: list[QuotaRequest]
 ) -> tuple[list[RequestLine], list[Mandate]]:
-    """The lines of these requests that wait for the person, and the mandates of theirs there.
+    """The lines of these requests that wait for the person, and the mandates of theirs there, as
+    far as these are about what the requests ask for.
 
     Lines with `quota`, the balance of now; `is_to_decide`, or else to endorse; `endorsed`, the
     absolute limit that somebody endorsed last, None where nobody did. One query. The requests are
@@ -279,9 +285,14 @@ def lines_of_page(
     return lines, mandates_from(held, *chains)
 
 
-def _bare_chains(links: Any) -> list[Part]:
-    """As `chain_parts_of`, where nobody reads who they are: to judge by, not to tell."""
-    bounds = DelegationBound.objects.filter(is_one_of_many("delegation", links))
+def _bare_chains(links: Any, offerings: QuerySet[Offering]) -> list[Part]:
+    """As `chain_parts_of`, with the bounds on these offerings alone, and where nobody reads who
+    they are: to judge by, not to tell."""
+    bounds = DelegationBound.objects.filter(
+        is_one_of_many("delegation", links),
+        Q(resource=None) | Q(is_among("resource", offerings.values("resource"))),
+        Q(zone=None) | Q(is_among("zone", offerings.values("zone"))),
+    )
     return [
         Rows(Delegation.objects.filter(is_one_of_many("pk", links)), ["unit"]),
         Rows(bounds.order_by("pk")),
@@ -306,5 +317,5 @@ def _lines_of(
     return [
         Rows(rows, (), ["quota", "is_to_decide", "endorsed"]),
         Rows(offerings, ["resource", "zone", "zone__region"]),
-        *_bare_chains(links),
+        *_bare_chains(links, offerings),
     ]
