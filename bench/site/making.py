@@ -124,6 +124,8 @@ def _write(sheets: Sheets, scale: Scale, seed: int, now: datetime, say: Say) -> 
     with _told(say, f"Telling of {scale.requests:,} requests"):
         story.tell(lambda count: say(f"{count:,} of {scale.requests:,} requests…"))
     with _told(say, "Writing what everybody has, and uses"):
+        # An account is where its project is as it is written.
+        sheets.flush()
         accounts(sheets, numbers, balances)
         bound_uses(sheets, numbers, authority, balances)
         Clouds(sheets, numbers, times, balances).write(decisions.generations)

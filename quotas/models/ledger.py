@@ -29,15 +29,21 @@ class Account(models.Model):
     """What one holder has of one offering, in base units.
 
     A unit's account is its envelope and exists by declaration, a zero one too; a
-    project's account is its quota.
+    project's account is its quota. `place` is the unit, or the one that the project is in: triggers
+    of migration `account_place` keep it, so that what lies below an envelope is found by it.
     """
 
-    offering = models.ForeignKey(Offering, models.PROTECT, related_name="accounts")
+    # Looked up with the place.
+    offering = models.ForeignKey(Offering, models.PROTECT, related_name="accounts", db_index=False)
     holder = models.CharField(max_length=8, choices=Holder)
     unit = models.ForeignKey(Unit, models.PROTECT, null=True, blank=True, related_name="envelopes")
     project = models.ForeignKey(
         Project, models.PROTECT, null=True, blank=True, related_name="accounts"
     )
+    place = models.ForeignKey(
+        Unit, models.PROTECT, related_name="+",
+        null=True, blank=True, editable=False, db_index=False,
+    )  # fmt: skip
     balance = models.BigIntegerField(default=0)
 
     class Meta:
@@ -72,7 +78,14 @@ class Account(models.Model):
             ),
             # What the composite foreign keys of transfers point at.
             models.UniqueConstraint(fields=["id", "offering"], name="account_id_offering"),
+            models.CheckConstraint(
+                condition=Q(unit=None, project=None, place=None)
+                | Q(unit__isnull=False, place__isnull=False, unit=F("place"))
+                | Q(project__isnull=False, place__isnull=False),
+                name="account_has_its_place",
+            ),
         ]
+        indexes: ClassVar = [models.Index(fields=["offering", "place"], name="account_in_place")]
 
     def __str__(self) -> str:
         owner = self.project or self.unit or self.holder

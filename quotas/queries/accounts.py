@@ -140,20 +140,12 @@ WITH asked AS MATERIALIZED (
     SELECT top.unit_id, held.offering_id, held.total
     FROM (SELECT DISTINCT unit_id, path FROM asked WHERE unit_id IS NOT NULL) top
     CROSS JOIN LATERAL (
-        SELECT lower.offering_id, SUM(lower.balance) AS total FROM (
-            SELECT of_project.offering_id, of_project.balance
-            FROM projects_unit unit
-            JOIN projects_project project ON project.unit_id = unit.id
-            JOIN quotas_account of_project ON of_project.project_id = project.id
-            WHERE unit.path ~>=~ top.path AND unit.path ~<~ (left(top.path, -1) || '0')
-                AND of_project.offering_id = ANY(ARRAY(SELECT offering_id FROM asked))
-            UNION ALL
-            SELECT of_unit.offering_id, of_unit.balance
-            FROM projects_unit unit
-            JOIN quotas_account of_unit ON of_unit.unit_id = unit.id
-            WHERE unit.path ~>=~ top.path AND unit.path ~<~ (left(top.path, -1) || '0')
-                AND of_unit.offering_id = ANY(ARRAY(SELECT offering_id FROM asked))
-        ) lower GROUP BY lower.offering_id
+        SELECT lower.offering_id, SUM(lower.balance) AS total
+        FROM projects_unit unit
+        JOIN quotas_account lower ON lower.place_id = unit.id
+            AND lower.offering_id = ANY(ARRAY(SELECT offering_id FROM asked))
+        WHERE unit.path ~>=~ top.path AND unit.path ~<~ (left(top.path, -1) || '0')
+        GROUP BY lower.offering_id
     ) held
 )
 SELECT asked.id, asked.offering_id, asked.balance,
@@ -277,11 +269,12 @@ class Discrepancy:
     what: str
     expected: int
     found: int
+    by: str = "its transfers"
 
 
 def audit() -> list[Discrepancy]:
     """Add the whole ledger up again from its transfers; an empty list is a clean ledger."""
-    return [*_audit_balances(), *_audit_offerings(), *_audit_loans()]
+    return [*_audit_balances(), *_audit_offerings(), *_audit_loans(), *_audit_places()]
 
 
 # In SQL, so that only what differs leaves the database, and of one moment. Each side by itself:
@@ -327,4 +320,18 @@ def _audit_loans() -> list[Discrepancy]:
     return [
         Discrepancy(f"loans of account {account}", account.balance, account.lent)
         for account in over.select_related("offering", "unit", "project").order_by("pk")
+    ]
+
+
+def _audit_places() -> list[Discrepancy]:
+    """Accounts that triggers left elsewhere than their holders are; told by the ids of units."""
+    is_in = Coalesce("unit", "project__unit")
+    rows = Account.objects.filter(~Q(holder__in=[Holder.SITE, Holder.POOL]), ~Q(place=is_in))
+    return [
+        Discrepancy(
+            f"unit of account {account}", account.is_in, account.place_id or 0, "its holder"
+        )
+        for account in rows.annotate(is_in=is_in)
+        .select_related("offering", "unit", "project")
+        .order_by("pk")
     ]

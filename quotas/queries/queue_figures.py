@@ -20,7 +20,7 @@ from quotas.queries.decision_figures import LineFigures, Use
 
 # `paying` is the nearest envelope above a project, or the pool; `sizes` what these have with all
 # that was promised from them; `closest` the limit that the fewest offerings feed.
-# An envelope's accounts are looked up from the units below it. A path ends in "/", and "0" is the
+# An envelope's accounts are looked up by the units below it. A path ends in "/", and "0" is the
 # next character. Below the pool lies everything, and everything adds up to zero.
 GLANCE = """
 WITH wanted AS (
@@ -54,18 +54,8 @@ WITH wanted AS (
     CROSS JOIN LATERAL (
         SELECT held.offering_id, sum(held.balance) AS size
         FROM projects_unit unit
-        CROSS JOIN LATERAL (
-            SELECT account.offering_id, account.balance
-            FROM quotas_account account
-            WHERE account.unit_id = unit.id
-              AND account.offering_id = ANY(top.offerings)
-            UNION ALL
-            SELECT account.offering_id, account.balance
-            FROM projects_project project
-            JOIN quotas_account account ON account.project_id = project.id
-            WHERE project.unit_id = unit.id
-              AND account.offering_id = ANY(top.offerings)
-        ) held
+        JOIN quotas_account held
+          ON held.place_id = unit.id AND held.offering_id = ANY(top.offerings)
         WHERE unit.path ~>=~ top.path AND unit.path ~<~ (left(top.path, -1) || '0')
         GROUP BY held.offering_id
     ) found

@@ -29,9 +29,7 @@ class Command(BaseCommand):
             self.stderr.write(f"Adding up {transfer_count:,} transfers…")
         wrong = audit()
         for each in wrong:
-            self.stdout.write(
-                f"{each.what}: {each.found} stored, {each.expected} by its transfers."
-            )
+            self.stdout.write(f"{each.what}: {each.found} stored, {each.expected} by {each.by}.")
         if wrong:
             self.stdout.write(f"{len(wrong)} figures of the ledger do not add up.")
         lost = misplaced(timezone.now())

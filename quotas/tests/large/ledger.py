@@ -23,23 +23,25 @@ def accounts(filler: Filler) -> None:
         "quotas_offering o, projects_unit u "
         f"WHERE u.id BETWEEN {FIRST[1] + 1} AND {FIRST[1] + LEVELS[1]}",
         {"id": "1000 + 100 * u.id + o.id", "offering_id": "o.id", "holder": "'unit'",
-         "unit_id": "u.id"},
+         "unit_id": "u.id", "place_id": "u.id"},
     )  # fmt: skip
     # In the project's region, zones 0 (vCPUs, RAM) and 3 (space, volumes).
     filler.put(
         Account, "projects_project p, generate_series(0, 3) n",
         {
             "id": "100000 + 4 * p.id + n", "holder": "'project'", "project_id": "p.id",
+            "place_id": "p.unit_id",
             "offering_id": "CASE WHEN n < 2 THEN 1 ELSE 7 END"
             f" + 12 * (p.id % {REGIONS}) + CASE WHEN n < 2 THEN n ELSE n - 2 END",
         },
     )  # fmt: skip
     filler.put(
         Account,
-        f"quotas_offering o WHERE o.id - 12 * ({WIDE} % {REGIONS}) NOT IN (1, 2, 7, 8)",
+        f"quotas_offering o JOIN projects_project p ON p.id = {WIDE}"
+        f" WHERE o.id - 12 * ({WIDE} % {REGIONS}) NOT IN (1, 2, 7, 8)",
         {
-            "id": "90000 + o.id", "holder": "'project'", "project_id": str(WIDE),
-            "offering_id": "o.id",
+            "id": "90000 + o.id", "holder": "'project'", "project_id": "p.id",
+            "place_id": "p.unit_id", "offering_id": "o.id",
         },
     )  # fmt: skip
 

@@ -14,8 +14,8 @@ from projects.queries.viewers import Viewer, live_delegations
 from projects.states import Power
 from quotas.actions.rerouting import work_off
 from quotas.actions.routing import mark_places
-from quotas.models import Assignment, BoundUse, Decision, DecisionLine
-from quotas.queries.accounts import audit
+from quotas.models import Account, Assignment, BoundUse, Decision, DecisionLine
+from quotas.queries.accounts import audit, envelope_fills
 from quotas.queries.authority import Mandate, mandates_for, mandates_over, usable
 from quotas.queries.bounds import Used
 from quotas.queries.consumption import used_by_many
@@ -276,4 +276,20 @@ class Invariants(Machine):
     def history_agrees(self) -> None:
         assert [str(each) for each in verify()] == []
         assert audit() == []
+        self.envelopes_add_up()
         assert not Decision.objects.filter(lines__isnull=True).exists()
+
+    def envelopes_add_up(self) -> None:
+        """What a page reads of them is what lies below, wherever projects and units went."""
+        rows = Account.objects.select_related("unit", "project__unit").order_by("pk")
+        held = [(each, each.unit or (each.project and each.project.unit)) for each in rows]
+        sizes = {
+            source.pk: sum(
+                each.balance for each, place in held
+                if place and each.offering_id == source.offering_id
+                and place.path.startswith(source.unit.path)
+            )
+            for source, _place in held if source.unit
+        }  # fmt: skip
+        fills = envelope_fills([each for each, _place in held if each.unit])
+        assert {pk: fill.size for pk, fill in fills.items()} == sizes
