@@ -14,6 +14,7 @@ from .queue_walk import (
     COUNT,
     NUMBERS,
     OLDEST,
+    OLDEST_BACK,
     is_walked,
     walk_part,
     walked,
@@ -87,7 +88,7 @@ def _numbers(wanted: Wanted, /, *, user: Any, groups: Any, held: Any, now: Any) 
     """The numbers of what waits, in order."""
     asker = Asker.slots(user=user, groups=groups, held=held, now=now)
     if wanted.order == Order.OLDEST:
-        return [walked(asker, COUNTED + 1), Stated(NUMBERS)]
+        return [walked(asker, COUNTED + 1), Stated(NUMBERS.format(walk="walked"))]
     return [Values(waiting_for(asker, wanted)[: COUNTED + 1], ["pk"])]
 
 
@@ -112,24 +113,32 @@ def place_in_queue(viewer: Viewer, wanted: Wanted, number: int) -> Place:
 def next_in_queue(viewer: Viewer, wanted: Wanted, asked: QuotaRequest) -> int | None:
     """The number of the next request in a queue; at its end that of the one before.
 
-    As `place_in_queue` knows it, but where the queue is walked no further than to the next one.
+    As `place_in_queue` knows it, but where the queue is walked no further than to these.
     """
     is_walked_along = (
         viewer.place is None and not wanted.is_narrowed and wanted.order == Order.OLDEST
     )
     if is_walked_along and asked.submitted_at is not None:
-        *_walk, found = _onwards(since=asked.submitted_at, number=asked.pk, **values_of(viewer))
-        if len(found) == 2 and found[0] == (asked.pk,):
-            return int(found[1][0])
+        *_walks, onwards, back = _around(
+            since=asked.submitted_at, number=asked.pk, **values_of(viewer)
+        )
+        if onwards[:1] == [(asked.pk,)]:
+            beside = [*onwards[1:], *back[1:]]
+            return int(beside[0][0]) if beside else None
     place = place_in_queue(viewer, wanted, asked.pk)
     return place.next or place.previous
 
 
 @compiled
-def _onwards(*, user: Any, groups: Any, held: Any, now: Any, since: Any, number: Any) -> list[Part]:
-    """The numbers of a request that waits and of the next one."""
+def _around(*, user: Any, groups: Any, held: Any, now: Any, since: Any, number: Any) -> list[Part]:
+    """The numbers of a request that waits and of the next one, and of it and the one before."""
     values = {
         "user": user, "groups": groups, "held": held, "now": now,
         "since": since, "number": number,
     }  # fmt: skip
-    return [walk_part(OLDEST, 2, values), Stated(NUMBERS)]
+    return [
+        walk_part(OLDEST, 2, values, "onwards"),
+        walk_part(OLDEST_BACK, 2, values, "back"),
+        Stated(NUMBERS.format(walk="onwards")),
+        Stated(NUMBERS.format(walk="back")),
+    ]

@@ -34,6 +34,7 @@ WHERE line.id = assignment.line_id AND line.state = 'open'
 
 # In the order of a queue, or by number; each is that of an index.
 OLDEST = "asked_at, number"
+OLDEST_BACK = "asked_at DESC, number DESC"
 BY_NUMBER = "number"
 BY_NUMBER_BACK = "number DESC"
 # What is grouped by that is one of the index's columns, so that it is met in order.
@@ -50,7 +51,7 @@ SELECT along.asked_at, along.number, request.project_id, along.lines
 FROM (
     SELECT {moment} AS asked_at, asked_number AS number, array_agg(line_id) AS lines
     FROM quotas_assignment
-    WHERE {of} AND asked_number IS NOT NULL{onwards}
+    WHERE {of} AND asked_number IS NOT NULL{from_one}
       AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
       AND (delegation_id IN (SELECT unnest(:held ::bigint[]))) IS TRUE
     GROUP BY {keys}
@@ -76,26 +77,28 @@ SELECT number, project_id, lines, place FROM (
     ) either
 ) merged WHERE place <= {most}
 """
-# From one of the requests on; in the order in which the index has them.
-ONWARDS = " AND (asked_at, asked_number) >= (:since, :number)"
+# From one of the requests on, or back; in the order in which the index has them.
+FROM_ONE = " AND (asked_at, asked_number) {} (:since, :number)"
 COUNT = "SELECT coalesce(max(place), 0) FROM walked"
-NUMBERS = "SELECT number FROM walked GROUP BY number, place ORDER BY place"
+NUMBERS = "SELECT number FROM {walk} GROUP BY number, place ORDER BY place"
 # A request that one holds by several ways is there as often, each with lines of its own.
 WALKED = ("number", "project", "lines", "place")
 _IDS = ArrayField(BigIntegerField())
 _VALUE = re.compile(r"(?<!:):([a-z]+)")
 
 
-def walk_part(order: str, most: int, values: Mapping[str, Any]) -> Named:
+def walk_part(order: str, most: int, values: Mapping[str, Any], name: str = "walked") -> Named:
     """`walked`: the first requests that wait for somebody in that order, with what does of each.
 
-    values: as `values_of`, or slots for them; of a walk of the oldest that begins at a request also
-    its `number` and `since` when it was asked for.
+    values: as `values_of`, or slots for them; of a walk by age that begins at a request also its
+    `number` and `since` when it was asked for.
     Rows are (number, project, ids of lines, place from 1).
     """
+    is_back = order.endswith(" DESC")
     told = {
-        "order": order, "most": most, "onwards": ONWARDS if "since" in values else "",
-        **GROUPED[order.removesuffix(" DESC")],
+        "order": order, "most": most,
+        "from_one": FROM_ONE.format("<=" if is_back else ">=") if "since" in values else "",
+        **GROUPED[order.replace(" DESC", "")],
     }  # fmt: skip
     sql = WALK.format(
         own=ALONG.format(of="user_id = :user", **told),
@@ -103,7 +106,7 @@ def walk_part(order: str, most: int, values: Mapping[str, Any]) -> Named:
         order=order, most=most, roles=ROLES,
     )  # fmt: skip
     names = _VALUE.findall(sql)
-    return Named("walked", WALKED, Stated(_VALUE.sub("%s", sql), [values[each] for each in names]))
+    return Named(name, WALKED, Stated(_VALUE.sub("%s", sql), [values[each] for each in names]))
 
 
 def walked(asker: Asker, most: int) -> Named:
