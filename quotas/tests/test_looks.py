@@ -131,6 +131,16 @@ def test_axe_finds_nothing_on_any_page(demo: RunningSite, browser: Browser) -> N
     _keep_for_the_readme()
 
 
+def test_a_row_of_the_queue_is_decided_in_place(demo: RunningSite, browser: Browser) -> None:
+    dana = _person(browser, demo, "dana")
+    dana.page.goto(reverse("queue"))
+    dana.page.get_by_text("Decide here").first.click()
+    expect(dana.page.get_by_label("Question or reason").first).to_be_visible()
+    for view in VIEWS:
+        assert _looked_at(dana, view, f"queue-opened-{view.name}") == []
+    dana.close()
+
+
 def _person(browser: Browser, demo: RunningSite, name: str) -> Person:
     """Somebody of the demo in a window of their own; nobody yet where the name is empty."""
     person = Person(browser, demo.url, **LOOK)
