@@ -258,9 +258,12 @@ def _all_agree(ground: Ground, external_id: str) -> None:
     call_command("audit_ledger", quiet=True)
     call_command("verify_decisions")
     unsent = Letter.objects.exclude(state=LetterState.SENT)
-    ground.wait_for(lambda: not unsent.exists(), "every letter is sent")
+    # Who was faster than the mail has read it on a page, and is not told again.
+    lost = unsent.exclude(state=LetterState.WITHHELD)
+    ground.wait_for(lambda: not lost.exists(), "every letter is sent, or nothing was left to tell")
     ids = [str(each.message["Message-ID"]) for each in ground.mail.letters]
-    assert len(set(ids)) == len(ids) == Letter.objects.count()
+    assert ids
+    assert len(set(ids)) == len(ids) == Letter.objects.count() - unsent.count()
     for name, visitor in ground.people.items():
         assert visitor.complaints == [], name
 

@@ -8,11 +8,12 @@ from typing import Self
 from django.db import connection
 
 from contrib.testing.plain import PlainClient
+from portal.testing.waiting import wait_until
 from quotas.models import Delivery
 from quotas.states import TargetState
 from quotas.tests.reliability.works import Piece
 
-BETWEEN_SECONDS = 0.02
+BETWEEN_SECONDS, PATIENCE_SECONDS = 0.02, 20
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,9 @@ class Watcher:
         self._ends.set()
         self._thread.join(20)
         if error is None:
+            # What it ended with is looked at, too, however soon after it this is.
+            wait_until(self._has_seen_it_applied, PATIENCE_SECONDS, "it was seen applied")
             assert self.false == []
-            assert self.true_count
             assert self.withheld_count
 
     def _watch(self) -> None:
@@ -70,6 +72,10 @@ class Watcher:
                 self._look()
         finally:
             connection.close()
+
+    def _has_seen_it_applied(self) -> bool:
+        self._look()
+        return bool(self.true_count or self.false)
 
     def _look(self) -> None:
         before = self._claim()
