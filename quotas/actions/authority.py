@@ -13,9 +13,10 @@ from projects.models import Project, User
 from projects.queries.viewers import Viewer, visible_projects
 from projects.states import ProjectState
 from quotas.models import Offering, QuotaRequest, RequestLine
-from quotas.queries.authority import Mandate, delegate_of, interested
+from quotas.queries.authority import Mandate, delegate_of
 from quotas.queries.bounds import Most, Used
 from quotas.queries.deciders import deciders_of
+from quotas.queries.free_holders import interested
 from quotas.rules import asked_by
 
 

@@ -15,13 +15,8 @@ from projects.models import GroupMembership, Project, ProjectChange, User
 from projects.outgoing.notices import tell
 from projects.states import CHANGE_MOVES, ChangeKind, ChangeState, NoticeKind, Power
 from quotas.models import Loan
-from quotas.queries.authority import (
-    Mandate,
-    interested,
-    mandates_for,
-    nearest,
-    with_free_holder,
-)
+from quotas.queries.authority import Mandate, mandates_for, nearest
+from quotas.queries.free_holders import interested, with_free_holder
 
 from .project_desk import ProjectDesk
 

@@ -20,8 +20,9 @@ from projects.outgoing.notices import tell_all_of
 from projects.queries.viewers import Viewer
 from projects.states import NoticeKind, ProjectActKind, ProjectState
 from quotas.models import Loan
-from quotas.queries.authority import Mandate, interested, own_mandates
+from quotas.queries.authority import Mandate, own_mandates
 from quotas.queries.figures import last_day
+from quotas.queries.free_holders import interested
 
 from .calendar import end_of, managers_of
 from .change_rows import lapse_wishes

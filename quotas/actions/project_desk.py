@@ -18,7 +18,8 @@ from projects.actions.units import hold_place
 from projects.models import Project, Unit, User
 from projects.queries.viewers import Viewer, roles_in, visible_projects
 from projects.states import Power, Role
-from quotas.queries.authority import Mandate, interested, mandates_of
+from quotas.queries.authority import Mandate, mandates_of
+from quotas.queries.free_holders import interested
 
 from .warrants import Warrant
 

@@ -20,17 +20,11 @@ from projects.states import Power, ProjectState
 from quotas.models import Account, Contribution, Limit, Offering, RequestLine
 
 from .accounts import room_word
-from .authority import (
-    Mandate,
-    deciding_for,
-    delegate_of,
-    mandates_for,
-    own_mandates,
-    with_free_holder,
-)
+from .authority import Mandate, deciding_for, delegate_of, mandates_for, own_mandates
 from .bounds import Most, Used, rooms
 from .consumption import used_by
 from .decision_figures import LineFigures, figures_of, holder_name
+from .free_holders import with_free_holder
 
 
 class Cause(TextChoices):

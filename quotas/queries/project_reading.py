@@ -16,18 +16,13 @@ from projects.queries.viewers import Viewer, live_delegations
 from projects.states import Power, ProjectState
 from quotas.models import Drift, Endpoint, HolderHandle, ProjectHandle, QuotaRequest, Target
 
-from .authority import (
-    PEOPLE_AND_PLACE,
-    free_parts,
-    holder_keys,
-    mandates_above,
-    usable_by_somebody,
-)
+from .authority import PEOPLE_AND_PLACE, mandates_above
 from .catalogue_kept import steady
 from .crossings import CrossingRow, crossing_rows, crossings_from
 from .drift import open_drifts
 from .figure_reading import figure_parts
 from .figures import Figures, RegionFigures
+from .free_holders import free_parts, holder_keys, usable_by_somebody
 from .holders import MissingHolder, identities_of, missing_among
 from .lives import hold_rows, open_change_rows
 from .loan_changes import with_loans
