@@ -3,17 +3,19 @@
 The zone is the one Django has active, the language too; `now` is always given.
 """
 
-from datetime import date, datetime, timedelta
-from functools import cache
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from django.utils.dateformat import DateFormat, re_escaped, re_formatchars
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _A_WHILE = 100 * DAY
+# Moments that are said again and again: a queue is looked at all day, by many, row by row.
+_KEPT = 2048
 
 
 def _written(value: date, form: str) -> str:
@@ -51,8 +53,14 @@ def age_words(moment: datetime, now: datetime) -> str:
         return short_words(moment, now)
     if distance < 5:
         return _("just now") if seconds >= 0 else _("in a moment")
+    return _away(get_language(), _in_whole(distance), seconds > 0)
+
+
+@lru_cache(maxsize=_KEPT)
+def _away(_language: str | None, distance: int, is_past: bool) -> str:
+    """Kept for each language; distances come in whole units, so there are few."""
     span = _span(distance)
-    return _("%(span)s ago") % {"span": span} if seconds > 0 else _("in %(span)s") % {"span": span}
+    return _("%(span)s ago") % {"span": span} if is_past else _("in %(span)s") % {"span": span}
 
 
 def short_words(moment: datetime, now: datetime) -> str:
@@ -73,8 +81,16 @@ def exact_words(moment: datetime) -> str:
 
 def minute_words(moment: datetime) -> str:
     """Return "Tue 17 Nov 2026, 08:02 CET": exact enough for a sentence."""
+    # As UTC: of one zone the two moments of an hour that comes twice would be equal.
+    zone = timezone.get_current_timezone()
+    return _minute_said(get_language(), zone, moment.astimezone(UTC))
+
+
+@lru_cache(maxsize=_KEPT)
+def _minute_said(_language: str | None, zone: tzinfo, moment: datetime) -> str:
+    """Kept for each language and zone of readers."""
     form = pgettext("format of a date", "D j M Y, H:i T")
-    return _written(timezone.localtime(moment), form)
+    return _written(timezone.localtime(moment, zone), form)
 
 
 def day_words(day: date, now: datetime) -> str:
@@ -105,10 +121,25 @@ def span_words(span: timedelta) -> str:
 
 
 def _span(seconds: int) -> str:
+    count = {"count": seconds // _unit_of(seconds)}
     if seconds < MINUTE:
-        return _("%(count)d s") % {"count": seconds}
+        return _("%(count)d s") % count
     if seconds < HOUR:
-        return _("%(count)d min") % {"count": seconds // MINUTE}
+        return _("%(count)d min") % count
     if seconds < 2 * DAY:
-        return _("%(count)d h") % {"count": seconds // HOUR}
-    return _("%(count)d d") % {"count": seconds // DAY}
+        return _("%(count)d h") % count
+    return _("%(count)d d") % count
+
+
+def _in_whole(seconds: int) -> int:
+    """As much of it as `_span` says."""
+    return seconds - seconds % _unit_of(seconds)
+
+
+def _unit_of(seconds: int) -> int:
+    """The seconds of the unit that so many seconds are said in."""
+    if seconds < MINUTE:
+        return 1
+    if seconds < HOUR:
+        return MINUTE
+    return HOUR if seconds < 2 * DAY else DAY

@@ -10,7 +10,7 @@ from .outgoing import Notice
 from .people import LOCAL_ISSUER, Group, GroupMembership, User, in_force
 from .projects import TAG_PREFIX, Membership, Project, ProjectKind, ProjectPlacement
 from .tokens import ApiToken, KeptAnswer, ServiceAccount
-from .units import Holiday, Unit, UnitPlacement, ancestor_paths
+from .units import Holiday, Unit, UnitPlacement, ancestor_paths, label_of_path
 from .webhooks import Webhook, WebhookAttempt, WebhookCall
 
 __all__ = [
@@ -49,4 +49,5 @@ __all__ = [
     "WebhookCall",
     "ancestor_paths",
     "in_force",
+    "label_of_path",
 ]

@@ -20,6 +20,11 @@ def ancestor_paths(path: str) -> list[str]:
     return ["/".join(slugs[: depth + 1]) + "/" for depth in range(len(slugs))]
 
 
+def label_of_path(path: str) -> str:
+    """A path as people write it: "IT/CM"."""
+    return path.rstrip("/").upper()
+
+
 class UnitQuerySet(models.QuerySet["Unit"]):
     def under(self, path: str) -> "UnitQuerySet":
         """The unit of that path and everything below it."""
@@ -72,7 +77,7 @@ class Unit(models.Model):
     @property
     def label(self) -> str:
         """The path as people write it: "IT/CM"."""
-        return self.path.rstrip("/").upper()
+        return label_of_path(self.path)
 
 
 class UnitPlacement(models.Model):

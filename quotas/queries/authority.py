@@ -5,7 +5,7 @@ is the intersection along the chain, computed at `now`.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -32,6 +32,9 @@ from .bounds import Most, Used, fits, is_about, matches, rooms_of, tightest
 
 PEOPLE_AND_PLACE = ("unit", "user", "group", "grantor")
 BOUND_AND_PLACE = ("resource", "zone", "zone__region")
+
+
+About = list[tuple[Delegation, list[DelegationBound]]]
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,20 @@ class Mandate:
         delegate = self.delegation.user_id
         return frozenset({*self.deputised, *([delegate] if delegate is not None else [])})
 
+    @cached_property
+    def _paths(self) -> frozenset[str]:
+        """Of the units that its links are over."""
+        return frozenset(link.unit.path for link in self.chain)
+
+    @cached_property
+    def _powers(self) -> frozenset[str]:
+        """Those that every link has."""
+        first, *others = (link.powers for link in self.chain)
+        return frozenset(first).intersection(*others)
+
     def covers(self, unit_path: str, *powers: Power) -> bool:
         """Whether every link has these powers and the unit in its subtree."""
-        wanted = set(powers)
-        return all(
-            unit_path.startswith(link.unit.path) and wanted.issubset(link.powers)
-            for link in self.chain
-        )
+        return self._powers.issuperset(powers) and all(map(unit_path.startswith, self._paths))
 
     def reaches(self, offering: Offering) -> bool:
         """Whether every link says anything about the offering; else nothing of it is decided."""
@@ -97,20 +107,37 @@ class Mandate:
     def most(self, offering: Offering, used: Used | None = None) -> Most:
         """The most that one decision may add, and by which bound; used: None, as written."""
         return tightest(
-            each
-            for link, rows in self._about(offering)
-            for each in rooms_of(rows, link, offering, used)
+            [
+                each
+                for link, rows in self._about(offering)
+                for each in rooms_of(rows, link, offering, used)
+            ]
         )
 
-    def _about(self, offering: Offering) -> Iterator[tuple[Delegation, list[DelegationBound]]]:
+    def _about(self, offering: Offering) -> About:
         """Each link with its bounds that match."""
         place = (offering.resource_id, offering.zone_id)
-        for link in self.chain:
-            key = (link.pk, *place)
-            if (rows := self.known.get(key)) is None:
-                rows = [row for row in self.bounds[link.pk] if is_about(row, *place)]
-                self.known[key] = rows
-            yield link, rows
+        if (found := self._found.get(place)) is None:
+            found = self._found[place] = [
+                (link, self._matching(link_id, *place)) for link_id, link in self._links
+            ]
+        return found
+
+    def _matching(self, link_id: int, resource_id: int, zone_id: int) -> list[DelegationBound]:
+        key = (link_id, resource_id, zone_id)
+        if (rows := self.known.get(key)) is None:
+            rows = [row for row in self.bounds[link_id] if is_about(row, resource_id, zone_id)]
+            self.known[key] = rows
+        return rows
+
+    @cached_property
+    def _found(self) -> dict[tuple[int, int], About]:
+        """{(resource id, zone id): what is about that}: asked twice of each line of a page."""
+        return {}
+
+    @cached_property
+    def _links(self) -> tuple[tuple[int, Delegation], ...]:
+        return tuple((link.pk, link) for link in self.chain)
 
     def allows(self, offering: Offering, increase: int, used: Used | None = None) -> bool:
         """Whether one decision may add that much; decreases are within any bound.

@@ -97,18 +97,18 @@ class LineFigures:
     is_to_decide: bool = True
     endorsed: int | None = None
 
-    @property
+    @cached_property
     def offering(self) -> Offering:
         return self.line.offering
 
-    @property
+    @cached_property
     def unit(self) -> str:
-        return self.line.offering.resource.unit
+        return self.offering.resource.unit
 
     @property
     def quota_unit(self) -> str:
         """Of what the project has, wants and is given."""
-        return self.line.offering.resource.quota_unit
+        return self.offering.resource.quota_unit
 
     @property
     def noun(self) -> str:

@@ -146,3 +146,27 @@ def test_months_and_days_are_written_as_french_does_and_each_month_has_its_own()
         assert moments.exact_words(now) == "sam. 21 nov. 2026, 13:00:00 CET"
     assert len(set(said)) == 12
     assert not any(letter.isupper() for each in said for letter in each)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_what_was_said_once_is_said_to_each_reader_in_their_language_and_zone() -> None:
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    asked = now - timedelta(days=3)
+    for _again in range(2):
+        with override("fr"), timezone.override("Europe/Paris"):
+            assert moments.minute_words(asked) == "mer. 18 nov. 2026, 13:00 CET"
+            assert moments.age_words(asked, now) == "il y a 3 j"
+        with override("en"), timezone.override("Europe/Paris"):
+            assert moments.minute_words(asked) == "Wed 18 Nov 2026, 13:00 CET"
+            assert moments.age_words(asked, now) == "3 d ago"
+            assert moments.age_words(asked, now - timedelta(days=6)) == "in 3 d"
+        with override("en"), timezone.override("Asia/Tokyo"):
+            assert moments.minute_words(asked) == "Wed 18 Nov 2026, 21:00 JST"
+
+
+def test_an_hour_that_comes_twice_is_said_as_two() -> None:
+    zone = moments.zone_of("Europe/Paris")
+    twice = [datetime(2026, 10, 25, 2, 30, tzinfo=zone, fold=fold) for fold in (0, 1)]
+    with timezone.override("Asia/Tokyo"):
+        said = [moments.minute_words(each) for each in twice]
+    assert said == ["Sun 25 Oct 2026, 09:30 JST", "Sun 25 Oct 2026, 10:30 JST"]

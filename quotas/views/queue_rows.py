@@ -27,6 +27,7 @@ from quotas.queries.queue_wishes import Wanted
 from quotas.queries.waiting import lines_of_page
 
 MOST_REASON = 90
+_GRAVEST_FIRST = ("bad", "busy", "warn", "ok")
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _IN_SINGLE_QUOTES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#x27;"})
 
@@ -188,7 +189,8 @@ def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[dict[
     found: list[dict[str, Any]] = []
     for line in lines:
         found += _noticed_of_line(line)
-    found += _noticed_tasks(lines)
+    if not all(line.is_to_decide for line in lines):
+        found += _noticed_tasks(lines)
     found += _noticed_use(lines)
     if lines and all(line.change < 0 for line in lines):
         found.append({"tone": "ok", "icon": "back", "text": _("gives back")})
@@ -196,8 +198,7 @@ def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[dict[
         found.append({"tone": "busy", "icon": "calendar", "text": _("returns by itself")})
     if quota_request.all_or_nothing and len(lines) > 1:
         found.append({"tone": "busy", "icon": "info", "text": _("all lines or none")})
-    order = ["bad", "busy", "warn", "ok"]
-    return sorted(found, key=lambda each: order.index(each["tone"]))
+    return sorted(found, key=lambda each: _GRAVEST_FIRST.index(each["tone"]))
 
 
 def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
