@@ -20,26 +20,28 @@ from quotas.queries.decision_figures import LineFigures, Use
 
 # `paying` is the nearest envelope above a project, or the pool; `sizes` what these have with all
 # that was promised from them; `closest` the limit that the fewest offerings feed.
-# An envelope's accounts are looked up by the units below it. A path ends in "/", and "0" is the
-# next character. Below the pool lies everything, and everything adds up to zero.
+# What a line is about was read with it, so it is told. An envelope's accounts are looked up by the
+# units below it; that its own is one of them is said twice, as PostgreSQL then reads each page of
+# the table once for all of them and not once for each. A path ends in "/", and "0" is the next
+# character. Below the pool lies everything, and everything adds up to zero.
 GLANCE = """
-WITH wanted AS (
-    SELECT line.id, line.project_id, line.offering_id, unit.path
-    FROM quotas_requestline line
-    JOIN projects_project project ON project.id = line.project_id
-    JOIN projects_unit unit ON unit.id = project.unit_id
-    WHERE line.id = ANY(%s::bigint[])
+WITH wanted AS MATERIALIZED (
+    SELECT id, project_id, offering_id, path
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[])
+        line(id, project_id, offering_id, path)
 ), above AS (
-    SELECT account.id, account.offering_id, account.balance, unit.path
-    FROM projects_unit unit
-    JOIN quotas_account account ON account.unit_id = unit.id
-    WHERE unit.path = ANY(ARRAY(SELECT unnest(%s::text[])))
-      AND account.offering_id = ANY(ARRAY(SELECT offering_id FROM wanted))
+    SELECT account.id, account.offering_id, account.balance, account.unit_id, unit.path
+    FROM quotas_account account
+    JOIN projects_unit unit ON unit.id = account.unit_id
+    WHERE account.offering_id = ANY(ARRAY(SELECT DISTINCT offering_id FROM wanted))
+      AND account.unit_id = ANY(ARRAY(
+          SELECT id FROM projects_unit WHERE path = ANY(ARRAY(SELECT unnest(%s::text[])))
+      ))
     UNION ALL
-    SELECT account.id, account.offering_id, account.balance, ''
+    SELECT account.id, account.offering_id, account.balance, NULL, ''
     FROM quotas_account account
     WHERE account.holder = 'pool'
-      AND account.offering_id = ANY(ARRAY(SELECT offering_id FROM wanted))
+      AND account.offering_id = ANY(ARRAY(SELECT DISTINCT offering_id FROM wanted))
 ), paying AS (
     SELECT DISTINCT ON (wanted.id) wanted.id AS line_id, above.*
     FROM wanted
@@ -48,22 +50,25 @@ WITH wanted AS (
 ), sizes AS (
     SELECT top.path, found.offering_id, found.size
     FROM (
-        SELECT path, array_agg(DISTINCT offering_id) AS offerings
-        FROM paying WHERE path <> '' GROUP BY path
+        SELECT path, unit_id, array_agg(DISTINCT offering_id) AS offerings
+        FROM paying WHERE path <> '' GROUP BY path, unit_id
     ) top
     CROSS JOIN LATERAL (
         SELECT held.offering_id, sum(held.balance) AS size
-        FROM projects_unit unit
-        JOIN quotas_account held
-          ON held.place_id = unit.id AND held.offering_id = ANY(top.offerings)
-        WHERE unit.path ~>=~ top.path AND unit.path ~<~ (left(top.path, -1) || '0')
+        FROM quotas_account held
+        WHERE held.offering_id = ANY(top.offerings) AND (
+            held.place_id = top.unit_id OR held.place_id = ANY(ARRAY(
+                SELECT unit.id FROM projects_unit unit
+                WHERE unit.path ~>=~ top.path AND unit.path ~<~ (left(top.path, -1) || '0')
+            ))
+        )
         GROUP BY held.offering_id
     ) found
     UNION ALL
     SELECT '', site.offering_id, -site.balance
     FROM quotas_account site
     WHERE site.holder = 'site'
-      AND site.offering_id = ANY(ARRAY(SELECT offering_id FROM wanted))
+      AND site.offering_id = ANY(ARRAY(SELECT DISTINCT offering_id FROM wanted))
 ), closest AS (
     SELECT DISTINCT ON (feeds.offering_id) feeds.offering_id, lim.id, lim.endpoint_id, lim.unit,
            feeders.count > 1 AS is_shared
@@ -120,14 +125,20 @@ class _Made:
     def __init__(self) -> None:
         self._sources: dict[int, tuple[Account, ...]] = {}
         self._limits: dict[int, Limit] = {}
+        self._units: dict[str, Unit] = {}
 
     def sources(self, glance: _Glance) -> tuple[Account, ...]:
         if glance.source_id is None:
             return ()
         if (found := self._sources.get(glance.source_id)) is None:
-            unit = Unit(path=glance.source_path) if glance.source_path else None
+            unit = self._unit(glance.source_path) if glance.source_path else None
             found = (Account(pk=glance.source_id, balance=glance.source_balance, unit=unit),)
             self._sources[glance.source_id] = found
+        return found
+
+    def _unit(self, path: str) -> Unit:
+        if (found := self._units.get(path)) is None:
+            found = self._units[path] = Unit(path=path)
         return found
 
     def use(self, glance: _Glance) -> Use | None:
@@ -182,11 +193,19 @@ def figures_at_a_glance(
 
 
 def _look(lines: Collection[RequestLine]) -> dict[int, _Glance]:
-    paths = {above for line in lines for above in ancestor_paths(line.project.unit.path)}
-    (found,) = _glances(lines=[line.pk for line in lines], paths=sorted(paths))
+    below = [line.project.unit.path for line in lines]
+    (found,) = _glances(
+        lines=[line.pk for line in lines],
+        projects=[line.project_id for line in lines],
+        offerings=[line.offering_id for line in lines],
+        below=below,
+        paths=sorted({above for path in set(below) for above in ancestor_paths(path)}),
+    )
     return {row[0]: _Glance._make(row) for row in found}
 
 
 @compiled
-def _glances(*, lines: Any, paths: Any) -> list[Part]:
-    return [Stated(GLANCE, [lines, paths])]
+def _glances(
+    *, lines: Any, projects: Any, offerings: Any, below: Any, paths: Any
+) -> list[Part]:  # fmt: skip
+    return [Stated(GLANCE, [lines, projects, offerings, below, paths])]

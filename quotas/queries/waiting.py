@@ -26,7 +26,7 @@ from portal.lib.compiled import Answers, compiled
 from portal.lib.lookups import is_among, is_of, is_one_of_many
 from portal.lib.related import hang
 from portal.lib.together import Part, Rows, Stated, together
-from projects.models import Delegation, Unit, ancestor_paths
+from projects.models import Delegation, Unit, ancestor_paths, label_of_path
 from projects.queries.viewers import Viewer
 from quotas.models import (
     Account,
@@ -245,14 +245,15 @@ JOIN quotas_resource resource ON resource.id = offering.resource_id
 JOIN quotas_zone zone ON zone.id = offering.zone_id
 JOIN quotas_region region ON region.id = zone.region_id
 WHERE offering.id = ANY(ARRAY(
-    SELECT DISTINCT offering_id FROM quotas_requestline
-    WHERE id = ANY(ARRAY(SELECT unnest(lines) FROM walked))
+    SELECT DISTINCT line.offering_id FROM walked
+    JOIN quotas_requestline line ON line.request_id = walked.number AND line.state = 'open'
+    WHERE line.id = ANY(walked.lines)
 )) ORDER BY region."order", zone."order", resource."order"
 """
 
 
 def _choices(units: Iterable[Sequence[Any]], offerings: Iterable[Sequence[Any]]) -> Choices:
-    found = Choices({slug: Unit(path=path).label for path, slug in units})
+    found = Choices({slug: label_of_path(path) for path, slug in units})
     for zone, region_name, zone_name, resource, resource_name in offerings:
         found.zones[zone] = f"{region_name} {zone_name}"
         found.resources[resource] = resource_name
@@ -273,35 +274,38 @@ def lines_of_page(
     paths = {above for each in requests for above in ancestor_paths(each.project.unit.path)}
     held = [each for each in viewer.delegations if each.unit.path in paths]
     links = {each for one in held for each in one.chain_ids}
-    lines, offerings, *chains = _lines_of(
-        **values_of(viewer), requests=sorted(by_number), links=sorted(links)
-    )
+    # Most links are what they hold themselves, and were read as it was asked who they are.
+    known = {each.pk: each for each in viewer.delegations if each.pk in links}
+    lines, offerings, above, bounds = _lines_of(
+        **values_of(viewer),
+        requests=sorted(by_number), links=sorted(links), above=sorted(links - known.keys()),
+    )  # fmt: skip
     by_id = {each.pk: each for each in offerings}
     for line in lines:
         request = by_number[line.request_id]
         hang(line, "request", request)
         hang(line, "project", request.project)
         hang(line, "offering", by_id[line.offering_id])
-    return lines, mandates_from(held, *chains)
+    return lines, mandates_from(held, [*known.values(), *above], bounds)
 
 
-def _bare_chains(links: Any, offerings: QuerySet[Offering]) -> list[Part]:
+def _bare_chains(links: Any, above: Any, offerings: QuerySet[Offering]) -> list[Part]:
     """As `chain_parts_of`, with the bounds on these offerings alone, and where nobody reads who
-    they are: to judge by, not to tell."""
+    they are: to judge by, not to tell. above: those of the links that are still to be read."""
     bounds = DelegationBound.objects.filter(
         is_one_of_many("delegation", links),
         Q(resource=None) | Q(is_among("resource", offerings.values("resource"))),
         Q(zone=None) | Q(is_among("zone", offerings.values("zone"))),
     )
     return [
-        Rows(Delegation.objects.filter(is_one_of_many("pk", links)), ["unit"]),
+        Rows(Delegation.objects.filter(is_one_of_many("pk", above)), ["unit"]),
         Rows(bounds.order_by("pk")),
     ]
 
 
 @compiled
 def _lines_of(
-    *, user: Any, groups: Any, held: Any, now: Any, requests: Any, links: Any
+    *, user: Any, groups: Any, held: Any, now: Any, requests: Any, links: Any, above: Any
 ) -> list[Part]:
     asker = Asker.slots(user=user, groups=groups, held=held, now=now)
     quota = Account.objects.filter(project=OuterRef("project"), offering=OuterRef("offering"))
@@ -317,5 +321,5 @@ def _lines_of(
     return [
         Rows(rows, (), ["quota", "is_to_decide", "endorsed"]),
         Rows(offerings, ["resource", "zone", "zone__region"]),
-        *_bare_chains(links, offerings),
+        *_bare_chains(links, above, offerings),
     ]

@@ -11,7 +11,7 @@ from portal.lib.together import Statement
 from projects.models import Delegation, Project, User
 from projects.queries.viewers import Viewer
 from projects.states import Power, Role
-from quotas.models import Assignment, QuotaRequest, RequestLine
+from quotas.models import Assignment, QuotaRequest, RequestLine, Resource, Zone
 from quotas.queries import queue_heads
 from quotas.queries.queue_heads import (
     first_by_number,
@@ -137,13 +137,18 @@ def test_who_goes_on_to_the_next_walks_no_further(
 
 def test_its_choices_are_those_of_what_waits(site: Site) -> None:
     odd_waits(site, Random(5))
+    # Others decide all of one zone, though of requests that wait for her as well.
+    elsewhere = site.offerings.popitem()[1].zone
+    Assignment.objects.filter(line__offering__zone=elsewhere).delete()
     dana = viewer_of(site, "dana")
     found = queue_page(dana, Wanted()).choices
+    assert elsewhere.pk not in found.zones
     assert set(found.units) == {"ep"}
-    for zone in found.zones:
-        assert queue_page(dana, Wanted(zone=zone)).count > 0
-    for resource in found.resources:
-        assert queue_page(dana, Wanted(resource=resource)).count > 0
+    assert found.zones
+    for zone in Zone.objects.all():
+        assert (queue_page(dana, Wanted(zone=zone.pk)).count > 0) == (zone.pk in found.zones)
+    for slug in Resource.objects.values_list("slug", flat=True):
+        assert (queue_page(dana, Wanted(resource=slug)).count > 0) == (slug in found.resources)
 
 
 def test_who_has_nothing_has_an_empty_queue(site: Site) -> None:
