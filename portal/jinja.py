@@ -11,15 +11,16 @@ from django.conf import settings
 from django.template import engines
 from django.template.backends.jinja2 import Jinja2
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext, ngettext, pgettext
+from django.utils.translation import ngettext, pgettext
 from jinja2 import Environment, StrictUndefined, Template
 
 from portal.lib import marks
+from portal.lib.words import gettext
 
 NAME = "jinja"
 MARKS = (
     marks.icon, marks.amount, marks.change, marks.brief_change, marks.when, marks.age,
-    marks.brief_age, marks.day, marks.colon,
+    marks.brief_age, marks.day, marks.colon, marks.bare_bar,
 )  # fmt: skip
 
 

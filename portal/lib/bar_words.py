@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-from django.utils.translation import gettext as _
-
 from portal.lib.amounts import format_amount, format_pair
+from portal.lib.words import gettext as _
 
 NEARLY_FULL = 90  # per cent, from which a bar warns
 

@@ -5,6 +5,7 @@ Amounts are integers in base units with their unit ("" or "B"); words come trans
 
 import html
 from datetime import date, datetime
+from functools import cache
 
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
@@ -18,8 +19,12 @@ from portal.lib.amounts import (
     format_pair,
     is_said_exactly,
 )
+from portal.lib.bars import Bar
+
+_HATCHED = ' fill="url(#hatch)"'
 
 
+@cache
 def icon(name: str) -> SafeString:
     """A drawing of the sprite that pages begin with; never alone, the word stands beside it."""
     return _html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
@@ -71,6 +76,20 @@ def day(value: date, now: datetime) -> SafeString:
 def colon() -> str:
     """Between who and what: some languages put a space before it."""
     return pgettext("between who or what it is about and what is said", ":")
+
+
+def bare_bar(shape: Bar) -> SafeString:
+    """As ui/bar.jinja draws it, for tables of hundreds where the figures stand beside it."""
+    # Kinds and shares are texts of our own.
+    pieces = "".join(
+        [
+            f'<rect class="bar-{each.kind}" x="{each.x}" width="{each.width}"'
+            f"{_HATCHED if each.kind == 'pending' else ''}/>"
+            for each in shape.pieces
+        ]
+    )
+    limit = f'<rect class="bar-limit" x="{shape.limit_x}"/>'
+    return mark_safe(f'<svg class="bar" aria-hidden="true">{pieces}{limit}</svg>')  # noqa: S308
 
 
 def _data(text: str, value: int, unit: str, noun: str) -> SafeString:

@@ -5,12 +5,15 @@ The zone is the one Django has active, the language too; `now` is always given.
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from django.utils.dateformat import DateFormat, re_escaped, re_formatchars
-from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from portal.lib.words import words_key
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _A_WHILE = 100 * DAY
@@ -53,11 +56,11 @@ def age_words(moment: datetime, now: datetime) -> str:
         return short_words(moment, now)
     if distance < 5:
         return _("just now") if seconds >= 0 else _("in a moment")
-    return _away(get_language(), _in_whole(distance), seconds > 0)
+    return _away(words_key(), _in_whole(distance), seconds > 0)
 
 
 @lru_cache(maxsize=_KEPT)
-def _away(_language: str | None, distance: int, is_past: bool) -> str:
+def _away(_key: Any, distance: int, is_past: bool) -> str:
     """Kept for each language; distances come in whole units, so there are few."""
     span = _span(distance)
     return _("%(span)s ago") % {"span": span} if is_past else _("in %(span)s") % {"span": span}
@@ -83,11 +86,11 @@ def minute_words(moment: datetime) -> str:
     """Return "Tue 17 Nov 2026, 08:02 CET": exact enough for a sentence."""
     # As UTC: of one zone the two moments of an hour that comes twice would be equal.
     zone = timezone.get_current_timezone()
-    return _minute_said(get_language(), zone, moment.astimezone(UTC))
+    return _minute_said(words_key(), zone, moment.astimezone(UTC))
 
 
 @lru_cache(maxsize=_KEPT)
-def _minute_said(_language: str | None, zone: tzinfo, moment: datetime) -> str:
+def _minute_said(_key: Any, zone: tzinfo, moment: datetime) -> str:
     """Kept for each language and zone of readers."""
     form = pgettext("format of a date", "D j M Y, H:i T")
     return _written(timezone.localtime(moment, zone), form)
@@ -102,11 +105,21 @@ def day_words(day: date, now: datetime) -> str:
 
 def short_day_words(day: date) -> str:
     """Return "30 Nov"."""
+    return _short_day_said(words_key(), day)
+
+
+@lru_cache(maxsize=_KEPT)
+def _short_day_said(_key: Any, day: date) -> str:
     return _written(day, pgettext("format of a date", "j M"))
 
 
 def full_day_words(day: date) -> str:
     """Return "30 Nov 2026"."""
+    return _full_day_said(words_key(), day)
+
+
+@lru_cache(maxsize=_KEPT)
+def _full_day_said(_key: Any, day: date) -> str:
     return _written(day, pgettext("format of a date", "j M Y"))
 
 

@@ -8,7 +8,10 @@ from django import forms
 from django.template import Context, Template, TemplateSyntaxError
 from django.utils import timezone, translation
 
+from portal import jinja
+from portal.lib.bars import fill_bar
 from portal.lib.folding import fold
+from portal.lib.marks import bare_bar
 from portal.testing.html import Reader, text_of
 
 NOW = datetime(2026, 11, 17, 13, 2, 11, tzinfo=UTC)
@@ -102,6 +105,14 @@ def test_bar_over_its_limit_says_by_how_much():
 
 def test_bar_without_a_limit_says_so():
     assert "no limit known" in draw("{% bar 140 none %}", none=None)
+
+
+@pytest.mark.parametrize("figures", [(50, 10, 75), (50, -10, 75), (50, 40, 75), (0, 0, 0)])
+def test_a_bare_bar_is_a_bar_without_its_words(figures):
+    shape = fill_bar(*figures)
+    drawn = jinja.draw("ui/bar.jinja", shape=shape, words="", tone="")
+    wordless = drawn.replace('role="img" aria-label=""', 'aria-hidden="true"')
+    assert bare_bar(shape) == wordless.replace("\n", "")
 
 
 def test_bar_of_less_says_less():

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from django.db.models import TextField
+from django.utils.functional import cached_property
 
 from portal.lib.compiled import compiled
 from portal.lib.lookups import is_among, is_one_of_many
@@ -119,7 +119,7 @@ class Mandate:
         place = (offering.resource_id, offering.zone_id)
         if (found := self._found.get(place)) is None:
             found = self._found[place] = [
-                (link, self._matching(link_id, *place)) for link_id, link in self._links
+                (link, self._matching(link_id, *place)) for link_id, link in self.links
             ]
         return found
 
@@ -136,7 +136,8 @@ class Mandate:
         return {}
 
     @cached_property
-    def _links(self) -> tuple[tuple[int, Delegation], ...]:
+    def links(self) -> tuple[tuple[int, Delegation], ...]:
+        """The chain with the id of each link."""
         return tuple((link.pk, link) for link in self.chain)
 
     def allows(self, offering: Offering, increase: int, used: Used | None = None) -> bool:

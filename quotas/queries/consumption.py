@@ -106,7 +106,9 @@ def used_from(
 def links_of(mandates: Iterable[Mandate]) -> Links:
     """{delegation id: (the delegation, its bounds)} of every link of the mandates."""
     return {
-        link.pk: (link, mandate.bounds[link.pk]) for mandate in mandates for link in mandate.chain
+        link_id: (link, mandate.bounds[link_id])
+        for mandate in mandates
+        for link_id, link in mandate.links
     }
 
 

@@ -8,16 +8,25 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
 
 from django.db.models import Count, Max
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from portal.lib.amounts import BYTES, format_amount
 from portal.lib.bar_words import fill_figures
 from projects.models import Project
-from quotas.models import Account, Contribution, Limit, Offering, Reading, RequestLine, UsagePeak
+from quotas.models import (
+    Account,
+    Contribution,
+    Limit,
+    Offering,
+    Reading,
+    RequestLine,
+    Resource,
+    UsagePeak,
+)
 from quotas.queries.accounts import Fill, envelope_fills, sources_of, zone_fills
 from quotas.queries.authority import Mandate, deciding_for
 from quotas.queries.bounds import Most, Used
@@ -102,18 +111,26 @@ class LineFigures:
         return self.line.offering
 
     @cached_property
+    def resource(self) -> Resource:
+        return self.offering.resource
+
+    @cached_property
+    def place(self) -> str:
+        return self.offering.zone.place
+
+    @property
     def unit(self) -> str:
-        return self.offering.resource.unit
+        return self.resource.unit
 
     @property
     def quota_unit(self) -> str:
         """Of what the project has, wants and is given."""
-        return self.offering.resource.quota_unit
+        return self.resource.quota_unit
 
     @property
     def noun(self) -> str:
         """What follows the figure: "vCPU"; bytes say their unit themselves."""
-        return "" if self.unit == BYTES else self.offering.resource.name
+        return "" if self.unit == BYTES else self.resource.name
 
     @property
     def source_name(self) -> str:
@@ -186,7 +203,7 @@ class LineFigures:
         room = [self.change, self.source.balance if self.source else 0]
         if self.bound is not None:
             room.append(self.bound)
-        step = self.offering.resource.step
+        step = self.resource.step
         return max((self.balance + min(room)) // step * step, self.balance)
 
 

@@ -11,11 +11,11 @@ from django.http import HttpRequest
 from django.template.backends.utils import csrf_input
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext as _
 
 from portal.jinja import draw
 from portal.lib.amounts import format_amount, input_text
 from portal.lib.bars import Bar, fill_bar
+from portal.lib.words import gettext as _
 from portal.templatetags.ui import state
 from projects.queries.viewers import Viewer
 from projects.states import ProjectState
@@ -33,13 +33,17 @@ _IN_SINGLE_QUOTES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": 
 
 
 class Line(NamedTuple):
-    """What one line asks for; noun: what follows the figure, where it does not say so itself."""
+    """What one line asks for; noun: what follows the figure, where it does not say so itself.
+
+    is_elsewhere: whether the line before was about another place.
+    """
 
     change: int
     unit: str
     noun: str
     resource: str
     place: str
+    is_elsewhere: bool
 
 
 class Addresses(NamedTuple):
@@ -117,7 +121,7 @@ class _Rows:
         self.url = _address_of("decide", wanted.query(page=1))
 
     def __call__(self, request: QuotaRequest, lines: list[LineFigures]) -> Row:
-        number = request.pk
+        number, project = request.pk, request.project
         deciding = [each for each in lines if each.is_to_decide and each.is_reached]
         is_whole = len(deciding) == len(lines) or not request.all_or_nothing
         can_decide = bool(deciding) and is_whole
@@ -126,12 +130,12 @@ class _Rows:
             number=number,
             version=request.version,
             url=self.url(number),
-            project=request.project.name,
-            is_new=request.project.state == ProjectState.PROPOSED,
+            project=project.name,
+            is_new=project.state == ProjectState.PROPOSED,
             requester=_named(request.requester),
             helper=_named(request.asked_by) if request.asked_by else "",
             reason=_cut(request.reason),
-            lines=[_line(each) for each in lines],
+            lines=_lines(lines),
             gauge=_gauge(tightest(lines)),
             noticed=noticed(request, lines),
             submitted_at=request.submitted_at,
@@ -156,11 +160,15 @@ def _cut(reason: str) -> str:
     return reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 1]}…"
 
 
-def _line(each: LineFigures) -> Line:
-    offering = each.offering
-    return Line(
-        each.change, each.quota_unit, each.noun, offering.resource.name, offering.zone.place
-    )  # fmt: skip
+def _lines(figures: list[LineFigures]) -> list[Line]:
+    found, before = list[Line](), None
+    for each in figures:
+        resource, place = each.resource, each.place
+        found.append(
+            Line(each.change, resource.quota_unit, each.noun, resource.name, place, place != before)
+        )
+        before = place
+    return found
 
 
 def _gauge(tight: LineFigures | None) -> Gauge | None:
@@ -177,8 +185,7 @@ def _to_decide(lines: list[LineFigures], is_whole: bool) -> SafeString:
     for each in sorted(lines, key=lambda one: one.line.pk):
         can_trim = not is_whole and each.most > each.balance
         amount = input_text(each.most if can_trim else each.line.wanted, each.unit)
-        offering = each.offering
-        found.append([offering.resource.name, offering.zone.place, amount])
+        found.append([each.resource.name, each.place, amount])
     text = _COMPACT.encode(found)
     # Its many double quotes stay what they are.
     return mark_safe(text.translate(_IN_SINGLE_QUOTES))  # noqa: S308 - escaped here
@@ -202,7 +209,7 @@ def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[dict[
 
 
 def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
-    words = {"resource": line.offering.resource.name, "zone": line.offering.zone.place}
+    words = {"resource": line.resource.name, "zone": line.place}
     found = []
     if line.short:
         words["short"] = format_amount(line.short, line.unit)
@@ -239,7 +246,7 @@ def _noticed_tasks(lines: list[LineFigures]) -> list[dict[str, str]]:
     resources: dict[str, list[str]] = defaultdict(list)
     for line in lines:
         if line.is_reached and not line.is_to_decide:
-            resources[line.offering.zone.place].append(line.offering.resource.name)
+            resources[line.place].append(line.resource.name)
     said = _("to endorse: %(resources)s in %(zone)s")
     return [
         {
@@ -263,8 +270,8 @@ def _noticed_use(lines: list[LineFigures]) -> list[dict[str, str]]:
         return []
     percent, _pk, line = min(idle)
     words = {
-        "resource": line.offering.resource.name,
-        "zone": line.offering.zone.place,
+        "resource": line.resource.name,
+        "zone": line.place,
         "percent": percent,
     }
     said = _("%(resource)s in %(zone)s %(percent)s\u00a0%% used")
