@@ -66,10 +66,10 @@ def format_pair(one: int, other: int, unit: str) -> tuple[str, str]:
     """
     if unit == BYTES and one and other and one != other:
         power = _written_power(max(abs(one), abs(other)))
-        shared = _in_power(one, power), _in_power(other, power)
-        nothing = _in_power(0, power)
-        if shared[0] != shared[1] and nothing not in (text.lstrip(MINUS) for text in shared):
-            return shared
+        first, second = _hundredths(abs(one), power), _hundredths(abs(other), power)
+        # What hundredths tell apart, texts do.
+        if first and second and (first != second or (one < 0) != (other < 0)):
+            return _in_power(one, power), _in_power(other, power)
     return format_amount(one, unit), format_amount(other, unit)
 
 

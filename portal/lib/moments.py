@@ -73,7 +73,13 @@ def short_words(moment: datetime, now: datetime) -> str:
         return _("today %(time)s") % {"time": _written(local, "H:i")}
     if local.year != today.year:
         return full_day_words(local.date())
-    return _written(local, pgettext("format of a date", "j M H:i"))
+    return _short_said(words_key(), timezone.get_current_timezone(), moment.astimezone(UTC))
+
+
+@lru_cache(maxsize=_KEPT)
+def _short_said(_key: Any, zone: tzinfo, moment: datetime) -> str:
+    form = pgettext("format of a date", "j M H:i")
+    return _written(timezone.localtime(moment, zone), form)
 
 
 def exact_words(moment: datetime) -> str:

@@ -267,11 +267,12 @@ def mandate_of(delegation: Delegation) -> Mandate:
 
 def usable(mandates: Iterable[Mandate], unit_path: str, *powers: Power) -> list[Mandate]:
     """Those that hold for these powers in a unit, the nearest first."""
+    is_below = unit_path.startswith
     found = [
         each
         for each in mandates
         # Of somebody who holds many most are elsewhere: seen before each link is looked at.
-        if unit_path.startswith(each.unit_path) and each.covers(unit_path, *powers)
+        if is_below(each.unit_path) and each.covers(unit_path, *powers)
     ]
     return sorted(found, key=lambda each: each.nearness, reverse=True)
 

@@ -156,12 +156,14 @@ def test_what_was_said_once_is_said_to_each_reader_in_their_language_and_zone() 
         with override("fr"), timezone.override("Europe/Paris"):
             assert moments.minute_words(asked) == "mer. 18 nov. 2026, 13:00 CET"
             assert moments.age_words(asked, now) == "il y a 3 j"
+            assert moments.short_words(asked, now) == "18 nov., 13:00"
         with override("en"), timezone.override("Europe/Paris"):
             assert moments.minute_words(asked) == "Wed 18 Nov 2026, 13:00 CET"
             assert moments.age_words(asked, now) == "3 d ago"
             assert moments.age_words(asked, now - timedelta(days=6)) == "in 3 d"
         with override("en"), timezone.override("Asia/Tokyo"):
             assert moments.minute_words(asked) == "Wed 18 Nov 2026, 21:00 JST"
+            assert moments.short_words(asked, now) == "18 Nov 21:00"
 
 
 def test_an_hour_that_comes_twice_is_said_as_two() -> None:

@@ -3,7 +3,6 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -62,8 +61,7 @@ class Gauge(NamedTuple):
     zone: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A request in the queue as it is drawn: plain texts, nothing to ask for.
 
     helper: who wrote it in the requester's name. seen: {line id: the quota of now} of the lines
