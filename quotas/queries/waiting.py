@@ -234,7 +234,7 @@ UNITS = f"""
 SELECT unit.path AS path, unit.slug AS slug FROM projects_unit unit
 WHERE unit.id = ANY(ARRAY(
     SELECT DISTINCT unit_id FROM projects_project
-    WHERE id = ANY(ARRAY(SELECT DISTINCT project FROM walked))
+    WHERE id = ANY(ARRAY(SELECT project FROM walked))
 )) ORDER BY unit.path LIMIT {MOST_CHOICES}
 """  # noqa: S608 - constants
 OFFERINGS = """
