@@ -15,7 +15,7 @@ from projects.models import Delegation, Membership, in_force
 from projects.queries import viewers
 from projects.states import ROLES_ABOVE_READER
 from quotas.actions import bounds, reissue, routing, unit_changes
-from quotas.queries import authority, consumption, deciders
+from quotas.queries import authority, consumption, deciders, free_holders
 from quotas.queries import bounds as rooms
 from quotas.states import AssignmentKind
 
@@ -131,7 +131,7 @@ def the_project_of_a_group_is_decided_by_its_members(patch: pytest.MonkeyPatch) 
         )
         return ~Exists(held.filter(user=OuterRef(person)))
 
-    patch.setattr(authority, "_uninvolved", uninvolved)
+    patch.setattr(free_holders, "_uninvolved", uninvolved)
 
 
 @fault
