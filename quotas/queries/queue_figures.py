@@ -20,6 +20,8 @@ from quotas.queries.decision_figures import LineFigures, Use
 
 # `paying` is the nearest envelope above a project, or the pool; `sizes` what these have with all
 # that was promised from them; `closest` the limit that the fewest offerings feed.
+# No plan knows how many lines it is for, so what is looked up for all of them is MATERIALIZED: else
+# it is worked out for each of them again where PostgreSQL thinks of few.
 # What a line is about was read with it, so it is told. An envelope's accounts are looked up by the
 # units below it; that its own is one of them is said twice, as PostgreSQL then reads each page of
 # the table once for all of them and not once for each. A path ends in "/", and "0" is the next
@@ -29,7 +31,7 @@ WITH wanted AS MATERIALIZED (
     SELECT id, project_id, offering_id, path
     FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[])
         line(id, project_id, offering_id, path)
-), above AS (
+), above AS MATERIALIZED (
     SELECT account.id, account.offering_id, account.balance, account.unit_id, unit.path
     FROM quotas_account account
     JOIN projects_unit unit ON unit.id = account.unit_id
@@ -42,12 +44,14 @@ WITH wanted AS MATERIALIZED (
     FROM quotas_account account
     WHERE account.holder = 'pool'
       AND account.offering_id = ANY(ARRAY(SELECT DISTINCT offering_id FROM wanted))
-), paying AS (
-    SELECT DISTINCT ON (wanted.id) wanted.id AS line_id, above.*
+), paying AS MATERIALIZED (
+    SELECT DISTINCT ON (wanted.id) wanted.id AS line_id, wanted.project_id, wanted.offering_id,
+           above.id, above.balance, above.unit_id, above.path
     FROM wanted
-    JOIN above ON above.offering_id = wanted.offering_id AND starts_with(wanted.path, above.path)
-    ORDER BY wanted.id, length(above.path) DESC
-), sizes AS (
+    LEFT JOIN above
+        ON above.offering_id = wanted.offering_id AND starts_with(wanted.path, above.path)
+    ORDER BY wanted.id, length(above.path) DESC NULLS LAST
+), sizes AS MATERIALIZED (
     SELECT top.path, found.offering_id, found.size
     FROM (
         SELECT path, unit_id, array_agg(DISTINCT offering_id) AS offerings
@@ -69,7 +73,7 @@ WITH wanted AS MATERIALIZED (
     FROM quotas_account site
     WHERE site.holder = 'site'
       AND site.offering_id = ANY(ARRAY(SELECT DISTINCT offering_id FROM wanted))
-), closest AS (
+), closest AS MATERIALIZED (
     SELECT DISTINCT ON (feeds.offering_id) feeds.offering_id, lim.id, lim.endpoint_id, lim.unit,
            feeders.count > 1 AS is_shared
     FROM quotas_contribution feeds
@@ -80,16 +84,15 @@ WITH wanted AS MATERIALIZED (
     WHERE feeds.offering_id IN (SELECT offering_id FROM wanted)
     ORDER BY feeds.offering_id, feeders.count, feeds.factor, lim."order", feeds.id
 )
-SELECT wanted.id, paying.id AS source_id, paying.balance, paying.path,
+SELECT paying.line_id, paying.id AS source_id, paying.balance, paying.path,
        coalesce(sizes.size, paying.balance) AS size,
        closest.id AS limit_id, closest.unit, closest.is_shared,
        reading.used, reading.reserved, reading.limit_seen, reading.read_at
-FROM wanted
-LEFT JOIN paying ON paying.line_id = wanted.id
+FROM paying
 LEFT JOIN sizes ON sizes.path = paying.path AND sizes.offering_id = paying.offering_id
-LEFT JOIN closest ON closest.offering_id = wanted.offering_id
+LEFT JOIN closest ON closest.offering_id = paying.offering_id
 LEFT JOIN quotas_target target
-    ON target.project_id = wanted.project_id AND target.endpoint_id = closest.endpoint_id
+    ON target.project_id = paying.project_id AND target.endpoint_id = closest.endpoint_id
 LEFT JOIN quotas_reading reading
     ON reading.target_id = target.id AND reading.limit_id = closest.id
    AND reading.used IS NOT NULL
