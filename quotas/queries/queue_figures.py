@@ -4,8 +4,10 @@ The same figures as `decision_figures`, as far as a row shows them, in one state
 number of lines: of the sources only the nearest, of use only the limit closest to the offering.
 """
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from portal.lib.compiled import compiled
@@ -160,6 +162,23 @@ class _Made:
         )
 
 
+class ByUnit:
+    """`usable` for one unit after the other: who holds many is asked only for those above it."""
+
+    def __init__(self, mandates: Iterable[Mandate]) -> None:
+        self._over: dict[str, list[tuple[int, Mandate]]] = defaultdict(list)
+        for place, each in enumerate(mandates):
+            self._over[each.unit_path].append((place, each))
+
+    def usable(self, unit_path: str, *powers: Power) -> list[Mandate]:
+        """As `usable` of all of them says it: equally near ones in the order they were given."""
+        above = [
+            each for path in ancestor_paths(unit_path) for each in self._over.get(path, ())
+        ]  # fmt: skip
+        above.sort(key=itemgetter(0))
+        return usable([each for _place, each in above], unit_path, *powers)
+
+
 def figures_at_a_glance(
     lines: Collection[RequestLine], mandates: Collection[Mandate], now: datetime
 ) -> dict[int, LineFigures]:
@@ -174,12 +193,12 @@ def figures_at_a_glance(
     wanted = [(line.project_id, line.offering_id) for line in lines]
     consumed = used_by_many(mandates, wanted, now)
     held: dict[tuple[str, tuple[Power, ...]], tuple[Mandate, ...]] = {}
-    found, made = {}, _Made()
+    found, made, by_unit = {}, _Made(), ByUnit(mandates)
     for line in lines:
         glance = glances[line.pk]
         place = (line.project.unit.path, powers_over(line.project))
         if place not in held:
-            held[place] = tuple(usable(mandates, place[0], *place[1]))
+            held[place] = tuple(by_unit.usable(place[0], *place[1]))
         found[line.pk] = LineFigures(
             line=line,
             balance=line.quota,  # type: ignore[attr-defined]  # annotated by lines_of_page

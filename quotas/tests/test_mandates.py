@@ -4,9 +4,11 @@ import random
 from datetime import timedelta
 
 from projects.models import Delegation, Unit
+from projects.states import Power
 from quotas.models import DelegationBound, Offering
-from quotas.queries.authority import Mandate
+from quotas.queries.authority import Mandate, usable
 from quotas.queries.bounds import Used
+from quotas.queries.queue_figures import ByUnit
 from quotas.tests.site import NOW
 
 OFFERING = Offering(pk=1, resource_id=1, zone_id=1)
@@ -54,3 +56,42 @@ def test_what_is_allowed_is_what_the_tightest_bound_covers() -> None:
             assert mandate.allows(OFFERING, increase, known) is slowly
             outcomes.add(slowly)
     assert outcomes == {True, False}
+
+
+def test_of_many_mandates_those_above_a_unit_are_found_as_among_all_and_in_their_order() -> None:
+    chance = random.Random(5)
+    paths = [
+        "cern/",
+        "cern/it/",
+        "cern/it/cm/",
+        "cern/it/db/",
+        "cern/items/",
+        "cern/ep/",
+        "cern-x/",
+    ]
+    lengths = set()
+    for _each in range(300):
+        mandates = [_some_mandate(chance, paths, pk) for pk in range(10, 90, 10)]
+        by_unit = ByUnit(mandates)
+        for path in paths:
+            for powers in ((Power.DECIDE_QUOTA,), (Power.DECIDE_QUOTA, Power.DECIDE_PROJECTS)):
+                found = [each.delegation.pk for each in by_unit.usable(path, *powers)]
+                among_all = usable(mandates, path, *powers)
+                assert found == [each.delegation.pk for each in among_all]
+                lengths.add(len(found))
+    assert {0, 1, 2, 3, 4} <= lengths
+
+
+def _some_mandate(chance: random.Random, paths: list[str], pk: int) -> Mandate:
+    both, one = [Power.DECIDE_QUOTA, Power.DECIDE_PROJECTS], [Power.DECIDE_QUOTA]
+    last = chance.choice(paths)
+    above = [path for path in paths if last.startswith(path)]
+    places = [*sorted(chance.choices(above, k=chance.randint(0, 2)), key=len), last]
+    links = [
+        Delegation(
+            pk=pk + place, unit=Unit(path=path), powers=chance.choice([both, both, one]),
+            is_deputy=place > 0 and chance.random() < 0.3, ancestors=[],
+        )
+        for place, path in enumerate(places)
+    ]  # fmt: skip
+    return Mandate(links[-1], tuple(links), {})
