@@ -28,7 +28,7 @@ from projects.queries.viewers import Viewer, live_delegations
 from projects.states import Power, ProjectState
 from quotas.models import DelegationBound, Offering
 
-from .bounds import Most, Used, fits, is_about, matches, rooms_of, tightest
+from .bounds import Most, Used, fits, is_about, left_of, matches, rooms_of, tightest
 
 PEOPLE_AND_PLACE = ("unit", "user", "group", "grantor")
 BOUND_AND_PLACE = ("resource", "zone", "zone__region")
@@ -113,6 +113,11 @@ class Mandate:
                 for each in rooms_of(rows, link, offering, used)
             ]
         )
+
+    def most_amount(self, offering: Offering, used: Used | None = None) -> int | None:
+        """That of `most`, for who asks it of each line of a page."""
+        left = [left_of(rows, offering, used) for _link, rows in self._about(offering)]
+        return min([each for each in left if each is not None], default=None)
 
     def _about(self, offering: Offering) -> About:
         """Each link with its bounds that match."""

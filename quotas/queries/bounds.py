@@ -128,6 +128,21 @@ def rooms_of(
     return found
 
 
+def left_of(rows: Sequence[DelegationBound], offering: Offering, used: Used | None) -> int | None:
+    """The least that `rooms_of` finds, without saying by what; None: any amount."""
+    if not rows:
+        return 0
+    least = None
+    for row in rows:
+        if row.per_decision is not None:
+            left = row.per_decision - (used.in_window(row, offering) if used else 0)
+            least = left if least is None or left < least else least
+        if row.total is not None:
+            left = row.total - (used.of_total(row) if used else 0)
+            least = left if least is None or left < least else least
+    return None if least is None else max(least, 0)
+
+
 def fits(bound: DelegationBound, offering: Offering, increase: int, used: Used | None) -> bool:
     """Whether a bound that is about the offering leaves so much, as `rooms` would say.
 

@@ -181,10 +181,15 @@ class LineFigures:
         found = [each.most(self.offering, self.used) for each in self.mandates]
         return max(found, key=lambda each: (each.amount is None, each.amount), default=Most(0))
 
-    @property
+    @cached_property
     def bound(self) -> int | None:
-        """The most that the person's widest mandate adds in one decision; None: any amount."""
-        return self.widest.amount
+        """The most that the person's widest mandate adds in one decision; None: any amount.
+
+        That of `widest`, which says by what, and is asked of few lines.
+        """
+        found = [each.most_amount(self.offering, self.used) for each in self.mandates]
+        amounts = [each for each in found if each is not None]
+        return max(amounts, default=0) if len(amounts) == len(found) else None
 
     @cached_property
     def is_beyond_bound(self) -> bool:

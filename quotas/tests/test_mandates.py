@@ -50,6 +50,7 @@ def test_what_is_allowed_is_what_the_tightest_bound_covers() -> None:
         )
         increase = chance.choice([-1, 0, 1, 4, 5, 9])
         for known in (used, None):
+            assert mandate.most_amount(OFFERING, known) == mandate.most(OFFERING, known).amount
             slowly = mandate.reaches(OFFERING) and (
                 increase <= 0 or mandate.most(OFFERING, known).covers(increase)
             )
