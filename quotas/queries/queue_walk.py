@@ -45,7 +45,8 @@ GROUPED = {
 ROLES = ", ".join(f"'{each}'" for each in ROLES_ABOVE_READER)
 
 # `assigned_lines` of one holder, by requests. Sets are subqueries that are no conditions by
-# themselves: made joins of, they would not keep the order.
+# themselves: made joins of, they would not keep the order. What is grouped is told its order as
+# well: else it is met from the first on, and who goes back sorts all that lies before.
 ALONG = """
 SELECT along.asked_at, along.number, request.project_id, along.lines
 FROM (
@@ -54,7 +55,7 @@ FROM (
     WHERE {of} AND asked_number IS NOT NULL{from_one}
       AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
       AND (delegation_id IN (SELECT unnest(:held ::bigint[]))) IS TRUE
-    GROUP BY {keys}
+    GROUP BY {keys} ORDER BY {in_order}
 ) along
 JOIN quotas_quotarequest request ON request.id = along.number
 WHERE request.requester_id <> :user
@@ -96,7 +97,7 @@ def walk_part(order: str, most: int, values: Mapping[str, Any], name: str = "wal
     """
     is_back = order.endswith(" DESC")
     told = {
-        "order": order, "most": most,
+        "order": order, "most": most, "in_order": order.replace("number", "asked_number"),
         "from_one": FROM_ONE.format("<=" if is_back else ">=") if "since" in values else "",
         **GROUPED[order.replace(" DESC", "")],
     }  # fmt: skip
