@@ -101,7 +101,7 @@ def val(
     """
     if kind not in VAL_KINDS:
         raise template.TemplateSyntaxError(f"val: {kind!r} is none of {', '.join(VAL_KINDS)}")
-    return render("val", kind=kind, value=value, unit=unit, at=at, now=_now(context))
+    return render("val", kind=kind, value=value, unit=unit, at=at, now=moment_of(context))
 
 
 # Words: states, people, moments
@@ -135,7 +135,8 @@ def person(who: Any, plain: bool = False) -> SafeString:
     return render("person", name=str(who).strip() or _("somebody (erased)"), plain=plain)
 
 
-def _now(context: Context) -> datetime:
+def moment_of(context: Context) -> datetime:
+    """The moment of the page."""
     now = context.get("now")
     return now if isinstance(now, datetime) else timezone.now()
 
@@ -143,13 +144,13 @@ def _now(context: Context) -> datetime:
 @register.simple_tag(takes_context=True)
 def when(context: Context, moment: datetime) -> SafeString:
     """`{% when event.at %}`: "today 08:02", the exact moment in the title."""
-    return marks.when(moment, _now(context))
+    return marks.when(moment, moment_of(context))
 
 
 @register.simple_tag(takes_context=True)
 def age(context: Context, moment: datetime) -> SafeString:
     """`{% age reading.at %}`: "2 min ago", "in 4 h"."""
-    return marks.age(moment, _now(context))
+    return marks.age(moment, moment_of(context))
 
 
 @register.filter
@@ -161,7 +162,7 @@ def span_words(span: timedelta) -> str:
 @register.simple_tag(takes_context=True)
 def day(context: Context, value: date) -> SafeString:
     """`{% day line.until %}`: "30 Nov", "31 Mar 2027"; a moment is taken in the reader's zone."""
-    return marks.day(value, _now(context))
+    return marks.day(value, moment_of(context))
 
 
 @register.filter
@@ -173,7 +174,7 @@ def plain_day(value: date) -> str:
 @register.simple_tag(takes_context=True)
 def until_day(context: Context, ends_at: datetime) -> SafeString:
     """`{% until_day delegation.ends_at %}`: the last day on which it holds; the title is exact."""
-    words = moments.day_words(moments.last_day(ends_at), _now(context))
+    words = moments.day_words(moments.last_day(ends_at), moment_of(context))
     exact = moments.exact_words(ends_at)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', ends_at.isoformat(), exact, words
