@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 from django.db.models.lookups import StartsWith
 from django.utils import timezone
@@ -204,9 +204,11 @@ def standing_parts(*, user: Any, now: Any) -> list[Part]:
     return [Rows(member.order_by("pk")), Rows(held.order_by("pk"), ["unit"])]
 
 
-def named_standing_parts(*, user: Any, now: Any) -> list[Part]:
-    """`standing_parts`, the delegations' ids first, as a table `mine` that other parts read."""
+def named_standing_parts(*, user: Any, now: Any, paths: Any) -> list[Part]:
+    """`standing_parts` of units with these paths alone, an array; the delegations' ids first, as a
+    table `mine` that other parts read."""
     member, held = _standing_of(user, now)
+    held = held.filter(is_of("unit__path", paths, TextField()))
     mine = RawSQL("ARRAY(SELECT id FROM mine)", (), ArrayField(BigIntegerField()))
     rows = Delegation.objects.filter(IsAnyOf(F("pk"), mine))
     return [

@@ -31,7 +31,10 @@ from .authority import Mandate, chain_parts_of, deciding_for, mandates_from
 @dataclass(frozen=True)
 class Standing:
     """Who decides, and by what: {project id: mandates, the nearest first}; with_role: {project id:
-    people with a role above reader}, of the person and of whoever is deputised by a link."""
+    people with a role above reader}, of the person and of whoever is deputised by a link.
+
+    viewer: with their delegations over these projects alone, so it may not be asked about others.
+    """
 
     viewer: Viewer
     mandates: Mapping[int, list[Mandate]]
@@ -75,14 +78,13 @@ def _with_role(
     return found
 
 
-# The links of the person's chains over some units, an array of paths.
+# The links of the person's chains over these units.
 CHAINS = """
 ARRAY(
     SELECT DISTINCT unnest(held.ancestors || held.id)
     FROM mine
     JOIN projects_delegation held ON held.id = mine.id
-    JOIN projects_unit unit ON unit.id = held.unit_id
-    WHERE unit.path = ANY(%s::text[]) AND held.powers @> ARRAY[%s]::varchar[]
+    WHERE held.powers @> ARRAY[%s]::varchar[]
 )
 """
 
@@ -91,7 +93,7 @@ ARRAY(
 def _standing_over(
     power: Power, /, *, user: Any, projects: Any, paths: Any, now: Any
 ) -> list[Part]:
-    ids = RawSQL(CHAINS, (paths, str(power)), ArrayField(BigIntegerField()))  # noqa: S611 - a constant
+    ids = RawSQL(CHAINS, (str(power),), ArrayField(BigIntegerField()))  # noqa: S611 - a constant
     deputies = Delegation.objects.filter(IsAnyOf(F("pk"), ids), is_deputy=True)
     themselves = User.objects.filter(pk=user).values("pk")
     either = themselves.union(deputies.values("grantor"))
@@ -101,7 +103,7 @@ def _standing_over(
     )
     roles = held.filter(is_among("user", either) | Q(is_among("group", members.values("group"))))
     return [
-        *named_standing_parts(user=user, now=now),
+        *named_standing_parts(user=user, now=now, paths=paths),
         *chain_parts_of(ids=ids),
         Values(roles.order_by(), ["project", "user", "group"]),
         Values(members.order_by(), ["group", "user"]),

@@ -245,7 +245,7 @@ JOIN quotas_resource resource ON resource.id = offering.resource_id
 JOIN quotas_zone zone ON zone.id = offering.zone_id
 JOIN quotas_region region ON region.id = zone.region_id
 WHERE offering.id = ANY(ARRAY(
-    SELECT DISTINCT line.offering_id FROM walked
+    SELECT line.offering_id FROM walked
     JOIN quotas_requestline line ON line.request_id = walked.number AND line.state = 'open'
     WHERE line.id = ANY(walked.lines)
 )) ORDER BY region."order", zone."order", resource."order"
