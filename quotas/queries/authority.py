@@ -35,22 +35,22 @@ BOUND_AND_PLACE = ("resource", "zone", "zone__region")
 
 
 About = list[tuple[Delegation, list[DelegationBound]]]
+Known = dict[tuple[int, int, int], About]
 
 
 @dataclass(frozen=True)
 class Mandate:
     """A delegation in force, the chain from its root to itself, and each link's bounds.
 
-    known: {(link id, resource id, zone id): its bounds on that}, as they are found, for all that
-    were read together: on a page many lines are about one offering, and chains begin alike.
+    known: {(link id, resource id, zone id): what the chain down to that link says about that}, as
+    it is found, for all that were read together: on a page many lines are about one offering, and
+    chains begin alike.
     """
 
     delegation: Delegation
     chain: tuple[Delegation, ...]
     bounds: dict[int, tuple[DelegationBound, ...]]
-    known: dict[tuple[int, int, int], list[DelegationBound]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    known: Known = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def unit_path(self) -> str:
@@ -121,24 +121,15 @@ class Mandate:
 
     def _about(self, offering: Offering) -> About:
         """Each link with its bounds that match."""
-        place = (offering.resource_id, offering.zone_id)
-        if (found := self._found.get(place)) is None:
-            found = self._found[place] = [
-                (link, self._matching(link_id, *place)) for link_id, link in self.links
-            ]
+        resource_id, zone_id = offering.resource_id, offering.zone_id
+        found: About = []
+        for link_id, link in self.links:
+            key = (link_id, resource_id, zone_id)
+            if (known := self.known.get(key)) is None:
+                rows = [row for row in self.bounds[link_id] if is_about(row, resource_id, zone_id)]
+                known = self.known[key] = [*found, (link, rows)]
+            found = known
         return found
-
-    def _matching(self, link_id: int, resource_id: int, zone_id: int) -> list[DelegationBound]:
-        key = (link_id, resource_id, zone_id)
-        if (rows := self.known.get(key)) is None:
-            rows = [row for row in self.bounds[link_id] if is_about(row, resource_id, zone_id)]
-            self.known[key] = rows
-        return rows
-
-    @cached_property
-    def _found(self) -> dict[tuple[int, int], About]:
-        """{(resource id, zone id): what is about that}: asked twice of each line of a page."""
-        return {}
 
     @cached_property
     def links(self) -> tuple[tuple[int, Delegation], ...]:
@@ -151,11 +142,10 @@ class Mandate:
         used: what is consumed by now; without it the bounds count as written.
         """
         # As `reaches` and `most` say it, without saying which bound.
-        for link in self.chain:
-            about = [row for row in self.bounds[link.pk] if matches(row, offering)]
-            if not about:
+        for _link, rows in self._about(offering):
+            if not rows:
                 return False
-            if increase > 0 and not all(fits(row, offering, increase, used) for row in about):
+            if increase > 0 and not all(fits(row, offering, increase, used) for row in rows):
                 return False
         return True
 
@@ -236,7 +226,7 @@ def _mandate(
     delegation: Delegation,
     links: Mapping[int, Delegation],
     bounds: Mapping[int, Sequence[DelegationBound]],
-    known: dict[tuple[int, int, int], list[DelegationBound]],
+    known: Known,
 ) -> Mandate:
     ids = delegation.chain_ids
     return Mandate(
@@ -331,7 +321,7 @@ def mandates_from(
         link_id = row.delegation_id
         hang(row, "delegation", by_id[link_id])
         rows[link_id].append(row)
-    known: dict[tuple[int, int, int], list[DelegationBound]] = {}
+    known: Known = {}
     return [_mandate(each, by_id, rows, known) for each in delegations]
 
 

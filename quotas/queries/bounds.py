@@ -148,12 +148,13 @@ def fits(bound: DelegationBound, offering: Offering, increase: int, used: Used |
 
     increase: above zero.
     """
-    most = []
     if bound.per_decision is not None:
-        most.append(bound.per_decision - (used.in_window(bound, offering) if used else 0))
-    if bound.total is not None:
-        most.append(bound.total - (used.of_total(bound) if used else 0))
-    return all(increase <= each for each in most)
+        consumed = used.in_window(bound, offering) if used else 0
+        if increase > bound.per_decision - consumed:
+            return False
+    if bound.total is None:
+        return True
+    return increase <= bound.total - (used.of_total(bound) if used else 0)
 
 
 def tightest(found: Iterable[Most]) -> Most:

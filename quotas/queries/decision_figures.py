@@ -193,7 +193,10 @@ class LineFigures:
 
     @cached_property
     def is_beyond_bound(self) -> bool:
-        return self.bound is not None and self.change > self.bound
+        """Whether it is more than `bound`: asked of every line, so without saying how much."""
+        return self.change > 0 and not any(
+            each.allows(self.offering, self.change, self.used) for each in self.mandates
+        )
 
     @property
     def can_be_granted(self) -> bool:
@@ -206,7 +209,7 @@ class LineFigures:
         if self.change <= 0:
             return self.line.wanted
         room = [self.change, self.source.balance if self.source else 0]
-        if self.bound is not None:
+        if self.is_beyond_bound and self.bound is not None:
             room.append(self.bound)
         step = self.resource.step
         return max((self.balance + min(room)) // step * step, self.balance)
