@@ -6,32 +6,15 @@ parts see the database as it was when the statement began, also the writes of on
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache, partial
 from typing import Any, Self
 
-from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import (
-    BooleanField,
-    CharField,
-    DateField,
-    DateTimeField,
-    DecimalField,
-    Field,
-    ForeignKey,
-    GenericIPAddressField,
-    IntegerField,
-    JSONField,
-    Model,
-    QuerySet,
-    TextField,
-    UUIDField,
-)
-from django.db.models.base import ModelState
+from django.db.models import QuerySet
+
+from .row_makers import column_names, maker
 
 
 @dataclass(frozen=True)
@@ -214,7 +197,7 @@ def _asked(part: Part) -> _Asked | None:
             sql, parameters = rows.values_list(*part.fields).query.sql_with_params()
         name = f"{part.name}({', '.join(part.columns)})"
         return _Asked(sql, parameters, None, name=name)
-    names = part.names if isinstance(part, Values) else _field_names(part)
+    names = part.names if isinstance(part, Values) else _names_of(part)
     try:
         sql, parameters = part.queryset.values_list(*names).query.sql_with_params()
     except EmptyResultSet:
@@ -222,150 +205,13 @@ def _asked(part: Part) -> _Asked | None:
     return _Asked(sql, parameters, len(names))
 
 
-def _models(model: type[Model], related: Sequence[str]) -> list[tuple[str, type[Model]]]:
-    """(path, model) of the rows themselves and of what is related."""
-    found: list[tuple[str, type[Model]]] = [("", model)]
-    for path in related:
-        at = model
-        for name in path.split("__"):
-            at = at._meta.get_field(name).related_model  # type: ignore[assignment]  # a foreign key's
-        found.append((f"{path}__", at))
-    return found
-
-
-def _field_names(part: Rows) -> list[str]:
-    models = _models(part.queryset.model, part.related)
-    names = [
-        f"{path}{field.attname}"
-        for path, model in models
-        for field in _fields(path, model, part.only)
-    ]
-    return [*names, *part.also]
-
-
-def _fields(path: str, model: type[Model], only: Sequence[str]) -> list["Field[Any, Any]"]:
-    """The columns that are read of rows, or of what hangs on them by a path."""
-    fields = model._meta.concrete_fields
-    if not path or not only:
-        return list(fields)
-    return [each for each in fields if each.primary_key or f"{path}{each.attname}" in only]
+def _names_of(part: Rows) -> list[str]:
+    return [*column_names(part.queryset.model, part.related, part.only), *part.also]
 
 
 def _maker(part: Part) -> Callable[[list[list[Any]]], list[Any]]:
     """What makes the answers of rows; what these are put in order by may follow what was asked."""
     if isinstance(part, Rows):
-        model: type[Model] = part.queryset.model
-        return partial(
-            _made, _kinds_of(model, tuple(part.related), tuple(part.only)), tuple(part.also)
-        )
+        return maker(part.queryset.model, part.related, part.only, part.also)
     width = len(part.names) if isinstance(part, Values) else None
     return lambda rows: [tuple(row[:width]) for row in rows]
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """Rows of a model among the columns of an answer: where they hang, and what becomes of values.
-
-    field: what leads there, None for the rows themselves. converted: (place, what makes it of
-    JSON's value) of those that JSON has no value for.
-    """
-
-    above: str
-    field: "Field[Any, Any] | None"
-    path: str
-    model: type[Model]
-    names: list[str]
-    key: int
-    converted: tuple[tuple[int, Callable[[Any], Any]], ...]
-
-
-@cache
-def _kinds_of(
-    model: type[Model], related: tuple[str, ...], only: tuple[str, ...]
-) -> tuple[_Kind, ...]:
-    return tuple(_kinds(model, related, only))
-
-
-def _kinds(model: type[Model], related: Sequence[str], only: Sequence[str]) -> Iterator[_Kind]:
-    models = dict(_models(model, related))
-    for path, at in models.items():
-        above, _sep, name = path[:-2].rpartition("__")
-        above = f"{above}__" if above else ""
-        fields = _fields(path, at, only)
-        names = [field.attname for field in fields]
-        yield _Kind(
-            above,
-            models[above]._meta.get_field(name) if path else None,  # type: ignore[arg-type]  # a column
-            path, at, names, names.index(at._meta.pk.attname),
-            tuple((at, convert) for at, field in enumerate(fields) if (convert := _of_json(field))),
-        )  # fmt: skip
-
-
-# A float has as many digits that are certain.
-MOST_DIGITS = 15
-
-
-def _of_json(field: "Field[Any, Any]") -> Callable[[Any], Any] | None:
-    """What makes a value of the column of JSON's; None: it is the same.
-
-    Raises TypeError for a kind of field that JSON may not carry as it is. A field of our own says
-    by `is_read_from_json` that its `to_python` does.
-    """
-    while isinstance(field, ForeignKey):
-        field = field.target_field
-    if isinstance(
-        field, IntegerField | CharField | TextField | BooleanField | JSONField | ArrayField
-    ):
-        return None
-    if isinstance(field, DateTimeField):
-        # As `to_python` of a moment that PostgreSQL wrote: there are hundreds on a page.
-        return datetime.fromisoformat
-    is_carried = (
-        isinstance(field, DateField | UUIDField | GenericIPAddressField)
-        or (
-            isinstance(field, DecimalField) and (field.max_digits or MOST_DIGITS + 1) <= MOST_DIGITS
-        )
-        or getattr(field, "is_read_from_json", False)
-    )
-    if not is_carried:
-        raise TypeError(f"{field}: JSON does not carry a {type(field).__name__}; ask for `Values`")
-    return field.to_python
-
-
-def _made(kinds: Sequence[_Kind], also: Sequence[str], rows: list[list[Any]]) -> list[Any]:
-    """Rows of models. What many of them hang on, as a zone, is one object that they share."""
-    top, *others = kinds
-    width, alias = len(top.names), connection.alias
-    shared, found = dict[tuple[str, Any], Model](), []
-    for row in rows:
-        one = _instance(top, row[:width], alias)
-        made: dict[str, Model | None] = {"": one}
-        begin = width
-        for kind in others:
-            end = begin + len(kind.names)
-            key = row[begin + kind.key]
-            each = shared.get((kind.path, key))
-            # None where an outer join found nothing.
-            if each is None and key is not None:
-                each = shared[kind.path, key] = _instance(kind, row[begin:end], alias)
-            made[kind.path] = each
-            begin = end
-            holder = made[kind.above]
-            if holder is not None:
-                kind.field.set_cached_value(holder, each)  # type: ignore[union-attr]  # a relation
-        if also:
-            vars(one).update(zip(also, row[begin:], strict=False))
-        found.append(one)
-    return found
-
-
-def _instance(kind: _Kind, values: list[Any], alias: str) -> Model:
-    """As `Model.from_db`, past `__init__` and its signals, to which nothing of ours listens."""
-    for at, convert in kind.converted:
-        if values[at] is not None:
-            values[at] = convert(values[at])
-    made = kind.model.__new__(kind.model)
-    state = made._state = ModelState()
-    state.adding, state.db = False, alias
-    vars(made).update(zip(kind.names, values, strict=True))
-    return made

@@ -1,13 +1,16 @@
 """Several statements as one: what comes back, in which order, and what an error leaves behind."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.contrib.postgres.fields import ArrayField
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models import Count, F
 from django.test.utils import CaptureQueriesContext
 
 from portal.lib.inserts import added, inserting, key_of, next_keys
+from portal.lib.row_makers import of_json
 from portal.lib.together import Rows, Values, Written, together
 from projects.models import ApiToken, Event, Project, Unit, User
 
@@ -70,6 +73,20 @@ def test_a_row_has_the_types_of_its_columns_or_is_refused(org: Unit) -> None:
     assert vars(found) | {"_state": None} == vars(Event.objects.get()) | {"_state": None}
     with pytest.raises(TypeError, match=r"ApiToken\.digest"):
         together(Rows(ApiToken.objects.all()))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [models.BinaryField(), ArrayField(models.DateTimeField()), models.DecimalField(max_digits=16)],
+)
+def test_a_field_that_json_does_not_carry_is_refused(field: "models.Field[Any, Any]") -> None:
+    with pytest.raises(TypeError, match="ask for `Values`"):
+        of_json(field)
+
+
+@pytest.mark.parametrize("field", [ArrayField(models.BigIntegerField()), models.JSONField()])
+def test_what_json_has_a_value_for_stays_as_it_is(field: "models.Field[Any, Any]") -> None:
+    assert of_json(field) is None
 
 
 def test_a_row_is_put_in_order_by_what_nobody_asked_for(org: Unit) -> None:
