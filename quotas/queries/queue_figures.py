@@ -17,7 +17,15 @@ from projects.states import Power
 from quotas.models import Account, Limit, RequestLine
 from quotas.queries.accounts import Fill
 from quotas.queries.authority import Mandate, powers_over, usable
-from quotas.queries.consumption import used_by_many
+from quotas.queries.bounds import Used
+from quotas.queries.consumption import (
+    acts_part,
+    links_of,
+    periods_of,
+    used_from,
+    uses_part,
+    window_keys,
+)
 from quotas.queries.decision_figures import LineFigures, Use
 
 # `paying` is the nearest envelope above a project, or the pool; `sizes` what these have with all
@@ -185,13 +193,11 @@ def figures_at_a_glance(
     """{line id: its figures} in the order of the lines.
 
     lines: as `lines_of_page` gives them. mandates: what the person
-    holds there. One query, and two for what is consumed of bounds.
+    holds there. One query.
     """
     if not lines:
         return {}
-    glances = _look(lines)
-    wanted = [(line.project_id, line.offering_id) for line in lines]
-    consumed = used_by_many(mandates, wanted, now)
+    glances, consumed = _look(lines, mandates, now)
     held: dict[tuple[str, tuple[Power, ...]], tuple[Mandate, ...]] = {}
     found, made, by_unit = {}, _Made(), ByUnit(mandates)
     for line in lines:
@@ -214,20 +220,33 @@ def figures_at_a_glance(
     return found
 
 
-def _look(lines: Collection[RequestLine]) -> dict[int, _Glance]:
+def _look(
+    lines: Collection[RequestLine], mandates: Collection[Mandate], now: datetime
+) -> tuple[dict[int, _Glance], dict[int, Used]]:
+    """{line id: its row of the statement}, {project id: what is consumed of the bounds there}."""
     below = [line.project.unit.path for line in lines]
-    (found,) = _glances(
+    links = links_of(mandates)
+    wanted = [(line.project_id, line.offering_id) for line in lines]
+    found, acts, uses = _glances(
         lines=[line.pk for line in lines],
-        projects=[line.project_id for line in lines],
-        offerings=[line.offering_id for line in lines],
+        projects=[project for project, _offering in wanted],
+        wanted=[offering for _project, offering in wanted],
         below=below,
         paths=sorted({above for path in set(below) for above in ancestor_paths(path)}),
+        **window_keys(links, wanted, now),
+        **periods_of(links, now),
     )
-    return {row[0]: _Glance._make(row) for row in found}
+    glances = {row[0]: _Glance._make(row) for row in found}
+    return glances, used_from(links, wanted, now, acts, uses)
 
 
 @compiled
 def _glances(
-    *, lines: Any, projects: Any, offerings: Any, below: Any, paths: Any
+    *, lines: Any, projects: Any, wanted: Any, below: Any, paths: Any,
+    holders: Any, offerings: Any, since: Any, bounds: Any, periods: Any,
 ) -> list[Part]:  # fmt: skip
-    return [Stated(GLANCE, [lines, projects, offerings, below, paths])]
+    return [
+        Stated(GLANCE, [lines, projects, wanted, below, paths]),
+        acts_part(Power.DECIDE_QUOTA, holders, offerings, since),
+        uses_part(Power.DECIDE_QUOTA, bounds, periods),
+    ]
