@@ -29,7 +29,10 @@ def environment(**options: Any) -> Environment:
     wanted = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     made = Environment(**options | wanted)  # noqa: S701 - Django itself says autoescape
     made.globals |= {"_": gettext, "ngettext": ngettext, "pgettext": pgettext}
-    made.globals |= {each.__name__: each for each in MARKS}
+    named = {each.__name__: each for each in MARKS}
+    made.globals |= named
+    # `value|icon` is `icon(value)` without what the engine asks of whatever is called by name.
+    made.filters |= named
     return made
 
 

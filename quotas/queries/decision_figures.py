@@ -86,7 +86,8 @@ class Use:
     @property
     def is_low(self) -> bool:
         """Whether most of what is there lies idle: a reason to ask back."""
-        return self.percent is not None and self.percent < LOW_USE_PERCENT
+        percent = self.percent
+        return percent is not None and percent < LOW_USE_PERCENT
 
 
 @dataclass(frozen=True)

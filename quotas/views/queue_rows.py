@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.http import HttpRequest
 from django.template.backends.utils import csrf_input
@@ -26,7 +26,7 @@ from quotas.queries.queue_wishes import Wanted
 from quotas.queries.waiting import lines_of_page
 
 MOST_REASON = 90
-_GRAVEST_FIRST = ("bad", "busy", "warn", "ok")
+_GRAVEST_FIRST = {"bad": 0, "busy": 1, "warn": 2, "ok": 3}
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _IN_SINGLE_QUOTES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#x27;"})
 
@@ -61,8 +61,17 @@ class Gauge(NamedTuple):
     zone: str
 
 
+class Notice(NamedTuple):
+    """One thing that should be seen of a row at a glance."""
+
+    tone: str
+    icon: str
+    text: str
+
+
 class Row(NamedTuple):
-    """A request in the queue as it is drawn: plain texts, nothing to ask for.
+    """A request in the queue as it is drawn: plain texts, nothing to ask for. The template names
+    its fields in this order.
 
     helper: who wrote it in the requester's name. seen: {line id: the quota of now} of the lines
     that the person could decide. shown: these, as a decision carries them; empty where the
@@ -80,7 +89,7 @@ class Row(NamedTuple):
     reason: str
     lines: list[Line]
     gauge: Gauge | None
-    noticed: list[dict[str, str]]
+    noticed: list[Notice]
     submitted_at: datetime | None
     seen: dict[int, int]
     shown: str
@@ -189,57 +198,60 @@ def _to_decide(lines: list[LineFigures], is_whole: bool) -> SafeString:
     return mark_safe(text.translate(_IN_SINGLE_QUOTES))  # noqa: S308 - escaped here
 
 
-def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[dict[str, str]]:
+def noticed(quota_request: QuotaRequest, lines: list[LineFigures]) -> list[Notice]:
     """What somebody who has forty of these should see at a glance, the gravest first."""
-    found: list[dict[str, Any]] = []
+    found: list[Notice] = []
     for line in lines:
         found += _noticed_of_line(line)
     if not all(line.is_to_decide for line in lines):
         found += _noticed_tasks(lines)
     found += _noticed_use(lines)
     if lines and all(line.change < 0 for line in lines):
-        found.append({"tone": "ok", "icon": "back", "text": _("gives back")})
+        found.append(Notice("ok", "back", _("gives back")))
     if quota_request.until_on is not None:
-        found.append({"tone": "busy", "icon": "calendar", "text": _("returns by itself")})
+        found.append(Notice("busy", "calendar", _("returns by itself")))
     if quota_request.all_or_nothing and len(lines) > 1:
-        found.append({"tone": "busy", "icon": "info", "text": _("all lines or none")})
-    return sorted(found, key=lambda each: _GRAVEST_FIRST.index(each["tone"]))
+        found.append(Notice("busy", "info", _("all lines or none")))
+    return sorted(found, key=lambda each: _GRAVEST_FIRST[each.tone])
 
 
-def _noticed_of_line(line: LineFigures) -> list[dict[str, str]]:
-    words = {"resource": line.resource.name, "zone": line.place}
+def _noticed_of_line(line: LineFigures) -> list[Notice]:
     found = []
     if line.short:
-        words["short"] = format_amount(line.short, line.unit)
-        words["most"] = format_amount(line.most, line.unit)
         said = (
             _("%(short)s short: grant up to %(most)s in all")
             if line.most > line.balance
             else _("%(short)s short in %(zone)s")
         )
-        found.append({"tone": "bad", "icon": "stop", "text": said % words})
+        words = _words(line, short=line.short, most=line.most)
+        found.append(Notice("bad", "stop", said % words))
     if not line.is_reached:
         said = _("not in your remit: %(resource)s in %(zone)s")
-        found.append({"tone": "busy", "icon": "up", "text": said % words})
+        found.append(Notice("busy", "up", said % _words(line)))
     elif line.is_to_decide and line.is_beyond_bound:
-        words["bound"] = format_amount(line.bound or 0, line.unit)
         said = (
             _("above the %(bound)s %(resource)s left of your remit")
             if line.widest.used
             else _("above your %(bound)s %(resource)s per decision")
         )
-        found.append({"tone": "busy", "icon": "up", "text": said % words})
+        found.append(Notice("busy", "up", said % _words(line, bound=line.bound or 0)))
     if line.endorsed is not None:
-        words["endorsed"] = format_amount(line.endorsed, line.quota_unit)
         said = _("endorsed: %(endorsed)s %(resource)s in %(zone)s")
-        found.append({"tone": "ok", "icon": "stamp", "text": said % words})
+        words = _words(line) | {"endorsed": format_amount(line.endorsed, line.quota_unit)}
+        found.append(Notice("ok", "stamp", said % words))
     if line.is_below_use:
         said = _("more %(resource)s in use in %(zone)s")
-        found.append({"tone": "warn", "icon": "warn", "text": said % words})
+        found.append(Notice("warn", "warn", said % _words(line)))
     return found
 
 
-def _noticed_tasks(lines: list[LineFigures]) -> list[dict[str, str]]:
+def _words(line: LineFigures, **amounts: int) -> dict[str, str]:
+    """What a sentence about a line says of it, with these amounts."""
+    said = {name: format_amount(each, line.unit) for name, each in amounts.items()}
+    return {"resource": line.resource.name, "zone": line.place, **said}
+
+
+def _noticed_tasks(lines: list[LineFigures]) -> list[Notice]:
     """What of it the person may only endorse, zone by zone."""
     resources: dict[str, list[str]] = defaultdict(list)
     for line in lines:
@@ -247,30 +259,20 @@ def _noticed_tasks(lines: list[LineFigures]) -> list[dict[str, str]]:
             resources[line.place].append(line.resource.name)
     said = _("to endorse: %(resources)s in %(zone)s")
     return [
-        {
-            "tone": "busy",
-            "icon": "stamp",
-            "text": said % {"resources": ", ".join(names), "zone": zone},
-        }
+        Notice("busy", "stamp", said % {"resources": ", ".join(names), "zone": zone})
         for zone, names in resources.items()
     ]
 
 
-def _noticed_use(lines: list[LineFigures]) -> list[dict[str, str]]:
+def _noticed_use(lines: list[LineFigures]) -> list[Notice]:
     """The least used of what is asked to grow; one is reason enough to open the request."""
     idle = [
         (line.use.percent, line.line.pk, line)
         for line in lines
-        if line.change > 0 and line.use is not None and line.use.percent is not None
-        if line.use.is_low
+        if line.change > 0 and line.use is not None and line.use.is_low
     ]
     if not idle:
         return []
     percent, _pk, line = min(idle)
-    words = {
-        "resource": line.resource.name,
-        "zone": line.place,
-        "percent": percent,
-    }
     said = _("%(resource)s in %(zone)s %(percent)s\u00a0%% used")
-    return [{"tone": "warn", "icon": "warn", "text": said % words}]
+    return [Notice("warn", "warn", said % (_words(line) | {"percent": str(percent)}))]
