@@ -127,6 +127,8 @@ def ordered(rows: QuerySet[QuotaRequest], order: str) -> QuerySet[QuotaRequest]:
 class Choices:
     """What a queue can be narrowed to: of what waits in it, whatever it is narrowed to now.
 
+    Where more waits than is counted, the units of the first, and all zones and resources.
+
     {what stands in an address: what people read} of each kind.
     """
 
@@ -237,19 +239,24 @@ WHERE unit.id = ANY(ARRAY(
     WHERE id = ANY(ARRAY(SELECT project FROM walked))
 )) ORDER BY unit.path LIMIT {MOST_CHOICES}
 """  # noqa: S608 - constants
-OFFERINGS = """
+# Of more than is counted only the first are walked, and others may wait elsewhere: then it is all
+# that can be asked for. PostgreSQL works out that branch alone.
+OFFERINGS = f"""
 SELECT zone.id AS zone, region.name AS region_name, zone.name AS zone_name,
        resource.slug AS resource, resource.name AS resource_name
 FROM quotas_offering offering
 JOIN quotas_resource resource ON resource.id = offering.resource_id
 JOIN quotas_zone zone ON zone.id = offering.zone_id
 JOIN quotas_region region ON region.id = zone.region_id
-WHERE offering.id = ANY(ARRAY(
-    SELECT line.offering_id FROM walked
-    JOIN quotas_requestline line ON line.request_id = walked.number AND line.state = 'open'
-    WHERE line.id = ANY(walked.lines)
-)) ORDER BY region."order", zone."order", resource."order"
-"""
+WHERE offering.id = ANY(CASE
+    WHEN (SELECT max(place) FROM walked) > {COUNTED} THEN ARRAY(SELECT id FROM quotas_offering)
+    ELSE ARRAY(
+        SELECT line.offering_id FROM walked
+        JOIN quotas_requestline line ON line.request_id = walked.number AND line.state = 'open'
+        WHERE line.id = ANY(walked.lines)
+    )
+END) ORDER BY region."order", zone."order", resource."order"
+"""  # noqa: S608 - a constant
 
 
 def _choices(units: Iterable[Sequence[Any]], offerings: Iterable[Sequence[Any]]) -> Choices:

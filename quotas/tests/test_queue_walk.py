@@ -7,11 +7,11 @@ from random import Random
 
 import pytest
 
-from portal.lib.together import Statement
+from portal.lib.together import Named, Stated, Statement, together
 from projects.models import Delegation, Project, User
 from projects.queries.viewers import Viewer
 from projects.states import Power, Role
-from quotas.models import Assignment, QuotaRequest, RequestLine, Resource, Zone
+from quotas.models import Assignment, Offering, QuotaRequest, RequestLine, Resource, Zone
 from quotas.queries import queue_heads
 from quotas.queries.queue_heads import (
     first_by_number,
@@ -20,8 +20,9 @@ from quotas.queries.queue_heads import (
     place_in_queue,
     waiting_count,
 )
-from quotas.queries.queue_wishes import PAGE, Wanted
-from quotas.queries.waiting import queue_page, waiting
+from quotas.queries.queue_walk import WALKED
+from quotas.queries.queue_wishes import COUNTED, PAGE, Wanted
+from quotas.queries.waiting import OFFERINGS, queue_page, waiting
 from quotas.states import AssignmentKind, LineState
 from quotas.tests.site import NOW, Site, join, make_group
 
@@ -149,6 +150,22 @@ def test_its_choices_are_those_of_what_waits(site: Site) -> None:
         assert (queue_page(dana, Wanted(zone=zone.pk)).count > 0) == (zone.pk in found.zones)
     for slug in Resource.objects.values_list("slug", flat=True):
         assert (queue_page(dana, Wanted(resource=slug)).count > 0) == (slug in found.resources)
+
+
+WALKED_SO_FAR = "SELECT place, 0, ARRAY[]::bigint[], place FROM generate_series(1, %s) place"
+
+
+def test_where_more_waits_than_is_counted_all_that_can_be_asked_for_can_be_chosen(
+    site: Site,
+) -> None:
+    def offered(count: int) -> set[tuple[int, str]]:
+        walk = Named("walked", WALKED, Stated(WALKED_SO_FAR, [count]))
+        _walk, found = together(walk, Stated(OFFERINGS))
+        return {(zone, resource) for zone, _region, _name, resource, _words in found}
+
+    every = Offering.objects.order_by("pk").values_list("zone", "resource__slug")
+    assert (offered(0), offered(COUNTED)) == (set(), set())
+    assert offered(COUNTED + 1) == set(every)
 
 
 def test_who_has_nothing_has_an_empty_queue(site: Site) -> None:
