@@ -86,9 +86,13 @@ class Mandate:
         return frozenset({*self.deputised, *([delegate] if delegate is not None else [])})
 
     @cached_property
-    def _paths(self) -> frozenset[str]:
-        """Of the units that its links are over."""
-        return frozenset(link.unit.path for link in self.chain)
+    def innermost(self) -> str | None:
+        """The path that all it holds for begins with: of the deepest of the units that its links
+        are over. None where these do not lie above one another, so that it holds for nothing.
+        """
+        paths = {link.unit.path for link in self.chain}
+        deepest = max(paths, key=len)
+        return deepest if all(map(deepest.startswith, paths)) else None
 
     @cached_property
     def _powers(self) -> frozenset[str]:
@@ -96,9 +100,14 @@ class Mandate:
         first, *others = (link.powers for link in self.chain)
         return frozenset(first).intersection(*others)
 
+    def has(self, *powers: Power) -> bool:
+        """Whether every link has these powers."""
+        return self._powers.issuperset(powers)
+
     def covers(self, unit_path: str, *powers: Power) -> bool:
         """Whether every link has these powers and the unit in its subtree."""
-        return self._powers.issuperset(powers) and all(map(unit_path.startswith, self._paths))
+        path = self.innermost
+        return path is not None and unit_path.startswith(path) and self.has(*powers)
 
     def reaches(self, offering: Offering) -> bool:
         """Whether every link says anything about the offering; else nothing of it is decided."""

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from portal.lib.compiled import compiled
 from portal.lib.together import Part, Stated
-from projects.models import Unit, ancestor_paths
+from projects.models import Project, Unit, ancestor_paths
 from projects.states import Power
 from quotas.models import Account, Limit, RequestLine
 from quotas.queries.accounts import Fill
-from quotas.queries.authority import Mandate, powers_over, usable
+from quotas.queries.authority import Mandate, powers_over
 from quotas.queries.bounds import Used
 from quotas.queries.consumption import (
     acts_part,
@@ -125,29 +125,23 @@ class _Glance(NamedTuple):
     limit_seen: int | None
     read_at: str
 
-    @property
-    def envelope(self) -> Fill | None:
-        if self.source_id is None:
-            return None
-        return Fill(promised=self.source_size - self.source_balance, size=self.source_size)
-
 
 class _Made:
     """Sources and limits of rows, each made once for a page: many lines draw from one."""
 
     def __init__(self) -> None:
-        self._sources: dict[int, tuple[Account, ...]] = {}
+        self._paying: dict[int | None, tuple[tuple[Account, ...], Fill | None]] = {None: ((), None)}
         self._limits: dict[int, Limit] = {}
         self._units: dict[str, Unit] = {}
 
-    def sources(self, glance: _Glance) -> tuple[Account, ...]:
-        if glance.source_id is None:
-            return ()
-        if (found := self._sources.get(glance.source_id)) is None:
+    def paying(self, glance: _Glance) -> tuple[tuple[Account, ...], Fill | None]:
+        """Who could pay, and how full that is."""
+        number, size, balance = glance.source_id, glance.source_size, glance.source_balance
+        if number not in self._paying:
             unit = self._unit(glance.source_path) if glance.source_path else None
-            found = (Account(pk=glance.source_id, balance=glance.source_balance, unit=unit),)
-            self._sources[glance.source_id] = found
-        return found
+            fill = Fill(promised=size - balance, size=size)
+            self._paying[number] = (Account(pk=number, balance=balance, unit=unit),), fill
+        return self._paying[number]
 
     def _unit(self, path: str) -> Unit:
         if (found := self._units.get(path)) is None:
@@ -174,17 +168,25 @@ class ByUnit:
     """`usable` for one unit after the other: who holds many is asked only for those above it."""
 
     def __init__(self, mandates: Iterable[Mandate]) -> None:
-        self._over: dict[str, list[tuple[int, Mandate]]] = defaultdict(list)
-        for place, each in enumerate(mandates):
-            self._over[each.unit_path].append((place, each))
+        self._over: dict[str | None, list[tuple[int, Mandate]]] = defaultdict(list)
+        nearest_first = sorted(mandates, key=lambda each: each.nearness, reverse=True)
+        for place, each in enumerate(nearest_first):
+            self._over[each.innermost].append((place, each))
 
     def usable(self, unit_path: str, *powers: Power) -> list[Mandate]:
         """As `usable` of all of them says it: equally near ones in the order they were given."""
         above = [
-            each for path in ancestor_paths(unit_path) for each in self._over.get(path, ())
-        ]  # fmt: skip
+            (place, each)
+            for path in ancestor_paths(unit_path)
+            for place, each in self._over.get(path, ())
+            if each.has(*powers)
+        ]
         above.sort(key=itemgetter(0))
-        return usable([each for _place, each in above], unit_path, *powers)
+        return [each for _place, each in above]
+
+    def deciding_for(self, project: Project) -> list[Mandate]:
+        """Those by which a request of the project can be decided."""
+        return self.usable(project.unit.path, *powers_over(project))
 
 
 def figures_at_a_glance(
@@ -198,22 +200,22 @@ def figures_at_a_glance(
     if not lines:
         return {}
     glances, consumed = _look(lines, mandates, now)
-    held: dict[tuple[str, tuple[Power, ...]], tuple[Mandate, ...]] = {}
+    held: dict[int, tuple[Mandate, ...]] = {}
     found, made, by_unit = {}, _Made(), ByUnit(mandates)
     for line in lines:
-        glance = glances[line.pk]
-        place = (line.project.unit.path, powers_over(line.project))
-        if place not in held:
-            held[place] = tuple(by_unit.usable(place[0], *place[1]))
+        glance, project_id = glances[line.pk], line.project_id
+        if project_id not in held:
+            held[project_id] = tuple(by_unit.deciding_for(line.project))
+        sources, envelope = made.paying(glance)
         found[line.pk] = LineFigures(
             line=line,
             balance=line.quota,  # type: ignore[attr-defined]  # annotated by lines_of_page
-            sources=made.sources(glance),
-            envelope=glance.envelope,
+            sources=sources,
+            envelope=envelope,
             zone=None,
             use=made.use(glance),
-            mandates=held[place],
-            used=consumed[line.project_id],
+            mandates=held[project_id],
+            used=consumed[project_id],
             is_to_decide=line.is_to_decide,  # type: ignore[attr-defined]  # as above
             endorsed=line.endorsed,  # type: ignore[attr-defined]  # as above
         )

@@ -124,14 +124,25 @@ def test_of_many_mandates_those_above_a_unit_are_found_as_among_all_and_in_their
                 found = [each.delegation.pk for each in by_unit.usable(path, *powers)]
                 among_all = usable(mandates, path, *powers)
                 assert found == [each.delegation.pk for each in among_all]
+                assert set(found) == {
+                    each.delegation.pk for each in mandates if _holds(each, path, powers)
+                }
                 lengths.add(len(found))
     assert {0, 1, 2, 3, 4} <= lengths
+
+
+def _holds(mandate: Mandate, path: str, powers: tuple[Power, ...]) -> bool:
+    return all(
+        path.startswith(link.unit.path) and set(powers) <= set(link.powers)
+        for link in mandate.chain
+    )
 
 
 def _some_mandate(chance: random.Random, paths: list[str], pk: int) -> Mandate:
     both, one = [Power.DECIDE_QUOTA, Power.DECIDE_PROJECTS], [Power.DECIDE_QUOTA]
     last = chance.choice(paths)
-    above = [path for path in paths if last.startswith(path)]
+    # Seldom one that its last link does not lie below: it holds for nothing.
+    above = [path for path in paths if last.startswith(path) or chance.random() < 0.05]
     places = [*sorted(chance.choices(above, k=chance.randint(0, 2)), key=len), last]
     links = [
         Delegation(
