@@ -6,17 +6,17 @@ Pure: knows amounts, but no colour, no word and no markup. Widths are strings su
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["track", "used", "reserved", "pending", "over"]
 
 _LEAST = 0.75  # per cent: what exists can be seen
+_ENDS = {0.0: "0%", 100.0: "100%"}  # where most pieces begin or end
 _LABEL_ROOM = 240  # px: the narrowest that a bar of parts gets
 _LABEL_CHAR, _LABEL_PAD = 6.5, 8  # px
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """One stretch of a bar."""
 
     kind: Kind
@@ -24,8 +24,7 @@ class Piece:
     width: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """Pieces in drawing order; `limit_x` is the tick, `gap_x` parts used from reserved."""
 
     pieces: tuple[Piece, ...]
@@ -139,4 +138,6 @@ def _kept(pieces: Iterable[Piece | None]) -> tuple[Piece, ...]:
 
 
 def _text(share: float) -> str:
+    if share in _ENDS:
+        return _ENDS[share]
     return f"{share:.2f}".rstrip("0").rstrip(".") + "%"

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from django.db.models import Count, Max
 from django.utils import timezone
@@ -36,8 +37,7 @@ LOW_USE_PERCENT = 60
 PEAK_DAYS = 30
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """What a service said of the limit behind an offering, and how many offerings feed it."""
 
     limit: Limit
