@@ -60,10 +60,10 @@ def age(moment: datetime, now: datetime) -> SafeString:
     return _time(moment, moments.age_words(moment, now))
 
 
-def brief_age(moment: datetime, now: datetime) -> SafeString:
+def brief_age(moment: datetime, now: datetime, reader: moments.Reader) -> SafeString:
     """`age` for tables of hundreds: the moment to the minute, for people alone."""
-    words = moments.age_words(moment, now)
-    return _html('<span title="{}">{}</span>', moments.minute_words(moment), words)
+    words = moments.age_words(moment, now, reader)
+    return _html('<span title="{}">{}</span>', moments.minute_words(moment, reader), words)
 
 
 def day(value: date, now: datetime) -> SafeString:

@@ -5,7 +5,7 @@ The zone is the one Django has active, the language too; `now` is always given.
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -19,6 +19,20 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 _A_WHILE = 100 * DAY
 # Moments that are said again and again: a queue is looked at all day, by many, row by row.
 _KEPT = 2048
+
+
+class Reader(NamedTuple):
+    """Whom moments are said to: what words are kept for, and the zone. Asked for once where
+    hundreds are said, as Django looks long for either.
+    """
+
+    key: Any
+    zone: tzinfo
+
+    @classmethod
+    def of_now(cls) -> "Reader":
+        """The one for whom language and zone are active."""
+        return cls(words_key(), timezone.get_current_timezone())
 
 
 def _written(value: date, form: str) -> str:
@@ -48,7 +62,7 @@ def zone_of(name: str) -> ZoneInfo | None:
         return None
 
 
-def age_words(moment: datetime, now: datetime) -> str:
+def age_words(moment: datetime, now: datetime, reader: Reader | None = None) -> str:
     """Return "just now", "2 min ago", "in a moment", "in 4 h"; after a hundred days the date."""
     seconds = round((now - moment).total_seconds())
     distance = abs(seconds)
@@ -56,7 +70,8 @@ def age_words(moment: datetime, now: datetime) -> str:
         return short_words(moment, now)
     if distance < 5:
         return _("just now") if seconds >= 0 else _("in a moment")
-    return _away(words_key(), _in_whole(distance), seconds > 0)
+    key = words_key() if reader is None else reader.key
+    return _away(key, _in_whole(distance), seconds > 0)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -88,11 +103,11 @@ def exact_words(moment: datetime) -> str:
     return _written(timezone.localtime(moment), form)
 
 
-def minute_words(moment: datetime) -> str:
+def minute_words(moment: datetime, reader: Reader | None = None) -> str:
     """Return "Tue 17 Nov 2026, 08:02 CET": exact enough for a sentence."""
     # As UTC: of one zone the two moments of an hour that comes twice would be equal.
-    zone = timezone.get_current_timezone()
-    return _minute_said(words_key(), zone, moment.astimezone(UTC))
+    key, zone = reader or Reader.of_now()
+    return _minute_said(key, zone, moment.astimezone(UTC))
 
 
 @lru_cache(maxsize=_KEPT)

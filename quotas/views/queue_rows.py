@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from portal.jinja import draw
 from portal.lib.amounts import format_amount, input_text
 from portal.lib.bars import Bar, fill_bar
+from portal.lib.moments import Reader
 from portal.lib.words import gettext as _
 from portal.templatetags.ui import state
 from projects.queries.viewers import Viewer
@@ -117,7 +118,7 @@ def table_of(rows: list[Row], request: HttpRequest, viewer: Viewer, wanted: Want
     return draw(
         "decide/_rows.jinja",
         rows=rows, now=viewer.now, new_project=state(_("new project"), "plus", "busy"),
-        addresses=addresses, csrf_input=csrf_input(request),
+        addresses=addresses, csrf_input=csrf_input(request), reader=Reader.of_now(),
     )  # fmt: skip
 
 
