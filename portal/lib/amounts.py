@@ -69,7 +69,7 @@ def format_pair(one: int, other: int, unit: str) -> tuple[str, str]:
         first, second = _hundredths(abs(one), power), _hundredths(abs(other), power)
         # What hundredths tell apart, texts do.
         if first and second and (first != second or (one < 0) != (other < 0)):
-            return _in_power(one, power), _in_power(other, power)
+            return _in_hundredths(one, first, power), _in_hundredths(other, second, power)
     return format_amount(one, unit), format_amount(other, unit)
 
 
@@ -102,7 +102,10 @@ def input_text(value: int, unit: str) -> str:
     if unit != BYTES or value == 0:
         return str(value)
     exact = [power for power in range(len(_PREFIXES)) if _is_short(value, power)]
-    texts = [_plain(_hundredths(value, power)) + (_PREFIXES[power] or BYTES) for power in exact]
+    # What is exact in a prefix is a whole number in the one below, and only longer in those below.
+    texts = [
+        _plain(_hundredths(value, power)) + (_PREFIXES[power] or BYTES) for power in exact[-2:]
+    ]
     return min(reversed(texts), key=len)
 
 
@@ -233,8 +236,13 @@ def _written_power(value: int) -> int:
 
 def _in_power(value: int, power: int) -> str:
     """With at most two decimals, rounded: "1.43 TiB"."""
+    return _in_hundredths(value, _hundredths(abs(value), power), power)
+
+
+def _in_hundredths(value: int, hundredths: int, power: int) -> str:
+    """`_in_power` for who has counted how many hundredths that is, without the sign."""
     sign = MINUS if value < 0 else ""
-    return f"{sign}{_decimal(_hundredths(abs(value), power))}{THIN}{_unit_name(power)}"
+    return f"{sign}{_decimal(hundredths)}{THIN}{_unit_name(power)}"
 
 
 def _hundredths(value: int, power: int) -> int:
