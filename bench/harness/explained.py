@@ -2,6 +2,6 @@
 
 # {name of a limit (limits.py): an anchor of docs/performance.md, one for each cause}
 ANCHORS: dict[str, str] = {
-    "queue: ratio": "the-time-of-the-queue",
+    "many changes on real OpenStack: value": "changes-on-real-openstack",
 }
 EXPLAINED = {name: f"docs/performance.md#{anchor}" for name, anchor in ANCHORS.items()}
