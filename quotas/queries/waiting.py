@@ -239,8 +239,9 @@ WHERE unit.id = ANY(ARRAY(
     WHERE id = ANY(ARRAY(SELECT project FROM walked))
 )) ORDER BY unit.path LIMIT {MOST_CHOICES}
 """  # noqa: S608 - constants
-# Of more than is counted only the first are walked, and others may wait elsewhere: then it is all
-# that can be asked for. PostgreSQL works out that branch alone.
+# Of more than is counted only the first are walked, and others may wait elsewhere: then it is the
+# whole catalogue, with what is retired, as of that lines may still wait. PostgreSQL works out the
+# branch that it needs and not the other.
 OFFERINGS = f"""
 SELECT zone.id AS zone, region.name AS region_name, zone.name AS zone_name,
        resource.slug AS resource, resource.name AS resource_name

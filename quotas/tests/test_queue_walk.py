@@ -155,7 +155,7 @@ def test_its_choices_are_those_of_what_waits(site: Site) -> None:
 WALKED_SO_FAR = "SELECT place, 0, ARRAY[]::bigint[], place FROM generate_series(1, %s) place"
 
 
-def test_where_more_waits_than_is_counted_all_that_can_be_asked_for_can_be_chosen(
+def test_where_more_waits_than_is_counted_the_whole_catalogue_can_be_chosen_from(
     site: Site,
 ) -> None:
     def offered(count: int) -> set[tuple[int, str]]:
