@@ -22,14 +22,14 @@ from portal.testing import wait_until
 
 ONCE = Retry(NoBackoff(), 0)
 OWNER = """
-import sys, signal, time
+import sys, signal
 from pathlib import Path
 from portal.lib.servers import ServersError, embedded_servers
 try:
     with embedded_servers(Path(sys.argv[1]), durable=False) as servers:
         pids = [servers.postgres.child.pid, servers.broker.child.pid]
         print(*pids, flush=True)
-        time.sleep(600)
+        signal.pause()
 except ServersError as error:
     sys.exit(str(error))
 """

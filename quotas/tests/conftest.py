@@ -12,7 +12,9 @@ from pytest_django import Settings
 from contrib.sandbox.control import RunningSandbox
 from contrib.testing.clouds import SandboxSite
 from contrib.testing.plain import PlainClient
-from quotas.tests.site import NOW, Site, make_site
+from projects.models import Project
+from projects.states import Role
+from quotas.tests.site import NOW, Site, join, make_project, make_site
 
 
 @pytest.fixture
@@ -24,6 +26,17 @@ def site(db: None) -> Site:
 def site_today(db: None) -> Site:
     """The site for HTTP requests: their moment is the clock's, so everything began before."""
     return make_site(timezone.now() - timedelta(days=1))
+
+
+@pytest.fixture
+def alices_projects(site_today: Site) -> list[str]:
+    """Slugs of the projects that Alice sees, made at one moment."""
+    now = timezone.now() - timedelta(hours=1)
+    for number in range(5):
+        join(
+            make_project(site_today, f"p{number}", "atlas", now), site_today.alice, Role.OWNER, now
+        )
+    return sorted(Project.objects.values_list("slug", flat=True))
 
 
 @pytest.fixture
