@@ -19,6 +19,7 @@ from bench.harness.document import document
 from bench.harness.machine import BUSY
 from bench.harness.places import CACHE, ROOT, collect_static, production, servers
 from bench.harness.report import FACTS
+from bench.harness.rest import rest
 from bench.harness.sites import copied, ensure_site
 from bench.parts import PARTS, SCALES, Part
 from portal.lib.servers import Addresses
@@ -61,6 +62,7 @@ def _on_site(addresses: Addresses, name: str, part: Part, scale: str) -> bool:
 
 
 def _run(name: str, scale: str, environment: dict[str, str]) -> bool:
+    rest()
     print(f"\n{name} {scale}: {PARTS[name].about}", flush=True)
     command = [sys.executable, "-m", "bench.run", name, scale]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode != 0
