@@ -34,8 +34,9 @@ from .working.stack import ROOT, Cloud, Stack, sandbox_cloud, standing
 SERVICES = ("compute", "volume")
 LATENCY_SECONDS = 0.05
 AT_ONCE = int(os.environ.get("AT_ONCE") or 4)
-# Each has a target of each service of each region: four changes a round.
-PROJECTS = int(os.environ.get("PROJECTS") or 12)
+# Each has a target of each service of each region: four changes a round, which is so long that its
+# first and last moments, with fewer than that at once, are little of it.
+PROJECTS = int(os.environ.get("PROJECTS") or 40)
 ROUNDS = int(os.environ.get("ROUNDS") or 6)
 MADE_SECONDS, ROUND_SECONDS = 600.0, 600.0
 # Nobody looks at targets while it is measured: the bare client would not.
