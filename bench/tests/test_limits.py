@@ -93,6 +93,13 @@ def test_an_explained_limit_that_holds_again_is_a_fault_though_others_share_its_
     assert found == ["page: queries: is explained, and is missed no more."]
 
 
+@pytest.mark.parametrize(("ratio", "is_stale"), [(1.8, True), (1.95, False), (2.5, False)])
+def test_what_holds_by_little_stays_explained(ratio: float, *, is_stale: bool) -> None:
+    found = list(stale(page(ratio=ratio), {"page: ratio": "docs/performance.md#why"}, PAGE_LIMITS))
+
+    assert bool(found) == is_stale
+
+
 def test_a_limit_without_a_row_or_without_a_figure_is_a_fault() -> None:
     (fault,) = missing(page()[:1], PAGE_LIMITS)
     assert fault == "page: ratio: no row tells of ratio <= 2 on large."
