@@ -10,10 +10,9 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from portal.lib.charts import Plot, Point
-from projects.models import Project
 from quotas.models import Limit, Reading, Region, UsagePeak
 
 from .figures import LimitRow, RegionFigures
@@ -150,22 +149,6 @@ def _week(starts_on: date, days: Sequence[Day]) -> Week:
 def day_count_of(text: str) -> int:
     """How far back a chart goes; what is no choice is the middle one."""
     return int(text) if text in {str(days) for days in DAYS} else DAYS[1]
-
-
-def usage_of(
-    project: Project, regions: Iterable[RegionFigures], *, limit: str, day_count: int, today: date
-) -> Chart | None:
-    """The days of a limit, by its id as text, or of the first that has two; None: too few."""
-    since = today - timedelta(days=day_count)
-    peaks = UsagePeak.objects.filter(target__project=project, day__gt=since)
-    # Of one day alone no line is drawn.
-    counts = peaks.order_by().values("limit").annotate(day_count=Count("pk"))
-    known = set(counts.filter(day_count__gt=1).values_list("limit", flat=True))
-    drawn = limit_drawn(regions, known, limit)
-    if drawn is None:
-        return None
-    seen = peak_rows(project, drawn[1].limit.pk, since).values_list("day", "used", "limit_seen")
-    return chart_from(drawn, day_count, seen)
 
 
 def limit_drawn(

@@ -129,12 +129,14 @@ class Choices:
 
     Where more waits than is counted, the units of the first, and all zones and resources.
 
-    {what stands in an address: what people read} of each kind.
+    {what stands in an address: what people read} of each kind. has_more_units: what waits behind
+    the first may be of others.
     """
 
     units: dict[str, str] = field(default_factory=dict)
     zones: dict[int, str] = field(default_factory=dict)
     resources: dict[str, str] = field(default_factory=dict)
+    has_more_units: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def queue_page(viewer: Viewer, wanted: Wanted) -> QueuePage:
         count=all_count,
         has_next=len(found) > PAGE,
         waiting_count=min(waiting_count, FRAMED),
-        choices=_choices(units, offerings),
+        choices=_choices(units, offerings, has_more_units=waiting_count > COUNTED),
     )
 
 
@@ -260,8 +262,11 @@ END) ORDER BY region."order", zone."order", resource."order"
 """  # noqa: S608 - a constant
 
 
-def _choices(units: Iterable[Sequence[Any]], offerings: Iterable[Sequence[Any]]) -> Choices:
-    found = Choices({slug: label_of_path(path) for path, slug in units})
+def _choices(
+    units: Iterable[Sequence[Any]], offerings: Iterable[Sequence[Any]], *, has_more_units: bool
+) -> Choices:
+    named = {slug: label_of_path(path) for path, slug in units}
+    found = Choices(named, has_more_units=has_more_units)
     for zone, region_name, zone_name, resource, resource_name in offerings:
         found.zones[zone] = f"{region_name} {zone_name}"
         found.resources[resource] = resource_name

@@ -21,9 +21,11 @@ from quotas.models import (
 )
 from quotas.queries.figures import Figures, LimitRow, RegionFigures, figures_of, open_loans
 from quotas.queries.shapes import contributions, shapes_of
-from quotas.queries.usage import Chart, usage_of
+from quotas.queries.usage import Chart
 from quotas.states import EndpointState, TargetState
+from quotas.tests import using
 from quotas.tests.site import GIB, NOW, Site
+from quotas.tests.usage.charts import chart_of
 
 
 @pytest.fixture
@@ -211,11 +213,12 @@ def peak(site: Site, days_ago: int, used: int, limit: int | None) -> None:
         target=Target.objects.get(project=site.project, endpoint=row.endpoint), limit=row,
         day=NOW.date() - timedelta(days=days_ago), used=used, limit_seen=limit,
     )  # fmt: skip
+    using.read(site.project, "cores", used, NOW)
 
 
 def chart(site: Site, limit: str = "") -> Chart | None:
     regions = figures_of(site.project)
-    return usage_of(site.project, regions, limit=limit, day_count=30, today=NOW.date())
+    return chart_of(site.project, regions, limit=limit, day_count=30, today=NOW.date())
 
 
 def test_one_day_draws_no_curve(site: Site) -> None:

@@ -8,13 +8,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.testing.html import Reader
+from projects.models import Project
 from projects.states import Role
 from quotas.actions import requests
 from quotas.actions.wishes import Wish
 from quotas.models import (
+    Assignment,
     DelegationBound,
     QuotaRequest,
     Reading,
+    RequestLine,
     Target,
 )
 from quotas.states import TargetState
@@ -52,6 +55,42 @@ def ask_for_many(site: Site, count: int) -> None:
         requests.submit(
             project=project, wish=wish, actor=site.alice, now=since + timedelta(minutes=number)
         )
+
+
+def ask_like(asked: QuotaRequest, count: int) -> None:
+    """So many more, each of a project of its own, that wait for the same: their rows alone."""
+    line = asked.lines.get()
+    first = Project.objects.count()
+    projects = Project.objects.bulk_create(
+        Project(
+            slug=f"like-{number}", name=f"like-{number}", unit=asked.project.unit,
+            created_at=asked.created_at,
+        )
+        for number in range(first, first + count)
+    )  # fmt: skip
+    alike = QuotaRequest.objects.bulk_create(
+        QuotaRequest(
+            project=project, requester=asked.requester, reason=asked.reason,
+            created_at=asked.created_at, submitted_at=asked.submitted_at,
+            updated_at=asked.updated_at,
+        )
+        for project in projects
+    )  # fmt: skip
+    lines = RequestLine.objects.bulk_create(
+        RequestLine(
+            request=each, project=each.project, offering=line.offering, wanted=line.wanted,
+            balance_seen=line.balance_seen, state=line.state, waits_since=line.waits_since,
+        )
+        for each in alike
+    )  # fmt: skip
+    Assignment.objects.bulk_create(
+        Assignment(
+            line=each, delegation=one.delegation, user=one.user, group=one.group, kind=one.kind,
+            starts_at=one.starts_at, ends_at=one.ends_at,
+        )
+        for one in line.assignments.select_related("delegation", "user", "group").order_by("pk")
+        for each in lines
+    )  # fmt: skip
 
 
 def form(site: Site, asked: QuotaRequest, **fields: str) -> dict[str, object]:

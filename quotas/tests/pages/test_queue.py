@@ -13,11 +13,13 @@ from projects.states import Role
 from quotas.actions import requests
 from quotas.actions.wishes import Wish
 from quotas.models import QuotaRequest, RequestLine
+from quotas.queries.queue_wishes import COUNTED
 from quotas.tests.api import caller
 from quotas.tests.counting import assert_flat
 from quotas.tests.pages.deciding import (
     ask,
     ask_for_many,
+    ask_like,
     note_use,
     numbers,
     page,
@@ -51,6 +53,26 @@ def test_queue_is_empty_for_others_and_says_what_to_do(site_today: Site) -> None
     ask(site_today)
     assert "Nothing waits for you" in text(page(site_today, "erin", reverse("queue")))
     assert "You decide for nobody yet" in text(page(site_today, "alice", reverse("queue")))
+
+
+def test_where_more_waits_than_is_counted_units_are_said_to_be_of_the_first(
+    site_today: Site,
+) -> None:
+    asked = ask(site_today)
+    ask_like(asked, COUNTED - 1)
+    dana = signed_in(site_today, "dana")
+    all_told = text(dana.get(reverse("queue")))
+    assert "of 1000<" in all_told
+    assert "Of what waits first" not in all_told
+
+    ask_like(asked, 1)
+
+    first_told = text(dana.get(reverse("queue")))
+    assert "of 1,000+<" in first_told
+    (units,) = re.findall(
+        r'<optgroup label="Of what waits first">(.*?)</optgroup>', first_told, re.DOTALL
+    )
+    assert 'value="atlas"' in units
 
 
 def test_queue_notices_what_is_short_beyond_the_bound_or_lent(site_today: Site) -> None:

@@ -28,12 +28,12 @@ from quotas.models import (
 )
 from quotas.queries.figures import figures_of
 from quotas.queries.unit_usage import Drawing, drawables, drawables_of, drawing_of
-from quotas.queries.usage import usage_of
 from quotas.tests.api import caller
 from quotas.tests.counting import assert_all_flat
 from quotas.tests.pages.acting import client_of, text_of
 from quotas.tests.site import NOW, Site, make_project
-from quotas.tests.using import use
+from quotas.tests.usage.charts import chart_of
+from quotas.tests.using import read, use
 
 DAY = timedelta(days=1)
 TODAY = NOW.date()
@@ -182,12 +182,14 @@ def test_the_chart_of_a_unit_says_how_many_it_saw_and_where_nothing_is_known(sit
 def test_what_was_seen_on_one_day_alone_hides_no_other_chart(site: Site) -> None:
     use(site.project, "cores", {TODAY: 10})
     use(site.project, "ram", {TODAY - DAY: 20, TODAY: 30})
+    for key, used in (("cores", 10), ("ram", 30)):
+        read(site.project, key, used, NOW)
     for day in (TODAY - DAY, TODAY):
         add_up(day)
     figures = figures_of(site.project)
     charts = [
         drawn(site.units["atlas"]).chart,
-        usage_of(site.project, figures, limit="", day_count=30, today=TODAY),
+        chart_of(site.project, figures, limit="", day_count=30, today=TODAY),
     ]
     assert [each and each.limit.key for each in charts] == ["ram", "ram"]
 
